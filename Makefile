@@ -1,0 +1,91 @@
+# The verbs of this project. Each installs what it needs (Debian 12, as root), so a fresh clone needs git and make only.
+#
+#   make run        build, and a newcomer's first minute: a local network, a value, a peer, a lookup hop by hop
+#   make test       check, every test under ASan and UBSan with gcc and clang, the release tests
+#   make check      arrows, formatting, no writable globals, script syntax
+#   make build      build/kad                                 make install [PREFIX= DESTDIR=]
+#   make bench      kad beside its peers                      make sim      every scenario in sim/scenarios
+#   make fuzz       FUZZ_RUNS=10000000 executions per target, or FUZZ_SECONDS=20 each
+#   make coverage   at least 90 % of lines of core, wire and engine
+#   make fmt        format the sources                        make tidy     clang-tidy
+#   make deps       all dependencies                          make clean    remove build/
+PREFIX    ?= /usr/local
+JOBS      ?= $(shell nproc)
+FUZZ_RUNS ?= 10000000
+
+CTEST  = ctest --output-on-failure --no-tests=error -j $(JOBS)
+CONFIG = CMakeLists.txt CMakePresets.json $(wildcard cmake/*.cmake)
+
+.PHONY: all run test check bench fuzz sim fmt tidy install build clean coverage deps \
+        deps-build deps-test deps-bench deps-tidy build-release-tests build-dev build-dev-clang build-coverage build-fuzz
+
+# The steps share build directories; ninja and ctest are parallel inside.
+.NOTPARALLEL:
+
+all: build
+
+run: build
+	build/kad tour
+
+# Cheap checks first; the whole suite last, so that its verdict is the end of the output.
+test: check build-release-tests build-dev build-dev-clang
+	$(CTEST) --test-dir build -L release
+	$(CTEST) --test-dir build/dev-clang -L unit
+	$(CTEST) --test-dir build/dev
+
+check: deps-test build
+	tools/check-arrows --self-test
+	tools/check-arrows
+	tools/check-format
+	tools/check-globals --self-test
+	tools/check-globals build/libkad.a
+	tools/check-scripts
+
+bench: deps-bench build
+	cmake --build --preset bench -j $(JOBS)
+	bench/run
+
+fuzz: build-fuzz
+	fuzz/run build/fuzz/fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS),--runs $(FUZZ_RUNS))
+
+sim: build
+	tools/run-scenarios build/kad
+
+coverage: build-coverage
+	find build/coverage -name '*.gcda' -delete
+	$(CTEST) --test-dir build/coverage -L unit
+	tools/coverage build/coverage 90
+
+fmt: deps-test
+	tools/check-format --fix
+
+tidy: deps-tidy build-dev-clang
+	run-clang-tidy -quiet -j $(JOBS) -p build/dev-clang '^$(CURDIR)/(src|sim)/'
+
+install: build
+	cmake --install build --prefix $(PREFIX)
+
+build: deps-build build/build.ninja
+	cmake --build --preset release -j $(JOBS)
+
+# Configured anew: a first `make run` came before cmocka.
+build-release-tests: deps-test build
+	cmake --preset release
+	cmake --build build --target release-tests -j $(JOBS)
+
+build-dev build-dev-clang build-coverage build-fuzz: build-%: deps-test build/%/build.ninja
+	cmake --build --preset $* -j $(JOBS)
+
+build/build.ninja: $(CONFIG) | deps-build
+	cmake --preset release
+
+build/%/build.ninja: $(CONFIG) | deps-test
+	cmake --preset $*
+
+deps: deps-build deps-test deps-bench deps-tidy
+
+deps-build deps-test deps-bench deps-tidy: deps-%:
+	@tools/install-deps $*
+
+clean:
+	rm -rf build

@@ -1,0 +1,43 @@
+# How everything is compiled. Asserts stay in every build: NDEBUG is never defined.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release or Debug" FORCE)
+endif()
+foreach(language C CXX)
+    set(CMAKE_${language}_FLAGS_RELEASE "-O2 -g")
+    set(CMAKE_${language}_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
+endforeach()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow
+    $<$<COMPILE_LANGUAGE:C>:-Wconversion> $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>)
+# Paths relative to the root in __FILE__, so that builds agree and failures read well.
+add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
+if(KAD_WERROR)
+    add_compile_options(-Werror)
+endif()
+if(KAD_SANITIZE)
+    add_compile_options(-fsanitize=${KAD_SANITIZE} -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${KAD_SANITIZE})
+endif()
+if(KAD_LTO AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+    add_compile_options(-flto=auto -ffat-lto-objects)
+    add_link_options(-flto=auto)
+endif()
+if(KAD_COVERAGE)
+    add_compile_options(--coverage -O0)
+    add_link_options(--coverage)
+endif()
+if(KAD_FUZZ)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+include_directories(${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+
+# Empty, as in a source's own `#define _GNU_SOURCE`, so that saying it twice is not a redefinition.
+set(KAD_POSIX _GNU_SOURCE=)

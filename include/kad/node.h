@@ -1,0 +1,99 @@
+/*
+ * node - an engine on sockets: the operating system's side of a participant, on libuv.
+ *
+ * A node owns its UDP sockets, its engine, its store and its saved state. All of it lives on one event loop: the host's
+ * (config.loop, then everything but kad_node_post() belongs to that loop's thread), or one of its own that
+ * kad_node_run() drives.
+ *
+ *     kad_node_new()     checks the configuration, opens store and sockets, reads saved state
+ *     kad_node_start()   joins; from now on it answers
+ *     kad_node_run()     drives its own loop until stopped (not with a host's loop)
+ *     kad_node_stop()    graceful: pending requests end (each callback once), state is saved, sockets close; then
+ *                        config.on_stopped
+ *     kad_node_free()    after it has stopped, or before it was started
+ */
+#ifndef KAD_NODE_H
+#define KAD_NODE_H
+
+#include "kad/engine.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct kad_node;
+struct uv_loop_s;
+
+enum kad_log_level { KAD_LOG_ERROR, KAD_LOG_WARN, KAD_LOG_INFO, KAD_LOG_DEBUG, KAD_LOG_TRACE };
+enum kad_store_kind { KAD_STORE_MEMORY, KAD_STORE_LMDB };
+
+/* One line of log as fields: "event=ready contacts=12" is {"event","ready"},{"contacts","12"}. */
+struct kad_log_field {
+    const char *name;
+    const char *value;
+};
+typedef void kad_log_function(void *context, enum kad_log_level level, const char *event,
+                              const struct kad_log_field *fields, size_t n_fields);
+
+#define KAD_NODE_LISTEN_MAX    8
+#define KAD_NODE_BOOTSTRAP_MAX 64
+
+struct kad_node_config {
+    const struct kad_network *network;
+    struct kad_settings settings;
+    struct uv_loop_s *loop;                     /* NULL: its own */
+    struct kad_endpoint listen[KAD_NODE_LISTEN_MAX]; /* port 0: any. At most one per family is bound to a wildcard */
+    size_t n_listen;
+    const char *bootstrap[KAD_NODE_BOOTSTRAP_MAX];   /* "host:port", "[v6]:port", names are resolved off the loop and again on retry */
+    size_t n_bootstrap;
+    const char *data_dir;                       /* NULL: nothing is read or kept; store must be KAD_STORE_MEMORY */
+    enum kad_store_kind store;
+    uint64_t store_max_bytes;                   /* ceiling of records held for others; 0: default */
+    const char *name;                           /* shown in status; may be NULL */
+    bool has_seed;                              /* tests: deterministic ids; else the system's entropy */
+    uint8_t seed[32];
+    bool has_id;
+    struct kad_id id;                           /* else the saved one, else made */
+    enum kad_log_level log_level;
+    kad_log_function *log;                      /* NULL: silent */
+    void *log_context;
+    unsigned watch;                             /* enum kad_event_mask, for on_event */
+    void (*on_event)(void *context, const struct kad_event *event); /* all but DONE/HOP/PEERS */
+    void (*on_stopped)(void *context);
+    void *context;
+};
+
+void kad_node_config_default(const struct kad_network *network, struct kad_node_config *out_config);
+
+/* 0 or a kad_error with the reason in `out_why` ("cannot bind 127.0.0.1:6881: address in use"). */
+KAD_CHECK int kad_node_new(const struct kad_node_config *config, struct kad_node **out_node, char *out_why,
+                           size_t why_size);
+KAD_CHECK int kad_node_start(struct kad_node *node);
+int kad_node_run(struct kad_node *node);
+void kad_node_stop(struct kad_node *node); /* any thread; again is fine */
+void kad_node_free(struct kad_node *node);
+
+/* Called on the loop's thread with HOP and PEERS events (if asked for), and exactly once with DONE. */
+typedef void kad_node_callback(void *user, const struct kad_event *event);
+/* On the loop's thread. 0 or a kad_error (then the callback is never called). *out_id may be NULL. */
+KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
+                               void *user, uint64_t *out_id);
+/* The same from any thread, through the mailbox (bounded: KAD_E_LIMIT). The request is copied; the callback still runs on the loop's thread. */
+KAD_CHECK int kad_node_post(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
+                            void *user);
+bool kad_node_cancel(struct kad_node *node, uint64_t id);
+bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);
+
+/* What the node listens on now (ports resolved). Returns how many; writes at most `room`. */
+size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_endpoints, size_t room);
+/* Loop's thread only; for kad_engine_info(), _counters(), _table(). Never call the others on it. */
+struct kad_engine *kad_node_engine(struct kad_node *node);
+struct uv_loop_s *kad_node_loop(struct kad_node *node);
+const struct kad_node_config *kad_node_config_of(const struct kad_node *node);
+kad_ms kad_node_now(const struct kad_node *node);
+kad_ms kad_node_started_at(const struct kad_node *node);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,45 @@
+/*
+ * book - every contact once, named by a 4-byte handle.
+ *
+ * Entries are immutable: a node that moved, or changed its id, is a new entry. Engines of one process may share a book
+ * (from one thread), which is how a million simulated nodes fit in memory. An entry lives while somebody retains it.
+ * Handles are reused after that; 0 is no contact.
+ *
+ * What a network needs beyond id and address (keys, more addresses) goes into `identity`: opaque here, the carrier's. It
+ * is part of what makes an entry, so that nobody can spoil another's contact by naming it first with a false identity.
+ *
+ * 64 bytes a contact and 8 to 16 for finding it; growing never copies, and never moves a contact.
+ */
+#ifndef KAD_CORE_BOOK_H
+#define KAD_CORE_BOOK_H
+
+#include "base/alloc.h"
+#include "core/id.h"
+
+typedef uint32_t kad_contact_ref;
+#define KAD_NO_CONTACT ((kad_contact_ref)0)
+
+struct kad_book;
+
+/* At most `ceiling` contacts. NULL when memory is refused. `hash_key` keeps strangers from choosing collisions.
+ * Freeing the book (NULL is fine) ends all its handles, retained or not. */
+struct kad_book *kad_book_new(const struct kad_allocator *allocator, uint32_t ceiling, uint64_t hash_key);
+void kad_book_free(struct kad_book *book);
+
+/* The handle of this contact, retained for the caller; KAD_NO_CONTACT when the book is full or memory is refused.
+ * `identity` (65,535 bytes at most) is copied. */
+kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id, const struct kad_endpoint *endpoint,
+                                struct kad_bytes identity);
+/* The same without adding or retaining, and whatever its identity is: KAD_NO_CONTACT when it is not there. */
+kad_contact_ref kad_book_find(const struct kad_book *book, const struct kad_id *id, const struct kad_endpoint *endpoint);
+void kad_book_retain(struct kad_book *book, kad_contact_ref contact);
+void kad_book_release(struct kad_book *book, kad_contact_ref contact); /* KAD_NO_CONTACT is fine */
+
+/* Valid while the caller, or anybody, retains it. */
+const struct kad_contact *kad_book_contact(const struct kad_book *book, kad_contact_ref contact);
+struct kad_bytes kad_book_identity(const struct kad_book *book, kad_contact_ref contact);
+
+uint32_t kad_book_count(const struct kad_book *book);
+size_t kad_book_memory(const struct kad_book *book); /* bytes held */
+
+#endif

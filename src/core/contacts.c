@@ -1,0 +1,223 @@
+/* contacts - the routing tables as the dht uses them: with events, counters, verification and the id rule. */
+#include "core/dht.h"
+
+#include <assert.h>
+
+#include "base/endpoint.h"
+
+bool kad_dht_id_fits(const struct kad_dht *dht, const struct kad_contact *contact)
+{
+    return !dht->rules->id_allowed || dht->rules->id_allowed(&contact->id, &contact->endpoint);
+}
+
+bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *contact, const struct kad_endpoint *from)
+{
+    const enum kad_scope scope = kad_endpoint_scope(&contact->endpoint);
+
+    if (scope == KAD_SCOPE_INVALID || scope < kad_endpoint_scope(from))
+        return false;
+    if (!dht->tables[kad_family_index(contact->endpoint.family)])
+        return false;
+    if (kad_id_equal(&contact->id, &dht->self))
+        return false;
+    return !dht->settings->enforce_id || kad_dht_id_fits(dht, contact);
+}
+
+size_t kad_dht_n_contacts(const struct kad_dht *dht)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < KAD_FAMILIES; i++)
+        n += dht->tables[i] ? kad_table_count(dht->tables[i]) : 0;
+    return n;
+}
+
+static void tell_change(struct kad_dht *dht, const struct kad_contact *added, const struct kad_contact *gone)
+{
+    struct kad_event *event;
+
+    if (added)
+        dht->counters->table_added++;
+    if (gone)
+        dht->counters->table_removed++;
+    if (added && (dht->watch & KAD_WATCH_NODES)) {
+        event = kad_events_push(&dht->events, KAD_EVENT_NODE);
+        if (event)
+            event->contact = *added;
+    }
+    if (!(dht->watch & KAD_WATCH_TABLE))
+        return;
+    event = kad_events_push(&dht->events, KAD_EVENT_TABLE);
+    if (!event)
+        return;
+    event->table.added = added;
+    event->table.removed = gone;
+    if (added)
+        event->contact = *added;
+    if (gone)
+        event->table.gone = *gone;
+}
+
+static void ping(struct kad_dht *dht, kad_contact_ref contact, const struct kad_endpoint *to, kad_ms now,
+                 struct kad_outbox *out)
+{
+    struct kad_query query = {.to = *to, .contact = contact, .purpose = KAD_FOR_TABLE, .method = KAD_PING};
+    struct kad_message message;
+
+    kad_message_init(&message);
+    message.kind = KAD_QUERY;
+    message.method = KAD_PING;
+    kad_dht_ask(dht, &query, &message, now, out);
+}
+
+static void act_on(struct kad_dht *dht, const struct kad_table_update *update, kad_contact_ref contact, kad_ms now,
+                   struct kad_outbox *out)
+{
+    const struct kad_contact *added = NULL, *gone = NULL;
+
+    if (update->change == KAD_TABLE_ADDED || update->change == KAD_TABLE_REPLACED)
+        added = kad_book_contact(dht->book, contact);
+    else if (update->added != KAD_NO_CONTACT)
+        added = kad_book_contact(dht->book, update->added);
+    if (update->removed != KAD_NO_CONTACT)
+        gone = kad_book_contact(dht->book, update->removed);
+    if (update->change == KAD_TABLE_LIMITED)
+        dht->counters->table_limited++;
+    if (added || gone)
+        tell_change(dht, added, gone);
+    if (update->removed != KAD_NO_CONTACT)
+        kad_book_release(dht->book, update->removed);
+    if (update->probe != KAD_NO_CONTACT) {
+        const struct kad_endpoint to = kad_book_contact(dht->book, update->probe)->endpoint;
+
+        ping(dht, update->probe, &to, now, out);
+    }
+}
+
+void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now, struct kad_outbox *out)
+{
+    const struct kad_contact *who = kad_book_contact(dht->book, contact);
+    struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
+    struct kad_table_update update;
+    bool preferred;
+
+    if (!table)
+        return;
+    preferred = kad_dht_id_fits(dht, who);
+    if (!preferred && dht->settings->enforce_id)
+        return;
+    update = kad_table_heard(table, contact, preferred, rtt_ms, now);
+    act_on(dht, &update, contact, now, out);
+}
+
+void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out)
+{
+    const struct kad_contact *who = kad_book_contact(dht->book, contact);
+    struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
+    struct kad_table_update update;
+
+    if (!table)
+        return;
+    update = kad_table_failed(table, contact, now);
+    act_on(dht, &update, contact, now, out);
+}
+
+void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
+{
+    const struct kad_contact *who = kad_book_contact(dht->book, contact);
+    struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
+    struct kad_table_update update;
+
+    if (!table || !kad_table_find(table, contact))
+        return;
+    update = kad_table_remove(table, contact, now);
+    assert(update.probe == KAD_NO_CONTACT && "a removal leaves nobody to probe");
+    act_on(dht, &update, contact, now, NULL);
+}
+
+void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now, struct kad_outbox *out)
+{
+    struct kad_upkeep *upkeep = &dht->upkeep;
+    kad_contact_ref ref;
+
+    if (now - upkeep->verify_at >= KAD_SECOND) {
+        upkeep->verify_at = now;
+        upkeep->verify_left = (uint16_t)dht->settings->verify_per_s;
+    }
+    if (!upkeep->verify_left || !out->room ||
+        !kad_table_wants(dht->tables[kad_family_index(contact->endpoint.family)], &contact->id, &contact->endpoint))
+        return;
+    if (dht->settings->enforce_id && !kad_dht_id_fits(dht, contact))
+        return;
+    ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
+    if (ref != KAD_NO_CONTACT && kad_query_pending(&dht->queries, ref))
+        return; /* asked already */
+    ref = kad_book_intern(dht->book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
+    if (ref == KAD_NO_CONTACT)
+        return;
+    upkeep->verify_left--;
+    ping(dht, ref, &contact->endpoint, now, out);
+    kad_book_release(dht->book, ref);
+}
+
+void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now)
+{
+    dht->self = *id;
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        struct kad_table *old = dht->tables[i], *fresh;
+        kad_contact_ref all[KAD_SAVED_MAX];
+        size_t n;
+
+        if (!old)
+            continue;
+        fresh = kad_table_new(dht->allocator, dht->book, id, kad_table_config_of(old), now);
+        if (!fresh)
+            continue; /* no memory: the old table goes on, a worse one but a table */
+        n = kad_table_all(old, KAD_SAVED_MAX, all);
+        for (size_t j = 0; j < n; j++) {
+            const struct kad_slot *slot = kad_table_find(old, all[j]);
+            const int rtt = slot->rtt_ms == UINT16_MAX ? -1 : slot->rtt_ms;
+            struct kad_table_update update;
+
+            update = kad_table_heard(fresh, all[j], slot->flags & KAD_SLOT_PREFERRED, rtt, now);
+            if (update.removed != KAD_NO_CONTACT)
+                kad_book_release(dht->book, update.removed);
+        }
+        kad_table_free(old);
+        dht->tables[i] = fresh;
+    }
+    if (dht->watch & KAD_WATCH_STATE) {
+        struct kad_event *event = kad_events_push(&dht->events, KAD_EVENT_ID);
+
+        if (event)
+            event->contact.id = *id;
+    }
+}
+
+kad_ms kad_dht_patience(const struct kad_dht *dht)
+{
+    const struct kad_settings *settings = dht->settings;
+    kad_ms patience;
+
+    if (dht->rtt_8 < 0)
+        return settings->patience_max_ms;
+    patience = dht->rtt_8 / 8 + dht->rtt_deviation_4;
+    return kad_ms_max(settings->patience_min_ms, kad_ms_min(settings->patience_max_ms, patience));
+}
+
+/* RFC 6298, section 2, over all contacts: who is asked next is usually somebody never met, so it is the network's RTT
+ * that tells how long to wait. */
+void kad_dht_measured(struct kad_dht *dht, kad_ms rtt)
+{
+    const int32_t r = (int32_t)kad_ms_min(rtt, 60 * KAD_SECOND);
+
+    if (dht->rtt_8 < 0) {
+        dht->rtt_8 = r * 8;
+        dht->rtt_deviation_4 = r * 2;
+    } else {
+        const int32_t error = r - dht->rtt_8 / 8;
+
+        dht->rtt_8 += error;
+        dht->rtt_deviation_4 += (error < 0 ? -error : error) - dht->rtt_deviation_4 / 4;
+    }
+}

@@ -1,0 +1,223 @@
+/*
+ * join - gets into the network, and back into it: a lookup for our own id that starts from the table, from saved
+ * contacts and from whoever answers at the bootstrap addresses, all at once. While contacts are too few it is tried
+ * again, in growing intervals.
+ */
+#include "core/dht.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "core/operation.h"
+
+#define RETRY_FIRST (1 * KAD_SECOND)
+#define RETRY_MOST  (60 * KAD_SECOND)
+
+static void soon(struct kad_dht *dht, kad_ms now)
+{
+    if (!dht->join.operation)
+        dht->join.next_at = kad_ms_min(dht->join.next_at, now);
+}
+
+int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint, kad_ms now)
+{
+    struct kad_join *join = &dht->join;
+
+    if (kad_endpoint_scope(endpoint) == KAD_SCOPE_INVALID)
+        return KAD_E_INVALID;
+    if (!dht->tables[kad_family_index(endpoint->family)])
+        return KAD_E_INVALID;
+    for (size_t i = 0; i < join->n_bootstraps; i++) {
+        if (kad_endpoint_equal(&join->bootstraps[i], endpoint)) {
+            soon(dht, now);
+            return 0;
+        }
+    }
+    if (join->n_bootstraps == KAD_BOOTSTRAP_MAX)
+        return KAD_E_LIMIT;
+    if (!join->bootstraps) {
+        join->bootstraps = kad_alloc(dht->allocator, KAD_BOOTSTRAP_MAX * sizeof(*join->bootstraps));
+        if (!join->bootstraps)
+            return KAD_E_MEMORY;
+    }
+    join->bootstraps[join->n_bootstraps++] = *endpoint;
+    soon(dht, now);
+    return 0;
+}
+
+int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now)
+{
+    struct kad_join *join = &dht->join;
+    kad_contact_ref ref;
+
+    if (!kad_dht_acceptable(dht, contact, &contact->endpoint))
+        return KAD_E_INVALID;
+    if (join->n_saved == KAD_SAVED_MAX)
+        return KAD_E_LIMIT;
+    if (!join->saved) {
+        join->saved = kad_alloc(dht->allocator, KAD_SAVED_MAX * sizeof(*join->saved));
+        if (!join->saved)
+            return KAD_E_MEMORY;
+    }
+    ref = kad_book_intern(dht->book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
+    if (ref == KAD_NO_CONTACT)
+        return KAD_E_LIMIT;
+    join->saved[join->n_saved++] = ref;
+    soon(dht, now);
+    return 0;
+}
+
+static void forget_saved(struct kad_dht *dht)
+{
+    struct kad_join *join = &dht->join;
+
+    for (size_t i = 0; i < join->n_saved; i++)
+        kad_book_release(dht->book, join->saved[i]);
+    kad_free(dht->allocator, join->saved, KAD_SAVED_MAX * sizeof(*join->saved));
+    join->saved = NULL;
+    join->n_saved = 0;
+}
+
+void kad_join_clear(struct kad_dht *dht)
+{
+    forget_saved(dht);
+    kad_free(dht->allocator, dht->join.bootstraps, KAD_BOOTSTRAP_MAX * sizeof(*dht->join.bootstraps));
+    dht->join.bootstraps = NULL;
+    dht->join.n_bootstraps = 0;
+}
+
+static void ask_bootstraps(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
+{
+    struct kad_message message;
+
+    kad_message_init(&message);
+    message.method = KAD_FIND_NODE;
+    message.target = dht->self;
+    message.want_ipv4 = dht->tables[0];
+    message.want_ipv6 = dht->tables[1];
+    for (size_t i = 0; i < dht->join.n_bootstraps; i++) {
+        struct kad_query query = {
+            .operation = operation,
+            .to = dht->join.bootstraps[i],
+            .purpose = KAD_FOR_BOOTSTRAP,
+            .method = KAD_FIND_NODE,
+        };
+
+        if (kad_dht_ask(dht, &query, &message, now, out)) {
+            operation->n_in_flight++;
+            operation->n_bootstraps++;
+            operation->n_queries++;
+        }
+    }
+}
+
+/* The saved contacts are asked at once, all of them that the lookup has no use for: a table that was good an hour ago is
+ * mostly good now, and one round trip fills it again. */
+static void ask_saved(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
+{
+    struct kad_join *join = &dht->join;
+
+    while (join->n_saved && out->room && !kad_query_pool_full(&dht->queries)) {
+        const kad_contact_ref contact = join->saved[--join->n_saved];
+        struct kad_query query = {
+            .contact = contact,
+            .to = kad_book_contact(dht->book, contact)->endpoint,
+            .purpose = KAD_FOR_TABLE,
+            .method = KAD_PING,
+        };
+        struct kad_message message;
+
+        kad_message_init(&message);
+        message.method = KAD_PING;
+        kad_dht_ask(dht, &query, &message, now, out);
+        kad_book_release(dht->book, contact);
+    }
+    if (!join->n_saved && join->saved)
+        forget_saved(dht);
+}
+
+static void begin(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
+{
+    const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target = dht->self};
+    struct kad_join *join = &dht->join;
+
+    join->next_at = KAD_NEVER;
+    if (kad_operation_begin(dht, &request, KAD_OWNER_JOIN, now, &join->operation) != 0) {
+        join->next_at = now + RETRY_FIRST;
+        return;
+    }
+    for (size_t i = 0; i < join->n_saved; i++) {
+        const struct kad_contact *contact = kad_book_contact(dht->book, join->saved[i]);
+        const int family = kad_family_index(contact->endpoint.family);
+
+        if (join->operation->families[family])
+            kad_lookup_add(&join->operation->lookups[family], join->saved[i]);
+    }
+    ask_bootstraps(dht, join->operation, now, out);
+}
+
+static bool lonely(const struct kad_dht *dht)
+{
+    return kad_dht_n_contacts(dht) < dht->settings->min_contacts;
+}
+
+void kad_join_ended(struct kad_dht *dht, kad_ms now)
+{
+    struct kad_join *join = &dht->join;
+    const bool alone = kad_dht_n_contacts(dht) == 0;
+    kad_ms wait = RETRY_FIRST;
+
+    assert(join->operation && "ended without having begun");
+    join->operation = NULL;
+    if (!alone && !join->ready) {
+        join->ready = true;
+        join->warned = false;
+        dht->upkeep.next_at = now; /* the far buckets are next */
+        if (dht->watch & KAD_WATCH_STATE)
+            kad_events_push(&dht->events, KAD_EVENT_READY);
+    }
+    if (!lonely(dht)) {
+        join->attempts = 0;
+        return;
+    }
+    if (alone && join->n_bootstraps && !join->warned && ++join->attempts >= 2) {
+        join->warned = true;
+        kad_dht_warn(dht, KAD_WARN_NO_BOOTSTRAP);
+    } else if (join->attempts < 16) {
+        join->attempts++;
+    }
+    for (int i = 1; i < join->attempts && wait < RETRY_MOST; i++)
+        wait *= 2;
+    if (join->n_bootstraps || !alone)
+        join->next_at = now + kad_rng_jitter(&dht->rng, kad_ms_min(wait, RETRY_MOST), 20);
+}
+
+void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
+{
+    struct kad_join *join = &dht->join;
+
+    if (!join->ready && !join->operation && kad_dht_n_contacts(dht) > 0)
+        join->next_at = kad_ms_min(join->next_at, now); /* somebody found us first */
+    if (!join->operation && now >= join->next_at) {
+        if (out->room < join->n_bootstraps && out->room < 8)
+            return; /* with the next batch */
+        begin(dht, now, out);
+    }
+    if (join->n_saved && join->operation)
+        ask_saved(dht, now, out);
+    if (join->ready && !join->operation && join->next_at == KAD_NEVER && kad_dht_n_contacts(dht) == 0 &&
+        join->n_bootstraps) {
+        join->ready = false; /* everybody left, or our link is down */
+        join->attempts = 0;
+        join->next_at = now + RETRY_FIRST;
+        kad_dht_warn(dht, KAD_WARN_FEW_CONTACTS);
+    }
+}
+
+kad_ms kad_join_wake_at(const struct kad_dht *dht)
+{
+    if (dht->join.n_saved && dht->join.operation && !kad_query_pool_full(&dht->queries))
+        return 0; /* at once, with the next batch */
+    return dht->join.next_at;
+}

@@ -1,0 +1,90 @@
+/*
+ * lookup - one iterative lookup, as a state machine (Kademlia, section 2.3).
+ *
+ * Walks towards a target by asking the closest contacts known for closer ones, until the `width` closest that answer at
+ * all have answered. It decides whom to ask and when to stop. It does not send or read a clock:
+ *
+ *     kad_lookup_next()   ASK  -> send to `ask`, then call next() again
+ *                         WAIT -> nothing to do before `wake_at` or an answer
+ *                         DONE -> kad_lookup_closest(), kad_lookup_reason()
+ *     kad_lookup_add()    a contact to start from (hop 1)
+ *     kad_lookup_reply()  \
+ *     kad_lookup_fail()   /  report what came of an ASK, then call next() again
+ *
+ * The window is the closest `width` candidates that have not failed us. Only the window is asked, `parallel` at a time;
+ * when all of it has answered, nothing closer is left to find. Candidates stay sorted by distance and unique by
+ * contact; two contacts that claim one id both stay (one of them lies), but only one of them counts in the window.
+ *
+ * Unlike the paper there are no rounds: a free slot is used as soon as it is free. A contact that answers later than
+ * `patience_ms` leaves the window and gives up its slot, but its answer, if it comes before the end, still counts.
+ */
+#ifndef KAD_CORE_LOOKUP_H
+#define KAD_CORE_LOOKUP_H
+
+#include "core/book.h"
+#include "kad/engine.h"
+
+#define KAD_LOOKUP_CANDIDATES 128
+
+struct kad_lookup_config {
+    unsigned width;            /* k: 1 .. 64 */
+    unsigned parallel;         /* alpha: 1 .. 64 */
+    kad_ms patience_ms;        /* until a slot is given up; kad_lookup_next() takes the current value */
+    unsigned narrow_per_lookup;/* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
+    bool limit_local;
+};
+
+enum kad_candidate_state {
+    KAD_CANDIDATE_NEW,
+    KAD_CANDIDATE_ASKED,
+    KAD_CANDIDATE_LATE,
+    KAD_CANDIDATE_ANSWERED,
+    KAD_CANDIDATE_FAILED,
+};
+
+struct kad_candidate {
+    uint64_t near;        /* first 64 bits of the distance */
+    kad_contact_ref contact;
+    uint8_t state;        /* enum kad_candidate_state */
+    uint8_t hop;          /* 1: from our own table; else its introducer's + 1 */
+    kad_ms late_at;
+};
+
+enum kad_lookup_verdict { KAD_LOOKUP_ASK, KAD_LOOKUP_WAIT, KAD_LOOKUP_DONE };
+
+struct kad_lookup_step {
+    enum kad_lookup_verdict verdict;
+    kad_contact_ref ask; /* valid with ASK */
+    uint8_t hop;
+    kad_ms wake_at;      /* valid with WAIT */
+};
+
+struct kad_lookup {
+    const struct kad_allocator *allocator;
+    struct kad_book *book;
+    struct kad_id target;
+    struct kad_lookup_config config;
+    struct kad_candidate *candidates; /* sorted; KAD_LOOKUP_CANDIDATES at most */
+    uint16_t n_candidates, room;
+    uint16_t n_asked, n_answered, n_failed, n_late;
+    uint8_t reason;                   /* enum kad_reason (kad/engine.h) */
+    uint8_t first_hop;                /* hop of the deepest contact that answered */
+};
+
+void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allocator, struct kad_book *book,
+                     const struct kad_id *target, const struct kad_lookup_config *config);
+void kad_lookup_clear(struct kad_lookup *lookup); /* releases its contacts, frees its memory */
+
+/* Retains `contact`. False: known already, over a limit, too far for a full list, or no memory. */
+bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact);
+struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now);
+/* `from` answered, naming `closer` (retained as needed). An answer nobody asked for is ignored: false. */
+bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer, size_t n_closer);
+bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from);
+void kad_lookup_stop(struct kad_lookup *lookup, enum kad_reason reason);
+
+/* The closest that answered, nearest first, `n` at most. Not retained. */
+size_t kad_lookup_closest(const struct kad_lookup *lookup, size_t n, kad_contact_ref *out_contacts);
+const struct kad_candidate *kad_lookup_candidate(const struct kad_lookup *lookup, kad_contact_ref contact);
+
+#endif

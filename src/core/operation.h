@@ -1,0 +1,102 @@
+/*
+ * operation - one request under way: a lookup in each family, then, for announces and puts, the storing at the closest.
+ *
+ *     LOOKUP    lookups run; answers bring contacts, tokens, peers, records, samples
+ *     STORING   the closest that gave a token are asked to store
+ *     SINGLE    one node was asked, no lookup
+ *     ENDED     the result is there
+ *
+ * Requests of the host end in dht->finished until their DONE event is taken; those of the node itself (joining, refreshing,
+ * publishing again) report to whoever began them and are gone.
+ */
+#ifndef KAD_CORE_OPERATION_H
+#define KAD_CORE_OPERATION_H
+
+#include "core/dht.h"
+
+enum kad_operation_owner { KAD_OWNER_HOST, KAD_OWNER_JOIN, KAD_OWNER_REFRESH, KAD_OWNER_PUBLISH };
+enum kad_operation_phase { KAD_PHASE_LOOKUP, KAD_PHASE_STORING, KAD_PHASE_SINGLE, KAD_PHASE_ENDED };
+
+#define KAD_OPERATION_TOKEN_MAX 40   /* longest token kept; the longest seen in the field is 20 */
+#define KAD_OPERATION_TOKENS    48   /* answers whose tokens are kept */
+#define KAD_OPERATION_PEERS     2048
+#define KAD_OPERATION_SAMPLES   4096
+
+struct kad_operation_token {
+    kad_contact_ref contact; /* retained */
+    uint8_t size;
+    uint8_t bytes[KAD_OPERATION_TOKEN_MAX];
+};
+
+struct kad_operation_blooms {
+    uint8_t seeds[KAD_BLOOM_SIZE], peers[KAD_BLOOM_SIZE];
+};
+
+struct kad_operation {
+    struct kad_operation *next, *previous;
+    uint64_t id;
+    struct kad_request request; /* its record borrows from `put_bytes` */
+    uint8_t *put_bytes;
+    size_t n_put_bytes;
+    kad_ms started_at, deadline_at, wake_at, first_at;
+    struct kad_lookup lookups[KAD_FAMILIES];
+    bool families[KAD_FAMILIES];        /* lookups in use */
+    bool looked_at_own;                 /* our own store was asked first */
+    uint8_t owner, phase, reason;
+    uint8_t hops, hops_to_first;
+    uint16_t n_in_flight, n_bootstraps; /* of which bootstrap queries */
+    uint32_t n_queries, n_answers, n_timeouts;
+
+    struct kad_operation_token *tokens;
+    kad_contact_ref storing[64];
+    uint8_t n_storing, next_storing;
+    uint16_t n_tokens;
+    uint32_t n_stored, n_refused;
+    enum kad_refusal refusal;
+
+    struct kad_record best;             /* borrows from best_bytes; type KAD_RECORD_NONE: none yet */
+    uint8_t *best_bytes;
+    size_t n_best_bytes;
+    uint32_t n_copies;
+
+    struct kad_endpoint *peers;
+    uint32_t n_peers, room_peers;
+    struct kad_id *samples;
+    uint32_t n_samples, room_samples;
+    struct kad_operation_blooms *blooms;
+
+    struct kad_found *found;            /* made when it ends */
+    uint32_t n_found;
+    int error;
+};
+
+/* Begins; nothing is sent before the next tick. KAD_OWNER_HOST counts against max_requests. */
+KAD_CHECK int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
+                                  enum kad_operation_owner owner, kad_ms now, struct kad_operation **out_operation);
+/* Sends what it may, ends when it is over. The operation may be gone afterwards. */
+void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out);
+void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason, kad_ms now);
+void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation);
+void kad_operations_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
+bool kad_operation_cancel(struct kad_dht *dht, uint64_t id, kad_ms now);
+bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event); /* the next DONE */
+
+/* What came of a query of this operation's. `contacts` are acceptable, retained by the caller. */
+void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
+                            const struct kad_message *answer, const kad_contact_ref *contacts, size_t n_contacts,
+                            kad_ms now, struct kad_outbox *out);
+/* No answer, an error (`error` not NULL), or it could not be sent. */
+void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
+                          const struct kad_message *error, kad_ms now, struct kad_outbox *out);
+
+/* harvest.c: takes peers, records, tokens, samples out of an answer. True when the operation has what it wanted. */
+bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
+                           const struct kad_message *answer, kad_ms now, bool *out_broke_rules);
+/* BEP 33 estimates; blooms must be there. */
+void kad_operation_scrape(const struct kad_operation *operation, double *out_seeds, double *out_peers);
+/* What we hold ourselves. True when that is enough. */
+bool kad_operation_harvest_own(struct kad_dht *dht, struct kad_operation *operation, kad_ms now);
+/* Puts a copy into our own store when we are among the closest. */
+void kad_operation_store_own(struct kad_dht *dht, struct kad_operation *operation, kad_ms now);
+
+#endif

@@ -1,0 +1,291 @@
+/* serve - answers what others ask. */
+#include "core/dht.h"
+
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "core/bloom.h"
+
+struct serving {
+    struct kad_dht *dht;
+    const struct kad_peer *from;
+    const struct kad_message *query;
+    kad_ms now;
+    struct kad_received received;
+    uint8_t token[KAD_TOKEN_SIZE];
+    uint8_t bloom_seeds[KAD_BLOOM_SIZE], bloom_peers[KAD_BLOOM_SIZE];
+    struct kad_message reply;
+};
+
+static void refuse(struct serving *s, enum kad_refusal refusal)
+{
+    s->reply.kind = KAD_ERROR;
+    s->reply.refusal = refusal;
+    s->dht->counters->refused[refusal]++;
+}
+
+static void name_closest_of(struct serving *s, int family)
+{
+    const struct kad_table *table = s->dht->tables[family];
+    kad_contact_ref closest[65];
+    const unsigned k = s->dht->settings->k;
+    unsigned named = 0;
+    size_t n;
+
+    if (!table)
+        return;
+    n = kad_table_closest(table, &s->query->target, k + 1, closest); /* one more: the asker is not told of itself */
+    for (size_t i = 0; i < n && named < k && s->reply.n_contacts < KAD_MESSAGE_CONTACTS; i++) {
+        const struct kad_contact *contact = kad_book_contact(s->dht->book, closest[i]);
+
+        if (kad_endpoint_equal(&contact->endpoint, &s->from->endpoint))
+            continue;
+        s->reply.contacts[s->reply.n_contacts++] = *contact;
+        named++;
+    }
+}
+
+static void name_closest(struct serving *s)
+{
+    const bool same_family = !s->query->want_ipv4 && !s->query->want_ipv6;
+    const bool came_by_v4 = s->from->endpoint.family == KAD_IPV4;
+
+    s->reply.want_ipv4 = s->query->want_ipv4 || (same_family && came_by_v4);
+    s->reply.want_ipv6 = s->query->want_ipv6 || (same_family && !came_by_v4);
+    if (s->reply.want_ipv4)
+        name_closest_of(s, 0);
+    if (s->reply.want_ipv6)
+        name_closest_of(s, 1);
+}
+
+static void give_token(struct serving *s)
+{
+    kad_token_make(&s->dht->tokens, &s->dht->rng, &s->from->endpoint, s->now, s->token);
+    s->reply.token = (struct kad_bytes){s->token, sizeof(s->token)};
+}
+
+static bool token_holds(struct serving *s)
+{
+    if (kad_token_check(&s->dht->tokens, &s->dht->rng, &s->from->endpoint, s->now, s->query->token)) {
+        s->received.proved = true;
+        return true;
+    }
+    refuse(s, KAD_REFUSAL_PROTOCOL);
+    return false;
+}
+
+static void add_to_blooms(void *context, const struct kad_endpoint *peer, bool seed)
+{
+    struct serving *s = context;
+
+    kad_bloom_add(seed ? s->bloom_seeds : s->bloom_peers, peer);
+}
+
+static void serve_get_peers(struct serving *s)
+{
+    const struct kad_store_ops *store = s->dht->store->ops;
+    struct kad_message *reply = &s->reply;
+
+    give_token(s);
+    name_closest(s);
+    reply->n_peers = (uint16_t)store->peers(s->dht->store, &s->query->target,
+                                            (enum kad_family)s->from->endpoint.family, s->query->no_seeds,
+                                            &s->dht->rng, s->now, reply->peers, s->dht->settings->reply_peers);
+    if (s->query->scrape) {
+        memset(s->bloom_seeds, 0, sizeof(s->bloom_seeds));
+        memset(s->bloom_peers, 0, sizeof(s->bloom_peers));
+        store->each_peer(s->dht->store, &s->query->target, s->now, add_to_blooms, s);
+        reply->bloom_seeds = s->bloom_seeds;
+        reply->bloom_peers = s->bloom_peers;
+    }
+}
+
+static void tell_stored(struct kad_dht *dht, const struct kad_id *key)
+{
+    struct kad_event *event;
+
+    if (!(dht->watch & KAD_WATCH_STORED))
+        return;
+    event = kad_events_push(&dht->events, KAD_EVENT_STORED);
+    if (event)
+        event->key = *key;
+}
+
+static void store_result(struct serving *s, int result, uint64_t *counter)
+{
+    if (result == 0) {
+        (*counter)++;
+        tell_stored(s->dht, &s->query->target);
+        return;
+    }
+    refuse(s, KAD_REFUSAL_SERVER);
+    if (result == KAD_E_SYSTEM)
+        s->dht->counters->store_errors++;
+    kad_dht_warn(s->dht, result == KAD_E_SYSTEM ? KAD_WARN_STORE_FAILED : KAD_WARN_STORE_FULL);
+}
+
+static void serve_announce(struct serving *s)
+{
+    struct kad_endpoint peer = s->from->endpoint;
+
+    if (!s->query->implied_port)
+        peer.port = s->query->port;
+    if (peer.port == 0) {
+        refuse(s, KAD_REFUSAL_PROTOCOL);
+        return;
+    }
+    if (!token_holds(s))
+        return;
+    store_result(s,
+                 s->dht->store->ops->add_peer(s->dht->store, &s->query->target, &peer, s->query->seed,
+                                              s->now + s->dht->settings->peer_ttl_ms, s->now),
+                 &s->dht->counters->announced);
+}
+
+static void serve_get(struct serving *s)
+{
+    struct kad_record held;
+
+    give_token(s);
+    name_closest(s);
+    if (s->dht->store->ops->get(s->dht->store, &s->query->target, s->now, &held) != 0)
+        return;
+    if (held.type == KAD_RECORD_MUTABLE && s->query->has_sequence && held.sequence <= s->query->sequence) {
+        s->reply.has_sequence = true; /* the asker has this one, or a newer */
+        s->reply.sequence = held.sequence;
+        return;
+    }
+    s->reply.record = held;
+}
+
+static bool same_bytes(struct kad_bytes a, struct kad_bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* BEP 44: what a put must satisfy beside its signature. */
+static enum kad_refusal check_order(const struct serving *s, const struct kad_record *record)
+{
+    struct kad_record held;
+
+    if (record->type != KAD_RECORD_MUTABLE ||
+        s->dht->store->ops->get(s->dht->store, &record->key, s->now, &held) != 0)
+        return KAD_REFUSAL_NONE;
+    if (s->query->has_cas && s->query->cas != held.sequence)
+        return KAD_REFUSAL_CAS;
+    if (record->sequence < held.sequence)
+        return KAD_REFUSAL_SEQUENCE;
+    if (record->sequence == held.sequence && !same_bytes(record->value, held.value))
+        return KAD_REFUSAL_SEQUENCE;
+    return KAD_REFUSAL_NONE;
+}
+
+static void serve_put(struct serving *s)
+{
+    struct kad_record record = s->query->record;
+    enum kad_refusal refusal;
+
+    if (!token_holds(s)) /* first: a signature costs 60 us, and only whoever has our token may have us pay */
+        return;
+    refusal = s->dht->rules->check_record(&record);
+    if (refusal == KAD_REFUSAL_NONE)
+        refusal = check_order(s, &record);
+    if (refusal != KAD_REFUSAL_NONE) {
+        s->received.strike = refusal == KAD_REFUSAL_SIGNATURE;
+        refuse(s, refusal);
+        return;
+    }
+    record.expires_at = s->now + s->dht->settings->record_ttl_ms;
+    store_result(s, s->dht->store->ops->put(s->dht->store, &record, &s->from->endpoint, s->now),
+                 &s->dht->counters->stored);
+}
+
+static void serve_sample(struct serving *s)
+{
+    const struct kad_settings *settings = s->dht->settings;
+    const uint64_t period = (uint64_t)(s->now / settings->sample_interval_ms);
+    struct kad_rng rng;
+    uint8_t seed[KAD_SEED_SIZE] = {0};
+
+    /* The sample stays the same for an interval (BEP 51): its randomness is the interval's number under our secret. */
+    memcpy(seed, s->dht->rng.key, 16);
+    memcpy(seed + 16, &period, sizeof(period));
+    seed[31] = 51;
+    kad_rng_init(&rng, seed);
+    name_closest(s);
+    s->reply.has_samples = true;
+    s->reply.n_samples = (uint16_t)s->dht->store->ops->sample(s->dht->store, &rng, s->now, s->reply.samples, 20,
+                                                              &s->reply.sample_total);
+    s->reply.sample_interval_s = (uint32_t)(settings->sample_interval_ms / KAD_SECOND);
+}
+
+/* Whoever asks us is alive, or says so: known contacts are refreshed, strangers may be asked back. */
+static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query, kad_ms now,
+                       struct kad_outbox *out)
+{
+    const struct kad_contact asker = {.id = query->sender, .endpoint = from->endpoint};
+    const kad_contact_ref known = kad_book_find(dht->book, &asker.id, &asker.endpoint);
+
+    if (query->read_only || !query->has_sender)
+        return;
+    if (known != KAD_NO_CONTACT && kad_table_find(dht->tables[kad_family_index(asker.endpoint.family)], known))
+        kad_dht_heard(dht, known, -1, now, out);
+    else if (!kad_id_equal(&asker.id, &dht->self))
+        kad_dht_verify(dht, &asker, now, out);
+}
+
+struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
+                              kad_ms now, struct kad_outbox *out)
+{
+    struct serving s; /* large, and deliberately not cleared: replies carry counts */
+
+    if (dht->settings->read_only)
+        return (struct kad_received){.drop = KAD_DROP_READ_ONLY};
+    s.dht = dht;
+    s.from = from;
+    s.query = query;
+    s.now = now;
+    s.received = (struct kad_received){.drop = KAD_DROP_NONE};
+    kad_message_init(&s.reply);
+    s.reply.kind = KAD_REPLY;
+    s.reply.method = query->method;
+    s.reply.transaction = query->transaction;
+    s.reply.sender = dht->self;
+    s.reply.has_sender = true;
+    s.reply.your_address = from->endpoint;
+    s.reply.version = (struct kad_bytes){(const uint8_t *)dht->settings->version, dht->settings->version[0] ? 4 : 0};
+    dht->counters->queries_in[query->method]++;
+
+    if (query->refusal != KAD_REFUSAL_NONE) {
+        refuse(&s, query->refusal);
+    } else {
+        switch (query->method) {
+        case KAD_PING:
+            break;
+        case KAD_FIND_NODE:
+        case KAD_UNKNOWN:
+            name_closest(&s);
+            break;
+        case KAD_GET_PEERS:
+            serve_get_peers(&s);
+            break;
+        case KAD_ANNOUNCE:
+            serve_announce(&s);
+            break;
+        case KAD_GET:
+            serve_get(&s);
+            break;
+        case KAD_PUT:
+            serve_put(&s);
+            break;
+        case KAD_SAMPLE:
+            serve_sample(&s);
+            break;
+        case KAD_N_METHODS:
+            break;
+        }
+    }
+    out->send(out, from, &s.reply);
+    meet_asker(dht, from, query, now, out);
+    return s.received;
+}

@@ -1,0 +1,412 @@
+#include "kad/engine.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "core/dht.h"
+#include "core/limit.h"
+#include "core/operation.h"
+#include "crypto/crypto.h"
+#include "engine/network.h"
+#include "store/mem.h"
+
+#define OWN_BOOK_CEILING 16384
+
+static_assert(KAD_METHODS == KAD_N_METHODS, "the public count of methods");
+
+struct kad_engine {
+    struct kad_allocator allocator;
+    const struct kad_network *network;
+    const struct kad_settings *settings;
+    struct kad_limit *limit;
+    struct kad_book *own_book;   /* NULL: shared */
+    struct kad_store *own_store; /* NULL: the host's */
+    struct kad_counters counters;
+    struct kad_dht dht;
+};
+
+/* The batch of the host's that is being filled, as core's outbox. */
+struct carrier {
+    struct kad_outbox outbox; /* first: core hands it back */
+    struct kad_engine *engine;
+    struct kad_batch *batch;
+    kad_ms now;
+};
+
+/* -- life ------------------------------------------------------------------------------------------------------- */
+
+static struct kad_limit_config limits(const struct kad_settings *settings)
+{
+    return (struct kad_limit_config){
+        .addresses = settings->limit_addresses,
+        .address_per_s = settings->address_per_s,
+        .address_burst = settings->address_burst,
+        .group_per_s = settings->group_per_s,
+        .group_burst = settings->group_burst,
+        .strikes = settings->strikes,
+        .gray_ms = settings->gray_ms,
+        .gain = settings->unproven_gain,
+        .grant = settings->unproven_grant,
+        .limit_local = settings->limit_local,
+    };
+}
+
+static int make_parts(struct kad_engine *engine, const struct kad_engine_config *config, kad_ms now)
+{
+    struct kad_dht_config dht = {
+        .allocator = &engine->allocator,
+        .settings = engine->settings,
+        .rules = &engine->network->rules,
+        .book = config->book,
+        .store = config->store,
+        .counters = &engine->counters,
+        .seed = config->seed,
+        .id = config->id,
+        .address = config->address,
+        .ipv4 = config->ipv4,
+        .ipv6 = config->ipv6,
+        .watch = config->watch,
+    };
+    const struct kad_limit_config limit = limits(engine->settings);
+    uint64_t hash_key;
+    int error;
+
+    memcpy(&hash_key, config->seed + 8, sizeof(hash_key));
+    hash_key ^= UINT64_C(0x6b61644b41446b61); /* not the generator's own bytes */
+    engine->limit = kad_limit_new(&engine->allocator, &limit, hash_key);
+    if (!engine->limit)
+        return KAD_E_MEMORY;
+    if (!dht.book) {
+        dht.book = engine->own_book = kad_book_new(&engine->allocator, OWN_BOOK_CEILING, hash_key);
+        if (!dht.book)
+            return KAD_E_MEMORY;
+    }
+    if (!dht.store) {
+        struct kad_mem_store_config store;
+
+        kad_mem_store_config_default(&store);
+        store.limit_local = engine->settings->limit_local;
+        error = kad_mem_store_new(&engine->allocator, &store, hash_key, &engine->own_store);
+        if (error)
+            return error;
+        dht.store = engine->own_store;
+    }
+    return kad_dht_init(&engine->dht, &dht, now);
+}
+
+static void free_parts(struct kad_engine *engine)
+{
+    const struct kad_allocator allocator = engine->allocator;
+
+    if (engine->own_store)
+        engine->own_store->ops->free(engine->own_store);
+    if (engine->own_book)
+        kad_book_free(engine->own_book);
+    if (engine->limit)
+        kad_limit_free(engine->limit);
+    kad_free(&allocator, engine, sizeof(*engine));
+}
+
+int kad_engine_new(const struct kad_engine_config *config, kad_ms now, struct kad_engine **out_engine)
+{
+    const struct kad_allocator *allocator = config->allocator ? config->allocator : &kad_allocator_system;
+    struct kad_engine *engine;
+    const char *field;
+    int error = kad_settings_check(config->settings, &field);
+
+    if (error)
+        return error;
+    if (!config->network || (!config->ipv4 && !config->ipv6))
+        return KAD_E_INVALID;
+    error = kad_crypto_init();
+    if (error)
+        return error;
+    engine = kad_alloc_zero(allocator, sizeof(*engine));
+    if (!engine)
+        return KAD_E_MEMORY;
+    engine->allocator = *allocator;
+    engine->network = config->network;
+    engine->settings = config->settings;
+    error = make_parts(engine, config, now);
+    if (error) {
+        free_parts(engine);
+        return error;
+    }
+    *out_engine = engine;
+    return 0;
+}
+
+void kad_engine_free(struct kad_engine *engine)
+{
+    if (!engine)
+        return;
+    kad_dht_clear(&engine->dht);
+    free_parts(engine);
+}
+
+/* -- datagrams -------------------------------------------------------------------------------------------------- */
+
+/* Too large: what an answer says less of costs its reader a query, what it does not say at all costs a timeout. */
+static size_t encode_smaller(const struct kad_engine *engine, const struct kad_message *message, uint8_t *bytes)
+{
+    struct kad_message smaller = *message;
+    size_t n;
+
+    do {
+        smaller.n_contacts /= 2;
+        smaller.n_peers /= 2;
+        n = engine->network->codec->encode(&smaller, bytes, KAD_DATAGRAM_MAX);
+    } while (!n && (smaller.n_contacts || smaller.n_peers));
+    return n;
+}
+
+static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to, const struct kad_message *message)
+{
+    struct carrier *carrier = (struct carrier *)(void *)outbox;
+    struct kad_engine *engine = carrier->engine;
+    struct kad_batch *batch = carrier->batch;
+    struct kad_datagram *datagram;
+    uint8_t *bytes;
+    size_t n;
+
+    if (batch->n == batch->room) {
+        engine->counters.unsent[KAD_UNSENT_ROOM]++;
+        return false;
+    }
+    bytes = batch->memory + (size_t)batch->n * KAD_DATAGRAM_MAX;
+    n = engine->network->codec->encode(message, bytes, KAD_DATAGRAM_MAX);
+    if (!n && message->kind == KAD_REPLY)
+        n = encode_smaller(engine, message, bytes);
+    if (!n) {
+        engine->counters.unsent[KAD_UNSENT_SIZE]++;
+        return false;
+    }
+    if (!kad_limit_send(engine->limit, &to->endpoint, n, carrier->now)) {
+        engine->counters.unsent[KAD_UNSENT_BUDGET]++;
+        return false;
+    }
+    if (message->kind == KAD_QUERY)
+        kad_limit_expect(engine->limit, &to->endpoint, carrier->now);
+    datagram = &batch->datagrams[batch->n++];
+    datagram->peer = to->endpoint;
+    datagram->bytes = (struct kad_bytes){bytes, n};
+    engine->counters.bytes_out += n;
+    engine->counters.datagrams_out++;
+    outbox->room = batch->room - batch->n;
+    return true;
+}
+
+static struct carrier carry(struct kad_engine *engine, struct kad_batch *batch, kad_ms now)
+{
+    return (struct carrier){
+        .outbox = {.send = send_message, .room = batch->room - batch->n},
+        .engine = engine,
+        .batch = batch,
+        .now = now,
+    };
+}
+
+static enum kad_drop over_limit(enum kad_limit_verdict verdict)
+{
+    switch (verdict) {
+    case KAD_LIMIT_PASS:
+        break;
+    case KAD_LIMIT_ADDRESS:
+        return KAD_DROP_ADDRESS_RATE;
+    case KAD_LIMIT_GROUP:
+        return KAD_DROP_GROUP_RATE;
+    case KAD_LIMIT_GRAY:
+        return KAD_DROP_GRAYLIST;
+    }
+    return KAD_DROP_NONE;
+}
+
+void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now, struct kad_batch *out)
+{
+    const struct kad_peer from = {.endpoint = in->peer};
+    struct carrier carrier = carry(engine, out, now);
+    struct kad_received received = {.drop = KAD_DROP_NONE};
+    struct kad_message message;
+
+    engine->counters.bytes_in += in->bytes.size;
+    received.drop = over_limit(kad_limit_receive(engine->limit, &in->peer, in->bytes.size, now));
+    if (received.drop == KAD_DROP_NONE) {
+        if (engine->network->codec->decode(in->bytes, (enum kad_family)in->peer.family, &message) ==
+            KAD_DECODE_MALFORMED)
+            received = (struct kad_received){.drop = KAD_DROP_MALFORMED, .strike = true};
+        else
+            received = kad_dht_receive(&engine->dht, &from, &message, now, &carrier.outbox);
+    }
+    if (received.proved)
+        kad_limit_proved(engine->limit, &in->peer, now);
+    if (received.strike)
+        kad_limit_strike(engine->limit, &in->peer, now);
+    engine->counters.received[received.drop]++;
+}
+
+void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *out)
+{
+    struct carrier carrier = carry(engine, out, now);
+
+    kad_dht_tick(&engine->dht, now, &carrier.outbox);
+}
+
+kad_ms kad_engine_wake_at(const struct kad_engine *engine)
+{
+    return kad_dht_wake_at(&engine->dht);
+}
+
+void kad_engine_unreachable(struct kad_engine *engine, const struct kad_endpoint *peer, kad_ms now)
+{
+    kad_dht_unreachable(&engine->dht, peer, now);
+}
+
+/* -- requests --------------------------------------------------------------------------------------------------- */
+
+int kad_engine_request(struct kad_engine *engine, const struct kad_request *request, kad_ms now, uint64_t *out_id)
+{
+    struct kad_operation *operation;
+    const int error = kad_operation_begin(&engine->dht, request, KAD_OWNER_HOST, now, &operation);
+
+    if (error)
+        return error;
+    *out_id = operation->id;
+    return 0;
+}
+
+bool kad_engine_cancel(struct kad_engine *engine, uint64_t id, kad_ms now)
+{
+    return kad_operation_cancel(&engine->dht, id, now);
+}
+
+void kad_engine_cancel_all(struct kad_engine *engine, kad_ms now)
+{
+    struct kad_operation *next;
+
+    for (struct kad_operation *operation = engine->dht.operations; operation; operation = next) {
+        next = operation->next;
+        if (operation->owner == KAD_OWNER_HOST)
+            kad_operation_end(&engine->dht, operation, KAD_REASON_CANCELLED, now);
+    }
+}
+
+bool kad_engine_withdraw(struct kad_engine *engine, const struct kad_id *key)
+{
+    return kad_publish_withdraw(&engine->dht, key);
+}
+
+int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *endpoint, kad_ms now)
+{
+    return kad_join_add_bootstrap(&engine->dht, endpoint, now);
+}
+
+int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted, kad_ms now)
+{
+    kad_contact_ref ref;
+
+    if (!trusted)
+        return kad_join_add_saved(&engine->dht, contact, now);
+    if (!kad_dht_acceptable(&engine->dht, contact, &contact->endpoint))
+        return KAD_E_INVALID;
+    ref = kad_book_intern(engine->dht.book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
+    if (ref == KAD_NO_CONTACT)
+        return KAD_E_LIMIT;
+    kad_dht_heard(&engine->dht, ref, -1, now, NULL);
+    kad_book_release(engine->dht.book, ref);
+    engine->dht.join.ready = true; /* a given table is a joined one */
+    return 0;
+}
+
+bool kad_engine_next_event(struct kad_engine *engine, struct kad_event *out_event)
+{
+    return kad_dht_next_event(&engine->dht, out_event);
+}
+
+/* -- looking in ------------------------------------------------------------------------------------------------- */
+
+const struct kad_counters *kad_engine_counters(const struct kad_engine *engine)
+{
+    return &engine->counters;
+}
+
+static size_t memory_of(const struct kad_engine *engine, const struct kad_store_stats *store)
+{
+    const struct kad_dht *dht = &engine->dht;
+    size_t n = sizeof(*engine) + store->memory + kad_limit_memory(engine->limit);
+
+    for (int i = 0; i < KAD_FAMILIES; i++)
+        n += dht->tables[i] ? kad_table_memory(dht->tables[i]) : 0;
+    n += dht->queries.n_room * sizeof(struct kad_query) + dht->events.room * sizeof(struct kad_event);
+    n += dht->publications.room * sizeof(struct kad_publication);
+    n += dht->votes ? KAD_REACH_VOTERS * sizeof(*dht->votes) : 0;
+    for (const struct kad_operation *operation = dht->operations; operation; operation = operation->next)
+        n += sizeof(*operation);
+    return n + (engine->own_book ? kad_book_memory(engine->own_book) : 0);
+}
+
+void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info)
+{
+    const struct kad_dht *dht = &engine->dht;
+    struct kad_store_stats store = {0};
+
+    dht->store->ops->stats(dht->store, &store);
+    *out_info = (struct kad_info){
+        .id = dht->self,
+        .address = dht->reach.believed,
+        .id_bits = dht->rules->id_bits,
+        .ready = dht->join.ready,
+        .read_only = dht->settings->read_only,
+        .n_requests = dht->n_host_operations,
+        .n_queries = dht->queries.n_used,
+        .n_publications = dht->publications.n,
+        .patience_ms = kad_dht_patience(dht),
+        .rtt_ms = dht->rtt_8 < 0 ? -1 : dht->rtt_8 / 8,
+        .n_records = store.n_records,
+        .record_bytes = store.record_bytes,
+        .n_keys = store.n_keys,
+        .n_peers = store.n_peers,
+        .memory = memory_of(engine, &store),
+    };
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (!dht->tables[i])
+            continue;
+        out_info->n_contacts[i] = kad_table_count(dht->tables[i]);
+        out_info->n_buckets[i] = kad_table_n_buckets(dht->tables[i]);
+        out_info->network_size[i] = kad_estimate_nodes(&dht->estimates[i]);
+    }
+}
+
+size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family, struct kad_table_row *out_rows,
+                        size_t room)
+{
+    const struct kad_table *table = engine->dht.tables[kad_family_index((uint8_t)family)];
+    size_t n = 0;
+
+    for (unsigned i = 0; table && i < kad_table_n_buckets(table); i++) {
+        const struct kad_bucket *bucket = kad_table_bucket(table, i);
+
+        for (unsigned j = 0; j < (unsigned)bucket->n_slots + bucket->n_cache; j++, n++) {
+            const bool waits = j >= bucket->n_slots;
+            const struct kad_slot *slot = waits ? &bucket->cache[j - bucket->n_slots] : &bucket->slots[j];
+
+            if (n >= room)
+                continue;
+            out_rows[n] = (struct kad_table_row){
+                .contact = *kad_book_contact(engine->dht.book, slot->contact),
+                .bucket = i,
+                .rtt_ms = slot->rtt_ms == UINT16_MAX ? -1 : slot->rtt_ms,
+                .heard_at = kad_table_heard_at(table, slot),
+                .failures = slot->failures,
+                .replacement = waits,
+                .id_fits = slot->flags & KAD_SLOT_PREFERRED,
+            };
+        }
+    }
+    return n;
+}
+
+bool kad_engine_sound(const struct kad_engine *engine, kad_ms now, const char **out_why)
+{
+    return kad_dht_sound(&engine->dht, now, out_why);
+}

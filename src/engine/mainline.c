@@ -1,0 +1,107 @@
+/* mainline - BitTorrent's DHT: the descriptor (BEP 5, 32, 33, 42, 43, 44, 51). */
+#include "engine/network.h"
+
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "wire/krpc/krpc.h"
+#include "wire/krpc/record.h"
+
+static const struct kad_network mainline = {
+    .name = "mainline",
+    .codec = &kad_krpc,
+    .rules = {
+        .id_bits = 160,
+        .check_record = kad_krpc_check_record,
+        .id_allowed = kad_krpc_id_allowed,
+        .make_id = kad_krpc_make_id,
+    },
+    .settings = {
+        .k = 8,
+        .alpha = 3,
+        .replicas = 8,
+        .quorum = 0,
+        .query_timeout_ms = 4 * KAD_SECOND,
+        .patience_min_ms = 40,
+        .patience_max_ms = 1500,
+        .request_timeout_ms = 30 * KAD_SECOND,
+        .max_requests = 256,
+        .max_queries = 1024,
+        .narrow_per_lookup = 3,
+        .table_wide = 128,
+        .table_cache = 8,
+        .max_failures = 3,
+        .narrow_per_bucket = 1,
+        .narrow_per_table = 4,
+        .wide_per_bucket = 8,
+        .wide_per_table = 32,
+        .ping_after_ms = 15 * KAD_MINUTE,
+        .refresh_after_ms = 15 * KAD_MINUTE,
+        .refresh_pace_ms = 10 * KAD_SECOND,
+        .verify_per_s = 10,
+        .min_contacts = 8,
+        .peer_ttl_ms = 45 * KAD_MINUTE,
+        .record_ttl_ms = 2 * KAD_HOUR,
+        .announce_again_ms = 15 * KAD_MINUTE,
+        .put_again_ms = KAD_HOUR,
+        .max_publications = 4096,
+        .sample_interval_ms = 10 * KAD_MINUTE,
+        .limit_addresses = 2048,
+        .address_per_s = 50,
+        .address_burst = 200,
+        .group_per_s = 400,
+        .group_burst = 1600,
+        .strikes = 10,
+        .gray_ms = 5 * KAD_MINUTE,
+        .unproven_gain = 3,
+        .unproven_grant = 4096,
+        .follow_address = true,
+        .address_quorum = 4,
+        .reply_peers = 100,
+        .version = "KD\x00\x01",
+    },
+};
+
+const struct kad_network *kad_network_mainline(void)
+{
+    return &mainline;
+}
+
+const char *kad_network_name(const struct kad_network *network)
+{
+    return network->name;
+}
+
+void kad_settings_default(const struct kad_network *network, struct kad_settings *out_settings)
+{
+    *out_settings = network->settings;
+}
+
+void kad_mainline_immutable_key(struct kad_bytes value, struct kad_id *out_key)
+{
+    uint8_t hash[KAD_SHA1_SIZE];
+
+    kad_sha1(value.data, value.size, hash);
+    *out_key = kad_id_from_bytes(hash, sizeof(hash));
+}
+
+void kad_mainline_mutable_key(const uint8_t public_key[32], struct kad_bytes salt, struct kad_id *out_key)
+{
+    struct kad_record record = {.type = KAD_RECORD_MUTABLE, .salt = salt};
+
+    memcpy(record.public_key, public_key, sizeof(record.public_key));
+    *out_key = kad_krpc_record_key(&record);
+}
+
+int kad_mainline_sign(struct kad_record *record, const uint8_t seed[32])
+{
+    uint8_t secret[KAD_ED25519_SECRET];
+
+    if (record->salt.size > KAD_RECORD_SALT_MAX || record->value.size > KAD_RECORD_VALUE_MAX || record->sequence < 0)
+        return KAD_E_INVALID;
+    record->type = KAD_RECORD_MUTABLE;
+    kad_ed25519_keypair(seed, record->public_key, secret);
+    kad_krpc_seal_record(record, secret);
+    kad_wipe(secret, sizeof(secret));
+    return 0;
+}
