@@ -63,7 +63,7 @@ static unsigned class_of(size_t size)
     class = 2 * (unsigned)(64 - __builtin_clzll((unsigned long long)(size - 1) / GRAIN));
     /* 16 << n is the power of two at or above `size`; the half below it may do. */
     if (class > 2 && class_size(class - 1) >= size)
-        class--;
+        class --;
     return class < KAD_ARENA_CLASSES && class_size(class) >= size ? class : KAD_ARENA_CLASSES;
 }
 

@@ -61,30 +61,27 @@ struct range {
 };
 
 static const struct range ranges_v4[] = {
-    {0x00000000, 8, KAD_SCOPE_INVALID},   /* "this network" */
-    {0x0a000000, 8, KAD_SCOPE_PRIVATE},   /* RFC 1918 */
-    {0x64400000, 10, KAD_SCOPE_PRIVATE},  /* RFC 6598, carriers' NAT */
-    {0x7f000000, 8, KAD_SCOPE_LOOPBACK},
-    {0xa9fe0000, 16, KAD_SCOPE_LINK},
-    {0xac100000, 12, KAD_SCOPE_PRIVATE},  /* RFC 1918 */
-    {0xc0000000, 24, KAD_SCOPE_PRIVATE},  /* protocol assignments, DS-Lite */
-    {0xc0000200, 24, KAD_SCOPE_INVALID},  /* documentation */
-    {0xc0a80000, 16, KAD_SCOPE_PRIVATE},  /* RFC 1918 */
-    {0xc6120000, 15, KAD_SCOPE_PRIVATE},  /* RFC 2544, benchmarks */
-    {0xc6336400, 24, KAD_SCOPE_INVALID},  /* documentation */
-    {0xcb007100, 24, KAD_SCOPE_INVALID},  /* documentation */
-    {0xe0000000, 3, KAD_SCOPE_INVALID},   /* multicast, reserved, broadcast */
+    {0x00000000, 8, KAD_SCOPE_INVALID},  /* "this network" */
+    {0x0a000000, 8, KAD_SCOPE_PRIVATE},  /* RFC 1918 */
+    {0x64400000, 10, KAD_SCOPE_PRIVATE}, /* RFC 6598, carriers' NAT */
+    {0x7f000000, 8, KAD_SCOPE_LOOPBACK}, {0xa9fe0000, 16, KAD_SCOPE_LINK},
+    {0xac100000, 12, KAD_SCOPE_PRIVATE}, /* RFC 1918 */
+    {0xc0000000, 24, KAD_SCOPE_PRIVATE}, /* protocol assignments, DS-Lite */
+    {0xc0000200, 24, KAD_SCOPE_INVALID}, /* documentation */
+    {0xc0a80000, 16, KAD_SCOPE_PRIVATE}, /* RFC 1918 */
+    {0xc6120000, 15, KAD_SCOPE_PRIVATE}, /* RFC 2544, benchmarks */
+    {0xc6336400, 24, KAD_SCOPE_INVALID}, /* documentation */
+    {0xcb007100, 24, KAD_SCOPE_INVALID}, /* documentation */
+    {0xe0000000, 3, KAD_SCOPE_INVALID},  /* multicast, reserved, broadcast */
     {0x00000000, 0, KAD_SCOPE_PUBLIC},
 };
 
 static const struct range ranges_v6[] = {
-    {0x20010db8, 32, KAD_SCOPE_INVALID},  /* documentation */
-    {0x3fff0000, 20, KAD_SCOPE_INVALID},  /* documentation, RFC 9637 */
-    {0x20000000, 3, KAD_SCOPE_PUBLIC},
-    {0xfc000000, 7, KAD_SCOPE_PRIVATE},
-    {0xfe800000, 10, KAD_SCOPE_LINK},
-    {0xfec00000, 10, KAD_SCOPE_PRIVATE},  /* site-local, as it was called */
-    {0x00000000, 0, KAD_SCOPE_INVALID},   /* multicast, and what IANA has given to nobody */
+    {0x20010db8, 32, KAD_SCOPE_INVALID}, /* documentation */
+    {0x3fff0000, 20, KAD_SCOPE_INVALID}, /* documentation, RFC 9637 */
+    {0x20000000, 3, KAD_SCOPE_PUBLIC},   {0xfc000000, 7, KAD_SCOPE_PRIVATE}, {0xfe800000, 10, KAD_SCOPE_LINK},
+    {0xfec00000, 10, KAD_SCOPE_PRIVATE}, /* site-local, as it was called */
+    {0x00000000, 0, KAD_SCOPE_INVALID},  /* multicast, and what IANA has given to nobody */
 };
 
 static enum kad_scope scope_in(const struct range *range, uint32_t start)

@@ -9,12 +9,12 @@
 
 #include "base/types.h"
 
-/* What kind of address this is, most local first. */
+/* What kind of address this is, most local first. IPv4 inside IPv6 (NAT64, 6to4) is public or invalid. */
 enum kad_scope {
-    KAD_SCOPE_INVALID = 0, /* unspecified, multicast, broadcast, documentation, port 0 */
+    KAD_SCOPE_INVALID = 0, /* unspecified, multicast, broadcast, documentation, unassigned, port 0 */
     KAD_SCOPE_LOOPBACK,
-    KAD_SCOPE_LINK,        /* 169.254/16, fe80::/10 */
-    KAD_SCOPE_PRIVATE,     /* RFC 1918, RFC 6598, fc00::/7 */
+    KAD_SCOPE_LINK,    /* 169.254/16, fe80::/10 */
+    KAD_SCOPE_PRIVATE, /* RFC 1918, RFC 6598, fc00::/7, benchmarks, site-local */
     KAD_SCOPE_PUBLIC,
 };
 
@@ -26,16 +26,16 @@ size_t kad_endpoint_address_size(const struct kad_endpoint *endpoint);          
 enum kad_scope kad_endpoint_scope(const struct kad_endpoint *endpoint);
 
 /* The address groups that limits count by: /24 and /16 of IPv4, /64 and /48 of IPv6. As a number that is unique per
- * family and group, never 0. */
+ * family and group, never 0. Narrow and wide numbers are not told apart: keep them in different tables. */
 uint64_t kad_endpoint_narrow_group(const struct kad_endpoint *endpoint);
 uint64_t kad_endpoint_wide_group(const struct kad_endpoint *endpoint);
 
 /* Reads "1.2.3.4:5", "[2001:db8::1]:5"; a bare address takes `default_port` when that is not 0.
- * 0 or KAD_E_INVALID. */
+ * The port may be 0 (to listen on). Names, zones, leading zeros and surrounding spaces are refused. 0 or KAD_E_INVALID. */
 KAD_CHECK int kad_endpoint_parse(const char *text, uint16_t default_port, struct kad_endpoint *out_endpoint);
 
 #define KAD_ENDPOINT_TEXT 56
-/* "1.2.3.4:5" or "[...]:5" (RFC 5952), always terminated. Returns `text`. */
+/* "1.2.3.4:5" or "[...]:5" (RFC 5952), "-" for no address; always terminated. Returns `text`. */
 char *kad_endpoint_format(const struct kad_endpoint *endpoint, char text[KAD_ENDPOINT_TEXT]);
 
 #endif

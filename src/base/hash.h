@@ -1,6 +1,6 @@
 /*
  * hash - a keyed hash for tables whose keys strangers choose (SipHash-like strength is not needed where the key is
- * secret and collisions only cost time; this is multiply-and-mix over 64-bit words).
+ * secret and collisions only cost time; this is multiply-and-fold over 64-bit words). The same on every machine.
  */
 #ifndef KAD_BASE_HASH_H
 #define KAD_BASE_HASH_H

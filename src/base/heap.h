@@ -26,8 +26,10 @@ struct kad_heap {
 
 void kad_heap_init(struct kad_heap *heap, const struct kad_allocator *allocator, uint32_t ceiling);
 void kad_heap_clear(struct kad_heap *heap);
-KAD_CHECK int kad_heap_add(struct kad_heap *heap, kad_ms at, uint32_t slot); /* 0, KAD_E_LIMIT, KAD_E_MEMORY */
-bool kad_heap_pop(struct kad_heap *heap, kad_ms now, struct kad_heap_entry *out_entry); /* the earliest, if due */
+KAD_CHECK int kad_heap_add(struct kad_heap *heap, kad_ms at,
+                           uint32_t slot); /* 0, KAD_E_LIMIT, KAD_E_MEMORY */
+bool kad_heap_pop(struct kad_heap *heap, kad_ms now,
+                  struct kad_heap_entry *out_entry); /* the earliest, if due */
 static inline kad_ms kad_heap_next(const struct kad_heap *heap)
 {
     return heap->n_entries ? heap->entries[0].at : KAD_NEVER;

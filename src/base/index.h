@@ -2,7 +2,8 @@
  * index - finds a slot number by the hash of its key.
  *
  * Open addressing over 32-bit slot numbers; the things themselves live in their owner's array. The owner compares:
- * the index only says which slots share a hash. Grows by doubling up to `ceiling` entries; add past it fails.
+ * the index only says which slots share a hash. Grows by doubling up to `ceiling` entries (less than 2^30); add past it
+ * fails.
  *
  *     for (uint32_t at = kad_index_first(ix, hash); at != KAD_INDEX_END; at = kad_index_next(ix, hash, at))
  *         if (same key as things[kad_index_slot(ix, at)]) ...
@@ -29,8 +30,9 @@ struct kad_index {
 
 void kad_index_init(struct kad_index *index, const struct kad_allocator *allocator, uint32_t ceiling);
 void kad_index_clear(struct kad_index *index); /* memory freed; usable again */
-KAD_CHECK int kad_index_add(struct kad_index *index, uint64_t hash, uint32_t slot); /* 0, KAD_E_LIMIT, KAD_E_MEMORY */
-void kad_index_remove(struct kad_index *index, uint64_t hash, uint32_t slot);       /* must be there */
+KAD_CHECK int kad_index_add(struct kad_index *index, uint64_t hash,
+                            uint32_t slot); /* 0, KAD_E_LIMIT, KAD_E_MEMORY */
+void kad_index_remove(struct kad_index *index, uint64_t hash, uint32_t slot); /* must be there */
 /* The slot moved in its owner's array. */
 void kad_index_move(struct kad_index *index, uint64_t hash, uint32_t old_slot, uint32_t new_slot);
 

@@ -104,7 +104,7 @@ struct kad_id kad_id_random_at(struct kad_rng *rng, const struct kad_id *near, u
 
     assert(prefix < bits);
     memcpy(id.bytes, near->bytes, whole);
-    id.bytes[whole] =
-        (uint8_t)((near->bytes[whole] & kept) | (~near->bytes[whole] & flipped) | (id.bytes[whole] & ~(kept | flipped)));
+    id.bytes[whole] = (uint8_t)((near->bytes[whole] & kept) | (~near->bytes[whole] & flipped) |
+                                (id.bytes[whole] & ~(kept | flipped)));
     return id;
 }

@@ -18,10 +18,12 @@ int kad_id_compare(const struct kad_id *target, const struct kad_id *a, const st
 unsigned kad_id_prefix(const struct kad_id *a, const struct kad_id *b); /* common leading bits, 0..256 */
 bool kad_id_bit(const struct kad_id *id, unsigned bit);
 uint64_t kad_id_head(const struct kad_id *id); /* the first 64 bits as a number */
-uint32_t kad_id_bits_from(const struct kad_id *id, unsigned bit); /* 32 bits from `bit` on, zeros past the end */
+uint32_t kad_id_bits_from(const struct kad_id *id,
+                          unsigned bit); /* 32 bits from `bit` on, zeros past the end */
 struct kad_id kad_id_from_bytes(const void *bytes, size_t size); /* size <= 32; zeros behind */
 /* Random id of `bits` bits whose common prefix with `near` is exactly `prefix` bits (prefix < bits). */
-struct kad_id kad_id_random_at(struct kad_rng *rng, const struct kad_id *near, unsigned prefix, unsigned bits);
+struct kad_id kad_id_random_at(struct kad_rng *rng, const struct kad_id *near, unsigned prefix,
+                               unsigned bits);
 struct kad_id kad_id_random(struct kad_rng *rng, unsigned bits);
 
 #endif

@@ -17,7 +17,7 @@
 
 /* Bytes of the grant are counted in MINUTEths: half of a minute's grant is there at once, the other half is earned over
  * the minute, so that no minute, wherever it begins, sees more than the grant. */
-#define GRANT_BYTE MINUTE
+#define GRANT_BYTE  MINUTE
 #define MOST_CREDIT (64u * 1024u)
 #define OWN_QUERY   256u
 
@@ -26,7 +26,7 @@
 #define WAYS 4u
 
 struct head {
-    uint64_t tag;     /* keyed hash of what the entry is about; 0: unused */
+    uint64_t tag; /* keyed hash of what the entry is about; 0: unused */
     uint32_t used_at;
     uint32_t packets; /* in the bucket, times PACKET */
 };
@@ -36,7 +36,7 @@ struct address {
     uint32_t expected_until;
     uint32_t proved_until;
     uint32_t gray_until;
-    uint32_t struck_at;  /* the first of `strikes` */
+    uint32_t struck_at; /* the first of `strikes` */
     uint16_t strikes;
     uint16_t times_gray;
 };
@@ -71,8 +71,10 @@ struct kad_limit *kad_limit_new(const struct kad_allocator *allocator, const str
 
     assert(config->addresses >= 16 && config->addresses <= 65536 && "the tables are to be useful and cheap");
     assert((config->addresses & (config->addresses - 1)) == 0 && "a mask chooses the set");
-    assert((!config->address_per_s || config->address_burst) && (!config->group_per_s || config->group_burst));
-    assert(config->address_burst <= UINT32_MAX / 2 / PACKET && config->group_burst <= UINT32_MAX / 2 / PACKET);
+    assert((!config->address_per_s || config->address_burst) &&
+           (!config->group_per_s || config->group_burst));
+    assert(config->address_burst <= UINT32_MAX / 2 / PACKET &&
+           config->group_burst <= UINT32_MAX / 2 / PACKET);
     assert(config->grant <= UINT32_MAX / 2 / GRANT_BYTE && config->gain <= 1024);
 
     limit = kad_alloc_zero(allocator, kad_limit_memory(&measure));
@@ -162,13 +164,15 @@ static struct address *address_set(struct kad_limit *limit, uint64_t tag)
     return &limit->addresses[(size_t)((uint32_t)(tag >> 32) & limit->set_mask) * WAYS];
 }
 
-/* What somebody real has earned outlasts what anybody can forge: a flood of invented addresses takes the place of one
- * entry per set, its own last one. */
+/* What somebody real has earned outlasts what anybody can forge, and a forged bad name outlasts no more than forged
+ * good ones: a flood of invented addresses takes the place of one entry per set, its own last one. */
 static unsigned worth(const struct address *entry, uint32_t tick)
 {
     if (entry->expected_until > tick)
-        return 3;
+        return 4;
     if (entry->proved_until > tick)
+        return 3;
+    if (entry->gray_until > tick)
         return 2;
     return entry->head.tag != 0;
 }
@@ -185,7 +189,8 @@ static struct address *find_address(struct kad_limit *limit, const struct kad_en
     return NULL;
 }
 
-static struct address *touch_address(struct kad_limit *limit, const struct kad_endpoint *endpoint, uint32_t tick)
+static struct address *touch_address(struct kad_limit *limit, const struct kad_endpoint *endpoint,
+                                     uint32_t tick)
 {
     const struct kad_limit_config *config = &limit->config;
     struct address *entry = find_address(limit, endpoint);
@@ -243,8 +248,8 @@ static struct group *touch_group(struct kad_limit *limit, const struct kad_endpo
     return oldest;
 }
 
-enum kad_limit_verdict kad_limit_receive(struct kad_limit *limit, const struct kad_endpoint *from, size_t size,
-                                         kad_ms now)
+enum kad_limit_verdict kad_limit_receive(struct kad_limit *limit, const struct kad_endpoint *from,
+                                         size_t size, kad_ms now)
 {
     const struct kad_limit_config *config = &limit->config;
     enum kad_limit_verdict refusal = KAD_LIMIT_PASS;

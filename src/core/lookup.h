@@ -6,17 +6,23 @@
  *
  *     kad_lookup_next()   ASK  -> send to `ask`, then call next() again
  *                         WAIT -> nothing to do before `wake_at` or an answer
- *                         DONE -> kad_lookup_closest(), kad_lookup_reason()
+ *                         DONE -> kad_lookup_closest(), `reason`
  *     kad_lookup_add()    a contact to start from (hop 1)
  *     kad_lookup_reply()  \
  *     kad_lookup_fail()   /  report what came of an ASK, then call next() again
  *
  * The window is the closest `width` candidates that have not failed us. Only the window is asked, `parallel` at a time;
  * when all of it has answered, nothing closer is left to find. Candidates stay sorted by distance and unique by
- * contact; two contacts that claim one id both stay (one of them lies), but only one of them counts in the window.
+ * contact; two contacts that claim one id both stay (one of them lies), but only one of them counts in the window
+ * and in the result, and the second is asked only when the first fails.
  *
  * Unlike the paper there are no rounds: a free slot is used as soon as it is free. A contact that answers later than
- * `patience_ms` leaves the window and gives up its slot, but its answer, if it comes before the end, still counts.
+ * `patience_ms` leaves the window and gives up its slot, but its answer, if it comes before the end, still counts. Late
+ * contacts put the end off only when fewer than `width` others are left: for as long again, or, when nobody at all
+ * has answered, until they fail.
+ *
+ * Whom it has asked it never forgets, so nobody is asked twice and there are at most KAD_LOOKUP_CANDIDATES queries, whatever
+ * the answers say. Each ASK must be followed by a reply or a failure in the end.
  */
 #ifndef KAD_CORE_LOOKUP_H
 #define KAD_CORE_LOOKUP_H
@@ -47,6 +53,7 @@ struct kad_candidate {
     kad_contact_ref contact;
     uint8_t state;        /* enum kad_candidate_state */
     uint8_t hop;          /* 1: from our own table; else its introducer's + 1 */
+    uint16_t group_mark;  /* hash of the address group, 0: not limited */
     kad_ms late_at;
 };
 
@@ -66,9 +73,9 @@ struct kad_lookup {
     struct kad_lookup_config config;
     struct kad_candidate *candidates; /* sorted; KAD_LOOKUP_CANDIDATES at most */
     uint16_t n_candidates, room;
-    uint16_t n_asked, n_answered, n_failed, n_late;
-    uint8_t reason;                   /* enum kad_reason (kad/engine.h) */
-    uint8_t first_hop;                /* hop of the deepest contact that answered */
+    uint16_t n_asked, n_answered, n_failed, n_late; /* ever; a late one that answers counts in both */
+    uint8_t reason;                   /* enum kad_reason (kad/engine.h); NONE until the end */
+    uint8_t deepest_hop;              /* of those that answered; 0: none has */
 };
 
 void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allocator, struct kad_book *book,
@@ -81,9 +88,10 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now);
 /* `from` answered, naming `closer` (retained as needed). An answer nobody asked for is ignored: false. */
 bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer, size_t n_closer);
 bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from);
+/* Ends it now, for this reason; without effect when it has ended. */
 void kad_lookup_stop(struct kad_lookup *lookup, enum kad_reason reason);
 
-/* The closest that answered, nearest first, `n` at most. Not retained. */
+/* The closest that answered, nearest first, each id once, `n` at most. At any time. Not retained. */
 size_t kad_lookup_closest(const struct kad_lookup *lookup, size_t n, kad_contact_ref *out_contacts);
 const struct kad_candidate *kad_lookup_candidate(const struct kad_lookup *lookup, kad_contact_ref contact);
 

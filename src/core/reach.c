@@ -74,8 +74,8 @@ static const struct kad_endpoint *majority(const struct kad_reach *reach)
     return 2 * n_for > reach->n_votes ? candidate : NULL;
 }
 
-bool kad_reach_vote(struct kad_reach *reach, const struct kad_endpoint *voter, const struct kad_endpoint *address,
-                    kad_ms now)
+bool kad_reach_vote(struct kad_reach *reach, const struct kad_endpoint *voter,
+                    const struct kad_endpoint *address, kad_ms now)
 {
     const enum kad_scope voter_scope = scope_of(*voter), scope = scope_of(*address);
     const bool local = is_local(voter_scope);

@@ -31,7 +31,7 @@ struct kad_reach {
 void kad_reach_init(struct kad_reach *reach, struct kad_reach_vote votes[KAD_REACH_VOTERS], unsigned quorum,
                     bool count_local);
 /* True when `believed` changed its address (port changes alone are not reported). */
-bool kad_reach_vote(struct kad_reach *reach, const struct kad_endpoint *voter, const struct kad_endpoint *address,
-                    kad_ms now);
+bool kad_reach_vote(struct kad_reach *reach, const struct kad_endpoint *voter,
+                    const struct kad_endpoint *address, kad_ms now);
 
 #endif

@@ -4,16 +4,22 @@
  *     bucket 0        contacts whose id differs from ours in bit 0        half of the network
  *     bucket 1        ... agree in bit 0, differ in bit 1                 a quarter
  *     ...
- *     last bucket     all that agree in at least as many bits             splits when full
+ *     last bucket     all that agree in at least as many bits             k places; splits when full
  *
  * Only contacts that answered us are in it ("verified"). A full bucket keeps whom it has: its least recently heard
- * contact is pinged, and goes only when it does not answer; the newcomer waits in the bucket's replacement cache.
+ * contact is pinged, and goes only when it does not answer; the newcomer waits in the bucket's replacement cache. The same
+ * when a contact claims an id that another one in the table has.
  *
- * Unlike the paper (section 2.4): the first buckets may be wider than k (`wide`, halved per bucket: shorter lookups for
- * few bytes); a contact that is among our own k nearest always gets in, at the expense of the farthest in its
- * bucket, so that a node knows its true neighbourhood; address groups are limited per bucket and per table.
+ * Unlike the paper (section 2.4): buckets may be wider than k (`wide`, halved per bucket: shorter lookups for few
+ * bytes); a contact that is among our own k nearest always gets in, at the expense of the farthest in its bucket, so
+ * that a node knows its true neighbourhood; one that passes the network's id rule takes the place of one that does
+ * not, our own k nearest excepted; address groups are limited per bucket and per table.
  *
- * A slot is 16 bytes: the handle, 32 bits of the id behind the bucket's prefix (so that sorting rarely opens the
+ * What always holds (kad_table_sound): every contact, waiting ones too, stands in the bucket of its distance; no bucket is
+ * over its capacity; no id is in twice, and not our own; no address group has more than its share; at most one contact of a
+ * bucket is being probed.
+ *
+ * A slot is 16 bytes: the handle, the 32 bits of the id from the bucket's on (so that sorting rarely opens the
  * book), and what this node knows of the contact. The table retains its contacts in the book.
  */
 #ifndef KAD_CORE_TABLE_H
@@ -24,7 +30,7 @@
 struct kad_table_config {
     unsigned id_bits;           /* 160 or 256 */
     unsigned k;                 /* 1 .. 64 */
-    unsigned wide;              /* capacity of bucket 0 (0: k), halved per bucket down to k; at most 128 */
+    unsigned wide;              /* capacity of bucket 0 once split off (0: k), halved per bucket down to k; at most 128 */
     unsigned cache;             /* replacements kept per bucket, 0 .. 16 */
     unsigned max_failures;      /* silent this often in a row: out (even with no replacement) */
     unsigned narrow_per_bucket; /* contacts per /24 or /64 in a bucket; 0: no limit. And so on: */
@@ -32,11 +38,12 @@ struct kad_table_config {
     unsigned wide_per_bucket;   /* per /16 or /48 */
     unsigned wide_per_table;
     bool limit_local;           /* apply the four to loopback, link-local and private addresses too */
+    kad_ms probe_after_ms;      /* heard within this time: not probed for a newcomer's sake. 0: always probed */
 };
 
 struct kad_slot {
     kad_contact_ref contact;
-    uint32_t near;      /* id bits [bucket+1 .. bucket+32] */
+    uint32_t near;      /* id bits [bucket .. bucket+31], zeros past the end */
     uint32_t heard_at;  /* seconds since the table's epoch */
     uint16_t rtt_ms;    /* smoothed; UINT16_MAX: unknown */
     uint8_t failures;   /* queries in a row it did not answer */
@@ -48,10 +55,10 @@ enum {
 };
 
 struct kad_bucket {
-    struct kad_slot *slots; /* least recently heard first is NOT kept: see heard_at */
+    struct kad_slot *slots; /* in no order: see heard_at */
     struct kad_slot *cache; /* newest last */
     uint8_t n_slots, room_slots, n_cache, room_cache;
-    uint32_t touched_at;    /* seconds since epoch: last time a lookup went through this range */
+    uint32_t touched_at;    /* last time a lookup went through this range, seconds since epoch + 1; 0: never */
 };
 
 struct kad_table;
@@ -62,28 +69,29 @@ enum kad_table_change {
     KAD_TABLE_REPLACED,/* added, and `removed` left for it */
     KAD_TABLE_CACHED,  /* bucket full: waits. `probe` should be pinged when not KAD_NO_CONTACT */
     KAD_TABLE_LIMITED, /* refused: its address group has its share */
-    KAD_TABLE_IGNORED, /* own id, or no memory */
-    KAD_TABLE_REMOVED,
+    KAD_TABLE_IGNORED, /* own id, no memory, full and no cache; failed and remove: not in the table */
+    KAD_TABLE_REMOVED, /* failed and remove only: `removed` left, and `added` has its place if one waited */
 };
 
 struct kad_table_update {
     enum kad_table_change change;
     kad_contact_ref probe;   /* least recently heard contact of the full bucket, marked KAD_SLOT_PROBED */
     kad_contact_ref removed; /* retained for the caller: release it */
-    kad_contact_ref added;   /* promoted from the cache (kad_table_failed); not retained for the caller */
+    kad_contact_ref added;   /* promoted from the cache (failed and remove); not retained for the caller */
 };
 
+/* NULL when memory is refused. `config` is copied; the book must outlive the table; no instant given later may lie before
+ * `epoch`. */
 struct kad_table *kad_table_new(const struct kad_allocator *allocator, struct kad_book *book,
                                 const struct kad_id *self, const struct kad_table_config *config, kad_ms epoch);
-void kad_table_free(struct kad_table *table);
-const struct kad_table_config *kad_table_config_of(const struct kad_table *table);
+void kad_table_free(struct kad_table *table); /* NULL is fine */
 
 /* `contact` answered a query of ours after rtt_ms (negative: unknown), or, when it is in the table already, asked us
  * something (rtt_ms negative). The one way in. */
 struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref contact, bool preferred, int rtt_ms,
                                         kad_ms now);
 /* `contact` did not answer a query. Removes it at max_failures, or at once when it was probed and a replacement waits; the
- * newest replacement takes its place (as verified as it was when it was cached). */
+ * newest replacement takes its place (as verified as it was when it was cached). A replacement itself just goes. */
 struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_ref contact, kad_ms now);
 /* Out at once (it changed its id, or misbehaved). */
 struct kad_table_update kad_table_remove(struct kad_table *table, kad_contact_ref contact, kad_ms now);
@@ -93,24 +101,29 @@ struct kad_table_update kad_table_remove(struct kad_table *table, kad_contact_re
 bool kad_table_wants(const struct kad_table *table, const struct kad_id *id, const struct kad_endpoint *endpoint);
 const struct kad_slot *kad_table_find(const struct kad_table *table, kad_contact_ref contact); /* NULL: not there */
 
-/* The `n` closest to `target`, nearest first, exactly; contacts with failures come only when there are too few
- * others. Not retained: use or retain before the table changes. Returns how many. Never scans buckets that cannot matter. */
+/* The `n` closest to `target`, nearest first, exactly; contacts with failures are among them only when there are too few
+ * others. Not retained: use or retain before the table changes. Returns how many. Never scans buckets that cannot
+ * matter. */
 size_t kad_table_closest(const struct kad_table *table, const struct kad_id *target, size_t n,
                          kad_contact_ref *out_contacts);
+/* The first `n` from bucket 0 on. Not retained. */
 size_t kad_table_all(const struct kad_table *table, size_t n, kad_contact_ref *out_contacts);
 
 /* A lookup for an id in this bucket's range ended. */
 void kad_table_touch(struct kad_table *table, const struct kad_id *target, kad_ms now);
-/* The bucket longest without a lookup, when that is at least `age` ago; -1: none. */
+/* The bucket longest without a lookup, when that is at least `age` ago or there never was one; -1: none. */
 int kad_table_stale_bucket(const struct kad_table *table, kad_ms age, kad_ms now);
-/* The contact unheard for longest, when that is at least `age` ago; KAD_NO_CONTACT: none. O(buckets x k): for timers. */
+/* The contact unheard for longest, when that is at least `age` ago; KAD_NO_CONTACT: none. Looks at all: for timers. */
 kad_contact_ref kad_table_stale_contact(const struct kad_table *table, kad_ms age, kad_ms now);
 
 size_t kad_table_count(const struct kad_table *table);
 unsigned kad_table_n_buckets(const struct kad_table *table);
+/* Valid until the table changes. */
 const struct kad_bucket *kad_table_bucket(const struct kad_table *table, unsigned bucket);
-unsigned kad_table_capacity(const struct kad_table *table, unsigned bucket); /* min(wide >> bucket or k, ids that exist) */
+/* Most contacts this bucket may hold: max(wide >> bucket, k), the last one k; fewer where fewer ids exist. */
+unsigned kad_table_capacity(const struct kad_table *table, unsigned bucket);
 const struct kad_id *kad_table_self(const struct kad_table *table);
+const struct kad_table_config *kad_table_config_of(const struct kad_table *table);
 kad_ms kad_table_heard_at(const struct kad_table *table, const struct kad_slot *slot);
 size_t kad_table_memory(const struct kad_table *table);
 /* Every invariant written above; false says which in *out_why. For tests, fuzzing and the simulator. */

@@ -38,15 +38,15 @@ void kad_token_init(struct kad_token_maker *maker, struct kad_rng *rng, kad_ms n
     maker->renewed_at = now;
 }
 
-void kad_token_make(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer, kad_ms now,
-                    uint8_t out_token[KAD_TOKEN_SIZE])
+void kad_token_make(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer,
+                    kad_ms now, uint8_t out_token[KAD_TOKEN_SIZE])
 {
     renew(maker, rng, now);
     make(maker->secret[0], peer, out_token);
 }
 
-bool kad_token_check(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer, kad_ms now,
-                     struct kad_bytes token)
+bool kad_token_check(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer,
+                     kad_ms now, struct kad_bytes token)
 {
     bool right = false;
 
@@ -57,7 +57,8 @@ bool kad_token_check(struct kad_token_maker *maker, struct kad_rng *rng, const s
         uint8_t made[KAD_TOKEN_SIZE], difference = 0;
 
         make(maker->secret[i], peer, made);
-        for (unsigned j = 0; j < KAD_TOKEN_SIZE; j++) /* all of it: how much of a guess was right stays unknown */
+        for (unsigned j = 0; j < KAD_TOKEN_SIZE;
+             j++) /* all of it: how much of a guess was right stays unknown */
             difference |= (uint8_t)(made[j] ^ token.data[j]);
         right |= difference == 0;
     }

@@ -19,9 +19,9 @@ struct kad_token_maker {
 };
 
 void kad_token_init(struct kad_token_maker *maker, struct kad_rng *rng, kad_ms now);
-void kad_token_make(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer, kad_ms now,
-                    uint8_t out_token[KAD_TOKEN_SIZE]);
-bool kad_token_check(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer, kad_ms now,
-                     struct kad_bytes token);
+void kad_token_make(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer,
+                    kad_ms now, uint8_t out_token[KAD_TOKEN_SIZE]);
+bool kad_token_check(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer,
+                     kad_ms now, struct kad_bytes token);
 
 #endif

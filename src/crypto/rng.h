@@ -22,7 +22,7 @@ void kad_rng_init(struct kad_rng *rng, const uint8_t seed[KAD_SEED_SIZE]);
 void kad_rng_bytes(struct kad_rng *rng, void *out_data, size_t size);
 uint32_t kad_rng_u32(struct kad_rng *rng);
 uint64_t kad_rng_u64(struct kad_rng *rng);
-uint32_t kad_rng_below(struct kad_rng *rng, uint32_t bound);                 /* 0 .. bound-1, unbiased; bound > 0 */
-kad_ms kad_rng_jitter(struct kad_rng *rng, kad_ms value, uint32_t percent);  /* value +- percent, uniform */
+uint32_t kad_rng_below(struct kad_rng *rng, uint32_t bound); /* 0 .. bound-1, unbiased; bound > 0 */
+kad_ms kad_rng_jitter(struct kad_rng *rng, kad_ms value, uint32_t percent); /* value +- percent, uniform */
 
 #endif

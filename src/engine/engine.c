@@ -182,12 +182,12 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to, c
         engine->counters.unsent[KAD_UNSENT_SIZE]++;
         return false;
     }
+    if (message->kind == KAD_QUERY)
+        kad_limit_expect(engine->limit, &to->endpoint, carrier->now);
     if (!kad_limit_send(engine->limit, &to->endpoint, n, carrier->now)) {
         engine->counters.unsent[KAD_UNSENT_BUDGET]++;
         return false;
     }
-    if (message->kind == KAD_QUERY)
-        kad_limit_expect(engine->limit, &to->endpoint, carrier->now);
     datagram = &batch->datagrams[batch->n++];
     datagram->peer = to->endpoint;
     datagram->bytes = (struct kad_bytes){bytes, n};
@@ -211,6 +211,7 @@ static enum kad_drop over_limit(enum kad_limit_verdict verdict)
 {
     switch (verdict) {
     case KAD_LIMIT_PASS:
+    case KAD_LIMIT_ANSWER:
         break;
     case KAD_LIMIT_ADDRESS:
         return KAD_DROP_ADDRESS_RATE;
@@ -228,13 +229,17 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
     struct carrier carrier = carry(engine, out, now);
     struct kad_received received = {.drop = KAD_DROP_NONE};
     struct kad_message message;
+    enum kad_limit_verdict verdict;
 
     engine->counters.bytes_in += in->bytes.size;
-    received.drop = over_limit(kad_limit_receive(engine->limit, &in->peer, in->bytes.size, now));
+    verdict = kad_limit_receive(engine->limit, &in->peer, in->bytes.size, now);
+    received.drop = over_limit(verdict);
     if (received.drop == KAD_DROP_NONE) {
         if (engine->network->codec->decode(in->bytes, (enum kad_family)in->peer.family, &message) ==
             KAD_DECODE_MALFORMED)
             received = (struct kad_received){.drop = KAD_DROP_MALFORMED, .strike = true};
+        else if (verdict == KAD_LIMIT_ANSWER && message.kind == KAD_QUERY)
+            received.drop = KAD_DROP_ADDRESS_RATE; /* over a limit, and let through for an answer's sake only */
         else
             received = kad_dht_receive(&engine->dht, &from, &message, now, &carrier.outbox);
     }

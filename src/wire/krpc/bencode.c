@@ -17,7 +17,8 @@ static bool fail(struct kad_bencode_reader *reader)
 
 struct kad_bencode_reader kad_bencode_reader(struct kad_bytes bytes)
 {
-    return (struct kad_bencode_reader){.at = bytes.data, .end = bytes.data + bytes.size};
+    return (struct kad_bencode_reader){.at = bytes.data,
+                                       .end = bytes.size ? bytes.data + bytes.size : bytes.data};
 }
 
 /* "4:spam". The length is held against what is left with each digit, so it cannot overflow. */
@@ -172,7 +173,8 @@ bool kad_bencode_next(struct kad_bencode_reader *reader, struct kad_bencode_item
 bool kad_bencode_pair(struct kad_bencode_reader *reader, struct kad_bytes *out_key,
                       struct kad_bencode_item *out_value)
 {
-    return !kad_bencode_close(reader) && kad_bencode_key(reader, out_key) && kad_bencode_item(reader, out_value);
+    return !kad_bencode_close(reader) && kad_bencode_key(reader, out_key) &&
+           kad_bencode_item(reader, out_value);
 }
 
 /* A number's digits: none superfluous. */

@@ -47,7 +47,8 @@ struct kad_bencode_reader {
 struct kad_bencode_reader kad_bencode_reader(struct kad_bytes bytes);
 bool kad_bencode_item(struct kad_bencode_reader *reader, struct kad_bencode_item *out_item);
 bool kad_bencode_open(struct kad_bencode_reader *reader, enum kad_bencode_type type); /* LIST or DICT */
-bool kad_bencode_close(struct kad_bencode_reader *reader); /* true, and stepped out, if the container ends here */
+bool kad_bencode_close(
+    struct kad_bencode_reader *reader); /* true, and stepped out, if the container ends here */
 bool kad_bencode_key(struct kad_bencode_reader *reader, struct kad_bytes *out_key);
 bool kad_bencode_next(struct kad_bencode_reader *reader, struct kad_bencode_item *out_item);
 bool kad_bencode_pair(struct kad_bencode_reader *reader, struct kad_bytes *out_key,

@@ -21,7 +21,8 @@
 #define KAD_KRPC_PEER_V6     18
 #define KAD_KRPC_TRANSACTION 64 /* longest that is echoed */
 
-enum kad_decode kad_krpc_decode(struct kad_bytes bytes, enum kad_family family, struct kad_message *out_message);
+enum kad_decode kad_krpc_decode(struct kad_bytes bytes, enum kad_family family,
+                                struct kad_message *out_message);
 size_t kad_krpc_encode(const struct kad_message *message, uint8_t *out_bytes, size_t room);
 bool kad_krpc_id_allowed(const struct kad_id *id, const struct kad_endpoint *endpoint);
 struct kad_id kad_krpc_make_id(const struct kad_endpoint *endpoint, struct kad_rng *rng);

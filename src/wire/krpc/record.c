@@ -15,7 +15,8 @@ struct kad_id kad_krpc_record_key(const struct kad_record *record)
         uint8_t owner[sizeof record->public_key + KAD_RECORD_SALT_MAX];
 
         assert(record->type == KAD_RECORD_MUTABLE && "BEP 44 knows two types");
-        assert(record->salt.size <= KAD_RECORD_SALT_MAX && "checked by the decoder, the API and check_record");
+        assert(record->salt.size <= KAD_RECORD_SALT_MAX &&
+               "checked by the decoder, the API and check_record");
         memcpy(owner, record->public_key, sizeof record->public_key);
         if (record->salt.size > 0)
             memcpy(owner + sizeof record->public_key, record->salt.data, record->salt.size);

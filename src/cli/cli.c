@@ -1,0 +1,146 @@
+/* cli - see cli.h: from a command line to a command. */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+#include "cli/standalone.h"
+#include "crypto/crypto.h"
+
+const struct kad_option kad_global_options[] = {
+    KAD_FLAG("help", help, "show help (of a command, after its name)"),
+    KAD_FLAG("json", json, "print one JSON object"),
+    KAD_TEXT("node", node, "PATH", "the running node to ask: its local socket or its data directory"),
+    KAD_SECONDS("timeout", timeout, "SECONDS", "how long an answer is waited for (default: the node's, 30)"),
+    KAD_LIST("network", network, "NAME", "the network; there is one, mainline"),
+    KAD_FLAG("standalone", standalone, "ask through a short-lived read-only node of this process"),
+    KAD_LIST("bootstrap", bootstrap, "HOST:PORT", "whom to join through; \"public\": the well-known hosts"),
+    KAD_OPTIONS_END,
+};
+
+/* Before the command: `kad --man` writes the manual page. */
+static const struct kad_option first_options[] = {
+    KAD_FLAG("man", man, "print the manual page"),
+    KAD_FLAG("version", version, "print the version"),
+    KAD_OPTIONS_END,
+};
+
+static bool wants_colour(void)
+{
+    const char *terminal = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+int kad_cli_fail(const struct kad_cli *cli, enum kad_exit exit, const char *error, const char *reason)
+{
+    if (cli->options.json) {
+        json_t *object = json_pack("{s:s, s:s?}", "error", error, "reason", reason);
+
+        json_dumpf(object, stdout, JSON_ENSURE_ASCII);
+        putchar('\n');
+        json_decref(object);
+    }
+    fprintf(stderr, "kad: %s%s%s\n", error, reason && *reason ? ": " : "", reason ? reason : "");
+    return exit;
+}
+
+int kad_cli_usage(const struct kad_cli *cli, const char *format, ...)
+{
+    char why[256], hint[80];
+    va_list list;
+
+    va_start(list, format);
+    vsnprintf(why, sizeof why, format, list);
+    va_end(list);
+    snprintf(hint, sizeof hint, "see kad %s%s--help", cli->command ? cli->command->name : "",
+             cli->command ? " " : "");
+    return kad_cli_fail(cli, KAD_EXIT_USAGE, why, hint);
+}
+
+const struct kad_command *kad_command_named(const char *name)
+{
+    for (size_t i = 0; kad_commands[i]; i++) {
+        if (strcmp(kad_commands[i]->name, name) == 0)
+            return kad_commands[i];
+    }
+    return NULL;
+}
+
+/* argv[0] is the command's name. */
+static int run_command(struct kad_cli *cli, int argc, char **argv)
+{
+    const struct kad_command *command = cli->command;
+    char why[256];
+    int first = 1;
+
+    if (command->passes_on)
+        cli->options.help |= argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+    else
+        first = kad_options_read(command->options, kad_global_options, argc, argv, false, &cli->options, why, sizeof why);
+    if (first < 0)
+        return kad_cli_usage(cli, "%s", why);
+    if (cli->options.help) {
+        kad_help_command(stdout, command, cli->colour);
+        return KAD_EXIT_DONE;
+    }
+    cli->arguments = argv + first;
+    cli->n_arguments = argc - first;
+    if (cli->n_arguments < command->n_least)
+        return kad_cli_usage(cli, "%s needs %s", command->name, command->arguments);
+    if (cli->n_arguments > command->n_most)
+        return kad_cli_usage(cli, "%s does not know what to do with \"%.60s\"", command->name,
+                             cli->arguments[command->n_most]);
+    for (size_t i = 0; i < cli->options.network.n; i++) {
+        if (strcmp(cli->options.network.items[i], "mainline") != 0)
+            return kad_cli_usage(cli, "there is no network \"%.40s\"; there is mainline", cli->options.network.items[i]);
+    }
+    if (kad_crypto_init() != KAD_OK)
+        return kad_cli_fail(cli, KAD_EXIT_INTERNAL, "libsodium does not start", NULL);
+    return command->run(cli);
+}
+
+/* A global option's name is never a command's, so `kad --json ping` and `kad ping --json` are the same. */
+static int run(struct kad_cli *cli, int argc, char **argv)
+{
+    char why[256];
+    int first = kad_options_read(first_options, kad_global_options, argc, argv, true, &cli->options, why, sizeof why);
+
+    if (first < 0)
+        return kad_cli_usage(cli, "%s", why);
+    if (cli->options.man) {
+        kad_help_manual(stdout);
+        return KAD_EXIT_DONE;
+    }
+    if (cli->options.version) {
+        cli->command = kad_command_named("version");
+        return run_command(cli, 1, argv);
+    }
+    if (first < argc && strcmp(argv[first], "help") == 0) {
+        cli->options.help = true;
+        first++;
+    }
+    if (first == argc) {
+        kad_help_overview(cli->options.help ? stdout : stderr, cli->colour && cli->options.help);
+        return cli->options.help ? KAD_EXIT_DONE : KAD_EXIT_USAGE;
+    }
+    cli->command = kad_command_named(argv[first]);
+    if (!cli->command)
+        return kad_cli_usage(cli, "there is no command \"%.40s\"", argv[first]);
+    return run_command(cli, argc - first, argv + first);
+}
+
+int kad_cli_main(int argc, char **argv)
+{
+    struct kad_cli cli = {.colour = wants_colour()};
+    int code = run(&cli, argc, argv);
+
+    kad_standalone_free(cli.standalone);
+    if (fflush(stdout) != 0 && code == KAD_EXIT_DONE)
+        code = KAD_EXIT_INTERNAL; /* what was asked for did not arrive */
+    return code;
+}

@@ -1,0 +1,124 @@
+/* kad announce, peers, withdraw: who has a torrent (BEP 5, BEP 33). */
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/print.h"
+#include "cli/show.h"
+
+static const struct kad_option announce_options[] = {
+    KAD_NUMBER("port", port, "N", 1, 65535, "the port peers connect to (default: that of this node's DHT)"),
+    KAD_FLAG("seed", seed, "this peer has all of it"),
+    KAD_FLAG("keep", keep, "announce again and again, until kad withdraw"),
+    KAD_FLAG("trace", trace, "show every step of the lookup"),
+    KAD_OPTIONS_END,
+};
+
+static const struct kad_option peers_options[] = {
+    KAD_FLAG("first", first, "the first answer with peers will do"),
+    KAD_FLAG("scrape", scrape, "estimate how many there are instead"),
+    KAD_FLAG("trace", trace, "show every step of the lookup"),
+    KAD_OPTIONS_END,
+};
+
+static const struct kad_option withdraw_options[] = {
+    KAD_TEXT("salt", salt, "TEXT", "the salt of a mutable value"),
+    KAD_OPTIONS_END,
+};
+
+static int run_announce(struct kad_cli *cli)
+{
+    json_t *parameters;
+
+    if (cli->options.keep && cli->options.standalone)
+        return kad_cli_usage(cli, "--keep needs a node that stays: not with --standalone");
+    parameters = kad_ask_parameters(cli);
+    json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
+    if (cli->options.port.given)
+        json_object_set_new(parameters, "port", json_integer(cli->options.port.value));
+    if (cli->options.seed)
+        json_object_set_new(parameters, "seed", json_true());
+    if (cli->options.keep)
+        json_object_set_new(parameters, "keep", json_true());
+    return kad_ask(cli, "POST", "/api/dht/announce", parameters, kad_show_stored);
+}
+
+const struct kad_command kad_command_announce = {
+    .name = "announce",
+    .arguments = "INFOHASH",
+    .summary = "tell the network that this host is a peer of a torrent",
+    .details = "Nodes forget a peer that is not announced again, most of them after half an hour: see --keep.",
+    .options = announce_options,
+    .n_least = 1,
+    .n_most = 1,
+    .run = run_announce,
+};
+
+void kad_show_peers(struct kad_cli *cli, const json_t *answer, int code)
+{
+    size_t i;
+    json_t *peer;
+
+    kad_show_trace(cli, answer);
+    if (code == KAD_EXIT_USAGE)
+        return;
+    json_array_foreach (json_object_get(answer, "peers"), i, peer)
+        printf("%s\n", json_string_value(peer));
+    if (json_object_get(answer, "peers_estimate"))
+        printf("about %.0f peers and %.0f seeds\n", json_real_value(json_object_get(answer, "peers_estimate")),
+               json_real_value(json_object_get(answer, "seeds_estimate")));
+    if (cli->options.trace)
+        kad_show_effort(cli, answer);
+}
+
+static int run_peers(struct kad_cli *cli)
+{
+    json_t *parameters = kad_ask_parameters(cli);
+
+    json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
+    if (cli->options.first)
+        json_object_set_new(parameters, "first", json_true());
+    if (cli->options.scrape)
+        json_object_set_new(parameters, "scrape", json_true());
+    return kad_ask(cli, "POST", "/api/dht/peers", parameters, kad_show_peers);
+}
+
+const struct kad_command kad_command_peers = {
+    .name = "peers",
+    .arguments = "INFOHASH",
+    .summary = "the peers of a torrent",
+    .details = "Prints an address a line. Exit status 1: nobody has announced.",
+    .options = peers_options,
+    .n_least = 1,
+    .n_most = 1,
+    .run = run_peers,
+};
+
+static void show_withdrawn(struct kad_cli *cli, const json_t *answer, int code)
+{
+    (void)cli;
+    if (code == KAD_EXIT_DONE)
+        printf("%s is not published again\n", kad_json_text(answer, "key"));
+}
+
+static int run_withdraw(struct kad_cli *cli)
+{
+    json_t *parameters = json_object();
+
+    json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
+    if (cli->options.salt)
+        json_object_set_new(parameters, "salt", json_string(cli->options.salt));
+    return kad_ask(cli, "POST", "/api/dht/withdraw", parameters, show_withdrawn);
+}
+
+const struct kad_command kad_command_withdraw = {
+    .name = "withdraw",
+    .arguments = "KEY",
+    .summary = "publish a kept value or announce no more",
+    .details = "What other nodes hold stays with them until it expires: the protocol has no deletion.",
+    .options = withdraw_options,
+    .n_least = 1,
+    .n_most = 1,
+    .run = run_withdraw,
+};

@@ -1,0 +1,209 @@
+/* kad status, stats, table, version: what a node is, did and knows. */
+#include "cli/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/print.h"
+#include "cli/show.h"
+
+static const char *of_families(const json_t *answer, const char *name, char text[80])
+{
+    const json_t *pair = json_object_get(answer, name);
+    char ipv4[KAD_NUMBER_TEXT], ipv6[KAD_NUMBER_TEXT];
+
+    snprintf(text, 80, "%s IPv4, %s IPv6", kad_json_count(pair, "ipv4", ipv4), kad_json_count(pair, "ipv6", ipv6));
+    return text;
+}
+
+static const char *duration(int64_t seconds, char text[40])
+{
+    if (seconds < 120)
+        snprintf(text, 40, "%lld s", (long long)seconds);
+    else if (seconds < 2 * 3600)
+        snprintf(text, 40, "%lld min", (long long)(seconds / 60));
+    else if (seconds < 48 * 3600)
+        snprintf(text, 40, "%lld h %lld min", (long long)(seconds / 3600), (long long)(seconds / 60 % 60));
+    else
+        snprintf(text, 40, "%lld days", (long long)(seconds / 86400));
+    return text;
+}
+
+static void show_status(struct kad_cli *cli, const json_t *answer, int code)
+{
+    const bool ready = kad_json_number(answer, "ready") > 0;
+    const json_t *store = json_object_get(answer, "store");
+    const char *name = kad_json_text(answer, "name");
+    char room[80];
+    size_t i;
+    json_t *address;
+
+    if (code != KAD_EXIT_DONE)
+        return;
+    kad_print_pair(cli, "node", "%s", kad_json_text(answer, "node_id"));
+    if (*name)
+        kad_print_pair(cli, "name", "%s", name);
+    kad_print_pair(cli, "state", "%s%s%s%s", kad_style(cli->colour, ready ? KAD_GREEN : KAD_YELLOW),
+                   ready ? "joined" : "joining", kad_style_end(cli->colour),
+                   kad_json_number(answer, "read_only") > 0 ? ", read-only" : "");
+    kad_print_pair(cli, "network", "%s", kad_json_text(answer, "network"));
+    json_array_foreach (json_object_get(answer, "listening"), i, address)
+        kad_print_pair(cli, i == 0 ? "listening" : "", "%s", json_string_value(address));
+    kad_print_pair(cli, "outside address", "%s", kad_json_text(answer, "outside_address"));
+    kad_print_pair(cli, "contacts", "%s", of_families(answer, "contacts", room));
+    kad_print_pair(cli, "network size", "%s (estimated)", of_families(answer, "network_size", room));
+    kad_print_pair(cli, "round trip", "%s", kad_json_ms(answer, "rtt_ms", room));
+    kad_print_pair(cli, "under way", "%lld requests, %lld queries", (long long)kad_json_number(answer, "requests"),
+                   (long long)kad_json_number(answer, "queries"));
+    kad_print_pair(cli, "publishes", "%lld", (long long)kad_json_number(answer, "publications"));
+    kad_print_pair(cli, "holds", "%lld values (%lld bytes), %lld peers of %lld keys, in %s",
+                   (long long)kad_json_number(store, "records"), (long long)kad_json_number(store, "record_bytes"),
+                   (long long)kad_json_number(store, "peers"), (long long)kad_json_number(store, "keys"),
+                   kad_json_text(store, "kind"));
+    kad_print_pair(cli, "memory", "%lld KiB in engine and store",
+                   (long long)kad_json_number(answer, "memory_bytes") / 1024);
+    kad_print_pair(cli, "data directory", "%s", kad_json_text(answer, "data_dir"));
+    kad_print_pair(cli, "up", "%s, version %s", duration(kad_json_number(answer, "uptime"), room),
+                   kad_json_text(answer, "version"));
+}
+
+static int run_status(struct kad_cli *cli)
+{
+    return kad_ask(cli, "GET", "/api/node", json_object(), show_status);
+}
+
+const struct kad_command kad_command_status = {
+    .name = "status",
+    .arguments = "",
+    .summary = "what the node is and how it is",
+    .run = run_status,
+};
+
+/* -- stats ------------------------------------------------------------------------------------------------------- */
+
+static void show_counts(struct kad_cli *cli, const char *prefix, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)object, name, value) {
+        char whole[64];
+
+        snprintf(whole, sizeof whole, "%s%s%s", prefix, *prefix ? "." : "", name);
+        if (json_is_object(value))
+            show_counts(cli, whole, value);
+        else if (json_is_integer(value))
+            printf("%s%-28s%s %12lld\n", kad_style(cli->colour, json_integer_value(value) ? KAD_PLAIN : KAD_DIM), whole,
+                   kad_style_end(cli->colour), (long long)json_integer_value(value));
+    }
+}
+
+static void show_stats(struct kad_cli *cli, const json_t *answer, int code)
+{
+    if (code == KAD_EXIT_DONE)
+        show_counts(cli, "", answer);
+}
+
+static int run_stats(struct kad_cli *cli)
+{
+    return kad_ask(cli, "GET", "/api/network/stats", json_object(), show_stats);
+}
+
+const struct kad_command kad_command_stats = {
+    .name = "stats",
+    .arguments = "",
+    .summary = "what the node has counted: traffic, drops, requests",
+    .run = run_stats,
+};
+
+/* -- table ------------------------------------------------------------------------------------------------------- */
+
+void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
+{
+    static const char *const headings[] = {">bucket", "node", "address", ">rtt", ">heard", ">failures", "state"};
+    struct kad_columns columns;
+    size_t i, n_contacts = 0, n_spare = 0;
+    json_t *row;
+
+    if (code != KAD_EXIT_DONE)
+        return;
+    kad_columns_init(&columns, headings, sizeof headings / sizeof headings[0]);
+    json_array_foreach (json_object_get(answer, "rows"), i, row) {
+        const bool spare = kad_json_number(row, "replacement") > 0;
+        char bucket[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], heard[40], failures[KAD_NUMBER_TEXT], room[40];
+
+        n_contacts += !spare;
+        n_spare += spare;
+        snprintf(heard, sizeof heard, "%s ago", duration(kad_json_number(row, "heard_ms_ago") / 1000, room));
+        kad_columns_add(&columns,
+                        spare                                    ? KAD_DIM
+                        : kad_json_number(row, "failures") > 0 ? KAD_YELLOW
+                                                                 : KAD_PLAIN,
+                        kad_json_count(row, "bucket", bucket), kad_json_text(row, "id"), kad_json_text(row, "address"),
+                        kad_json_ms(row, "rtt_ms", rtt), heard, kad_json_count(row, "failures", failures),
+                        spare ? "in reserve" : kad_json_number(row, "id_fits") > 0 ? "" : "id does not fit address");
+    }
+    kad_columns_print(&columns, cli);
+    printf("%zu contacts, %zu in reserve; this node is %s\n", n_contacts, n_spare, kad_json_text(answer, "node_id"));
+}
+
+void kad_show_table_summary(struct kad_cli *cli, const json_t *answer)
+{
+    static const char *const headings[] = {">bucket", "", ">contacts"};
+    unsigned counts[257] = {0};
+    struct kad_columns columns;
+    size_t i;
+    json_t *row;
+
+    json_array_foreach (json_object_get(answer, "rows"), i, row) {
+        const int64_t bucket = kad_json_number(row, "bucket");
+
+        if (bucket >= 0 && bucket < 257 && kad_json_number(row, "replacement") == 0)
+            counts[bucket]++;
+    }
+    kad_columns_init(&columns, headings, sizeof headings / sizeof headings[0]);
+    for (i = 0; i < 257; i++) {
+        char bucket[KAD_NUMBER_TEXT], bar[65] = "", count[KAD_NUMBER_TEXT];
+
+        if (counts[i] == 0)
+            continue;
+        snprintf(bucket, sizeof bucket, "%zu", i);
+        snprintf(count, sizeof count, "%u", counts[i]);
+        memset(bar, '#', counts[i] < 64 ? counts[i] : 64);
+        kad_columns_add(&columns, KAD_PLAIN, bucket, bar, count);
+    }
+    kad_columns_print(&columns, cli);
+}
+
+static int run_table(struct kad_cli *cli)
+{
+    return kad_ask(cli, "GET", "/api/network/table", json_object(), kad_show_table);
+}
+
+const struct kad_command kad_command_table = {
+    .name = "table",
+    .arguments = "",
+    .summary = "the node's routing table",
+    .details = "A bucket's number is how many leading bits the ids in it share with the node's own. Contacts in reserve\n"
+               "move up when one of their bucket fails.",
+    .run = run_table,
+};
+
+/* -- version ----------------------------------------------------------------------------------------------------- */
+
+static int run_version(struct kad_cli *cli)
+{
+    if (cli->options.json)
+        printf("{\"version\": \"%s\"}\n", KAD_VERSION);
+    else
+        printf("kad %s\n", KAD_VERSION);
+    return KAD_EXIT_DONE;
+}
+
+const struct kad_command kad_command_version = {
+    .name = "version",
+    .arguments = "",
+    .summary = "the version of this program",
+    .offline = true,
+    .run = run_version,
+};

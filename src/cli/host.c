@@ -1,0 +1,197 @@
+/* host - see host.h. */
+#include "cli/host.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "http/api.h"
+
+static void on_node_event(void *context, const struct kad_event *event)
+{
+    struct kad_host_slot *slot = context;
+    struct kad_host *host = slot->host;
+
+    if (event->kind == KAD_EVENT_READY && !slot->ready) {
+        slot->ready = true;
+        host->n_ready++;
+    }
+    if (host->on_event)
+        host->on_event(host->context, (size_t)(slot - host->slots), event);
+}
+
+/* The last node to stop takes everything else off the loop, so that it ends. */
+static void on_node_stopped(void *context)
+{
+    struct kad_host_slot *slot = context;
+    struct kad_host *host = slot->host;
+
+    slot->running = false;
+    if (--host->n_running > 0)
+        return;
+    kad_http_free(host->http);
+    host->http = NULL;
+    for (size_t i = 0; host->with_signals && i < 2; i++)
+        uv_close((uv_handle_t *)&host->signals[i], NULL);
+    uv_close((uv_handle_t *)&host->deadline, NULL);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct kad_host *host = signal->data;
+
+    if (host->stopping)
+        _exit(128 + number);
+    kad_host_stop(host);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    ((struct kad_host *)timer->data)->late = true;
+}
+
+static int make_loop(struct kad_host *host, bool signals)
+{
+    static const int numbers[2] = {SIGINT, SIGTERM};
+
+    if (uv_loop_init(&host->loop) != 0)
+        return KAD_E_SYSTEM;
+    host->loop_made = true;
+    uv_timer_init(&host->loop, &host->deadline);
+    host->deadline.data = host;
+    host->with_signals = signals;
+    for (size_t i = 0; signals && i < 2; i++) {
+        uv_signal_init(&host->loop, &host->signals[i]);
+        host->signals[i].data = host;
+        uv_signal_start(&host->signals[i], on_signal, numbers[i]);
+    }
+    return KAD_OK;
+}
+
+static int make_node(struct kad_host *host, struct kad_node_config *config, size_t i)
+{
+    struct kad_host_slot *slot = &host->slots[i];
+
+    slot->host = host;
+    config->loop = &host->loop;
+    config->watch |= KAD_WATCH_STATE;
+    config->on_event = on_node_event;
+    config->on_stopped = on_node_stopped;
+    config->context = slot;
+    return kad_node_new(config, &slot->node, host->why, sizeof host->why);
+}
+
+static int start_node(struct kad_host *host, struct kad_host_slot *slot)
+{
+    const int error = kad_node_start(slot->node);
+
+    if (error != KAD_OK) {
+        snprintf(host->why, sizeof host->why, "cannot start: %s", kad_error_text(error));
+        return error;
+    }
+    slot->running = true;
+    host->n_running++;
+    return KAD_OK;
+}
+
+int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n, const char *socket, bool signals)
+{
+    int error = KAD_E_MEMORY;
+
+    snprintf(host->why, sizeof host->why, "out of memory");
+    host->slots = calloc(n, sizeof *host->slots);
+    if (!host->slots)
+        return error;
+    host->n_slots = n;
+    error = make_loop(host, signals);
+    /* All sockets are bound before the first node sends: they join through each other. */
+    for (size_t i = 0; i < n && error == KAD_OK; i++)
+        error = make_node(host, &configs[i], i);
+    for (size_t i = 0; i < n && error == KAD_OK; i++)
+        error = start_node(host, &host->slots[i]);
+    if (error == KAD_OK && socket)
+        error = kad_http_new(host->slots[0].node, socket, &host->http, host->why, sizeof host->why);
+    return error;
+}
+
+bool kad_host_await(struct kad_host *host, kad_ms timeout_ms)
+{
+    host->late = false;
+    uv_timer_start(&host->deadline, on_deadline, (uint64_t)timeout_ms, 0);
+    while (host->n_ready < host->n_slots && !host->late && !host->stopping)
+        uv_run(&host->loop, UV_RUN_ONCE);
+    if (!host->stopping)
+        uv_timer_stop(&host->deadline);
+    return host->n_ready == host->n_slots && !host->stopping;
+}
+
+struct asking {
+    struct kad_api_answer answer;
+    bool answered;
+};
+
+static void on_done(void *user, struct kad_api_answer answer)
+{
+    struct asking *asking = user;
+
+    asking->answer = answer;
+    asking->answered = true;
+}
+
+unsigned kad_host_ask(struct kad_host *host, size_t index, const char *method, const char *path, json_t *parameters,
+                      json_t **out_answer)
+{
+    struct asking asking = {.answered = false};
+
+    kad_api_begin(host->slots[index].node, method, path, parameters, on_done, &asking);
+    while (!asking.answered) /* the node ends each request by its own deadline, and all of them when it stops */
+        uv_run(&host->loop, UV_RUN_ONCE);
+    free(asking.answer.text);
+    *out_answer = asking.answer.json;
+    return asking.answer.status;
+}
+
+void kad_host_run(struct kad_host *host)
+{
+    uv_run(&host->loop, UV_RUN_DEFAULT);
+}
+
+void kad_host_stop(struct kad_host *host)
+{
+    if (host->stopping)
+        return;
+    host->stopping = true;
+    if (host->http)
+        kad_http_close(host->http);
+    for (size_t i = 0; i < host->n_slots; i++) {
+        if (host->slots[i].running)
+            kad_node_stop(host->slots[i].node);
+    }
+}
+
+void kad_host_free(struct kad_host *host)
+{
+    if (host->loop_made) {
+        if (host->n_running > 0) {
+            kad_host_stop(host);
+        } else if (!host->stopping) { /* none ever ran: nobody else takes these off the loop */
+            for (size_t i = 0; host->with_signals && i < 2; i++)
+                uv_close((uv_handle_t *)&host->signals[i], NULL);
+            uv_close((uv_handle_t *)&host->deadline, NULL);
+        }
+        uv_run(&host->loop, UV_RUN_DEFAULT);
+    }
+    for (size_t i = 0; i < host->n_slots; i++) {
+        if (host->slots[i].node)
+            kad_node_free(host->slots[i].node);
+    }
+    free(host->slots);
+    if (host->loop_made) {
+        uv_run(&host->loop, UV_RUN_DEFAULT); /* what the nodes closed in the end */
+        uv_loop_close(&host->loop);
+    }
+    host->slots = NULL;
+    host->n_slots = 0;
+    host->loop_made = false;
+}

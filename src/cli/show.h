@@ -1,0 +1,15 @@
+/* show - how the answers of the DHT commands look to people; kad tour shows them too. Each is a kad_show (cli/ask.h). */
+#ifndef KAD_CLI_SHOW_H
+#define KAD_CLI_SHOW_H
+
+#include "cli/ask.h"
+
+void kad_show_closest(struct kad_cli *cli, const json_t *answer, int code);
+void kad_show_value(struct kad_cli *cli, const json_t *answer, int code);
+void kad_show_stored(struct kad_cli *cli, const json_t *answer, int code); /* put and announce */
+void kad_show_peers(struct kad_cli *cli, const json_t *answer, int code);
+void kad_show_table(struct kad_cli *cli, const json_t *answer, int code);
+/* Buckets, with how many contacts each has; one line for each that is in use. */
+void kad_show_table_summary(struct kad_cli *cli, const json_t *answer);
+
+#endif

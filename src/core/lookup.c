@@ -1,0 +1,341 @@
+#include "core/lookup.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "base/hash.h"
+
+#define FIRST_ROOM 16
+#define MAX_HOP    UINT8_MAX
+
+void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allocator, struct kad_book *book,
+                     const struct kad_id *target, const struct kad_lookup_config *config)
+{
+    assert(config->width >= 1 && config->width <= 64 && config->parallel >= 1 && "settings are checked before");
+    *lookup = (struct kad_lookup){
+        .allocator = allocator,
+        .book = book,
+        .target = *target,
+        .config = *config,
+    };
+}
+
+void kad_lookup_clear(struct kad_lookup *lookup)
+{
+    for (size_t i = 0; i < lookup->n_candidates; i++)
+        kad_book_release(lookup->book, lookup->candidates[i].contact);
+    kad_free(lookup->allocator, lookup->candidates, lookup->room * sizeof(*lookup->candidates));
+    lookup->candidates = NULL;
+    lookup->n_candidates = lookup->room = 0;
+}
+
+/* -- candidates ------------------------------------------------------------------------------------------------- */
+
+static const struct kad_id *id_of(const struct kad_lookup *lookup, const struct kad_candidate *candidate)
+{
+    return &kad_book_contact(lookup->book, candidate->contact)->id;
+}
+
+static bool same_id(const struct kad_lookup *lookup, const struct kad_candidate *a, const struct kad_candidate *b)
+{
+    return a->near == b->near && kad_id_equal(id_of(lookup, a), id_of(lookup, b));
+}
+
+static struct kad_candidate *find(const struct kad_lookup *lookup, kad_contact_ref contact)
+{
+    for (size_t i = 0; i < lookup->n_candidates; i++) {
+        if (lookup->candidates[i].contact == contact)
+            return &lookup->candidates[i];
+    }
+    return NULL;
+}
+
+const struct kad_candidate *kad_lookup_candidate(const struct kad_lookup *lookup, kad_contact_ref contact)
+{
+    return find(lookup, contact);
+}
+
+/* Where a contact with this distance goes: behind all that are nearer, or as near. */
+static size_t place_of(const struct kad_lookup *lookup, const struct kad_id *id, uint64_t near)
+{
+    size_t low = 0, high = lookup->n_candidates;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const struct kad_candidate *c = &lookup->candidates[middle];
+        const bool farther =
+            c->near != near ? c->near > near : kad_id_compare(&lookup->target, id_of(lookup, c), id) > 0;
+
+        if (farther)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* The address group's mark, or 0 when this address counts towards no limit. Sixteen bits tell most groups apart, so
+ * that counting rarely opens the book. */
+static uint16_t mark_of(const struct kad_lookup *lookup, const struct kad_endpoint *endpoint)
+{
+    uint64_t hash;
+
+    if (lookup->config.narrow_per_lookup == 0 ||
+        (!lookup->config.limit_local && kad_endpoint_scope(endpoint) != KAD_SCOPE_PUBLIC))
+        return 0;
+    hash = kad_hash_word(0, kad_endpoint_narrow_group(endpoint));
+    return (uint16_t)((hash & UINT16_MAX) | 1);
+}
+
+static bool group_full(const struct kad_lookup *lookup, const struct kad_endpoint *endpoint, uint16_t mark)
+{
+    const uint64_t group = kad_endpoint_narrow_group(endpoint);
+    unsigned n_same = 0;
+
+    if (mark == 0)
+        return false;
+    for (size_t i = 0; i < lookup->n_candidates; i++) {
+        const struct kad_candidate *c = &lookup->candidates[i];
+
+        if (c->group_mark == mark &&
+            kad_endpoint_narrow_group(&kad_book_contact(lookup->book, c->contact)->endpoint) == group)
+            n_same++;
+    }
+    return n_same >= lookup->config.narrow_per_lookup;
+}
+
+static void drop_candidate(struct kad_lookup *lookup, size_t at)
+{
+    kad_book_release(lookup->book, lookup->candidates[at].contact);
+    lookup->n_candidates--;
+    memmove(&lookup->candidates[at], &lookup->candidates[at + 1],
+            (lookup->n_candidates - at) * sizeof(*lookup->candidates));
+}
+
+/* Makes room for one that would stand at `place`. Once asked, a candidate stays: so nobody is asked twice, an answer
+ * is never lost, and no lookup sends more than KAD_LOOKUP_CANDIDATES queries, whatever it is told. */
+static bool make_room(struct kad_lookup *lookup, size_t place)
+{
+    struct kad_candidate *candidates;
+    uint16_t room;
+
+    if (lookup->n_candidates < lookup->room)
+        return true;
+    if (lookup->room == KAD_LOOKUP_CANDIDATES) {
+        for (size_t i = lookup->n_candidates; i-- > place;) {
+            if (lookup->candidates[i].state == KAD_CANDIDATE_NEW) {
+                drop_candidate(lookup, i);
+                return true;
+            }
+        }
+        return false;
+    }
+    room = lookup->room ? (uint16_t)(lookup->room * 2) : FIRST_ROOM;
+    candidates = kad_resize(lookup->allocator, lookup->candidates, lookup->room * sizeof(*candidates),
+                            room * sizeof(*candidates));
+    if (!candidates)
+        return false;
+    lookup->candidates = candidates;
+    lookup->room = room;
+    return true;
+}
+
+static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop)
+{
+    const struct kad_contact *entry = kad_book_contact(lookup->book, contact);
+    const struct kad_id distance = kad_id_xor(&lookup->target, &entry->id);
+    const uint64_t near = kad_id_head(&distance);
+    const uint16_t mark = mark_of(lookup, &entry->endpoint);
+    size_t place;
+
+    if (lookup->reason != KAD_REASON_NONE || find(lookup, contact) || group_full(lookup, &entry->endpoint, mark))
+        return false;
+    place = place_of(lookup, &entry->id, near);
+    if (!make_room(lookup, place))
+        return false;
+    memmove(&lookup->candidates[place + 1], &lookup->candidates[place],
+            (lookup->n_candidates - place) * sizeof(*lookup->candidates));
+    lookup->candidates[place] = (struct kad_candidate){
+        .near = near,
+        .contact = contact,
+        .state = KAD_CANDIDATE_NEW,
+        .hop = hop,
+        .group_mark = mark,
+        .late_at = KAD_NEVER,
+    };
+    lookup->n_candidates++;
+    kad_book_retain(lookup->book, contact);
+    return true;
+}
+
+bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact)
+{
+    return add(lookup, contact, 1);
+}
+
+/* -- deciding --------------------------------------------------------------------------------------------------- */
+
+/* What one look over the candidates shows. */
+struct view {
+    struct kad_candidate *ask;   /* the nearest of the window that has not been asked */
+    unsigned n_window, n_answered;
+    unsigned n_in_flight;        /* in the window or no longer: each holds a slot */
+    kad_ms wake_at;              /* when the next of those is late */
+    unsigned n_late;
+    kad_ms late_wake_at;         /* until when the last late one is worth waiting for */
+};
+
+/* The candidates [from, end) claim one id. One of them stands for it: who answered, else who was asked, else the
+ * first. The others are asked only when it fails. */
+static void view_id(struct view *view, struct kad_candidate *from, const struct kad_candidate *end, bool in_window)
+{
+    struct kad_candidate *fresh = NULL;
+    bool answered = false, asked = false;
+
+    for (struct kad_candidate *c = from; c != end; c++) {
+        if (c->state == KAD_CANDIDATE_ANSWERED)
+            answered = true;
+        else if (c->state == KAD_CANDIDATE_ASKED)
+            asked = true;
+        else if (c->state == KAD_CANDIDATE_NEW && !fresh)
+            fresh = c;
+    }
+    if (!in_window || (!answered && !asked && !fresh))
+        return;
+    view->n_window++;
+    if (answered)
+        view->n_answered++;
+    else if (!asked && !view->ask)
+        view->ask = fresh;
+}
+
+static void note_time(struct kad_lookup *lookup, struct kad_candidate *c, struct view *view, kad_ms now)
+{
+    if (c->state == KAD_CANDIDATE_ASKED && now >= c->late_at) {
+        c->state = KAD_CANDIDATE_LATE;
+        lookup->n_late++;
+    }
+    if (c->state == KAD_CANDIDATE_ASKED) {
+        view->n_in_flight++;
+        view->wake_at = kad_ms_min(view->wake_at, c->late_at);
+    } else if (c->state == KAD_CANDIDATE_LATE) {
+        view->n_late++;
+        view->late_wake_at = kad_ms_max(view->late_wake_at, c->late_at + lookup->config.patience_ms);
+    }
+}
+
+static struct view look(struct kad_lookup *lookup, kad_ms now)
+{
+    struct view view = {.wake_at = KAD_NEVER};
+    struct kad_candidate *end, *next;
+
+    if (lookup->n_candidates == 0)
+        return view;
+    end = lookup->candidates + lookup->n_candidates;
+    for (struct kad_candidate *c = lookup->candidates; c != end; c = next) {
+        for (next = c; next != end && (next == c || same_id(lookup, c, next)); next++)
+            note_time(lookup, next, &view, now);
+        view_id(&view, c, next, view.n_window < lookup->config.width);
+    }
+    return view;
+}
+
+static enum kad_reason reason_to_end(const struct kad_lookup *lookup, const struct view *view)
+{
+    if (view->n_window == lookup->config.width)
+        return KAD_REASON_CONVERGED;
+    return lookup->n_candidates > 0 ? KAD_REASON_EXHAUSTED : KAD_REASON_NO_CONTACTS;
+}
+
+struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
+{
+    struct kad_lookup_step step = {.verdict = KAD_LOOKUP_DONE, .wake_at = KAD_NEVER};
+    struct view view;
+
+    if (lookup->reason != KAD_REASON_NONE)
+        return step;
+
+    view = look(lookup, now);
+    if (view.ask && view.n_in_flight < lookup->config.parallel) {
+        view.ask->state = KAD_CANDIDATE_ASKED;
+        view.ask->late_at = now + lookup->config.patience_ms;
+        lookup->n_asked++;
+        step.verdict = KAD_LOOKUP_ASK;
+        step.ask = view.ask->contact;
+        step.hop = view.ask->hop;
+    } else if (view.n_answered < view.n_window) {
+        assert(view.n_in_flight > 0 && "a wait nothing can end");
+        step.verdict = KAD_LOOKUP_WAIT;
+        step.wake_at = view.wake_at;
+    } else if (view.n_window < lookup->config.width && view.n_late > 0 &&
+               (view.n_answered == 0 || now < view.late_wake_at)) {
+        /* Too few to end with, and some may only be slow. Without any answer at all there is nothing better to do
+         * than to wait until they fail. */
+        step.verdict = KAD_LOOKUP_WAIT;
+        step.wake_at = view.n_answered == 0 ? KAD_NEVER : view.late_wake_at;
+    } else {
+        lookup->reason = (uint8_t)reason_to_end(lookup, &view);
+    }
+    return step;
+}
+
+/* -- what came of it -------------------------------------------------------------------------------------------- */
+
+static struct kad_candidate *find_asked(const struct kad_lookup *lookup, kad_contact_ref from)
+{
+    struct kad_candidate *c = lookup->reason == KAD_REASON_NONE ? find(lookup, from) : NULL;
+
+    return c && (c->state == KAD_CANDIDATE_ASKED || c->state == KAD_CANDIDATE_LATE) ? c : NULL;
+}
+
+bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer, size_t n_closer)
+{
+    struct kad_candidate *c = find_asked(lookup, from);
+    uint8_t hop;
+
+    if (!c)
+        return false;
+    hop = c->hop;
+    c->state = KAD_CANDIDATE_ANSWERED;
+    lookup->n_answered++;
+    if (hop > lookup->deepest_hop)
+        lookup->deepest_hop = hop;
+    for (size_t i = 0; i < n_closer; i++)
+        (void)add(lookup, closer[i], hop < MAX_HOP ? (uint8_t)(hop + 1) : MAX_HOP);
+    return true;
+}
+
+bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from)
+{
+    struct kad_candidate *c = find_asked(lookup, from);
+
+    if (!c)
+        return false;
+    c->state = KAD_CANDIDATE_FAILED;
+    lookup->n_failed++;
+    return true;
+}
+
+void kad_lookup_stop(struct kad_lookup *lookup, enum kad_reason reason)
+{
+    assert(reason != KAD_REASON_NONE && "an end has a reason");
+    if (lookup->reason == KAD_REASON_NONE)
+        lookup->reason = (uint8_t)reason;
+}
+
+size_t kad_lookup_closest(const struct kad_lookup *lookup, size_t n, kad_contact_ref *out_contacts)
+{
+    const struct kad_candidate *last = NULL;
+    size_t n_found = 0;
+
+    for (size_t i = 0; i < lookup->n_candidates && n_found < n; i++) {
+        const struct kad_candidate *c = &lookup->candidates[i];
+
+        if (c->state != KAD_CANDIDATE_ANSWERED || (last && same_id(lookup, last, c)))
+            continue;
+        out_contacts[n_found++] = c->contact;
+        last = c;
+    }
+    return n_found;
+}

@@ -1,0 +1,313 @@
+/* table_bucket - slots, splitting, the replacement cache, group limits: see table_parts.h. */
+#include "core/table_parts.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/endpoint.h"
+
+#define SLOT_STEP   4 /* arrays grow by this: with a million nodes in memory doubling costs more than it saves */
+#define CACHE_STEP  2
+#define BUCKET_STEP 4
+
+static_assert(sizeof(struct kad_slot) == 16, "a million tables are kept");
+static_assert(sizeof(struct kad_bucket) == 24, "a million tables are kept");
+
+/* -- places ----------------------------------------------------------------------------------------------------- */
+
+/* Ids that differ from ours first in bit `bucket`: 2^(id_bits - bucket - 1), as far as it matters. */
+static unsigned ids_at(const struct kad_table *table, unsigned bucket)
+{
+    const unsigned bits = table->config.id_bits - bucket - 1;
+
+    return bits < 8 ? 1u << bits : 256;
+}
+
+unsigned kad_bucket_capacity_split(const struct kad_table *table, unsigned bucket)
+{
+    const unsigned wide = bucket < 8 ? table->config.wide >> bucket : 0;
+    const unsigned capacity = wide > table->config.k ? wide : table->config.k;
+    const unsigned ids = ids_at(table, bucket);
+
+    return capacity < ids ? capacity : ids;
+}
+
+unsigned kad_table_capacity(const struct kad_table *table, unsigned bucket)
+{
+    unsigned ids;
+
+    assert(bucket < table->n_buckets && "no such bucket");
+    if (bucket + 1 < table->n_buckets)
+        return kad_bucket_capacity_split(table, bucket);
+    /* The last one also holds the ids that differ from ours later; all but our own. It is never wider than k, so
+     * that whatever a split makes of it fits. */
+    ids = 2 * ids_at(table, bucket) - 1;
+    return table->config.k < ids ? table->config.k : ids;
+}
+
+static bool grow(const struct kad_table *table, struct kad_slot **slots, unsigned n, uint8_t *room, unsigned step,
+                 unsigned capacity)
+{
+    unsigned wanted = *room + step;
+    struct kad_slot *grown;
+
+    if (n < *room)
+        return true;
+    if (wanted > capacity)
+        wanted = capacity;
+    assert(wanted > n && "no free place");
+    grown = kad_resize(table->allocator, *slots, *room * sizeof(*grown), wanted * sizeof(*grown));
+    if (!grown)
+        return false;
+    *slots = grown;
+    *room = (uint8_t)wanted;
+    return true;
+}
+
+static uint32_t near_of(const struct kad_table *table, const struct kad_slot *slot, unsigned bucket)
+{
+    return kad_id_bits_from(kad_slot_id(table, slot), bucket);
+}
+
+/* -- contacts --------------------------------------------------------------------------------------------------- */
+
+static struct kad_slot *find_in(struct kad_slot *slots, unsigned n, kad_contact_ref contact)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (slots[i].contact == contact)
+            return &slots[i];
+    }
+    return NULL;
+}
+
+struct kad_slot *kad_bucket_find(const struct kad_bucket *bucket, kad_contact_ref contact)
+{
+    return find_in(bucket->slots, bucket->n_slots, contact);
+}
+
+struct kad_slot *kad_bucket_find_waiting(const struct kad_bucket *bucket, kad_contact_ref contact)
+{
+    return find_in(bucket->cache, bucket->n_cache, contact);
+}
+
+struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned bucket, const struct kad_id *id)
+{
+    const struct kad_bucket *b = &table->buckets[bucket];
+    const uint32_t near = kad_id_bits_from(id, bucket);
+
+    for (unsigned i = 0; i < b->n_slots; i++) {
+        if (b->slots[i].near == near && kad_id_equal(kad_slot_id(table, &b->slots[i]), id))
+            return &b->slots[i];
+    }
+    return NULL;
+}
+
+bool kad_bucket_put(struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
+{
+    struct kad_bucket *b = &table->buckets[bucket];
+
+    if (!grow(table, &b->slots, b->n_slots, &b->room_slots, SLOT_STEP, kad_table_capacity(table, bucket)))
+        return false;
+    b->slots[b->n_slots] = *slot;
+    b->slots[b->n_slots].near = near_of(table, slot, bucket);
+    b->n_slots++;
+    table->n_contacts++;
+    return true;
+}
+
+struct kad_slot kad_bucket_take(struct kad_table *table, unsigned bucket, struct kad_slot *slot)
+{
+    struct kad_bucket *b = &table->buckets[bucket];
+    const struct kad_slot taken = *slot;
+
+    assert(slot >= b->slots && slot < b->slots + b->n_slots && "another bucket's");
+    b->n_slots--;
+    *slot = b->slots[b->n_slots];
+    table->n_contacts--;
+    return taken;
+}
+
+/* -- replacements ----------------------------------------------------------------------------------------------- */
+
+struct kad_slot kad_bucket_take_waiting(struct kad_bucket *bucket, struct kad_slot *slot)
+{
+    const struct kad_slot taken = *slot;
+    const size_t at = (size_t)(slot - bucket->cache);
+
+    bucket->n_cache--;
+    memmove(slot, slot + 1, (bucket->n_cache - at) * sizeof(*slot)); /* newest last */
+    return taken;
+}
+
+bool kad_bucket_put_waiting(struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
+{
+    struct kad_bucket *b = &table->buckets[bucket];
+    const unsigned capacity = table->config.cache;
+
+    if (capacity == 0)
+        return false;
+    if (b->n_cache == capacity)
+        kad_book_release(table->book, kad_bucket_take_waiting(b, &b->cache[0]).contact);
+    if (!grow(table, &b->cache, b->n_cache, &b->room_cache, CACHE_STEP, capacity))
+        return false;
+    b->cache[b->n_cache] = *slot;
+    b->cache[b->n_cache].near = near_of(table, slot, bucket);
+    b->cache[b->n_cache].flags &= (uint8_t)~KAD_SLOT_PROBED;
+    b->n_cache++;
+    return true;
+}
+
+kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket)
+{
+    struct kad_bucket *b = &table->buckets[bucket];
+
+    for (unsigned i = b->n_cache; i-- > 0;) {
+        const struct kad_slot *waiting = &b->cache[i];
+        const struct kad_contact *contact = kad_book_contact(table->book, waiting->contact);
+
+        if (kad_table_group_full(table, bucket, &contact->endpoint) ||
+            kad_bucket_find_id(table, bucket, &contact->id))
+            continue;
+        if (!kad_bucket_put(table, bucket, waiting))
+            return KAD_NO_CONTACT;
+        return kad_bucket_take_waiting(b, &b->cache[i]).contact;
+    }
+    return KAD_NO_CONTACT;
+}
+
+/* -- splitting -------------------------------------------------------------------------------------------------- */
+
+static bool add_bucket_room(struct kad_table *table)
+{
+    const unsigned room = table->room_buckets + BUCKET_STEP;
+    struct kad_bucket *buckets;
+
+    if (table->n_buckets < table->room_buckets)
+        return true;
+    buckets = kad_resize(table->allocator, table->buckets, table->room_buckets * sizeof(*buckets),
+                         room * sizeof(*buckets));
+    if (!buckets)
+        return false;
+    table->buckets = buckets;
+    table->room_buckets = (uint16_t)room;
+    return true;
+}
+
+static bool goes_deeper(const struct kad_table *table, const struct kad_slot *slot, unsigned last)
+{
+    return kad_id_prefix(kad_slot_id(table, slot), &table->self) > last;
+}
+
+/* Moves what agrees with us in bit `last` too from slots[0 .. n) to `out_moved`. Returns how many stay, in order. */
+static unsigned part(const struct kad_table *table, unsigned last, struct kad_slot *slots, unsigned n,
+                     struct kad_slot *out_moved)
+{
+    unsigned n_stay = 0, n_moved = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (goes_deeper(table, &slots[i], last)) {
+            out_moved[n_moved] = slots[i];
+            out_moved[n_moved++].near = near_of(table, &slots[i], last + 1);
+        } else {
+            slots[n_stay++] = slots[i];
+        }
+    }
+    return n_stay;
+}
+
+static unsigned count_deeper(const struct kad_table *table, unsigned last, const struct kad_slot *slots, unsigned n)
+{
+    unsigned n_deeper = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        n_deeper += goes_deeper(table, &slots[i], last);
+    return n_deeper;
+}
+
+bool kad_table_split(struct kad_table *table)
+{
+    const unsigned last = table->n_buckets - 1u;
+    struct kad_bucket fresh = {.touched_at = table->buckets[last].touched_at};
+    struct kad_bucket *old;
+
+    if (table->n_buckets >= table->config.id_bits || !add_bucket_room(table))
+        return false;
+    old = &table->buckets[last];
+    fresh.n_slots = fresh.room_slots = (uint8_t)count_deeper(table, last, old->slots, old->n_slots);
+    fresh.n_cache = fresh.room_cache = (uint8_t)count_deeper(table, last, old->cache, old->n_cache);
+    if (fresh.n_slots > 0) {
+        fresh.slots = kad_alloc(table->allocator, fresh.n_slots * sizeof(*fresh.slots));
+        if (!fresh.slots)
+            return false;
+    }
+    if (fresh.n_cache > 0) {
+        fresh.cache = kad_alloc(table->allocator, fresh.n_cache * sizeof(*fresh.cache));
+        if (!fresh.cache) {
+            kad_free(table->allocator, fresh.slots, fresh.n_slots * sizeof(*fresh.slots));
+            return false;
+        }
+    }
+    old->n_slots = (uint8_t)part(table, last, old->slots, old->n_slots, fresh.slots);
+    old->n_cache = (uint8_t)part(table, last, old->cache, old->n_cache, fresh.cache);
+    table->buckets[table->n_buckets++] = fresh;
+    return true;
+}
+
+unsigned kad_table_n_nearer(const struct kad_table *table, unsigned bucket, const struct kad_id *id)
+{
+    const struct kad_bucket *b = &table->buckets[bucket];
+    unsigned n_nearer = 0;
+
+    for (unsigned i = bucket + 1; i < table->n_buckets && n_nearer < table->config.k; i++)
+        n_nearer += table->buckets[i].n_slots;
+    for (unsigned i = 0; i < b->n_slots && n_nearer < table->config.k; i++)
+        n_nearer += kad_id_compare(&table->self, kad_slot_id(table, &b->slots[i]), id) < 0;
+    return n_nearer;
+}
+
+/* -- address groups --------------------------------------------------------------------------------------------- */
+
+bool kad_table_counts(const struct kad_table *table, const struct kad_endpoint *endpoint)
+{
+    const struct kad_table_config *config = &table->config;
+
+    return (config->narrow_per_bucket || config->narrow_per_table || config->wide_per_bucket ||
+            config->wide_per_table) &&
+           (config->limit_local || kad_endpoint_scope(endpoint) == KAD_SCOPE_PUBLIC);
+}
+
+static bool reached(unsigned n, unsigned limit)
+{
+    return limit > 0 && n >= limit;
+}
+
+/* Counted each time rather than kept: it happens once per newcomer, and a million tables have no bytes for it. */
+bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const struct kad_endpoint *endpoint)
+{
+    const struct kad_table_config *config = &table->config;
+    unsigned narrow_here = 0, wide_here = 0, narrow = 0, wide = 0;
+    uint64_t narrow_group, wide_group;
+
+    if (!kad_table_counts(table, endpoint))
+        return false;
+    narrow_group = kad_endpoint_narrow_group(endpoint);
+    wide_group = kad_endpoint_wide_group(endpoint);
+    for (unsigned i = 0; i < table->n_buckets; i++) {
+        const struct kad_bucket *b = &table->buckets[i];
+
+        for (unsigned j = 0; j < b->n_slots; j++) {
+            const struct kad_endpoint *other = &kad_book_contact(table->book, b->slots[j].contact)->endpoint;
+
+            if (kad_endpoint_wide_group(other) != wide_group)
+                continue;
+            wide++;
+            wide_here += i == bucket;
+            if (kad_endpoint_narrow_group(other) != narrow_group)
+                continue;
+            narrow++;
+            narrow_here += i == bucket;
+        }
+    }
+    return reached(narrow_here, config->narrow_per_bucket) || reached(wide_here, config->wide_per_bucket) ||
+           reached(narrow, config->narrow_per_table) || reached(wide, config->wide_per_table);
+}

@@ -1,0 +1,70 @@
+/*
+ * table_parts - what the files of the routing table share: its insides, and a bucket's moves.
+ *
+ *     table.c           who gets in, who goes; timers
+ *     table_bucket.c    slots, splitting, the replacement cache, group limits
+ *     table_closest.c   the closest to a target
+ *     table_sound.c     what always holds
+ *
+ * Nobody else includes this.
+ */
+#ifndef KAD_CORE_TABLE_PARTS_H
+#define KAD_CORE_TABLE_PARTS_H
+
+#include "core/table.h"
+
+#define KAD_BUCKET_MAX 128 /* slots of the widest bucket */
+
+struct kad_table {
+    const struct kad_allocator *allocator;
+    struct kad_book *book;
+    struct kad_bucket *buckets; /* room_buckets of them, n_buckets in use */
+    struct kad_id self;
+    struct kad_table_config config;
+    kad_ms epoch;
+    uint32_t n_contacts; /* slots in use, caches not counted */
+    uint16_t n_buckets, room_buckets;
+};
+
+static inline const struct kad_id *kad_slot_id(const struct kad_table *table, const struct kad_slot *slot)
+{
+    return &kad_book_contact(table->book, slot->contact)->id;
+}
+
+/* The bucket for ids with this common prefix with ours. */
+static inline unsigned kad_bucket_index(const struct kad_table *table, unsigned prefix)
+{
+    return prefix < table->n_buckets ? prefix : table->n_buckets - 1u;
+}
+
+uint32_t kad_table_seconds(const struct kad_table *table, kad_ms now);
+/* What `bucket` holds once it is no longer the last. */
+unsigned kad_bucket_capacity_split(const struct kad_table *table, unsigned bucket);
+
+/* In `slots` (contacts) or `cache`; NULL: not there. */
+struct kad_slot *kad_bucket_find(const struct kad_bucket *bucket, kad_contact_ref contact);
+struct kad_slot *kad_bucket_find_waiting(const struct kad_bucket *bucket, kad_contact_ref contact);
+/* The contact of `bucket` that has this id. */
+struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned bucket, const struct kad_id *id);
+
+/* Takes over the retention in `slot`. False when memory is refused. There must be a free place. */
+bool kad_bucket_put(struct kad_table *table, unsigned bucket, const struct kad_slot *slot);
+/* Gives the slot, and its retention, to the caller. */
+struct kad_slot kad_bucket_take(struct kad_table *table, unsigned bucket, struct kad_slot *slot);
+/* Puts `slot` into the cache as its newest, for the oldest if need be. Takes over the retention; false, and it is still the
+ * caller's, when nothing is cached or memory is refused. */
+bool kad_bucket_put_waiting(struct kad_table *table, unsigned bucket, const struct kad_slot *slot);
+struct kad_slot kad_bucket_take_waiting(struct kad_bucket *bucket, struct kad_slot *slot);
+/* The newest replacement that may have a place gets it. KAD_NO_CONTACT: there is none. */
+kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket);
+
+/* Splits the last bucket. False when that cannot be: no more bits, no memory; nothing has changed then. */
+bool kad_table_split(struct kad_table *table);
+/* Has the address group of `endpoint` its share, in this bucket or in the table? */
+bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const struct kad_endpoint *endpoint);
+/* Do the limits apply to this address at all? */
+bool kad_table_counts(const struct kad_table *table, const struct kad_endpoint *endpoint);
+/* How many of `bucket` and deeper ones are nearer to us than `id`, which belongs into `bucket`. */
+unsigned kad_table_n_nearer(const struct kad_table *table, unsigned bucket, const struct kad_id *id);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * test_net - a handful of engines and a clock that is a variable: enough network for tests of the engine.
+ *
+ * Datagrams arrive `delay_ms` after they were sent, in order. The simulator proper is in sim/.
+ */
+#ifndef KAD_ENGINE_TEST_NET_H
+#define KAD_ENGINE_TEST_NET_H
+
+#include "kad/engine.h"
+
+#define TEST_NET_MAX 128
+
+struct test_net;
+
+struct test_node {
+    struct test_net *net;
+    struct kad_engine *engine; /* NULL: off */
+    struct kad_endpoint endpoint;
+    struct kad_event last_done; /* pointers in it are dead; see the copies */
+    uint8_t value[1024];
+    size_t n_value;
+    struct kad_endpoint peers[256];
+    size_t n_peers, n_done, n_hops, n_ready, n_warnings, n_stored_events, n_discovered;
+    struct kad_found closest[64];
+    size_t n_closest;
+    int64_t sequence;
+};
+
+struct test_packet {
+    struct kad_endpoint from, to;
+    kad_ms at;
+    size_t size;
+    uint8_t *bytes;
+};
+
+struct test_net {
+    kad_ms now, delay_ms;
+    struct kad_settings settings;
+    unsigned watch;
+    size_t n_nodes;
+    struct test_node nodes[TEST_NET_MAX];
+    struct test_packet *packets;
+    size_t n_packets, room_packets;
+    uint64_t n_sent;
+    bool (*lose)(struct test_net *net, const struct test_packet *packet); /* NULL: nothing is lost */
+    void *user;
+};
+
+void test_net_init(struct test_net *net);
+void test_net_clear(struct test_net *net);
+struct test_node *test_net_add(struct test_net *net, bool ipv6); /* started, not joined */
+void test_net_off(struct test_node *node);
+void test_net_run(struct test_net *net, kad_ms duration_ms);
+/* Runs until this node's request is done, or gives up after two minutes. The error of its DONE. */
+int test_net_request(struct test_node *node, const struct kad_request *request);
+/* `n` nodes that have joined through the first. */
+void test_net_grow(struct test_net *net, size_t n);
+void test_net_inject(struct test_net *net, const struct kad_endpoint *from, const struct kad_endpoint *to,
+                     const void *bytes, size_t size);
+const struct kad_info *test_net_info(struct test_node *node);
+
+#endif

@@ -1,0 +1,144 @@
+/* api - see api.h. */
+#include "http/api.h"
+
+#include <stdlib.h>
+
+#include "http/json.h"
+#include "http/params.h"
+#include "http/routes.h"
+
+struct kad_api_call {
+    struct kad_node *node;
+    struct kad_request request; /* its bytes borrow from params */
+    struct kad_params params;
+    json_t *trace;              /* NULL: not wanted */
+    kad_api_done *done;
+    void *user;
+    uint64_t id;
+    bool begun;                 /* kad_node_request() has returned */
+    bool ended;                 /* its DONE came before that */
+};
+
+static void call_free(struct kad_api_call *call)
+{
+    kad_params_clear(&call->params);
+    json_decref(call->trace);
+    free(call);
+}
+
+static void on_event(void *user, const struct kad_event *event)
+{
+    struct kad_api_call *call = user;
+    struct kad_api_answer answer = {0};
+
+    if (event->kind == KAD_EVENT_HOP && call->trace)
+        json_array_append_new(call->trace, kad_json_hop(event));
+    if (event->kind != KAD_EVENT_DONE)
+        return;
+    answer.status = kad_json_status(event);
+    answer.json = kad_json_done(event, &call->request, call->trace);
+    call->trace = NULL;
+    call->done(call->user, answer);
+    if (call->begun)
+        call_free(call);
+    else
+        call->ended = true;
+}
+
+static struct kad_api_answer wrong(unsigned status, const char *error, const char *reason)
+{
+    return (struct kad_api_answer){.status = status, .json = kad_json_error(error, reason)};
+}
+
+/* Why the node did not take the request at all. */
+static struct kad_api_answer not_taken(int error)
+{
+    switch (error) {
+    case KAD_E_LIMIT:
+        return wrong(429, kad_json_error_text(error), "too many requests at once");
+    case KAD_E_INVALID:
+        return wrong(400, "bad request", "the node does not accept it (is a signature wrong?)");
+    case KAD_E_CLOSED:
+        return wrong(503, kad_json_error_text(error), "the node is stopping");
+    default:
+        return wrong(500, kad_json_error_text(error), NULL);
+    }
+}
+
+/* Starts the request. True: `out_answer` says at once what became of it. */
+static bool ask(struct kad_api_call *call, const struct kad_route *route, struct kad_api_answer *out_answer)
+{
+    int error;
+
+    call->request.kind = route->kind;
+    route->read(&call->params, &call->request);
+    if (!kad_params_finish(&call->params)) {
+        *out_answer = wrong(400, "bad request", call->params.why);
+        return true;
+    }
+    if (call->request.trace)
+        call->trace = json_array();
+    error = kad_node_request(call->node, &call->request, on_event, call, &call->id);
+    if (error != KAD_OK) {
+        *out_answer = not_taken(error);
+        return true;
+    }
+    return false;
+}
+
+static bool answer_now(struct kad_api_call *call, const char *method, const struct kad_route *route,
+                       struct kad_api_answer *out_answer)
+{
+    if (!route) {
+        *out_answer = wrong(404, "no such path", "docs/api.md lists them");
+        return true;
+    }
+    if (!kad_route_allows(route, method)) {
+        *out_answer = wrong(405, "method not allowed", route->allow);
+        out_answer->allow = route->allow;
+        return true;
+    }
+    if (route->read)
+        return ask(call, route, out_answer);
+    if (route->act) {
+        *out_answer = route->act(call->node, &call->params);
+    } else if (!kad_params_finish(&call->params)) {
+        *out_answer = wrong(400, "bad request", call->params.why);
+    } else if (route->look) {
+        *out_answer = (struct kad_api_answer){.status = 200, .json = route->look(call->node)};
+    } else {
+        *out_answer = (struct kad_api_answer){
+            .status = 200, .text = route->text(call->node), .content_type = route->content_type};
+    }
+    return true;
+}
+
+struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, const char *path, json_t *parameters,
+                                   kad_api_done *done, void *user)
+{
+    struct kad_api_call *call = calloc(1, sizeof *call);
+    struct kad_api_answer answer;
+
+    if (!call) {
+        json_decref(parameters);
+        done(user, wrong(500, kad_json_error_text(KAD_E_MEMORY), NULL));
+        return NULL;
+    }
+    call->node = node;
+    call->done = done;
+    call->user = user;
+    kad_params_init(&call->params, parameters);
+    if (answer_now(call, method, kad_route_find(path), &answer))
+        done(user, answer);
+    else if (!call->ended) {
+        call->begun = true;
+        return call;
+    }
+    call_free(call);
+    return NULL;
+}
+
+void kad_api_cancel(struct kad_api_call *call)
+{
+    kad_node_cancel(call->node, call->id);
+}

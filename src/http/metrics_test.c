@@ -1,0 +1,71 @@
+/* What Prometheus' parser insists on, checked line by line over our own text. */
+#include "http/metrics.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/test.h"
+
+static char *text_of(const struct kad_info *info, const struct kad_counters *counters)
+{
+    char *text = kad_metrics_text(info, counters, "mainline", 1500);
+
+    EXPECT(text != NULL);
+    return text;
+}
+
+/* Every name has its HELP and TYPE right before its samples, once; counters end in _total and nothing else does. */
+TEST(the_format_holds)
+{
+    const struct kad_info info = {.n_contacts = {7, 0}, .rtt_ms = 20, .patience_ms = 1500};
+    const struct kad_counters counters = {.timeouts = 3};
+    char *text = text_of(&info, &counters), *save, name[100] = "", type[20] = "", seen[20000] = " ";
+    unsigned n_samples = 0;
+
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char word[100], key[104];
+
+        if (sscanf(line, "# HELP %99s", word) == 1) {
+            snprintf(key, sizeof key, " %s ", word);
+            EXPECT_MSG(!strstr(seen, key), "%s twice", word);
+            strcat(seen, key);
+            strcpy(name, word);
+            continue;
+        }
+        if (sscanf(line, "# TYPE %99s %19s", word, type) == 2) {
+            EXPECT_STR(word, name);
+            EXPECT_MSG((strcmp(type, "counter") == 0) == (strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0),
+                       "%s is a %s", name, type);
+            continue;
+        }
+        n_samples++;
+        EXPECT_MSG(strncmp(line, "kademlia_", 9) == 0, "%s", line);
+        EXPECT_MSG(strncmp(line, name, strlen(name)) == 0 && strchr("{ ", line[strlen(name)]), "%s under %s", line, name);
+        EXPECT_MSG(strrchr(line, ' ') && isdigit((unsigned char)strrchr(line, ' ')[1]), "%s", line);
+    }
+    EXPECT(n_samples > 50);
+    free(text);
+}
+
+TEST(values_stand_where_readers_look)
+{
+    struct kad_info info = {.n_contacts = {7, 2}, .rtt_ms = -1, .ready = true};
+    struct kad_counters counters = {.timeouts = 3, .published = 4};
+    char *text;
+
+    counters.received[KAD_DROP_MALFORMED] = 12;
+    counters.queries_in[0] = 5;
+    text = text_of(&info, &counters);
+    EXPECT(strstr(text, "\nkademlia_routing_table_size{family=\"ipv4\"} 7\n"));
+    EXPECT(strstr(text, "\nkademlia_routing_table_size{family=\"ipv6\"} 2\n"));
+    EXPECT(strstr(text, "\nkademlia_dht_query_timeouts_total 3\n"));
+    EXPECT(strstr(text, "\nkademlia_provider_records_published_total 4\n"));
+    EXPECT(strstr(text, "\nkademlia_datagrams_dropped_total{reason=\"malformed\"} 12\n"));
+    EXPECT(strstr(text, "\nkademlia_queries_received_total{method=\"ping\"} 5\n"));
+    EXPECT(strstr(text, "\nkademlia_ready 1\n"));
+    EXPECT(strstr(text, "\nkademlia_uptime_seconds 1.5\n"));
+    EXPECT(!strstr(text, "kademlia_rtt_seconds")); /* unknown: absent, not zero */
+    free(text);
+}

@@ -1,0 +1,40 @@
+/*
+ * params - the parameters of one API request, each taken out and checked once.
+ *
+ * They come as JSON, or as text from a query string: both "port": 6881 and port=6881 are read as the same number. The
+ * first thing wrong is kept in `why`; what nobody took is unknown, and also wrong (kad_params_finish()).
+ *
+ * Byte strings that a request lends to the node stand in `bytes`, so they live as long as the params do.
+ */
+#ifndef KAD_HTTP_PARAMS_H
+#define KAD_HTTP_PARAMS_H
+
+#include <jansson.h>
+
+#include "kad/types.h"
+
+#define KAD_PARAMS_BYTES 4096
+
+struct kad_params {
+    json_t *object;          /* ours; shrinks as parameters are taken */
+    char why[160];           /* empty: all is well so far */
+    uint8_t bytes[KAD_PARAMS_BYTES];
+    size_t n_bytes;
+};
+
+/* Takes over `object` (NULL: none). */
+void kad_params_init(struct kad_params *params, json_t *object);
+void kad_params_clear(struct kad_params *params);
+void kad_params_wrong(struct kad_params *params, const char *name, const char *why); /* the first one stays */
+bool kad_params_finish(struct kad_params *params); /* all taken and nothing wrong */
+
+/* Each returns whether the parameter was there and right, and leaves `out_x` alone otherwise. */
+bool kad_params_text(struct kad_params *params, const char *name, struct kad_bytes *out_text); /* UTF-8 */
+bool kad_params_hex(struct kad_params *params, const char *name, size_t least, size_t most,
+                    struct kad_bytes *out_bytes);
+bool kad_params_number(struct kad_params *params, const char *name, int64_t least, int64_t most,
+                       int64_t *out_number);
+bool kad_params_flag(struct kad_params *params, const char *name, bool *out_flag);
+bool kad_params_endpoint(struct kad_params *params, const char *name, struct kad_endpoint *out_endpoint);
+
+#endif

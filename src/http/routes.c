@@ -1,0 +1,246 @@
+/* routes - see routes.h. */
+#include "http/routes.h"
+
+#include <string.h>
+
+#include "base/types.h"
+#include "http/json.h"
+#include "http/target.h"
+#include "http/metrics.h"
+#include "wire/krpc/bencode.h"
+
+/* -- parameters of requests: the names in docs/api.md ------------------------------------------------------------ */
+
+static bool read_salt(struct kad_params *params, struct kad_bytes *out_salt)
+{
+    if (!kad_params_text(params, "salt", out_salt) &&
+        !kad_params_hex(params, "salt_hex", 0, KAD_RECORD_SALT_MAX, out_salt))
+        return false;
+    if (out_salt->size > KAD_RECORD_SALT_MAX)
+        kad_params_wrong(params, "salt", "longer than 64 bytes");
+    return true;
+}
+
+static bool read_target(struct kad_params *params, const char *name, struct kad_bytes salt, struct kad_request *request)
+{
+    struct kad_bytes text;
+    struct kad_target key;
+
+    if (!kad_params_text(params, name, &text)) {
+        kad_params_wrong(params, name, "wanted, and not given");
+        return false;
+    }
+    if (text.size != strlen((const char *)text.data) || kad_target_parse((const char *)text.data, &key) != KAD_OK) {
+        kad_params_wrong(params, name, "40 hexadecimal digits or a magnet link are wanted");
+        return false;
+    }
+    request->target = kad_target_id(&key, salt);
+    if (key.is_public && salt.size == 0 && key.salt_size > 0) { /* the link's own salt has to outlive this function */
+        uint8_t *at = params->bytes + params->n_bytes;
+
+        if (sizeof params->bytes - params->n_bytes >= key.salt_size) {
+            memcpy(at, key.salt, key.salt_size);
+            params->n_bytes += key.salt_size;
+            request->record.salt = (struct kad_bytes){at, key.salt_size};
+        }
+    }
+    return true;
+}
+
+static void read_common(struct kad_params *params, struct kad_request *request)
+{
+    int64_t timeout_ms;
+
+    kad_params_flag(params, "trace", &request->trace);
+    if (kad_params_number(params, "timeout_ms", 1, KAD_HOUR, &timeout_ms))
+        request->timeout_ms = timeout_ms;
+}
+
+static void read_ping(struct kad_params *params, struct kad_request *request)
+{
+    read_common(params, request);
+    if (!kad_params_endpoint(params, "address", &request->endpoint))
+        kad_params_wrong(params, "address", "wanted, and not given");
+}
+
+static void read_find(struct kad_params *params, struct kad_request *request)
+{
+    read_common(params, request);
+    read_target(params, "id", (struct kad_bytes){0}, request);
+}
+
+static void read_closest(struct kad_params *params, struct kad_request *request)
+{
+    read_common(params, request);
+    read_target(params, "key", (struct kad_bytes){0}, request);
+    kad_params_endpoint(params, "address", &request->endpoint);
+}
+
+static void read_get(struct kad_params *params, struct kad_request *request)
+{
+    read_common(params, request);
+    read_salt(params, &request->record.salt);
+    read_target(params, "key", request->record.salt, request);
+    kad_params_flag(params, "first", &request->first);
+}
+
+static void read_peers(struct kad_params *params, struct kad_request *request)
+{
+    read_common(params, request);
+    read_target(params, "key", (struct kad_bytes){0}, request);
+    kad_params_flag(params, "first", &request->first);
+    kad_params_flag(params, "scrape", &request->scrape);
+}
+
+static void read_announce(struct kad_params *params, struct kad_request *request)
+{
+    int64_t port;
+
+    read_common(params, request);
+    read_target(params, "key", (struct kad_bytes){0}, request);
+    if (kad_params_number(params, "port", 0, 65535, &port))
+        request->port = (uint16_t)port;
+    kad_params_flag(params, "seed", &request->seed);
+    kad_params_flag(params, "keep", &request->keep);
+}
+
+static void read_sample(struct kad_params *params, struct kad_request *request)
+{
+    read_common(params, request);
+    read_target(params, "target", (struct kad_bytes){0}, request);
+    kad_params_endpoint(params, "address", &request->endpoint);
+}
+
+/* `value` and `value_hex` are put as one bencoded string, `bencoded_hex` as it is. */
+static void read_value(struct kad_params *params, struct kad_bytes *out_value)
+{
+    struct kad_bytes value, bencoded;
+    const bool is_string = kad_params_text(params, "value", &value) ||
+                           kad_params_hex(params, "value_hex", 0, KAD_RECORD_VALUE_MAX, &value);
+
+    if (kad_params_hex(params, "bencoded_hex", 1, KAD_RECORD_VALUE_MAX, &bencoded)) {
+        if (is_string)
+            kad_params_wrong(params, "bencoded_hex", "given beside another value");
+        else if (!kad_bencode_canonical(bencoded))
+            kad_params_wrong(params, "bencoded_hex", "not one bencoded item in its canonical form");
+        *out_value = bencoded;
+    } else if (is_string) {
+        uint8_t *at = params->bytes + params->n_bytes;
+        struct kad_bencode_writer writer =
+            kad_bencode_writer(at, sizeof params->bytes - params->n_bytes);
+
+        kad_bencode_put_string(&writer, value.data, value.size);
+        *out_value = (struct kad_bytes){at, (size_t)(writer.at - at)};
+        params->n_bytes += out_value->size;
+        if (writer.full || out_value->size > KAD_RECORD_VALUE_MAX)
+            kad_params_wrong(params, "value", "longer than 1000 bytes once bencoded");
+    } else {
+        kad_params_wrong(params, "value", "wanted, and not given");
+    }
+}
+
+/* A mutable value comes signed: its secret key stays with whoever has it. */
+static void read_put(struct kad_params *params, struct kad_request *request)
+{
+    struct kad_record *record = &request->record;
+    struct kad_bytes public_key, signature;
+    int64_t number;
+
+    read_common(params, request);
+    read_value(params, &record->value);
+    kad_params_flag(params, "keep", &request->keep);
+    record->type = KAD_RECORD_IMMUTABLE;
+    if (kad_params_hex(params, "public_key", sizeof record->public_key, sizeof record->public_key, &public_key)) {
+        record->type = KAD_RECORD_MUTABLE;
+        memcpy(record->public_key, public_key.data, public_key.size);
+        read_salt(params, &record->salt);
+        if (kad_params_hex(params, "signature", sizeof record->signature, sizeof record->signature, &signature))
+            memcpy(record->signature, signature.data, signature.size);
+        else
+            kad_params_wrong(params, "signature", "wanted, and not given");
+        if (kad_params_number(params, "seq", 0, INT64_MAX, &number))
+            record->sequence = number;
+        else
+            kad_params_wrong(params, "seq", "wanted, and not given");
+        if (kad_params_number(params, "cas", 0, INT64_MAX, &number)) {
+            request->cas = number;
+            request->has_cas = true;
+        }
+        kad_mainline_mutable_key(record->public_key, record->salt, &record->key);
+    } else {
+        kad_mainline_immutable_key(record->value, &record->key);
+    }
+    request->target = record->key;
+}
+
+/* -- the rest ---------------------------------------------------------------------------------------------------- */
+
+static struct kad_api_answer withdraw(struct kad_node *node, struct kad_params *params)
+{
+    struct kad_request request = {.kind = KAD_REQUEST_GET};
+    struct kad_bytes salt = {0};
+
+    read_salt(params, &salt);
+    read_target(params, "key", salt, &request);
+    if (!kad_params_finish(params))
+        return (struct kad_api_answer){.status = 400, .json = kad_json_error("bad request", params->why)};
+    if (!kad_node_withdraw(node, &request.target))
+        return (struct kad_api_answer){
+            .status = 404, .json = kad_json_error(kad_json_error_text(KAD_E_NOT_FOUND), "this node does not publish it")};
+    return (struct kad_api_answer){
+        .status = 200, .json = json_pack("{s:o, s:b}", "key", kad_json_id(&request.target), "withdrawn", 1)};
+}
+
+/* Alive is who answers; whether it has joined stands beside it. */
+static json_t *health(struct kad_node *node)
+{
+    struct kad_info info;
+
+    kad_engine_info(kad_node_engine(node), &info);
+    return json_pack("{s:s, s:b}", "status", "ok", "ready", info.ready ? 1 : 0);
+}
+
+#define READ        KAD_ROUTE_READ, "GET, HEAD"
+#define READ_POST   KAD_ROUTE_READ | KAD_ROUTE_POST, "GET, HEAD, POST"
+#define POST        KAD_ROUTE_POST, "POST"
+#define POST_DELETE KAD_ROUTE_POST | KAD_ROUTE_DELETE, "POST, DELETE"
+#define PROMETHEUS  "text/plain; version=0.0.4; charset=utf-8"
+
+static const struct kad_route routes[] = {
+    {"/healthz", READ, .look = health},
+    {"/metrics", READ, .text = kad_metrics_of, .content_type = PROMETHEUS},
+    {"/api/node", READ, .look = kad_json_node},
+    {"/api/network/info", READ, .look = kad_json_node},
+    {"/api/network/peers", READ, .look = kad_json_peers},
+    {"/api/network/stats", READ, .look = kad_json_stats},
+    {"/api/network/table", READ, .look = kad_json_table},
+    {"/api/dht/ping", READ_POST, .read = read_ping, .kind = KAD_REQUEST_PING},
+    {"/api/dht/find", READ_POST, .read = read_find, .kind = KAD_REQUEST_FIND},
+    {"/api/dht/closest", READ_POST, .read = read_closest, .kind = KAD_REQUEST_CLOSEST},
+    {"/api/dht/get", READ_POST, .read = read_get, .kind = KAD_REQUEST_GET},
+    {"/api/dht/peers", READ_POST, .read = read_peers, .kind = KAD_REQUEST_PEERS},
+    {"/api/dht/sample", READ_POST, .read = read_sample, .kind = KAD_REQUEST_SAMPLE},
+    {"/api/dht/put", POST, .read = read_put, .kind = KAD_REQUEST_PUT},
+    {"/api/dht/announce", POST, .read = read_announce, .kind = KAD_REQUEST_ANNOUNCE},
+    {"/api/dht/withdraw", POST_DELETE, .act = withdraw},
+};
+
+const struct kad_route *kad_route_find(const char *path)
+{
+    for (size_t i = 0; i < KAD_COUNT_OF(routes); i++) {
+        if (strcmp(routes[i].path, path) == 0)
+            return &routes[i];
+    }
+    return NULL;
+}
+
+bool kad_route_allows(const struct kad_route *route, const char *method)
+{
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        return (route->methods & KAD_ROUTE_READ) != 0;
+    if (strcmp(method, "POST") == 0)
+        return (route->methods & KAD_ROUTE_POST) != 0;
+    if (strcmp(method, "DELETE") == 0)
+        return (route->methods & KAD_ROUTE_DELETE) != 0;
+    return false;
+}

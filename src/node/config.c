@@ -1,0 +1,304 @@
+#include "node/config.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "node/config_keys.h"
+
+const char *const kad_public_bootstrap[] = {
+    "router.bittorrent.com:6881",
+    "dht.transmissionbt.com:6881",
+    "router.utorrent.com:6881",
+    "dht.libtorrent.org:25401",
+    NULL,
+};
+
+void kad_config_default(const struct kad_network *network, struct kad_config *out_config)
+{
+    static const uint8_t any[16];
+
+    memset(out_config, 0, sizeof(*out_config));
+    out_config->network = network;
+    kad_settings_default(network, &out_config->settings);
+    out_config->listen[0] = kad_endpoint_v4(any, 6881);
+    out_config->listen[1] = kad_endpoint_v6(any, 6881);
+    out_config->n_listen = 2;
+    strcpy(out_config->data_dir, "/var/lib/kad");
+    strcpy(out_config->api, "127.0.0.1:8080");
+    strcpy(out_config->metrics, "127.0.0.1:9100");
+    out_config->store = KAD_STORE_LMDB;
+    out_config->log_level = KAD_LOG_INFO;
+    out_config->source = 1;
+}
+
+void kad_config_next_source(struct kad_config *config)
+{
+    config->source++;
+}
+
+/* A list set by an earlier source begins anew. */
+static void begin_list(struct kad_config *config, const struct kad_key *key)
+{
+    if (config->set_by[key - kad_keys] == config->source)
+        return;
+    if (key->kind == KAD_KEY_LISTEN)
+        config->n_listen = 0;
+    if (key->kind == KAD_KEY_BOOTSTRAP)
+        config->n_bootstrap = 0;
+}
+
+static int unknown(const char *name, char *why, size_t why_size)
+{
+    const char *nearest = kad_key_nearest(name);
+
+    if (nearest)
+        snprintf(why, why_size, "%.60s: no such key; did you mean %s?", name, nearest);
+    else
+        snprintf(why, why_size, "%.60s: no such key", name);
+    return KAD_E_INVALID;
+}
+
+static int set_key(struct kad_config *config, const struct kad_key *key, const char *value, char *why,
+                   size_t why_size)
+{
+    const int n = snprintf(why, why_size, "%s: ", key->name);
+    int error;
+
+    begin_list(config, key);
+    error = kad_value_read(config, key, value, why + n, why_size - (size_t)n);
+    if (!error)
+        config->set_by[key - kad_keys] = config->source;
+    return error;
+}
+
+int kad_config_set(struct kad_config *config, const char *key, const char *value, char out_why[KAD_CONFIG_WHY])
+{
+    const struct kad_key *known;
+    char name[64];
+    size_t n = 0;
+
+    for (; key[n] && n < sizeof(name) - 1; n++)
+        name[n] = key[n] == '-' ? '_' : key[n];
+    name[n] = '\0';
+    known = key[n] ? NULL : kad_key_find(name);
+    return known ? set_key(config, known, value, out_why, KAD_CONFIG_WHY) : unknown(name, out_why, KAD_CONFIG_WHY);
+}
+
+/* -- files ------------------------------------------------------------------------------------------------------ */
+
+/* inih asks for lines and hands back keys; the line a key came from is counted between. */
+struct reading {
+    struct kad_config *config;
+    const char *path;
+    FILE *file;       /* or */
+    const char *text;
+    int line;
+    int error;        /* of the first bad line */
+    char *why;
+};
+
+static void complain(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void complain(struct reading *reading, const char *format, ...)
+{
+    va_list arguments;
+    int n;
+
+    if (reading->error)
+        return;
+    reading->error = KAD_E_INVALID;
+    n = snprintf(reading->why, KAD_CONFIG_WHY, "%.200s:%d: ", reading->path, reading->line);
+    va_start(arguments, format);
+    vsnprintf(reading->why + n, KAD_CONFIG_WHY - (size_t)n, format, arguments);
+    va_end(arguments);
+}
+
+static char *take_text(struct reading *reading, char *line, int size)
+{
+    int n = 0;
+
+    if (*reading->text == '\0')
+        return NULL;
+    while (n < size - 1 && reading->text[n] && (n == 0 || reading->text[n - 1] != '\n'))
+        n++;
+    memcpy(line, reading->text, (size_t)n);
+    line[n] = '\0';
+    reading->text += n;
+    return line;
+}
+
+static char *next_line(char *line, int size, void *stream)
+{
+    struct reading *reading = stream;
+    const char *got;
+    size_t n;
+
+    if (reading->error) /* the first error is enough */
+        return NULL;
+    got = reading->file ? fgets(line, size, reading->file) : take_text(reading, line, size);
+    if (!got)
+        return NULL;
+    reading->line++;
+    n = strlen(line);
+    if (n == (size_t)size - 1 && line[n - 1] != '\n') {
+        complain(reading, "a line of more than %d characters", size - 2);
+        return NULL;
+    }
+    /* A line that begins with a space would go on with the key before (Python's rule), and inih cuts at what it
+     * takes for a comment: here a line is a line. */
+    n = strspn(line, " \t");
+    memmove(line, line + n, strlen(line + n) + 1);
+    return line;
+}
+
+static int take_key(void *context, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = context;
+    const struct kad_key *key = kad_key_find(name);
+    char why[KAD_CONFIG_WHY];
+    bool list;
+
+    if (!key) {
+        unknown(name, why, sizeof(why));
+        complain(reading, "%s", why);
+        return 0;
+    }
+    if (*section && strcmp(section, key->section) != 0) {
+        complain(reading, "%s: belongs to section [%s], not [%.60s]", key->name, key->section, section);
+        return 0;
+    }
+    list = key->kind == KAD_KEY_LISTEN || key->kind == KAD_KEY_BOOTSTRAP;
+    if (!list && reading->config->set_by[key - kad_keys] == reading->config->source) {
+        complain(reading, "%s: is set twice", key->name);
+        return 0;
+    }
+    if (set_key(reading->config, key, value, why, sizeof(why)) < 0) {
+        complain(reading, "%s", why);
+        return 0;
+    }
+    return 1;
+}
+
+static int read_all(struct reading *reading)
+{
+    int line;
+
+    kad_config_next_source(reading->config);
+    line = ini_parse_stream(next_line, reading, take_key, reading);
+    if (line == -2)
+        return KAD_E_MEMORY;
+    if (line > 0 && !reading->error) {
+        reading->line = line;
+        complain(reading, "neither [section] nor key = value");
+    }
+    kad_config_next_source(reading->config);
+    return reading->error;
+}
+
+int kad_config_text(struct kad_config *config, const char *path, const char *text, char out_why[KAD_CONFIG_WHY])
+{
+    struct reading reading = {.config = config, .path = path, .text = text, .why = out_why};
+
+    return read_all(&reading);
+}
+
+int kad_config_file(struct kad_config *config, const char *path, char out_why[KAD_CONFIG_WHY])
+{
+    struct reading reading = {.config = config, .path = path, .why = out_why};
+    int error;
+
+    reading.file = fopen(path, "re");
+    if (!reading.file) {
+        snprintf(out_why, KAD_CONFIG_WHY, "cannot read %.200s: %s", path, strerror(errno));
+        return KAD_E_SYSTEM;
+    }
+    error = read_all(&reading);
+    if (!error && ferror(reading.file)) {
+        snprintf(out_why, KAD_CONFIG_WHY, "cannot read %.200s", path);
+        error = KAD_E_SYSTEM;
+    }
+    fclose(reading.file);
+    return error;
+}
+
+/* -- the whole -------------------------------------------------------------------------------------------------- */
+
+static bool kept_nowhere(const struct kad_config *config)
+{
+    return config->data_dir[0] == '\0' || strcmp(config->data_dir, "none") == 0;
+}
+
+static int refuse(char *why, const char *text)
+{
+    snprintf(why, KAD_CONFIG_WHY, "%s", text);
+    return KAD_E_INVALID;
+}
+
+static int check_face(const char *key, const char *value, bool loopback_only, char *why)
+{
+    struct kad_endpoint endpoint;
+
+    if (value[0] == '\0' || strcmp(value, "none") == 0)
+        return KAD_OK;
+    if (kad_endpoint_parse(value, 0, &endpoint) < 0) {
+        snprintf(why, KAD_CONFIG_WHY, "%s: \"%s\" is neither an address and port nor `none`", key, value);
+        return KAD_E_INVALID;
+    }
+    if (loopback_only && kad_endpoint_scope(&endpoint) != KAD_SCOPE_LOOPBACK) {
+        snprintf(why, KAD_CONFIG_WHY, "%s: %s is not a loopback address; that needs public_api = yes", key, value);
+        return KAD_E_INVALID;
+    }
+    return KAD_OK;
+}
+
+int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY])
+{
+    const char *field;
+    int error;
+
+    if (kad_settings_check(&config->settings, &field) < 0) {
+        if (strcmp(field, "patience_min_ms") == 0)
+            return refuse(out_why, "patience_min_ms: is more than patience_max_ms");
+        if (strcmp(field, "limit_addresses") == 0)
+            return refuse(out_why, "limit_addresses: is not a power of two");
+        snprintf(out_why, KAD_CONFIG_WHY, "%s: out of range", field);
+        return KAD_E_INVALID;
+    }
+    if (config->n_listen == 0)
+        return refuse(out_why, "listen: nowhere");
+    if (config->store == KAD_STORE_LMDB && kept_nowhere(config))
+        return refuse(out_why, "store: lmdb needs a data_dir");
+    error = check_face("api", config->api, !config->public_api, out_why);
+    return error ? error : check_face("metrics", config->metrics, false, out_why);
+}
+
+/* `public` in the list gives way to the hosts it stands for. */
+static void expand(const struct kad_config *config, struct kad_node_config *node)
+{
+    for (unsigned i = 0; i < config->n_bootstrap; i++) {
+        if (strcmp(config->bootstrap[i], "public") != 0) {
+            if (node->n_bootstrap < KAD_NODE_BOOTSTRAP_MAX)
+                node->bootstrap[node->n_bootstrap++] = config->bootstrap[i];
+            continue;
+        }
+        for (size_t j = 0; kad_public_bootstrap[j] && node->n_bootstrap < KAD_NODE_BOOTSTRAP_MAX; j++)
+            node->bootstrap[node->n_bootstrap++] = kad_public_bootstrap[j];
+    }
+}
+
+void kad_config_node(const struct kad_config *config, struct kad_node_config *out_node)
+{
+    kad_node_config_default(config->network, out_node);
+    out_node->settings = config->settings;
+    memcpy(out_node->listen, config->listen, sizeof(config->listen));
+    out_node->n_listen = config->n_listen;
+    out_node->n_bootstrap = 0;
+    expand(config, out_node);
+    out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
+    out_node->store = (enum kad_store_kind)config->store;
+    out_node->store_max_bytes = config->store_max_bytes;
+    out_node->name = config->name[0] ? config->name : NULL;
+    out_node->log_level = (enum kad_log_level)config->log_level;
+}

@@ -1,0 +1,75 @@
+/*
+ * config - everything a daemon can be told, from a file, from flags, and printed again.
+ *
+ *     kad_config_default()   the defaults of a network
+ *     kad_config_file()      [section], key = value lines over them; errors name file and line
+ *     kad_config_set()       one key, as a flag does, over both
+ *     kad_config_check()     what only shows when all is known
+ *     kad_config_node()      the part a node needs, borrowing from the configuration
+ *
+ * One table (config_keys.c) says of each key its section, kind, range and meaning; reading, checking, printing and
+ * docs/configuration.md come out of it. Keys are unique over all sections. A line before the first [section] may
+ * set any key. Lists (listen, bootstrap) grow line by line; whatever is set by a later source (a flag over the file)
+ * begins the list anew. Any other key twice in one file is an error.
+ *
+ * Durations are whole numbers with a unit: ms, s, m, h, d; without one they are milliseconds. A key that ends in _ms
+ * is also known without that ending. Sizes take K, M, G (1024s).
+ */
+#ifndef KAD_NODE_CONFIG_H
+#define KAD_NODE_CONFIG_H
+
+#include "base/endpoint.h"
+#include "kad/node.h"
+
+#define KAD_CONFIG_TEXT 180 /* longest text value and a zero: a line of the file has at most 198 characters */
+#define KAD_CONFIG_WHY  512
+
+enum kad_log_format { KAD_LOG_LOGFMT, KAD_LOG_JSON };
+
+struct kad_config {
+    const struct kad_network *network;
+    struct kad_settings settings;
+    struct kad_endpoint listen[KAD_NODE_LISTEN_MAX];
+    unsigned n_listen;
+    char bootstrap[KAD_NODE_BOOTSTRAP_MAX][KAD_CONFIG_TEXT]; /* as written; the word "public" is expanded for the node */
+    unsigned n_bootstrap;
+    char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
+    char name[KAD_CONFIG_TEXT];
+    char socket[KAD_CONFIG_TEXT];   /* "": kad.sock in the data directory */
+    char api[KAD_CONFIG_TEXT];      /* addresses; "none": no such face */
+    char metrics[KAD_CONFIG_TEXT];
+    bool public_api;
+    unsigned store;                 /* enum kad_store_kind */
+    uint64_t store_max_bytes;
+    unsigned log_level;             /* enum kad_log_level */
+    unsigned log_format;            /* enum kad_log_format */
+    char log_file[KAD_CONFIG_TEXT]; /* "": standard error */
+    uint8_t set_by[128];            /* per key: which source set it last; for lists and doubles */
+    uint8_t source;
+};
+
+void kad_config_default(const struct kad_network *network, struct kad_config *out_config);
+/* Reads `path`, or `text` under the name `path`. 0, or KAD_E_SYSTEM (it cannot be read) or KAD_E_INVALID with
+ * "path:line: what is wrong" of the first line that is. */
+KAD_CHECK int kad_config_file(struct kad_config *config, const char *path, char out_why[KAD_CONFIG_WHY]);
+KAD_CHECK int kad_config_text(struct kad_config *config, const char *path, const char *text,
+                              char out_why[KAD_CONFIG_WHY]);
+/* From here on, what is set begins lists anew. Call once before a run of kad_config_set(). */
+void kad_config_next_source(struct kad_config *config);
+/* 0 or KAD_E_INVALID with "alpha: 0 is not between 1 and 64". Dashes in a key stand for underscores. */
+KAD_CHECK int kad_config_set(struct kad_config *config, const char *key, const char *value,
+                             char out_why[KAD_CONFIG_WHY]);
+KAD_CHECK int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY]);
+/* Texts and strings are borrowed from `config`, which must outlive the node. */
+void kad_config_node(const struct kad_config *config, struct kad_node_config *out_node);
+
+/* The whole effective configuration as a file that reads back to the same. Returns its length; writes at most
+ * room - 1 characters and a zero. */
+size_t kad_config_print(const struct kad_config *config, char *out_text, size_t room);
+/* docs/configuration.md: every key with kind, range, default and meaning. The same contract. */
+size_t kad_config_document(char *out_text, size_t room);
+
+/* The well-known hosts that `public` stands for; ends with NULL. Nothing else in kad names a public host. */
+extern const char *const kad_public_bootstrap[];
+
+#endif

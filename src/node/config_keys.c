@@ -1,0 +1,175 @@
+#include "node/config_keys.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
+static const char *const formats[] = {"logfmt", "json", NULL};
+static const char *const stores[] = {"memory", "lmdb", NULL};
+
+#define FIELD(field)   offsetof(struct kad_config, field)
+#define SETTING(field) offsetof(struct kad_config, settings.field)
+
+/* clang-format off */
+#define COUNT(section, field, meaning)    {section, #field, KAD_KEY_COUNT, SETTING(field), 0, 0, NULL, meaning}
+#define DURATION(section, field, meaning) {section, #field, KAD_KEY_DURATION, SETTING(field), 0, 0, NULL, meaning}
+#define FLAG(section, field, meaning)     {section, #field, KAD_KEY_FLAG, SETTING(field), 0, 0, NULL, meaning}
+#define TEXT(section, field, meaning)     {section, #field, KAD_KEY_TEXT, FIELD(field), 0, 0, NULL, meaning}
+
+/* Sections together, in the order they are printed in. */
+const struct kad_key kad_keys[] = {
+    {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline. First, for it brings the defaults of all others"},
+    {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port. Port 0: any"},
+    {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of a node to join through, once per node; `public` stands for the public network's well-known hosts"},
+    TEXT("node", data_dir, "where id, contacts, publications and the store are kept; `none`: nothing is"),
+    TEXT("node", name, "shown in status"),
+    FLAG("node", read_only, "asks, never answers, is in no one's table (BEP 43)"),
+    FLAG("node", enforce_id, "refuses contacts whose id does not fit their address (BEP 42); else others are only preferred"),
+    FLAG("node", follow_address, "takes a new id when the world agrees on our outside address (BEP 42)"),
+    COUNT("node", address_quorum, "address groups that must have voted before an outside address is believed"),
+    {"node", "version", KAD_KEY_VERSION, SETTING(version), 0, 0, NULL, "the four bytes of BEP 5's \"v\", as 8 hex digits; `none`: not sent"},
+
+    COUNT("lookup", k, "bucket size, contacts per answer, width of a lookup"),
+    COUNT("lookup", alpha, "queries of a lookup in flight"),
+    COUNT("lookup", replicas, "nodes a value or announce is put to"),
+    COUNT("lookup", quorum, "copies of the newest mutable value that end a get early; 0: goes to the end"),
+    DURATION("lookup", query_timeout_ms, "an unanswered query counts as a failure after this"),
+    DURATION("lookup", patience_min_ms, "least patience with a contact before another is asked beside it"),
+    DURATION("lookup", patience_max_ms, "most patience"),
+    DURATION("lookup", request_timeout_ms, "a request's deadline when it names none"),
+    COUNT("lookup", max_requests, "requests at once"),
+    COUNT("lookup", max_queries, "unanswered queries at once, over all requests"),
+    COUNT("lookup", narrow_per_lookup, "candidates of one /24 or /64 in a lookup; 0: no limit"),
+
+    COUNT("table", table_wide, "capacity of the first bucket, halved per bucket down to k; 0: k"),
+    COUNT("table", table_cache, "replacements kept per bucket"),
+    COUNT("table", max_failures, "a contact silent this often in a row is dropped"),
+    COUNT("table", narrow_per_bucket, "contacts of one /24 or /64 in a bucket; 0: no limit"),
+    COUNT("table", narrow_per_table, "and in the table"),
+    COUNT("table", wide_per_bucket, "contacts of one /16 or /48 in a bucket; 0: no limit"),
+    COUNT("table", wide_per_table, "and in the table"),
+    DURATION("table", ping_after_ms, "a contact unheard for this long is pinged"),
+    DURATION("table", refresh_after_ms, "a bucket without a lookup for this long gets one"),
+    DURATION("table", refresh_pace_ms, "one such ping and one such lookup per this"),
+    COUNT("table", verify_per_s, "pings a second to strangers who asked us something and would fit the table"),
+    COUNT("table", min_contacts, "with fewer the node joins again"),
+
+    {"store", "store", KAD_KEY_CHOICE, FIELD(store), 0, 0, stores, "where records and peers are held for others: memory, or lmdb in the data directory"},
+    {"store", "store_max_bytes", KAD_KEY_SIZE, FIELD(store_max_bytes), 0, (int64_t)1 << 40, NULL, "ceiling of what is held for others; 0: the store's own"},
+    DURATION("store", peer_ttl_ms, "an announce is served this long"),
+    DURATION("store", record_ttl_ms, "a value is served this long"),
+    DURATION("store", announce_again_ms, "what this node announces is announced again this often, +-10 %"),
+    DURATION("store", put_again_ms, "what this node puts is put again this often, +-10 %"),
+    COUNT("store", max_publications, "announces and values this node keeps published"),
+    DURATION("store", sample_interval_ms, "told to those who sample keys, and how often the sample changes (BEP 51)"),
+    COUNT("store", reply_peers, "peers in one answer"),
+
+    COUNT("limits", limit_addresses, "addresses, and address groups, that are kept in mind; a power of two"),
+    COUNT("limits", address_per_s, "datagrams a second from one address"),
+    COUNT("limits", address_burst, "and at once"),
+    COUNT("limits", group_per_s, "datagrams a second from one /24 or /64"),
+    COUNT("limits", group_burst, "and at once"),
+    COUNT("limits", strikes, "broken rules within a minute that put an address on the graylist; 0: no graylist"),
+    DURATION("limits", gray_ms, "how long it stays there the first time"),
+    COUNT("limits", unproven_gain, "bytes sent per byte received, towards addresses that proved nothing; 0: no limit"),
+    COUNT("limits", unproven_grant, "and bytes a minute on top"),
+    FLAG("limits", limit_local, "applies all limits to loopback and private addresses too"),
+
+    TEXT("api", socket, "the local socket that commands use; empty: kad.sock in the data directory"),
+    TEXT("api", api, "address:port of the HTTP interface; `none`: no such interface"),
+    {"api", "public_api", KAD_KEY_FLAG, FIELD(public_api), 0, 0, NULL, "lets api be another address than a loopback one"},
+    TEXT("api", metrics, "address:port of /metrics for Prometheus; `none`: no such interface"),
+
+    {"log", "log_level", KAD_KEY_CHOICE, FIELD(log_level), 0, 0, levels, "error, warn, info, debug or trace"},
+    {"log", "log_format", KAD_KEY_CHOICE, FIELD(log_format), 0, 0, formats, "logfmt, or json: one object per line"},
+    TEXT("log", log_file, "where the log goes; empty: standard error"),
+};
+/* clang-format on */
+const size_t kad_n_keys = KAD_COUNT_OF(kad_keys);
+static_assert(KAD_COUNT_OF(kad_keys) <= sizeof(((struct kad_config *)0)->set_by), "a source per key");
+
+/* Other names people know, from the configuration of other Kademlias. */
+static const struct {
+    const char *alias, *name;
+} aliases[] = {
+    {"refresh_interval", "refresh_after_ms"},
+    {"bootstrap_nodes", "bootstrap"},
+};
+
+/* "refresh_after" for "refresh_after_ms". */
+static bool without_unit(const char *name, const char *full)
+{
+    const size_t size = strlen(name);
+
+    return strncmp(name, full, size) == 0 && strcmp(full + size, "_ms") == 0;
+}
+
+const struct kad_key *kad_key_find(const char *name)
+{
+    for (size_t i = 0; i < KAD_COUNT_OF(aliases); i++) {
+        if (strcmp(name, aliases[i].alias) == 0)
+            name = aliases[i].name;
+    }
+    for (size_t i = 0; i < kad_n_keys; i++) {
+        if (strcmp(name, kad_keys[i].name) == 0 || without_unit(name, kad_keys[i].name))
+            return &kad_keys[i];
+    }
+    return NULL;
+}
+
+#define NEAREST_MOST 40 /* no key is longer */
+
+static unsigned least_of(unsigned a, unsigned b, unsigned c)
+{
+    const unsigned least = a < b ? a : b;
+
+    return least < c ? least : c;
+}
+
+/* Letters to add, drop or change (Levenshtein 1966) to make one of the other. */
+static unsigned edits(const char *a, const char *b)
+{
+    unsigned row[NEAREST_MOST + 1];
+    const size_t n_b = strlen(b);
+
+    for (unsigned i = 0; i <= n_b; i++)
+        row[i] = i;
+    for (unsigned i = 1; *a; a++, i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= n_b; j++) {
+            const unsigned above = row[j];
+
+            row[j] = least_of(above + 1, row[j - 1] + 1, diagonal + (*a != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[n_b];
+}
+
+const char *kad_key_nearest(const char *name)
+{
+    const char *nearest = NULL;
+    unsigned fewest = 4; /* more than three slips is another word */
+
+    if (strlen(name) > NEAREST_MOST)
+        return NULL;
+    for (size_t i = 0; i < kad_n_keys; i++) {
+        const unsigned n = edits(name, kad_keys[i].name);
+
+        if (n < fewest && n < strlen(kad_keys[i].name)) {
+            fewest = n;
+            nearest = kad_keys[i].name;
+        }
+    }
+    return nearest;
+}
+
+void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_most)
+{
+    if (!kad_settings_range(key->name, out_least, out_most)) {
+        *out_least = key->least;
+        *out_most = key->most;
+    }
+}

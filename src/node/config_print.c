@@ -1,0 +1,146 @@
+/* config_print - the configuration as a file, and the table of keys as documentation. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "node/config_keys.h"
+
+struct printing {
+    char *text;
+    size_t room, n; /* n counts what did not fit, too */
+};
+
+static void print(struct printing *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void print(struct printing *out, const char *format, ...)
+{
+    va_list arguments;
+    int n;
+
+    va_start(arguments, format);
+    n = vsnprintf(out->n < out->room ? out->text + out->n : NULL, out->n < out->room ? out->room - out->n : 0, format,
+                  arguments);
+    va_end(arguments);
+    out->n += n > 0 ? (size_t)n : 0;
+}
+
+size_t kad_config_print(const struct kad_config *config, char *out_text, size_t room)
+{
+    struct printing out = {.text = out_text, .room = room};
+    const char *section = "";
+
+    for (size_t i = 0; i < kad_n_keys; i++) {
+        const struct kad_key *key = &kad_keys[i];
+        const size_t n = kad_value_count(config, key);
+
+        if (strcmp(section, key->section) != 0)
+            print(&out, "%s[%s]\n", *section ? "\n" : "", key->section);
+        section = key->section;
+        if (n == 0)
+            print(&out, "# %s =\n", key->name);
+        for (size_t entry = 0; entry < n; entry++) {
+            char value[KAD_VALUE_TEXT];
+
+            print(&out, "%s = %s\n", key->name, kad_value_print(config, key, entry, value));
+        }
+    }
+    return out.n;
+}
+
+static const char *kind_text(enum kad_key_kind kind)
+{
+    switch (kind) {
+    case KAD_KEY_COUNT:
+        return "number";
+    case KAD_KEY_DURATION:
+        return "duration";
+    case KAD_KEY_SIZE:
+        return "size";
+    case KAD_KEY_FLAG:
+        return "yes/no";
+    case KAD_KEY_TEXT:
+    case KAD_KEY_VERSION:
+        return "text";
+    case KAD_KEY_CHOICE:
+    case KAD_KEY_NETWORK:
+        return "word";
+    case KAD_KEY_LISTEN:
+    case KAD_KEY_BOOTSTRAP:
+        return "list";
+    }
+    return "";
+}
+
+/* "1 .. 64", by reading it back as a value of the key's own. */
+static void print_range(struct printing *out, const struct kad_key *key, struct kad_config *scratch)
+{
+    char text[KAD_VALUE_TEXT];
+    int64_t bounds[2];
+
+    if (key->kind != KAD_KEY_COUNT && key->kind != KAD_KEY_DURATION && key->kind != KAD_KEY_SIZE)
+        return;
+    kad_key_range(key, &bounds[0], &bounds[1]);
+    for (int i = 0; i < 2; i++) {
+        void *field = (char *)scratch + key->offset;
+
+        if (key->kind == KAD_KEY_COUNT)
+            *(unsigned *)field = (unsigned)bounds[i];
+        else
+            *(int64_t *)field = bounds[i];
+        print(out, "%s%s", i ? " .. " : "", kad_value_print(scratch, key, 0, text));
+    }
+}
+
+static void print_row(struct printing *out, const struct kad_key *key, const struct kad_config *defaults)
+{
+    struct kad_config scratch = *defaults;
+    const size_t n = kad_value_count(defaults, key);
+
+    print(out, "| `%s` | %s | ", key->name, kind_text(key->kind));
+    print_range(out, key, &scratch);
+    print(out, " | ");
+    for (size_t entry = 0; entry < n; entry++) {
+        char value[KAD_VALUE_TEXT];
+
+        kad_value_print(defaults, key, entry, value);
+        if (*value)
+            print(out, "%s`%s`", entry ? ", " : "", value);
+    }
+    print(out, " | %s |\n", key->meaning);
+}
+
+static const char introduction[] =
+    "# Configuration\n"
+    "\n"
+    "<!-- Made from the table in src/node/config_keys.c; its test (node.config) says how to make it again. -->\n"
+    "\n"
+    "`kad node --config FILE` reads lines of `key = value` under `[section]`s; `#` and `;` begin comments. What flags say\n"
+    "goes over what the file says. `kad node --print-config` prints everything that is in effect, as a file that can be\n"
+    "read back. A mistake stops the start and is named by file and line.\n"
+    "\n"
+    "Keys are unique over all sections. Lines before the first section may set any key. A list has one line per entry;\n"
+    "any other key may stand in a file once. Durations take `ms`, `s`, `m`, `h` or `d` and are milliseconds without;\n"
+    "sizes take `K`, `M`, `G`. A key that ends in `_ms` may be written without that. `refresh_interval` is\n"
+    "`refresh_after_ms`, `bootstrap_nodes` is `bootstrap`.\n"
+    "\n"
+    "The defaults are those of the network `mainline`.\n";
+
+size_t kad_config_document(char *out_text, size_t room)
+{
+    struct printing out = {.text = out_text, .room = room};
+    struct kad_config defaults;
+    const char *section = "";
+
+    kad_config_default(kad_network_mainline(), &defaults);
+    print(&out, "%s", introduction);
+    for (size_t i = 0; i < kad_n_keys; i++) {
+        const struct kad_key *key = &kad_keys[i];
+
+        if (strcmp(section, key->section) != 0) {
+            print(&out, "\n## [%s]\n\n| key | kind | range | default | meaning |\n|---|---|---|---|---|\n",
+                  key->section);
+        }
+        section = key->section;
+        print_row(&out, key, &defaults);
+    }
+    return out.n;
+}

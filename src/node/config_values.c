@@ -1,0 +1,286 @@
+/* config_values - one value to and from text, by its kind. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "net/resolve.h"
+#include "node/config_keys.h"
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+/* Largest first: the printer takes the first that divides. */
+static const struct unit durations[] = {
+    {"d", 24 * KAD_HOUR}, {"h", KAD_HOUR}, {"m", KAD_MINUTE}, {"s", KAD_SECOND}, {"ms", 1}, {NULL, 0}};
+static const struct unit sizes[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}, {NULL, 0}};
+static const struct unit counts[] = {{"", 1}, {NULL, 0}};
+
+static const struct unit *units_of(const struct kad_key *key)
+{
+    switch (key->kind) {
+    case KAD_KEY_DURATION:
+        return durations;
+    case KAD_KEY_SIZE:
+        return sizes;
+    default:
+        return counts;
+    }
+}
+
+static char *print_number(int64_t value, const struct unit *unit, char out_text[KAD_VALUE_TEXT])
+{
+    while (unit[1].name && (value == 0 || value % unit->factor != 0))
+        unit++;
+    snprintf(out_text, KAD_VALUE_TEXT, "%" PRId64 "%s", value / unit->factor, unit->name);
+    return out_text;
+}
+
+/* "90s", "2 h", "500". False: no number, or a unit that is none. */
+static bool read_number(const char *text, const struct unit *units, int64_t *out_value)
+{
+    char digits[24];
+    const size_t n = strspn(text, "-0123456789");
+    int64_t number, factor = 1;
+
+    if (n == 0 || n >= sizeof(digits))
+        return false;
+    memcpy(digits, text, n);
+    digits[n] = '\0';
+    if (kad_parse_number(digits, INT64_MIN / 2, INT64_MAX / 2, &number) < 0)
+        return false;
+    text += n;
+    text += strspn(text, " ");
+    if (*text != '\0') {
+        while (units->name && strcmp(units->name, text) != 0)
+            units++;
+        if (!units->name)
+            return false;
+        factor = units->factor;
+    }
+    return !__builtin_mul_overflow(number, factor, out_value);
+}
+
+static int bad_number(const struct kad_key *key, const char *text, char *why, size_t why_size)
+{
+    static const char *const expected[] = {
+        [KAD_KEY_COUNT] = "a whole number",
+        [KAD_KEY_DURATION] = "a duration such as 500ms, 30s, 15m, 2h or 7d",
+        [KAD_KEY_SIZE] = "a size such as 4096, 64K, 256M or 2G",
+    };
+
+    snprintf(why, why_size, "\"%s\" is not %s", text, expected[key->kind]);
+    return KAD_E_INVALID;
+}
+
+static int read_ranged(void *field, const struct kad_key *key, const char *text, char *why, size_t why_size)
+{
+    const struct unit *units = units_of(key);
+    char least_text[KAD_VALUE_TEXT], most_text[KAD_VALUE_TEXT];
+    int64_t value, least, most;
+
+    if (!read_number(text, units, &value))
+        return bad_number(key, text, why, why_size);
+    kad_key_range(key, &least, &most);
+    if (value < least || value > most) {
+        snprintf(why, why_size, "%s is not between %s and %s", text, print_number(least, units, least_text),
+                 print_number(most, units, most_text));
+        return KAD_E_INVALID;
+    }
+    if (key->kind == KAD_KEY_COUNT)
+        *(unsigned *)field = (unsigned)value;
+    else
+        *(int64_t *)field = value;
+    return KAD_OK;
+}
+
+static int read_flag(bool *field, const char *text, char *why, size_t why_size)
+{
+    static const char *const yes[] = {"yes", "true", "on", "1"}, *const no[] = {"no", "false", "off", "0"};
+
+    for (size_t i = 0; i < KAD_COUNT_OF(yes); i++) {
+        if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
+            *field = strcmp(text, yes[i]) == 0;
+            return KAD_OK;
+        }
+    }
+    snprintf(why, why_size, "\"%s\" is neither yes nor no", text);
+    return KAD_E_INVALID;
+}
+
+/* What the file could not carry: it must print and read back. */
+static int read_text(char field[KAD_CONFIG_TEXT], const char *text, char *why, size_t why_size)
+{
+    const size_t size = strlen(text);
+
+    if (size >= KAD_CONFIG_TEXT) {
+        snprintf(why, why_size, "longer than %d characters", KAD_CONFIG_TEXT - 1);
+        return KAD_E_INVALID;
+    }
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char c = (unsigned char)text[i];
+
+        if (c < ' ' || c == 0x7f || c == ';') {
+            snprintf(why, why_size, "control characters and semicolons cannot be part of it");
+            return KAD_E_INVALID;
+        }
+    }
+    if (size && (text[0] == ' ' || text[size - 1] == ' ')) {
+        snprintf(why, why_size, "spaces around it would be lost");
+        return KAD_E_INVALID;
+    }
+    memmove(field, text, size + 1);
+    return KAD_OK;
+}
+
+static int read_choice(unsigned *field, const struct kad_key *key, const char *text, char *why, size_t why_size)
+{
+    int n;
+
+    for (unsigned i = 0; key->words[i]; i++) {
+        if (strcmp(text, key->words[i]) == 0) {
+            *field = i;
+            return KAD_OK;
+        }
+    }
+    n = snprintf(why, why_size, "\"%.60s\" is none of", text);
+    for (unsigned i = 0; key->words[i]; i++)
+        n += snprintf(why + n, why_size - (size_t)n, "%s %s", i ? "," : "", key->words[i]);
+    return KAD_E_INVALID;
+}
+
+static int read_network(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    if (strcmp(text, kad_network_name(kad_network_mainline())) == 0) {
+        config->network = kad_network_mainline();
+        return KAD_OK;
+    }
+    snprintf(why, why_size, "\"%s\" is no network; there is: mainline", text);
+    return KAD_E_INVALID;
+}
+
+static int read_listen(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    struct kad_endpoint endpoint;
+
+    if (kad_endpoint_parse(text, 0, &endpoint) < 0) {
+        snprintf(why, why_size, "\"%s\" is not an address and port such as 0.0.0.0:6881 or [::]:6881", text);
+        return KAD_E_INVALID;
+    }
+    for (unsigned i = 0; i < config->n_listen; i++) {
+        if (endpoint.port != 0 && kad_endpoint_equal(&config->listen[i], &endpoint)) {
+            snprintf(why, why_size, "%s is there twice", text);
+            return KAD_E_INVALID;
+        }
+    }
+    if (config->n_listen == KAD_NODE_LISTEN_MAX) {
+        snprintf(why, why_size, "more than %d addresses", KAD_NODE_LISTEN_MAX);
+        return KAD_E_INVALID;
+    }
+    config->listen[config->n_listen++] = endpoint;
+    return KAD_OK;
+}
+
+static int read_bootstrap(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    char host[KAD_RESOLVE_HOST];
+    uint16_t port;
+    int error;
+
+    if (strcmp(text, "public") != 0 && kad_resolve_split(text, 0, host, &port) < 0) {
+        snprintf(why, why_size, "\"%s\" is neither host:port nor `public`", text);
+        return KAD_E_INVALID;
+    }
+    if (config->n_bootstrap == KAD_NODE_BOOTSTRAP_MAX) {
+        snprintf(why, why_size, "more than %d nodes", KAD_NODE_BOOTSTRAP_MAX);
+        return KAD_E_INVALID;
+    }
+    error = read_text(config->bootstrap[config->n_bootstrap], text, why, why_size);
+    config->n_bootstrap += error == KAD_OK;
+    return error;
+}
+
+static int read_version(char field[5], const char *text, char *why, size_t why_size)
+{
+    if (strcmp(text, "none") == 0) {
+        memset(field, 0, 5);
+        return KAD_OK;
+    }
+    if (strlen(text) != 8 || kad_unhex(text, field, 4) < 0) {
+        snprintf(why, why_size, "\"%s\" is neither 8 hex digits nor `none`", text);
+        return KAD_E_INVALID;
+    }
+    field[4] = '\0';
+    return KAD_OK;
+}
+
+int kad_value_read(struct kad_config *config, const struct kad_key *key, const char *text, char *why, size_t why_size)
+{
+    void *field = (char *)config + key->offset;
+
+    switch (key->kind) {
+    case KAD_KEY_COUNT:
+    case KAD_KEY_DURATION:
+    case KAD_KEY_SIZE:
+        return read_ranged(field, key, text, why, why_size);
+    case KAD_KEY_FLAG:
+        return read_flag(field, text, why, why_size);
+    case KAD_KEY_TEXT:
+        return read_text(field, text, why, why_size);
+    case KAD_KEY_CHOICE:
+        return read_choice(field, key, text, why, why_size);
+    case KAD_KEY_NETWORK:
+        return read_network(config, text, why, why_size);
+    case KAD_KEY_LISTEN:
+        return read_listen(config, text, why, why_size);
+    case KAD_KEY_BOOTSTRAP:
+        return read_bootstrap(config, text, why, why_size);
+    case KAD_KEY_VERSION:
+        return read_version(field, text, why, why_size);
+    }
+    return KAD_E_INVALID;
+}
+
+size_t kad_value_count(const struct kad_config *config, const struct kad_key *key)
+{
+    switch (key->kind) {
+    case KAD_KEY_LISTEN:
+        return config->n_listen;
+    case KAD_KEY_BOOTSTRAP:
+        return config->n_bootstrap;
+    default:
+        return 1;
+    }
+}
+
+char *kad_value_print(const struct kad_config *config, const struct kad_key *key, size_t entry,
+                      char out_text[KAD_VALUE_TEXT])
+{
+    static const char nothing[4];
+    const void *field = (const char *)config + key->offset;
+
+    switch (key->kind) {
+    case KAD_KEY_COUNT:
+        return print_number(*(const unsigned *)field, units_of(key), out_text);
+    case KAD_KEY_DURATION:
+    case KAD_KEY_SIZE:
+        return print_number(*(const int64_t *)field, units_of(key), out_text);
+    case KAD_KEY_FLAG:
+        return strcpy(out_text, *(const bool *)field ? "yes" : "no");
+    case KAD_KEY_TEXT:
+        return strcpy(out_text, field);
+    case KAD_KEY_CHOICE:
+        return strcpy(out_text, key->words[*(const unsigned *)field]);
+    case KAD_KEY_NETWORK:
+        return strcpy(out_text, kad_network_name(config->network));
+    case KAD_KEY_LISTEN:
+        return kad_endpoint_format(&config->listen[entry], out_text);
+    case KAD_KEY_BOOTSTRAP:
+        return strcpy(out_text, config->bootstrap[entry]);
+    case KAD_KEY_VERSION:
+        return memcmp(field, nothing, 4) == 0 ? strcpy(out_text, "none") : kad_hex(field, 4, out_text);
+    }
+    return out_text;
+}

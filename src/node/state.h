@@ -1,0 +1,49 @@
+/*
+ * state - what a node remembers of itself over a restart: its id, its contacts, what it keeps published.
+ *
+ * One file, DATA_DIR/NETWORK.state, written anew as a whole (temporary file, fsync, rename), so a crash leaves the
+ * old or the new one. All numbers are big-endian:
+ *
+ *     8  "kadstate"                  the file as a whole is trusted only if magic, version, size and checksum fit
+ *     4  version: 1
+ *     4  size of the file
+ *     8  saved at, Unix ms
+ *    32  id
+ *     2  number of contacts, then for each
+ *            1  family: 4 or 6      32  id      4 or 16  address      2  port
+ *     2  number of publications, then for each
+ *            1  kind: 1 announce, 2 put
+ *           32  key
+ *        an announce:  2  port       1  seed: 0 or 1
+ *        a put:        1  type      32  public key      64  signature      8  sequence number
+ *                      1  size of the salt, and it      2  size of the value, and it
+ *     4  CRC-32C of everything before
+ *
+ * A file that does not fit is damaged or of a later version; decoding says so and never trusts a part of it.
+ */
+#ifndef KAD_NODE_STATE_H
+#define KAD_NODE_STATE_H
+
+#include "node/kept.h"
+
+#define KAD_STATE_CONTACTS 512
+#define KAD_STATE_SIZE_MAX (64 << 20) /* no honest file is larger */
+
+struct kad_state {
+    const struct kad_allocator *allocator;
+    kad_ms saved_at;
+    struct kad_id id;
+    struct kad_contact contacts[KAD_STATE_CONTACTS];
+    size_t n_contacts;
+    struct kad_kept_list kept;
+};
+
+void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator);
+void kad_state_clear(struct kad_state *state);
+
+/* How many bytes the state takes as a file; writes them when they fit in `room`. */
+size_t kad_state_encode(const struct kad_state *state, uint8_t *out_bytes, size_t room);
+/* Fills a state that was just initialised; on failure it is as before. 0, KAD_E_CORRUPT, KAD_E_MEMORY. */
+KAD_CHECK int kad_state_decode(struct kad_state *state, struct kad_bytes bytes);
+
+#endif

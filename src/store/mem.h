@@ -1,0 +1,70 @@
+/*
+ * mem - the store in memory (core/store.h): for simulations, tests, and in front of what survives (store/lmdb).
+ *
+ * Records and peers are two halves that do not know of each other (mem_records.h, mem_peers.h); an empty half costs a
+ * pointer. Every operation on the packet path takes constant time, but for the heap that knows what expires next
+ * (logarithmic) and each_peer() (the peers of one key).
+ *
+ * Who pays: a record counts against the address group of whoever brought it first, until it is gone; a peer against
+ * its own. Loopback, link-local and private addresses are nobody's group unless `limit_local`.
+ */
+#ifndef KAD_STORE_MEM_H
+#define KAD_STORE_MEM_H
+
+#include "base/alloc.h"
+#include "core/store.h"
+
+struct kad_mem_store_config {
+    uint64_t max_records;
+    uint64_t max_record_bytes;      /* values and salts */
+    unsigned max_records_per_group; /* publisher's /24 or /64; 0: no limit */
+    uint32_t max_keys;              /* keys with peers */
+    uint32_t max_peers_per_key;     /* more than KAD_MEM_PEERS_PER_KEY counts as that */
+    uint64_t max_peers;
+    unsigned max_peers_per_group;   /* what one address group may add over all keys; 0: no limit */
+    bool limit_local;               /* group limits hold for loopback and private addresses too */
+};
+
+#define KAD_MEM_PEERS_PER_KEY 65000 /* places in a key's list are 16-bit numbers */
+
+/* What an open network's node can afford: about 100 MB if all of it were filled. */
+void kad_mem_store_config_default(struct kad_mem_store_config *out_config);
+
+/* `allocator` is lent for the store's life, `config` copied; `hash_key` is secret and random (simulations: seeded).
+ * 0 or KAD_E_MEMORY. Free with ops->free(). */
+KAD_CHECK int kad_mem_store_new(const struct kad_allocator *allocator, const struct kad_mem_store_config *config,
+                                uint64_t hash_key, struct kad_store **out_store);
+
+/*
+ * For a store that keeps a copy elsewhere. Slots are small numbers that are used again; what a slot holds now is told
+ * by kad_mem_store_record() and _peer().
+ */
+struct kad_mem_watch {
+    bool (*room)(void *context, size_t size); /* may a new thing of about `size` bytes be added? */
+    void (*record_changed)(void *context, uint32_t slot);
+    void (*record_gone)(void *context, const struct kad_id *key);
+    void (*peer_changed)(void *context, uint32_t slot);
+    void (*peer_gone)(void *context, const struct kad_id *key, const struct kad_endpoint *peer);
+    void *context;
+};
+
+struct kad_mem_peer {
+    struct kad_id key;
+    struct kad_endpoint endpoint;
+    bool seed;
+    kad_ms expires_at;
+};
+
+/* `watch` is lent; NULL ends it. It must not call the store. */
+void kad_mem_store_watch(struct kad_store *store, const struct kad_mem_watch *watch);
+/* What a slot holds; false: nothing now. Slots run from 0 to below kad_mem_store_n_slots. */
+bool kad_mem_store_record(const struct kad_store *store, uint32_t slot, struct kad_record *out_record,
+                          uint64_t *out_group);
+bool kad_mem_store_peer(const struct kad_store *store, uint32_t slot, struct kad_mem_peer *out_peer);
+void kad_mem_store_n_slots(const struct kad_store *store, uint32_t *out_records, uint32_t *out_peers);
+/* Whether this very peer of this key is held, expired or not. */
+bool kad_mem_store_has_peer(const struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer);
+/* put() with the payer named by group (0: nobody), as kad_mem_store_record() told it. */
+KAD_CHECK int kad_mem_store_restore(struct kad_store *store, const struct kad_record *record, uint64_t group, kad_ms now);
+
+#endif

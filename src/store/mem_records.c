@@ -1,0 +1,322 @@
+#include "store/mem_records.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "store/mem_groups.h"
+
+#define NONE       UINT32_MAX
+#define PROOF_SIZE (sizeof((struct kad_record *)0)->public_key + sizeof((struct kad_record *)0)->signature)
+#define VALUE_MAX  (UINT32_C(1) << 30)
+
+struct kad_mem_block {
+    struct kad_id key;
+    int64_t sequence;
+    kad_ms expires_at;
+    uint64_t group; /* who pays; 0: nobody */
+    uint32_t value_size;
+    uint16_t salt_size;
+    uint8_t type;
+    bool proved;    /* public key and signature come first in `bytes` */
+    uint8_t bytes[];
+};
+
+static const uint8_t no_proof[PROOF_SIZE];
+
+struct kad_mem_records *kad_mem_records_new(const struct kad_allocator *allocator,
+                                            const struct kad_mem_store_config *config, uint64_t hash_key)
+{
+    struct kad_mem_records *records = kad_alloc_zero(allocator, sizeof *records);
+    const uint32_t most =
+        config->max_records < KAD_MEM_SLOTS_MAX ? (uint32_t)config->max_records : KAD_MEM_SLOTS_MAX;
+
+    if (!records)
+        return NULL;
+    records->allocator = allocator;
+    records->config = config;
+    records->hash_key = hash_key;
+    records->first_free = NONE;
+    kad_index_init(&records->index, allocator, most);
+    kad_index_init(&records->groups, allocator, most);
+    kad_heap_init(&records->heap, allocator, most + KAD_MEM_STALE);
+    return records;
+}
+
+static size_t block_size(const struct kad_mem_block *block)
+{
+    return sizeof *block + (block->proved ? PROOF_SIZE : 0) + block->salt_size + block->value_size;
+}
+
+void kad_mem_records_free(struct kad_mem_records *records)
+{
+    if (!records)
+        return;
+    for (uint32_t i = 0; i < records->n_slots; i++) {
+        if (records->slots[i].block)
+            kad_free(records->allocator, records->slots[i].block, block_size(records->slots[i].block));
+    }
+    kad_free(records->allocator, records->slots, records->capacity * sizeof *records->slots);
+    kad_index_clear(&records->index);
+    kad_index_clear(&records->groups);
+    kad_heap_clear(&records->heap);
+    kad_free(records->allocator, records, sizeof *records);
+}
+
+uint64_t kad_mem_records_memory(const struct kad_mem_records *records)
+{
+    return sizeof *records + (uint64_t)records->capacity * sizeof *records->slots + records->block_bytes +
+           ((uint64_t)records->index.n_cells + records->groups.n_cells) * sizeof(struct kad_index_cell) +
+           (uint64_t)records->heap.capacity * sizeof(struct kad_heap_entry);
+}
+
+static uint64_t hash_of(const struct kad_mem_records *records, const struct kad_id *key)
+{
+    return kad_hash(records->hash_key, key, sizeof *key);
+}
+
+static uint32_t find(const struct kad_mem_records *records, const struct kad_id *key)
+{
+    const struct kad_index *index = &records->index;
+    const uint64_t hash = hash_of(records, key);
+
+    for (uint32_t at = kad_index_first(index, hash); at != KAD_INDEX_END; at = kad_index_next(index, hash, at)) {
+        const uint32_t slot = kad_index_slot(index, at);
+
+        if (kad_id_equal(&records->slots[slot].block->key, key))
+            return slot;
+    }
+    return NONE;
+}
+
+static void read_block(const struct kad_mem_block *block, struct kad_record *out_record)
+{
+    const uint8_t *at = block->bytes;
+
+    *out_record = (struct kad_record){.type = block->type,
+                                      .key = block->key,
+                                      .sequence = block->sequence,
+                                      .expires_at = block->expires_at};
+    if (block->proved) {
+        memcpy(out_record->public_key, at, sizeof out_record->public_key);
+        memcpy(out_record->signature, at + sizeof out_record->public_key, sizeof out_record->signature);
+        at += PROOF_SIZE;
+    }
+    out_record->salt = (struct kad_bytes){at, block->salt_size};
+    out_record->value = (struct kad_bytes){at + block->salt_size, block->value_size};
+}
+
+int kad_mem_records_get(const struct kad_mem_records *records, const struct kad_id *key, kad_ms now,
+                        struct kad_record *out_record)
+{
+    const uint32_t slot = find(records, key);
+
+    if (slot == NONE || records->slots[slot].block->expires_at <= now)
+        return KAD_E_NOT_FOUND;
+    read_block(records->slots[slot].block, out_record);
+    return KAD_OK;
+}
+
+bool kad_mem_records_slot(const struct kad_mem_records *records, uint32_t slot, struct kad_record *out_record,
+                          uint64_t *out_group)
+{
+    if (slot >= records->n_slots || !records->slots[slot].block)
+        return false;
+    read_block(records->slots[slot].block, out_record);
+    *out_group = records->slots[slot].block->group;
+    return true;
+}
+
+static struct kad_mem_block *make_block(struct kad_mem_records *records, const struct kad_record *record,
+                                        uint64_t group)
+{
+    const bool proved = memcmp(record->public_key, no_proof, sizeof record->public_key) != 0 ||
+                        memcmp(record->signature, no_proof, sizeof record->signature) != 0;
+    const size_t size =
+        sizeof(struct kad_mem_block) + (proved ? PROOF_SIZE : 0) + record->salt.size + record->value.size;
+    struct kad_mem_block *block = kad_alloc(records->allocator, size);
+    uint8_t *at;
+
+    if (!block)
+        return NULL;
+    block->key = record->key;
+    block->sequence = record->sequence;
+    block->expires_at = record->expires_at;
+    block->group = group;
+    block->value_size = (uint32_t)record->value.size;
+    block->salt_size = (uint16_t)record->salt.size;
+    block->type = record->type;
+    block->proved = proved;
+    at = block->bytes;
+    if (proved) {
+        memcpy(at, record->public_key, sizeof record->public_key);
+        memcpy(at + sizeof record->public_key, record->signature, sizeof record->signature);
+        at += PROOF_SIZE;
+    }
+    if (record->salt.size > 0)
+        memcpy(at, record->salt.data, record->salt.size);
+    if (record->value.size > 0)
+        memcpy(at + record->salt.size, record->value.data, record->value.size);
+    return block;
+}
+
+static void account(struct kad_mem_records *records, const struct kad_mem_block *block, bool in)
+{
+    const uint64_t content = (uint64_t)block->value_size + block->salt_size;
+
+    records->record_bytes = in ? records->record_bytes + content : records->record_bytes - content;
+    records->block_bytes =
+        in ? records->block_bytes + block_size(block) : records->block_bytes - block_size(block);
+}
+
+/* The live entry lies later than the expiry now: a second, earlier one takes over. If there is no room for it, the
+ * record is dropped when the first comes up. */
+static void expire_sooner(struct kad_mem_records *records, uint32_t slot, kad_ms expires_at)
+{
+    if (records->heap.n_entries < records->n_records + KAD_MEM_STALE &&
+        kad_heap_add(&records->heap, expires_at, slot) == KAD_OK)
+        records->slots[slot].ticket = records->heap.next_order - 1;
+}
+
+static int replace(struct kad_mem_records *records, uint32_t slot, const struct kad_record *record)
+{
+    struct kad_mem_block *old = records->slots[slot].block, *block;
+    const uint64_t others = records->record_bytes - old->value_size - old->salt_size;
+
+    if (others + record->value.size + record->salt.size > records->config->max_record_bytes)
+        return KAD_E_LIMIT;
+    block = make_block(records, record, old->group);
+    if (!block)
+        return KAD_E_MEMORY;
+    if (block->expires_at < old->expires_at)
+        expire_sooner(records, slot, block->expires_at);
+    account(records, old, false);
+    account(records, block, true);
+    kad_free(records->allocator, old, block_size(old));
+    records->slots[slot].block = block;
+    return KAD_OK;
+}
+
+static int reserve_slot(struct kad_mem_records *records)
+{
+    const uint32_t capacity = records->capacity + records->capacity / (records->capacity < 1024 ? 2 : 8) + 4;
+    struct kad_mem_record_slot *slots;
+
+    if (records->first_free != NONE || records->n_slots < records->capacity)
+        return KAD_OK;
+    slots = kad_resize(records->allocator, records->slots, records->capacity * sizeof *slots,
+                       capacity * sizeof *slots);
+    if (!slots)
+        return KAD_E_MEMORY;
+    records->slots = slots;
+    records->capacity = capacity;
+    return KAD_OK;
+}
+
+static int add(struct kad_mem_records *records, const struct kad_record *record, uint64_t group,
+               const struct kad_mem_watch *watch, uint32_t *out_slot)
+{
+    const struct kad_mem_store_config *config = records->config;
+    const uint64_t hash = hash_of(records, &record->key);
+    struct kad_mem_block *block;
+    uint32_t slot;
+
+    if (records->n_records >= records->index.ceiling ||
+        records->record_bytes + record->value.size + record->salt.size > config->max_record_bytes)
+        return KAD_E_LIMIT;
+    if (config->max_records_per_group > 0 &&
+        kad_mem_groups_count(&records->groups, records->hash_key, group) >= config->max_records_per_group)
+        return KAD_E_LIMIT;
+    if (watch && !watch->room(watch->context, sizeof *block + PROOF_SIZE + record->value.size + record->salt.size))
+        return KAD_E_LIMIT;
+    if (reserve_slot(records) != KAD_OK)
+        return KAD_E_MEMORY;
+    slot = records->first_free != NONE ? records->first_free : records->n_slots;
+    block = make_block(records, record, group);
+    if (!block)
+        return KAD_E_MEMORY;
+    if (kad_index_add(&records->index, hash, slot) != KAD_OK)
+        goto no_index;
+    if (kad_mem_groups_add(&records->groups, records->hash_key, group) != KAD_OK)
+        goto no_group;
+    if (kad_heap_add(&records->heap, record->expires_at, slot) != KAD_OK) /* last: it cannot be taken back */
+        goto no_heap;
+
+    if (slot == records->n_slots)
+        records->n_slots++;
+    else
+        records->first_free = records->slots[slot].next_free;
+    records->slots[slot] =
+        (struct kad_mem_record_slot){.block = block, .next_free = NONE, .ticket = records->heap.next_order - 1};
+    records->n_records++;
+    account(records, block, true);
+    *out_slot = slot;
+    return KAD_OK;
+
+no_heap:
+    kad_mem_groups_remove(&records->groups, records->hash_key, group);
+no_group:
+    kad_index_remove(&records->index, hash, slot);
+no_index:
+    kad_free(records->allocator, block, block_size(block));
+    return KAD_E_MEMORY;
+}
+
+int kad_mem_records_put(struct kad_mem_records *records, const struct kad_record *record, uint64_t group,
+                        const struct kad_mem_watch *watch)
+{
+    uint32_t slot = find(records, &record->key);
+    int error;
+
+    if (record->value.size > VALUE_MAX || record->salt.size > UINT16_MAX)
+        return KAD_E_LIMIT;
+    if (records->config->max_records_per_group == 0)
+        group = 0;
+    if (slot != NONE)
+        error = replace(records, slot, record);
+    else
+        error = add(records, record, group, watch, &slot);
+    if (error == KAD_OK && watch)
+        watch->record_changed(watch->context, slot);
+    return error;
+}
+
+static void drop(struct kad_mem_records *records, uint32_t slot, const struct kad_mem_watch *watch)
+{
+    struct kad_mem_block *block = records->slots[slot].block;
+
+    if (watch)
+        watch->record_gone(watch->context, &block->key);
+    kad_index_remove(&records->index, hash_of(records, &block->key), slot);
+    kad_mem_groups_remove(&records->groups, records->hash_key, block->group);
+    account(records, block, false);
+    kad_free(records->allocator, block, block_size(block));
+    records->slots[slot] = (struct kad_mem_record_slot){.next_free = records->first_free};
+    records->first_free = slot;
+    records->n_records--;
+}
+
+uint32_t kad_mem_records_expire(struct kad_mem_records *records, kad_ms now, unsigned *budget,
+                                const struct kad_mem_watch *watch)
+{
+    struct kad_heap_entry due;
+    uint32_t n_dropped = 0;
+
+    for (; *budget > 0 && kad_heap_pop(&records->heap, now, &due); (*budget)--) {
+        struct kad_mem_record_slot *slot = &records->slots[due.slot];
+
+        if (!slot->block || slot->ticket != due.order)
+            continue;
+        if (slot->block->expires_at > now) {
+            const int error = kad_heap_add(&records->heap, slot->block->expires_at, due.slot);
+
+            assert(error == KAD_OK && "an entry was just taken out");
+            (void)error;
+            slot->ticket = records->heap.next_order - 1;
+            continue;
+        }
+        drop(records, due.slot, watch);
+        n_dropped++;
+    }
+    return n_dropped;
+}
