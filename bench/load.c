@@ -238,6 +238,8 @@ static void run_once(struct load *load, enum ask ask)
             in_burst++;
         }
         udp_flush(load->udp);
+        if (now < pause_until)
+            usleep(1000); /* a pause is long: nobody is measured now */
         take_answers(load);
         if (now >= scan_at) {
             give_up_lost(load, now);

@@ -86,12 +86,12 @@ def search(server, dead, infohashes, pause, out, key):
 def run(kinds, programs, quick):
     """{client: {"none dead": summary, "a quarter dead": summary}}; all networks at once: they are idle most of the time"""
     dice = random.Random(4)
-    infohashes = [f"{dice.getrandbits(160):040x}" for _ in range(15 if quick else 60)]
+    infohashes = [f"{dice.getrandbits(160):040x}" for _ in range(15 if quick else 100)]
     flat, threads = {}, []
     clients = [type(server) for server in kinds if server.name in ASK]
     for i, kind in enumerate(clients):
         for j, (name, dead) in enumerate(DEAD.items()):
-            client = kind(programs, 18000 + 20 * i + 10 * j, None)
+            client = kind(programs, 27000 + 20 * i + 10 * j, None)
             arguments = (client, dead, infohashes, 1.5 if quick else 2.0, flat, (client.name, name))
             threads.append(threading.Thread(target=search, args=arguments))
             threads[-1].start()

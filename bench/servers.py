@@ -78,8 +78,9 @@ class Server:
     load_from = "127.64.0.1"
     top = 127
     load_options = []  # more options of bench-load
+    fill_options = []
     talks = True       # speaks KRPC (the echo does not)
-    can_fill = True
+    fills_slowly = False
     warm_seconds = 2.0
 
     def __init__(self, programs, port, core):
@@ -169,7 +170,7 @@ class Server:
 class Echo(Server):
     name = "echo"
     asks = ["echo"]
-    talks = can_fill = False
+    talks = False
 
     def command(self, bootstrap):
         return [self.programs.path("echo"), self.endpoint]
@@ -178,20 +179,28 @@ class Echo(Server):
 class Kad(Server):
     name = "kad"
     store = "mem"
+    options = []
 
     def missing(self):
         return None if os.access(self.programs.kad, os.X_OK) else f"{self.programs.kad} is not built"
 
     def command(self, bootstrap):
-        # The limits per address would measure themselves: the load comes from few addresses.
         command = [self.programs.kad, "node", "--listen", self.endpoint, "--data-dir", os.path.join(self.folder, "data"),
-                   "--store", self.store, "--log-level", "error", "--config", os.path.join(BENCH, "kad.conf")]
+                   "--store", self.store, "--log-level", "error"] + self.options
         return command + (["--bootstrap", bootstrap] if bootstrap else [])
 
 
 class KadLmdb(Kad):
     name = "kad-lmdb"
     store = "lmdb"
+
+
+class KadLimited(Kad):
+    """As shipped kad spares loopback addresses its limits. Here they are looked at for every datagram, as for the
+    public's, and are too high to bind."""
+
+    name = "kad-limited"
+    options = ["--config", os.path.join(BENCH, "kad-limited.conf")]
 
 
 class Libtorrent(Server):
@@ -246,13 +255,14 @@ class BittorrentDht(Server):
 
 class Transmission(Server):
     """Takes 127/8 for martian, so it lives on another address of the run's namespace; it answers at most 100 a second
-    (400 saved up), so it is measured in bursts and not filled."""
+    (400 saved up), so it is measured in bursts, and filled aside while others are measured."""
 
     name = "transmission"
     asks = BASIC
     host, load_from, top = "10.9.0.1", "10.64.0.1", 10
     load_options = ["--burst", 300, "--pause", 3300, "--window", 64, "--keys", 100]
-    can_fill = False
+    fills_slowly = True
+    fill_options = ["--burst", 280, "--pause", 2800]
     warm_seconds = 6.0
 
     def missing(self):
@@ -271,7 +281,7 @@ class Transmission(Server):
         return ["transmission-daemon", "-f", "-g", self.folder, "--log-error"]
 
 
-KINDS = [Echo, Kad, KadLmdb, Libtorrent, Aria2, Transmission, BittorrentDht]
+KINDS = [Echo, Kad, KadLmdb, KadLimited, Libtorrent, Aria2, Transmission, BittorrentDht]
 
 
 def json_line(line):

@@ -188,7 +188,8 @@ static void one_operation(struct run *run, struct input *in)
         node = take_node(run, in);
         if (node == KAD_NO_CONTACT)
             break;
-        update = what == 4 ? kad_table_failed(run->table, node, run->now) : kad_table_remove(run->table, node, run->now);
+        update = what == 4 ? kad_table_failed(run->table, node, run->now)
+                           : kad_table_remove(run->table, node, run->now);
         check_update(run, &update);
         break;
     case 6:
@@ -238,8 +239,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .wide_per_table = limits >> 6 & 3,
         .limit_local = k & 128,
     };
-    const struct kad_lookup_config lookup_config = {
-        .width = 1 + parallel % 8u, .parallel = 1 + (parallel >> 3 & 3u), .patience_ms = 1000, .narrow_per_lookup = limits & 7};
+    const struct kad_lookup_config lookup_config = {.width = 1 + parallel % 8u,
+                                                    .parallel = 1 + (parallel >> 3 & 3u),
+                                                    .patience_ms = 1000,
+                                                    .narrow_per_lookup = limits & 7};
     struct run run = {.self = {{0x5a, 0xa5, 0x0f}}};
 
     run.book = kad_book_new(&kad_allocator_system, 4 * NODES, 1);

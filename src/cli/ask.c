@@ -201,16 +201,14 @@ void kad_show_trace(const struct kad_cli *cli, const json_t *answer)
         const char *what = kad_json_text(hop, "what");
         char at[KAD_NUMBER_TEXT], depth[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], shared[KAD_NUMBER_TEXT];
         char named[KAD_NUMBER_TEXT], id[12], said[KAD_CELL_MAX];
-        const bool answered = strcmp(what, "answered") == 0, asked = strcmp(what, "asked") == 0;
+        const bool answered = strcmp(what, "answered") == 0;
 
+        if (strcmp(what, "asked") == 0) /* what came of it says as much; --json has both */
+            continue;
         snprintf(id, sizeof id, "%.10s", kad_json_text(hop, "id"));
         snprintf(said, sizeof said, "%s%s%s", what, kad_json_number(hop, "value") > 0 ? ", has the value" : "",
                  kad_json_number(hop, "peers") > 0 ? ", has peers" : "");
-        kad_columns_add(&columns,
-                        asked                              ? KAD_DIM
-                        : answered                         ? KAD_PLAIN
-                        : strcmp(what, "stored") == 0      ? KAD_GREEN
-                                                           : KAD_YELLOW,
+        kad_columns_add(&columns, answered ? KAD_PLAIN : strcmp(what, "stored") == 0 ? KAD_GREEN : KAD_YELLOW,
                         kad_json_count(hop, "at_ms", at), kad_json_count(hop, "hop", depth), id,
                         kad_json_text(hop, "address"), kad_json_ms(hop, "rtt_ms", rtt),
                         id[0] == '-' ? NULL : kad_json_count(hop, "prefix", shared),

@@ -169,8 +169,8 @@ static bool store_value(struct tour *tour)
     if (!put)
         return false;
     tell_pair(tour, "key", kad_json_text(put, "key"));
-    snprintf(text, sizeof text, "%lld", (long long)kad_json_number(put, "stored"));
-    tell_pair(tour, "nodes that keep it", text);
+    snprintf(text, sizeof text, "%lld nodes", (long long)kad_json_number(put, "stored"));
+    tell_pair(tour, "stored at", text);
     got = ask(tour, "get", 40, "/api/dht/get", key_parameter(kad_json_text(put, "key")));
     if (!got)
         return false;

@@ -104,8 +104,8 @@ static bool add_block(struct kad_book *book)
 
     if (book->n_blocks == book->room) {
         const uint32_t room = book->room ? book->room * 2 : ROOM_FIRST;
-        struct entry **blocks = kad_resize(book->allocator, book->blocks, book->room * sizeof(*blocks),
-                                           room * sizeof(*blocks));
+        struct entry **blocks =
+            kad_resize(book->allocator, book->blocks, book->room * sizeof(*blocks), room * sizeof(*blocks));
 
         if (!blocks)
             return false;
@@ -191,8 +191,8 @@ static struct kad_contact contact_of(const struct kad_id *id, const struct kad_e
     return contact;
 }
 
-kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id, const struct kad_endpoint *endpoint,
-                                struct kad_bytes identity)
+kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id,
+                                const struct kad_endpoint *endpoint, struct kad_bytes identity)
 {
     const struct kad_contact contact = contact_of(id, endpoint);
     const uint64_t hash = hash_of(book, &contact);
@@ -224,7 +224,8 @@ kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id, 
     return ref;
 }
 
-kad_contact_ref kad_book_find(const struct kad_book *book, const struct kad_id *id, const struct kad_endpoint *endpoint)
+kad_contact_ref kad_book_find(const struct kad_book *book, const struct kad_id *id,
+                              const struct kad_endpoint *endpoint)
 {
     const struct kad_contact contact = contact_of(id, endpoint);
 

@@ -28,10 +28,11 @@ void kad_book_free(struct kad_book *book);
 
 /* The handle of this contact, retained for the caller; KAD_NO_CONTACT when the book is full or memory is refused.
  * `identity` (65,535 bytes at most) is copied. */
-kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id, const struct kad_endpoint *endpoint,
-                                struct kad_bytes identity);
+kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id,
+                                const struct kad_endpoint *endpoint, struct kad_bytes identity);
 /* The same without adding or retaining, and whatever its identity is: KAD_NO_CONTACT when it is not there. */
-kad_contact_ref kad_book_find(const struct kad_book *book, const struct kad_id *id, const struct kad_endpoint *endpoint);
+kad_contact_ref kad_book_find(const struct kad_book *book, const struct kad_id *id,
+                              const struct kad_endpoint *endpoint);
 void kad_book_retain(struct kad_book *book, kad_contact_ref contact);
 void kad_book_release(struct kad_book *book, kad_contact_ref contact); /* KAD_NO_CONTACT is fine */
 

@@ -120,7 +120,8 @@ TEST(every_refused_allocation_leaves_the_book_whole)
         }
         for (uint32_t i = 0; i < 300; i++) {
             const struct kad_endpoint endpoint = test_endpoint(0x0b000000 + i, 1);
-            const kad_contact_ref contact = kad_book_intern(book, &id, &endpoint, i % 3 ? nothing : bytes_of("key"));
+            const kad_contact_ref contact =
+                kad_book_intern(book, &id, &endpoint, i % 3 ? nothing : bytes_of("key"));
 
             n += contact != KAD_NO_CONTACT;
             EXPECT_EQ(kad_book_find(book, &id, &endpoint), contact);

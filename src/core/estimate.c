@@ -15,7 +15,8 @@ static double distance_between(const struct kad_id *a, const struct kad_id *b)
     return distance;
 }
 
-void kad_estimate_add(struct kad_estimate *estimate, const struct kad_id *target, const struct kad_id *kth, unsigned k)
+void kad_estimate_add(struct kad_estimate *estimate, const struct kad_id *target, const struct kad_id *kth,
+                      unsigned k)
 {
     estimate->ranks = estimate->ranks * KEPT + k;
     estimate->distances = estimate->distances * KEPT + distance_between(target, kth);

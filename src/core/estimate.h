@@ -18,7 +18,8 @@ struct kad_estimate {
 };
 
 /* `kth` is the k-th closest node to `target`, and none nearer was missed. */
-void kad_estimate_add(struct kad_estimate *estimate, const struct kad_id *target, const struct kad_id *kth, unsigned k);
+void kad_estimate_add(struct kad_estimate *estimate, const struct kad_id *target, const struct kad_id *kth,
+                      unsigned k);
 /* Nodes, 0 while unknown. */
 double kad_estimate_nodes(const struct kad_estimate *estimate);
 

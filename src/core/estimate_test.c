@@ -32,7 +32,8 @@ TEST(a_target_that_is_a_node_does_not_divide_by_zero)
     EXPECT(kad_estimate_nodes(&estimate) <= 0);
 }
 
-static void sample(struct kad_estimate *estimate, struct kad_rng *rng, const struct kad_id *nodes, size_t n, unsigned k)
+static void sample(struct kad_estimate *estimate, struct kad_rng *rng, const struct kad_id *nodes, size_t n,
+                   unsigned k)
 {
     const struct kad_id target = kad_id_random(rng, 160);
     const struct kad_id *best[20];

@@ -12,7 +12,8 @@
 void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allocator, struct kad_book *book,
                      const struct kad_id *target, const struct kad_lookup_config *config)
 {
-    assert(config->width >= 1 && config->width <= 64 && config->parallel >= 1 && "settings are checked before");
+    assert(config->width >= 1 && config->width <= 64 && config->parallel >= 1 &&
+           "settings are checked before");
     *lookup = (struct kad_lookup){
         .allocator = allocator,
         .book = book,
@@ -37,7 +38,8 @@ static const struct kad_id *id_of(const struct kad_lookup *lookup, const struct 
     return &kad_book_contact(lookup->book, candidate->contact)->id;
 }
 
-static bool same_id(const struct kad_lookup *lookup, const struct kad_candidate *a, const struct kad_candidate *b)
+static bool same_id(const struct kad_lookup *lookup, const struct kad_candidate *a,
+                    const struct kad_candidate *b)
 {
     return a->near == b->near && kad_id_equal(id_of(lookup, a), id_of(lookup, b));
 }
@@ -149,7 +151,8 @@ static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop)
     const uint16_t mark = mark_of(lookup, &entry->endpoint);
     size_t place;
 
-    if (lookup->reason != KAD_REASON_NONE || find(lookup, contact) || group_full(lookup, &entry->endpoint, mark))
+    if (lookup->reason != KAD_REASON_NONE || find(lookup, contact) ||
+        group_full(lookup, &entry->endpoint, mark))
         return false;
     place = place_of(lookup, &entry->id, near);
     if (!make_room(lookup, place))
@@ -178,17 +181,18 @@ bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact)
 
 /* What one look over the candidates shows. */
 struct view {
-    struct kad_candidate *ask;   /* the nearest of the window that has not been asked */
+    struct kad_candidate *ask; /* the nearest of the window that has not been asked */
     unsigned n_window, n_answered;
-    unsigned n_in_flight;        /* in the window or no longer: each holds a slot */
-    kad_ms wake_at;              /* when the next of those is late */
+    unsigned n_in_flight; /* in the window or no longer: each holds a slot */
+    kad_ms wake_at;       /* when the next of those is late */
     unsigned n_late;
-    kad_ms late_wake_at;         /* until when the last late one is worth waiting for */
+    kad_ms late_wake_at; /* until when the last late one is worth waiting for */
 };
 
 /* The candidates [from, end) claim one id. One of them stands for it: who answered, else who was asked, else the
  * first. The others are asked only when it fails. */
-static void view_id(struct view *view, struct kad_candidate *from, const struct kad_candidate *end, bool in_window)
+static void view_id(struct view *view, struct kad_candidate *from, const struct kad_candidate *end,
+                    bool in_window)
 {
     struct kad_candidate *fresh = NULL;
     bool answered = false, asked = false;
@@ -289,7 +293,8 @@ static struct kad_candidate *find_asked(const struct kad_lookup *lookup, kad_con
     return c && (c->state == KAD_CANDIDATE_ASKED || c->state == KAD_CANDIDATE_LATE) ? c : NULL;
 }
 
-bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer, size_t n_closer)
+bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer,
+                      size_t n_closer)
 {
     struct kad_candidate *c = find_asked(lookup, from);
     uint8_t hop;

@@ -33,10 +33,11 @@
 #define KAD_LOOKUP_CANDIDATES 128
 
 struct kad_lookup_config {
-    unsigned width;            /* k: 1 .. 64 */
-    unsigned parallel;         /* alpha: 1 .. 64 */
-    kad_ms patience_ms;        /* until a slot is given up; kad_lookup_next() takes the current value */
-    unsigned narrow_per_lookup;/* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
+    unsigned width;     /* k: 1 .. 64 */
+    unsigned parallel;  /* alpha: 1 .. 64 */
+    kad_ms patience_ms; /* until a slot is given up; kad_lookup_next() takes the current value */
+    unsigned
+        narrow_per_lookup; /* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
     bool limit_local;
 };
 
@@ -49,11 +50,11 @@ enum kad_candidate_state {
 };
 
 struct kad_candidate {
-    uint64_t near;        /* first 64 bits of the distance */
+    uint64_t near; /* first 64 bits of the distance */
     kad_contact_ref contact;
-    uint8_t state;        /* enum kad_candidate_state */
-    uint8_t hop;          /* 1: from our own table; else its introducer's + 1 */
-    uint16_t group_mark;  /* hash of the address group, 0: not limited */
+    uint8_t state;       /* enum kad_candidate_state */
+    uint8_t hop;         /* 1: from our own table; else its introducer's + 1 */
+    uint16_t group_mark; /* hash of the address group, 0: not limited */
     kad_ms late_at;
 };
 
@@ -63,7 +64,7 @@ struct kad_lookup_step {
     enum kad_lookup_verdict verdict;
     kad_contact_ref ask; /* valid with ASK */
     uint8_t hop;
-    kad_ms wake_at;      /* valid with WAIT */
+    kad_ms wake_at; /* valid with WAIT */
 };
 
 struct kad_lookup {
@@ -74,8 +75,8 @@ struct kad_lookup {
     struct kad_candidate *candidates; /* sorted; KAD_LOOKUP_CANDIDATES at most */
     uint16_t n_candidates, room;
     uint16_t n_asked, n_answered, n_failed, n_late; /* ever; a late one that answers counts in both */
-    uint8_t reason;                   /* enum kad_reason (kad/engine.h); NONE until the end */
-    uint8_t deepest_hop;              /* of those that answered; 0: none has */
+    uint8_t reason;                                 /* enum kad_reason (kad/engine.h); NONE until the end */
+    uint8_t deepest_hop;                            /* of those that answered; 0: none has */
 };
 
 void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allocator, struct kad_book *book,
@@ -86,7 +87,8 @@ void kad_lookup_clear(struct kad_lookup *lookup); /* releases its contacts, free
 bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact);
 struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now);
 /* `from` answered, naming `closer` (retained as needed). An answer nobody asked for is ignored: false. */
-bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer, size_t n_closer);
+bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer,
+                      size_t n_closer);
 bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from);
 /* Ends it now, for this reason; without effect when it has ended. */
 void kad_lookup_stop(struct kad_lookup *lookup, enum kad_reason reason);

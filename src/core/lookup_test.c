@@ -389,7 +389,8 @@ TEST(an_address_group_has_its_share_of_candidates)
                                              .limit_local = limit_local});
         for (uint32_t i = 1; i <= 10; i++) {
             const struct kad_id id = test_id((uint8_t)i), local_id = test_id((uint8_t)(i + 100));
-            const struct kad_endpoint endpoint = test_endpoint(group + i, 1), local_one = test_endpoint(local + i, 1);
+            const struct kad_endpoint endpoint = test_endpoint(group + i, 1),
+                                      local_one = test_endpoint(local + i, 1);
             const kad_contact_ref contact = kad_book_intern(f.book, &id, &endpoint, nothing);
             const kad_contact_ref local_contact = kad_book_intern(f.book, &local_id, &local_one, nothing);
 
@@ -490,7 +491,8 @@ static void send(struct network *network, const struct kad_lookup *lookup, kad_c
     EXPECT(network->n_flights < KAD_LOOKUP_CANDIDATES);
     for (size_t i = 0; i < network->n_flights; i++)
         EXPECT(network->flights[i].to != to); /* nobody is asked twice */
-    network->flights[network->n_flights++] = (struct flight){to, now + (answers ? round_trip : timeout), answers};
+    network->flights[network->n_flights++] =
+        (struct flight){to, now + (answers ? round_trip : timeout), answers};
     for (size_t i = 0; i < lookup->n_candidates; i++)
         n_in_time += lookup->candidates[i].state == KAD_CANDIDATE_ASKED;
     EXPECT(n_in_time <= lookup->config.parallel);
@@ -511,8 +513,8 @@ static struct flight *next_back(struct network *network)
 }
 
 /* Delivers it; who answers names the `k` it knows closest, of all nodes or of a random half. */
-static void deliver(struct network *network, struct kad_lookup *lookup, struct kad_rng *rng, struct flight *flight,
-                    unsigned k, bool knows_all)
+static void deliver(struct network *network, struct kad_lookup *lookup, struct kad_rng *rng,
+                    struct flight *flight, unsigned k, bool knows_all)
 {
     const struct flight back = *flight;
     kad_contact_ref known[NODES], named[MOST_NAMED];
@@ -533,8 +535,8 @@ static void deliver(struct network *network, struct kad_lookup *lookup, struct k
 
 /* Runs to the end; returns when that was. Each turn either sends, delivers, or waits for an instant that is yet to come, and
  * there can only be so many of each: so it ends. */
-static kad_ms run(struct network *network, struct kad_lookup *lookup, struct kad_rng *rng, unsigned k, kad_ms slowest,
-                  bool knows_all)
+static kad_ms run(struct network *network, struct kad_lookup *lookup, struct kad_rng *rng, unsigned k,
+                  kad_ms slowest, bool knows_all)
 {
     kad_ms now = 0;
 
@@ -545,7 +547,8 @@ static kad_ms run(struct network *network, struct kad_lookup *lookup, struct kad
         if (step.verdict == KAD_LOOKUP_DONE)
             return now;
         if (step.verdict == KAD_LOOKUP_ASK) {
-            send(network, lookup, step.ask, now, 1 + (kad_ms)kad_rng_below(rng, (uint32_t)slowest), 2 * slowest);
+            send(network, lookup, step.ask, now, 1 + (kad_ms)kad_rng_below(rng, (uint32_t)slowest),
+                 2 * slowest);
             continue;
         }
         EXPECT(back || step.wake_at != KAD_NEVER); /* a wait something can end */
@@ -584,8 +587,10 @@ TEST(in_an_ideal_network_the_result_is_the_true_k_closest)
 
         EXPECT_EQ(lookup.reason, KAD_REASON_CONVERGED);
         EXPECT_EQ(kad_lookup_closest(&lookup, config.width, found), config.width);
-        EXPECT_EQ(test_closest(network.book, &target, network.nodes, NODES, config.width, truth), config.width);
-        EXPECT_MSG(memcmp(found, truth, config.width * sizeof(*found)) == 0, "seed %llu", (unsigned long long)seed);
+        EXPECT_EQ(test_closest(network.book, &target, network.nodes, NODES, config.width, truth),
+                  config.width);
+        EXPECT_MSG(memcmp(found, truth, config.width * sizeof(*found)) == 0, "seed %llu",
+                   (unsigned long long)seed);
         kad_lookup_clear(&lookup);
         kad_book_free(network.book);
     }
@@ -615,7 +620,8 @@ TEST(a_lookup_always_ends)
         kad_lookup_init(&lookup, &kad_allocator_system, network.book, &target, &config);
         for (uint32_t i = kad_rng_below(&rng, 6); i > 0; i--)
             kad_lookup_add(&lookup, network.nodes[kad_rng_below(&rng, NODES)]);
-        run(&network, &lookup, &rng, 1 + kad_rng_below(&rng, MOST_NAMED), 1 + kad_rng_below(&rng, 1000), false);
+        run(&network, &lookup, &rng, 1 + kad_rng_below(&rng, MOST_NAMED), 1 + kad_rng_below(&rng, 1000),
+            false);
 
         n = kad_lookup_closest(&lookup, 64, found);
         for (size_t i = 0; i < n; i++) {

@@ -11,7 +11,8 @@
 /* -- life ------------------------------------------------------------------------------------------------------- */
 
 struct kad_table *kad_table_new(const struct kad_allocator *allocator, struct kad_book *book,
-                                const struct kad_id *self, const struct kad_table_config *config, kad_ms epoch)
+                                const struct kad_id *self, const struct kad_table_config *config,
+                                kad_ms epoch)
 {
     struct kad_table *table = kad_alloc_zero(allocator, sizeof(*table));
 
@@ -66,7 +67,8 @@ static unsigned bucket_of(const struct kad_table *table, const struct kad_id *id
     return kad_bucket_index(table, kad_id_prefix(&table->self, id));
 }
 
-static void refresh(const struct kad_table *table, struct kad_slot *slot, bool preferred, int rtt_ms, kad_ms now)
+static void refresh(const struct kad_table *table, struct kad_slot *slot, bool preferred, int rtt_ms,
+                    kad_ms now)
 {
     slot->heard_at = kad_table_seconds(table, now);
     slot->failures = 0;
@@ -107,8 +109,7 @@ static struct kad_slot *farthest(const struct kad_table *table, unsigned bucket,
 
         if (spare_preferred && (slot->flags & KAD_SLOT_PREFERRED))
             continue;
-        if (!victim ||
-            kad_id_compare(&table->self, kad_slot_id(table, slot), kad_slot_id(table, victim)) > 0)
+        if (!victim || kad_id_compare(&table->self, kad_slot_id(table, slot), kad_slot_id(table, victim)) > 0)
             victim = slot;
     }
     return victim;
@@ -152,7 +153,7 @@ static kad_contact_ref probe(struct kad_table *table, unsigned bucket, struct ka
 
 /* The newcomer waits, and somebody has to show that he is alive. */
 static struct kad_table_update let_wait(struct kad_table *table, unsigned bucket, const struct kad_slot *slot,
-                                    struct kad_slot *rival, kad_ms now)
+                                        struct kad_slot *rival, kad_ms now)
 {
     struct kad_table_update update = {.change = KAD_TABLE_CACHED};
 
@@ -201,8 +202,8 @@ static struct kad_table_update take_in(struct kad_table *table, const struct kad
     return victim ? replace(table, bucket, victim, slot) : let_wait(table, bucket, slot, NULL, now);
 }
 
-struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref contact, bool preferred, int rtt_ms,
-                                        kad_ms now)
+struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref contact, bool preferred,
+                                        int rtt_ms, kad_ms now)
 {
     const struct kad_contact *entry = kad_book_contact(table->book, contact);
     const unsigned prefix = kad_id_prefix(&table->self, &entry->id);
@@ -226,7 +227,8 @@ struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref
     return take_in(table, entry, &fresh, now);
 }
 
-bool kad_table_wants(const struct kad_table *table, const struct kad_id *id, const struct kad_endpoint *endpoint)
+bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
+                     const struct kad_endpoint *endpoint)
 {
     const unsigned prefix = kad_id_prefix(&table->self, id);
     const unsigned bucket = kad_bucket_index(table, prefix);
@@ -248,7 +250,8 @@ bool kad_table_wants(const struct kad_table *table, const struct kad_id *id, con
 
 /* -- who goes --------------------------------------------------------------------------------------------------- */
 
-static struct kad_table_update drop_waiting(struct kad_table *table, struct kad_bucket *bucket, kad_contact_ref contact)
+static struct kad_table_update drop_waiting(struct kad_table *table, struct kad_bucket *bucket,
+                                            kad_contact_ref contact)
 {
     struct kad_slot *slot = kad_bucket_find_waiting(bucket, contact);
 
@@ -271,7 +274,7 @@ struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_re
     if (slot->failures < UINT8_MAX)
         slot->failures++;
     probed = slot->flags & KAD_SLOT_PROBED;
-    slot->flags &= (uint8_t)~KAD_SLOT_PROBED;
+    slot->flags &= KAD_SLOT_PREFERRED;
     if (slot->failures >= table->config.max_failures || (probed && b->n_cache > 0)) {
         const struct kad_slot gone = kad_bucket_take(table, bucket, slot);
 
@@ -306,7 +309,8 @@ struct kad_table_update kad_table_remove(struct kad_table *table, kad_contact_re
 
 const struct kad_slot *kad_table_find(const struct kad_table *table, kad_contact_ref contact)
 {
-    return kad_bucket_find(&table->buckets[bucket_of(table, &kad_book_contact(table->book, contact)->id)], contact);
+    return kad_bucket_find(&table->buckets[bucket_of(table, &kad_book_contact(table->book, contact)->id)],
+                           contact);
 }
 
 /* -- timers ----------------------------------------------------------------------------------------------------- */
@@ -383,6 +387,7 @@ size_t kad_table_memory(const struct kad_table *table)
     size_t memory = sizeof(*table) + table->room_buckets * sizeof(*table->buckets);
 
     for (unsigned i = 0; i < table->n_buckets; i++)
-        memory += (size_t)(table->buckets[i].room_slots + table->buckets[i].room_cache) * sizeof(struct kad_slot);
+        memory +=
+            (size_t)(table->buckets[i].room_slots + table->buckets[i].room_cache) * sizeof(struct kad_slot);
     return memory;
 }

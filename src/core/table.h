@@ -28,26 +28,27 @@
 #include "core/book.h"
 
 struct kad_table_config {
-    unsigned id_bits;           /* 160 or 256 */
-    unsigned k;                 /* 1 .. 64 */
-    unsigned wide;              /* capacity of bucket 0 once split off (0: k), halved per bucket down to k; at most 128 */
-    unsigned cache;             /* replacements kept per bucket, 0 .. 16 */
+    unsigned id_bits; /* 160 or 256 */
+    unsigned k;       /* 1 .. 64 */
+    unsigned wide;  /* capacity of bucket 0 once split off (0: k), halved per bucket down to k; at most 128 */
+    unsigned cache; /* replacements kept per bucket, 0 .. 16 */
     unsigned max_failures;      /* silent this often in a row: out (even with no replacement) */
     unsigned narrow_per_bucket; /* contacts per /24 or /64 in a bucket; 0: no limit. And so on: */
     unsigned narrow_per_table;
-    unsigned wide_per_bucket;   /* per /16 or /48 */
+    unsigned wide_per_bucket; /* per /16 or /48 */
     unsigned wide_per_table;
-    bool limit_local;           /* apply the four to loopback, link-local and private addresses too */
-    kad_ms probe_after_ms;      /* heard within this time: not probed for a newcomer's sake. 0: always probed */
+    bool limit_local;      /* apply the four to loopback, link-local and private addresses too */
+    kad_ms probe_after_ms; /* heard within this time: not probed for a newcomer's sake. 0: always probed */
 };
 
 struct kad_slot {
     kad_contact_ref contact;
-    uint32_t near;      /* id bits [bucket .. bucket+31], zeros past the end */
-    uint32_t heard_at;  /* seconds since the table's epoch */
-    uint16_t rtt_ms;    /* smoothed; UINT16_MAX: unknown */
-    uint8_t failures;   /* queries in a row it did not answer */
-    uint8_t flags;      /* KAD_SLOT_* */
+    uint32_t near;           /* id bits [bucket .. bucket+31], zeros past the end */
+    uint32_t heard_at;       /* seconds since the table's epoch */
+    uint16_t rtt_ms;         /* smoothed; UINT16_MAX: unknown */
+    uint8_t failures;        /* queries in a row it did not answer */
+    unsigned flags : 2;      /* KAD_SLOT_* */
+    unsigned group_mark : 6; /* hash of its /16 or /48, so that counting rarely opens the book either */
 };
 enum {
     KAD_SLOT_PROBED = 1,    /* a ping that decides over its place is under way */
@@ -58,19 +59,19 @@ struct kad_bucket {
     struct kad_slot *slots; /* in no order: see heard_at */
     struct kad_slot *cache; /* newest last */
     uint8_t n_slots, room_slots, n_cache, room_cache;
-    uint32_t touched_at;    /* last time a lookup went through this range, seconds since epoch + 1; 0: never */
+    uint32_t touched_at; /* last time a lookup went through this range, seconds since epoch + 1; 0: never */
 };
 
 struct kad_table;
 
 enum kad_table_change {
-    KAD_TABLE_SAME,    /* known already, and refreshed */
+    KAD_TABLE_SAME, /* known already, and refreshed */
     KAD_TABLE_ADDED,
-    KAD_TABLE_REPLACED,/* added, and `removed` left for it */
-    KAD_TABLE_CACHED,  /* bucket full: waits. `probe` should be pinged when not KAD_NO_CONTACT */
-    KAD_TABLE_LIMITED, /* refused: its address group has its share */
-    KAD_TABLE_IGNORED, /* own id, no memory, full and no cache; failed and remove: not in the table */
-    KAD_TABLE_REMOVED, /* failed and remove only: `removed` left, and `added` has its place if one waited */
+    KAD_TABLE_REPLACED, /* added, and `removed` left for it */
+    KAD_TABLE_CACHED,   /* bucket full: waits. `probe` should be pinged when not KAD_NO_CONTACT */
+    KAD_TABLE_LIMITED,  /* refused: its address group has its share */
+    KAD_TABLE_IGNORED,  /* own id, no memory, full and no cache; failed and remove: not in the table */
+    KAD_TABLE_REMOVED,  /* failed and remove only: `removed` left, and `added` has its place if one waited */
 };
 
 struct kad_table_update {
@@ -83,13 +84,14 @@ struct kad_table_update {
 /* NULL when memory is refused. `config` is copied; the book must outlive the table; no instant given later may lie before
  * `epoch`. */
 struct kad_table *kad_table_new(const struct kad_allocator *allocator, struct kad_book *book,
-                                const struct kad_id *self, const struct kad_table_config *config, kad_ms epoch);
+                                const struct kad_id *self, const struct kad_table_config *config,
+                                kad_ms epoch);
 void kad_table_free(struct kad_table *table); /* NULL is fine */
 
 /* `contact` answered a query of ours after rtt_ms (negative: unknown), or, when it is in the table already, asked us
  * something (rtt_ms negative). The one way in. */
-struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref contact, bool preferred, int rtt_ms,
-                                        kad_ms now);
+struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref contact, bool preferred,
+                                        int rtt_ms, kad_ms now);
 /* `contact` did not answer a query. Removes it at max_failures, or at once when it was probed and a replacement waits; the
  * newest replacement takes its place (as verified as it was when it was cached). A replacement itself just goes. */
 struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_ref contact, kad_ms now);
@@ -98,8 +100,10 @@ struct kad_table_update kad_table_remove(struct kad_table *table, kad_contact_re
 
 /* Would a contact with this id and address be taken in (an empty place, or nearer than our k-th nearest), if it
  * proved alive? Cheap: used to decide whether a stranger who asked us something is worth a ping. */
-bool kad_table_wants(const struct kad_table *table, const struct kad_id *id, const struct kad_endpoint *endpoint);
-const struct kad_slot *kad_table_find(const struct kad_table *table, kad_contact_ref contact); /* NULL: not there */
+bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
+                     const struct kad_endpoint *endpoint);
+const struct kad_slot *kad_table_find(const struct kad_table *table,
+                                      kad_contact_ref contact); /* NULL: not there */
 
 /* The `n` closest to `target`, nearest first, exactly; contacts with failures are among them only when there are too few
  * others. Not retained: use or retain before the table changes. Returns how many. Never scans buckets that cannot

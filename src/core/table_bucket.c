@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "base/hash.h"
 
-#define SLOT_STEP   4 /* arrays grow by this: with a million nodes in memory doubling costs more than it saves */
+#define SLOT_STEP \
+    4 /* arrays grow by this: with a million nodes in memory doubling costs more than it saves */
 #define CACHE_STEP  2
 #define BUCKET_STEP 4
 
@@ -45,8 +47,8 @@ unsigned kad_table_capacity(const struct kad_table *table, unsigned bucket)
     return table->config.k < ids ? table->config.k : ids;
 }
 
-static bool grow(const struct kad_table *table, struct kad_slot **slots, unsigned n, uint8_t *room, unsigned step,
-                 unsigned capacity)
+static bool grow(const struct kad_table *table, struct kad_slot **slots, unsigned n, uint8_t *room,
+                 unsigned step, unsigned capacity)
 {
     unsigned wanted = *room + step;
     struct kad_slot *grown;
@@ -64,9 +66,24 @@ static bool grow(const struct kad_table *table, struct kad_slot **slots, unsigne
     return true;
 }
 
+static unsigned mark_of(const struct kad_endpoint *endpoint)
+{
+    return kad_hash_word(0, kad_endpoint_wide_group(endpoint)) & 63;
+}
+
 static uint32_t near_of(const struct kad_table *table, const struct kad_slot *slot, unsigned bucket)
 {
     return kad_id_bits_from(kad_slot_id(table, slot), bucket);
+}
+
+/* The slot as it stands in this bucket. */
+static struct kad_slot fitted(const struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
+{
+    struct kad_slot fit = *slot;
+
+    fit.near = near_of(table, slot, bucket);
+    fit.group_mark = mark_of(&kad_book_contact(table->book, slot->contact)->endpoint) & 63;
+    return fit;
 }
 
 /* -- contacts --------------------------------------------------------------------------------------------------- */
@@ -108,9 +125,7 @@ bool kad_bucket_put(struct kad_table *table, unsigned bucket, const struct kad_s
 
     if (!grow(table, &b->slots, b->n_slots, &b->room_slots, SLOT_STEP, kad_table_capacity(table, bucket)))
         return false;
-    b->slots[b->n_slots] = *slot;
-    b->slots[b->n_slots].near = near_of(table, slot, bucket);
-    b->n_slots++;
+    b->slots[b->n_slots++] = fitted(table, bucket, slot);
     table->n_contacts++;
     return true;
 }
@@ -150,9 +165,8 @@ bool kad_bucket_put_waiting(struct kad_table *table, unsigned bucket, const stru
         kad_book_release(table->book, kad_bucket_take_waiting(b, &b->cache[0]).contact);
     if (!grow(table, &b->cache, b->n_cache, &b->room_cache, CACHE_STEP, capacity))
         return false;
-    b->cache[b->n_cache] = *slot;
-    b->cache[b->n_cache].near = near_of(table, slot, bucket);
-    b->cache[b->n_cache].flags &= (uint8_t)~KAD_SLOT_PROBED;
+    b->cache[b->n_cache] = fitted(table, bucket, slot);
+    b->cache[b->n_cache].flags &= KAD_SLOT_PREFERRED; /* nothing decides over its place: it has none */
     b->n_cache++;
     return true;
 }
@@ -215,7 +229,8 @@ static unsigned part(const struct kad_table *table, unsigned last, struct kad_sl
     return n_stay;
 }
 
-static unsigned count_deeper(const struct kad_table *table, unsigned last, const struct kad_slot *slots, unsigned n)
+static unsigned count_deeper(const struct kad_table *table, unsigned last, const struct kad_slot *slots,
+                             unsigned n)
 {
     unsigned n_deeper = 0;
 
@@ -286,6 +301,7 @@ bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const 
 {
     const struct kad_table_config *config = &table->config;
     unsigned narrow_here = 0, wide_here = 0, narrow = 0, wide = 0;
+    const unsigned mark = mark_of(endpoint);
     uint64_t narrow_group, wide_group;
 
     if (!kad_table_counts(table, endpoint))
@@ -296,8 +312,11 @@ bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const 
         const struct kad_bucket *b = &table->buckets[i];
 
         for (unsigned j = 0; j < b->n_slots; j++) {
-            const struct kad_endpoint *other = &kad_book_contact(table->book, b->slots[j].contact)->endpoint;
+            const struct kad_endpoint *other;
 
+            if (b->slots[j].group_mark != mark)
+                continue;
+            other = &kad_book_contact(table->book, b->slots[j].contact)->endpoint;
             if (kad_endpoint_wide_group(other) != wide_group)
                 continue;
             wide++;

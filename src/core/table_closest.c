@@ -39,32 +39,88 @@ static bool is_nearer(const struct harvest *harvest, uint64_t a, uint64_t b)
                           &kad_book_contact(book, (kad_contact_ref)b)->id) < 0;
 }
 
+/* Those of a bucket that can be among its `wanted` nearest, unsorted. Ids are spread evenly, so few lie within half as much again of the
+ * part of the bucket that `wanted` of them should take up: one pass without branches leaves only those. When it leaves too
+ * few, all are taken. */
+static size_t sift(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, size_t wanted,
+                   uint64_t out_keys[KAD_BUCKET_MAX + 1])
+{
+    uint64_t limit = UINT64_MAX;
+    size_t n = 0;
+
+    if (b->n_slots > 2 * wanted + 4) /* below that sifting does not pay */
+        limit = ((uint64_t)(wanted + wanted / 2 + 3) << 32) / b->n_slots;
+    for (;;) {
+        for (unsigned i = 0; i < b->n_slots; i++) {
+            const struct kad_slot *slot = &b->slots[i];
+            const uint32_t distance = slot->near ^ target;
+
+            out_keys[n] = key_of(distance, slot->contact);
+            n += (size_t)((distance < limit) & ((slot->failures > 0) == harvest->failing));
+        }
+        if (n >= wanted || limit == UINT64_MAX)
+            return n;
+        limit = UINT64_MAX;
+        n = 0;
+    }
+}
+
+/* Sorts the nearest `most` keys to the front, by their 32 bits of distance alone. Returns how many; *out_tie: two of them
+ * are equal, and only the book tells which is nearer. */
+static size_t sort_front(uint64_t *keys, size_t n_keys, size_t most, bool *out_tie)
+{
+    size_t n = 0;
+    bool tie = false;
+
+    for (size_t i = 0; i < n_keys; i++) {
+        const uint64_t key = keys[i];
+        size_t at = n;
+
+        if (n == most) {
+            if (key >= keys[n - 1])
+                continue;
+            at--;
+        }
+        for (; at > 0 && key < keys[at - 1]; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+        n += n < most;
+    }
+    for (size_t i = 1; i < n; i++)
+        tie = tie || keys[i] >> 32 == keys[i - 1] >> 32;
+    *out_tie = tie;
+    return n;
+}
+
+/* The same, exactly, for all keys: seldom needed. */
+static void sort_exactly(const struct harvest *harvest, uint64_t *keys, size_t n_keys)
+{
+    for (size_t i = 1; i < n_keys; i++) {
+        const uint64_t key = keys[i];
+        size_t at = i;
+
+        for (; at > 0 && is_nearer(harvest, key, keys[at - 1]); at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
+}
+
 static void harvest_bucket(struct harvest *harvest, unsigned index)
 {
     const struct kad_bucket *b = &harvest->table->buckets[index];
-    const size_t wanted = harvest->room - harvest->n;
     const uint32_t target = kad_id_bits_from(harvest->target, index);
-    uint64_t best[KAD_BUCKET_MAX + 1]; /* one more: the worst falls off the end */
-    size_t n = 0;
+    const size_t wanted = harvest->room - harvest->n;
+    uint64_t keys[KAD_BUCKET_MAX + 1]; /* sift() writes one past what it keeps */
+    size_t n_keys = sift(harvest, b, target, wanted, keys);
+    bool tie;
+    size_t n = sort_front(keys, n_keys, wanted + 1, &tie); /* one more, to see a tie across the cut */
 
-    for (unsigned i = 0; i < b->n_slots; i++) {
-        const struct kad_slot *slot = &b->slots[i];
-        const uint64_t key = key_of(slot->near ^ target, slot->contact);
-        size_t at = n;
-
-        if ((slot->failures > 0) != harvest->failing)
-            continue;
-        if (n == wanted && !is_nearer(harvest, key, best[n - 1]))
-            continue;
-        while (at > 0 && is_nearer(harvest, key, best[at - 1])) {
-            best[at] = best[at - 1];
-            at--;
-        }
-        best[at] = key;
-        n += n < wanted;
+    if (tie) {
+        n_keys = n = sift(harvest, b, target, KAD_BUCKET_MAX, keys);
+        sort_exactly(harvest, keys, n_keys);
     }
-    for (size_t i = 0; i < n; i++)
-        harvest->contacts[harvest->n++] = (kad_contact_ref)best[i];
+    for (size_t i = 0; i < n && i < wanted; i++)
+        harvest->contacts[harvest->n++] = (kad_contact_ref)keys[i];
 }
 
 static void harvest_all(struct harvest *harvest)

@@ -28,8 +28,9 @@ static void build(struct world *w, const struct kad_table_config *config, uint64
     w->table = kad_table_new(&kad_allocator_system, w->book, &self, config, 0);
     for (uint32_t i = 0; i < n_offered; i++) {
         const unsigned prefix = kad_rng_below(&w->rng, config->id_bits < 24 ? config->id_bits : 24);
-        const struct kad_id id = kad_rng_below(&w->rng, 2) ? kad_id_random(&w->rng, config->id_bits)
-                                                           : kad_id_random_at(&w->rng, &self, prefix, config->id_bits);
+        const struct kad_id id = kad_rng_below(&w->rng, 2)
+                                     ? kad_id_random(&w->rng, config->id_bits)
+                                     : kad_id_random_at(&w->rng, &self, prefix, config->id_bits);
         const kad_contact_ref contact = test_contact(w->book, &id, i);
 
         kad_book_release(w->book, kad_table_heard(w->table, contact, true, -1, 0).removed);

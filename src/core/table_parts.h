@@ -61,7 +61,8 @@ kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket);
 /* Splits the last bucket. False when that cannot be: no more bits, no memory; nothing has changed then. */
 bool kad_table_split(struct kad_table *table);
 /* Has the address group of `endpoint` its share, in this bucket or in the table? */
-bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const struct kad_endpoint *endpoint);
+bool kad_table_group_full(const struct kad_table *table, unsigned bucket,
+                          const struct kad_endpoint *endpoint);
 /* Do the limits apply to this address at all? */
 bool kad_table_counts(const struct kad_table *table, const struct kad_endpoint *endpoint);
 /* How many of `bucket` and deeper ones are nearer to us than `id`, which belongs into `bucket`. */

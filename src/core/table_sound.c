@@ -69,7 +69,8 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
 static bool group_over(const struct kad_table *table, unsigned bucket, const struct kad_endpoint *endpoint)
 {
     const struct kad_table_config *config = &table->config;
-    const uint64_t narrow_group = kad_endpoint_narrow_group(endpoint), wide_group = kad_endpoint_wide_group(endpoint);
+    const uint64_t narrow_group = kad_endpoint_narrow_group(endpoint),
+                   wide_group = kad_endpoint_wide_group(endpoint);
     unsigned n_narrow[2] = {0}, n_wide[2] = {0}; /* in the table, in the bucket */
 
     for (unsigned i = 0; i < table->n_buckets; i++) {
@@ -110,7 +111,8 @@ bool kad_table_sound(const struct kad_table *table, const char **out_why)
     const char *wrong = NULL;
     size_t n_contacts = 0;
 
-    if (table->n_buckets < 1 || table->n_buckets > table->config.id_bits || table->n_buckets > table->room_buckets)
+    if (table->n_buckets < 1 || table->n_buckets > table->config.id_bits ||
+        table->n_buckets > table->room_buckets)
         wrong = "there cannot be so many buckets";
     for (unsigned i = 0; i < table->n_buckets && !wrong; i++) {
         wrong = check_bucket(table, i);

@@ -50,7 +50,8 @@ static struct kad_id id_in(struct fixture *f, unsigned bucket)
 }
 
 /* A contact with this id answers. The handle stays valid for as long as the table keeps it. */
-static kad_contact_ref hear(struct fixture *f, const struct kad_id *id, kad_ms now, struct kad_table_update *out_update)
+static kad_contact_ref hear(struct fixture *f, const struct kad_id *id, kad_ms now,
+                            struct kad_table_update *out_update)
 {
     const kad_contact_ref contact = test_contact(f->book, id, ++f->n_made);
     const struct kad_table_update update = kad_table_heard(f->table, contact, true, -1, now);
@@ -65,7 +66,8 @@ static kad_contact_ref hear(struct fixture *f, const struct kad_id *id, kad_ms n
     return contact;
 }
 
-static kad_contact_ref hear_in(struct fixture *f, unsigned bucket, kad_ms now, struct kad_table_update *out_update)
+static kad_contact_ref hear_in(struct fixture *f, unsigned bucket, kad_ms now,
+                               struct kad_table_update *out_update)
 {
     const struct kad_id id = id_in(f, bucket);
 
@@ -106,7 +108,8 @@ TEST(every_entry_lies_in_its_bucket_K10_and_a_split_preserves_the_set_P028)
     unsigned n_seen = 0;
 
     start(&f, &usual);
-    for (unsigned i = 0; i < 60; i++) { /* three for each of twenty buckets: none is ever full after its split */
+    for (unsigned i = 0; i < 60;
+         i++) { /* three for each of twenty buckets: none is ever full after its split */
         struct kad_table_update update;
 
         offered[i] = hear_in(&f, i % 20, 0, &update);
@@ -199,7 +202,8 @@ TEST(a_swarm_beside_our_own_id)
     start(&f, &usual);
     for (unsigned i = 0; i < 2000; i++)
         hear_in(&f, 159 - i % 8, 0, NULL);
-    EXPECT_EQ(kad_table_n_buckets(f.table), 157); /* the 15 ids that differ from ours in the last four bits fit one */
+    EXPECT_EQ(kad_table_n_buckets(f.table),
+              157); /* the 15 ids that differ from ours in the last four bits fit one */
     EXPECT(kad_table_count(f.table) <= 20 * 8);
     for (unsigned i = 0; i < 200; i++)
         hear_in(&f, i % 8, 0, NULL);
@@ -240,7 +244,8 @@ TEST(the_true_k_nearest_are_kept_K08)
         for (uint32_t i = 0; i < OFFERED; i++) {
             const struct kad_id id = kad_id_random(&f.rng, 160);
 
-            all[i] = test_contact(f.book, &id, i); /* retained: they are compared with what was ever offered */
+            all[i] =
+                test_contact(f.book, &id, i); /* retained: they are compared with what was ever offered */
             kad_book_release(f.book, kad_table_heard(f.table, all[i], true, -1, 0).removed);
         }
         EXPECT_EQ(test_closest(f.book, kad_table_self(f.table), all, OFFERED, config.k, nearest), config.k);
@@ -259,7 +264,8 @@ TEST(a_nearer_one_displaces_the_farthest_of_its_bucket)
     struct fixture f;
     struct kad_table_update update;
     struct kad_table_config config = {.id_bits = 160, .k = 2, .cache = 1, .max_failures = 3};
-    const struct kad_id far = test_id(0xf0), middle = test_id(0xc0), near = test_id(0x80), deep = test_id(0x01);
+    const struct kad_id far = test_id(0xf0), middle = test_id(0xc0), near = test_id(0x80),
+                        deep = test_id(0x01);
     kad_contact_ref farthest;
 
     start(&f, &config);
@@ -587,7 +593,8 @@ TEST(round_trips_are_smoothed)
     EXPECT_EQ(kad_table_find(f.table, contact)->rtt_ms, 110);
     for (int i = 0; i < 200; i++)
         kad_table_heard(f.table, contact, true, 1000000, 0);
-    EXPECT(kad_table_find(f.table, contact)->rtt_ms > 65000 && kad_table_find(f.table, contact)->rtt_ms < UINT16_MAX);
+    EXPECT(kad_table_find(f.table, contact)->rtt_ms > 65000 &&
+           kad_table_find(f.table, contact)->rtt_ms < UINT16_MAX);
     finish(&f);
 }
 

@@ -49,7 +49,8 @@ struct kad_endpoint test_endpoint(uint32_t address, uint16_t port)
 
 kad_contact_ref test_contact(struct kad_book *book, const struct kad_id *id, uint32_t number)
 {
-    const struct kad_endpoint endpoint = test_endpoint(0x0b000000 + (number << 8 & 0xffffff) + (number >> 16), 6881);
+    const struct kad_endpoint endpoint =
+        test_endpoint(0x0b000000 + (number << 8 & 0xffffff) + (number >> 16), 6881);
 
     return kad_book_intern(book, id, &endpoint, (struct kad_bytes){NULL, 0});
 }

@@ -5,7 +5,8 @@
 int kad_kept_copy(const struct kad_allocator *allocator, const struct kad_request *request, struct kad_kept *out_kept)
 {
     const struct kad_record *record = &request->record;
-    const size_t n = request->kind == KAD_REQUEST_PUT ? record->value.size + record->salt.size : 0;
+    const bool has_record = request->kind == KAD_REQUEST_PUT || request->kind == KAD_REQUEST_GET;
+    const size_t n = has_record ? record->value.size + record->salt.size : 0;
     struct kad_kept kept = {.request = *request, .n_bytes = n};
 
     if (n) {
@@ -17,11 +18,11 @@ int kad_kept_copy(const struct kad_allocator *allocator, const struct kad_reques
         if (record->salt.size)
             memcpy(kept.bytes + record->value.size, record->salt.data, record->salt.size);
     }
+    if (!has_record)
+        kept.request.record = (struct kad_record){0};
     kept.request.record.value.data = kept.bytes;
     kept.request.record.salt.data = kept.bytes ? kept.bytes + record->value.size : NULL;
     kept.request.user = NULL;
-    if (request->kind == KAD_REQUEST_PUT)
-        kept.request.target = record->key; /* the engine's rule, too: a put is about its record's key */
     *out_kept = kept;
     return KAD_OK;
 }

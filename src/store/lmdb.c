@@ -356,14 +356,17 @@ static int state_put(struct kad_env *env, MDB_txn *txn, void *context)
 {
     const struct state *state = context;
     MDB_val key = {strlen(state->name), (void *)(uintptr_t)state->name};
-    MDB_val value = {state->in.size, (void *)(uintptr_t)state->in.data};
+    MDB_val value = {KAD_ENTRY_STATE_HEADER + state->in.size, NULL};
+    const int error = mdb_put(txn, env->state, &key, &value, MDB_RESERVE);
 
-    return mdb_put(txn, env->state, &key, &value, 0);
+    if (error == 0)
+        kad_entry_state_write((struct kad_bytes){key.mv_data, key.mv_size}, state->in, value.mv_data);
+    return error;
 }
 
 int kad_lmdb_state_put(struct kad_store *store, const char *name, struct kad_bytes bytes)
 {
-    struct state state = {.name = name, .in = bytes.size > 0 ? bytes : (struct kad_bytes){(const uint8_t *)"", 0}};
+    struct state state = {.name = name, .in = bytes};
 
     if (!name_is_fine(name) || bytes.size > UINT32_MAX / 2)
         return KAD_E_INVALID;
@@ -375,17 +378,21 @@ static int state_get(struct kad_env *env, MDB_txn *txn, void *context)
     struct state *state = context;
     MDB_val key = {strlen(state->name), (void *)(uintptr_t)state->name}, value;
     int error = mdb_get(txn, env->state, &key, &value);
+    struct kad_bytes content;
     uint8_t *copy;
 
-    if (error || value.mv_size == 0)
+    if (error)
         return error;
-    if (!kad_env_holds(env, &value))
+    if (kad_entry_state_read((struct kad_bytes){key.mv_data, key.mv_size},
+                             (struct kad_bytes){value.mv_data, value.mv_size}, &content) != KAD_OK)
         return MDB_CORRUPTED;
-    copy = kad_alloc(state->allocator, value.mv_size);
+    if (content.size == 0)
+        return 0;
+    copy = kad_alloc(state->allocator, content.size);
     if (!copy)
         return ENOMEM;
-    memcpy(copy, value.mv_data, value.mv_size);
-    state->out = (struct kad_bytes){copy, value.mv_size};
+    memcpy(copy, content.data, content.size);
+    state->out = (struct kad_bytes){copy, content.size};
     return 0;
 }
 
@@ -408,6 +415,6 @@ int kad_lmdb_state_get(struct kad_store *store, const char *name, const struct k
     case ENOMEM:
         return KAD_E_MEMORY;
     default:
-        return KAD_E_SYSTEM;
+        return kad_env_is_corrupt(error) ? KAD_E_CORRUPT : KAD_E_SYSTEM;
     }
 }

@@ -48,7 +48,7 @@ void kad_lmdb_store_info(const struct kad_store *store, struct kad_lmdb_store_in
 
 /* What the node itself keeps across restarts, in the same file. A put is committed when it returns, not synced.
  * Names: 1 to KAD_LMDB_STATE_NAME_MAX characters. put: 0, KAD_E_INVALID, KAD_E_SYSTEM. get: 0, KAD_E_NOT_FOUND, KAD_E_MEMORY,
- * KAD_E_SYSTEM; `*out_bytes` is the caller's: kad_free(allocator, (void *)data, size); data is NULL when size is 0. */
+ * KAD_E_CORRUPT, KAD_E_SYSTEM; `*out_bytes` is the caller's: kad_free(allocator, (void *)data, size); data is NULL when size is 0. */
 KAD_CHECK int kad_lmdb_state_put(struct kad_store *store, const char *name, struct kad_bytes bytes);
 KAD_CHECK int kad_lmdb_state_get(struct kad_store *store, const char *name, const struct kad_allocator *allocator,
                                  struct kad_bytes *out_bytes);

@@ -17,6 +17,8 @@ enum {
 };
 /* And in a peer's. */
 enum { AT_PEER_SEED = 0, AT_PEER_EXPIRES = 1, AT_PEER_CHECK = 9 };
+/* And in a piece of state. */
+enum { AT_STATE_SIZE = 0, AT_STATE_CHECK = 4 };
 
 #define FLAG_PROOF  1u /* public key and signature follow the header */
 #define KEY_BYTES   32u
@@ -186,5 +188,26 @@ int kad_entry_peer_read(struct kad_bytes key, struct kad_bytes value, struct kad
     peer.seed = value.data[AT_PEER_SEED] == 1;
     peer.expires_at = (kad_ms)read_number(value.data + AT_PEER_EXPIRES, 8);
     *out_peer = peer;
+    return KAD_OK;
+}
+
+void kad_entry_state_write(struct kad_bytes name, struct kad_bytes content, uint8_t *out_value)
+{
+    const struct kad_bytes whole = {out_value, KAD_ENTRY_STATE_HEADER + content.size};
+
+    write_number(out_value + AT_STATE_SIZE, content.size, 4);
+    if (content.size > 0)
+        memcpy(out_value + KAD_ENTRY_STATE_HEADER, content.data, content.size);
+    write_number(out_value + AT_STATE_CHECK, checksum(name, whole, AT_STATE_CHECK), 4);
+}
+
+int kad_entry_state_read(struct kad_bytes name, struct kad_bytes value, struct kad_bytes *out_content)
+{
+    if (value.size < KAD_ENTRY_STATE_HEADER ||
+        read_number(value.data + AT_STATE_SIZE, 4) != value.size - KAD_ENTRY_STATE_HEADER ||
+        checksum(name, value, AT_STATE_CHECK) != read_number(value.data + AT_STATE_CHECK, 4))
+        return KAD_E_CORRUPT;
+    *out_content =
+        (struct kad_bytes){value.data + KAD_ENTRY_STATE_HEADER, value.size - KAD_ENTRY_STATE_HEADER};
     return KAD_OK;
 }

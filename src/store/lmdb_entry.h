@@ -31,4 +31,10 @@ void kad_entry_peer_write(const struct kad_mem_peer *peer, uint8_t out_value[KAD
 /* 0 or KAD_E_CORRUPT. */
 KAD_CHECK int kad_entry_peer_read(struct kad_bytes key, struct kad_bytes value, struct kad_mem_peer *out_peer);
 
+/* The node's own, under its name: 8 bytes of header, then the content. */
+#define KAD_ENTRY_STATE_HEADER 8u
+void kad_entry_state_write(struct kad_bytes name, struct kad_bytes content, uint8_t *out_value);
+/* The content borrows from `value`. 0 or KAD_E_CORRUPT. */
+KAD_CHECK int kad_entry_state_read(struct kad_bytes name, struct kad_bytes value, struct kad_bytes *out_content);
+
 #endif

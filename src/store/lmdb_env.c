@@ -276,17 +276,6 @@ int kad_env_run(struct kad_env *env, bool read_only,
     return error;
 }
 
-bool kad_env_holds(const struct kad_env *env, const MDB_val *bytes)
-{
-    MDB_envinfo info;
-    uintptr_t map, at = (uintptr_t)bytes->mv_data;
-
-    if (mdb_env_info(env->mdb, &info) != 0)
-        return false;
-    map = (uintptr_t)info.me_mapaddr;
-    return at >= map && at - map <= info.me_mapsize && bytes->mv_size <= info.me_mapsize - (at - map);
-}
-
 int kad_env_compact(struct kad_env *env)
 {
     const uint64_t used = file_used(env);

@@ -47,8 +47,6 @@ void kad_env_close(struct kad_env *env);
 /* `work` returns 0 or an error, which aborts; it may be run more than once. */
 KAD_CHECK int kad_env_run(struct kad_env *env, bool read_only, int (*work)(struct kad_env *env, MDB_txn *txn, void *context),
                           void *context);
-/* Whether a run of bytes that LMDB told of lies in the map at all. */
-bool kad_env_holds(const struct kad_env *env, const MDB_val *bytes);
 /* Rewrites the file without its free pages when they are most of it. On failure the file stays as it was. */
 int kad_env_compact(struct kad_env *env);
 /* All that was committed before the call is on the disk after it. Any thread. 0 or KAD_E_SYSTEM. */

@@ -16,8 +16,9 @@ struct loading {
 
 typedef int each_entry(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key, struct kad_bytes value);
 
-/* LMDB's pages are not checksummed: an entry may lie anywhere and the tree may run in circles. */
-static int walk(struct kad_env *env, MDB_txn *txn, MDB_dbi table, each_entry *each, struct loading *loading)
+/* LMDB's pages are not checksummed: the tree may run in circles, and an entry's size may be nonsense, which is why the
+ * readers of entries believe only what an entry says of itself. */
+static int walk(MDB_txn *txn, MDB_dbi table, each_entry *each, struct loading *loading)
 {
     MDB_cursor *cursor;
     MDB_val key, value;
@@ -32,8 +33,6 @@ static int walk(struct kad_env *env, MDB_txn *txn, MDB_dbi table, each_entry *ea
     while ((error = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         if (++n_seen > stat.ms_entries)
             error = MDB_CORRUPTED;
-        else if (!kad_env_holds(env, &key) || !kad_env_holds(env, &value))
-            loading->counts.n_skipped++;
         else if (each)
             error = each(loading, cursor, (struct kad_bytes){key.mv_data, key.mv_size},
                          (struct kad_bytes){value.mv_data, value.mv_size});
@@ -117,14 +116,14 @@ static int read_all(struct kad_env *env, MDB_txn *txn, void *context)
 {
     struct loading *loading = context;
     const MDB_dbi free_pages = 0; /* LMDB's own: a damaged one would be met in the first write */
-    int error = walk(env, txn, free_pages, NULL, loading);
+    int error = walk(txn, free_pages, NULL, loading);
 
     if (error == 0)
-        error = walk(env, txn, env->state, NULL, loading);
+        error = walk(txn, env->state, NULL, loading);
     if (error == 0)
-        error = walk(env, txn, env->records, load_record, loading);
+        error = walk(txn, env->records, load_record, loading);
     if (error == 0)
-        error = walk(env, txn, env->peers, load_peer, loading);
+        error = walk(txn, env->peers, load_peer, loading);
     return error;
 }
 
@@ -151,9 +150,9 @@ static int clean_peer(struct loading *loading, MDB_cursor *cursor, struct kad_by
 
 static int clean_all(struct kad_env *env, MDB_txn *txn, void *context)
 {
-    int error = walk(env, txn, env->records, clean_record, context);
+    int error = walk(txn, env->records, clean_record, context);
 
-    return error ? error : walk(env, txn, env->peers, clean_peer, context);
+    return error ? error : walk(txn, env->peers, clean_peer, context);
 }
 
 int kad_lmdb_load(struct kad_env *env, struct kad_store *mem, const struct kad_allocator *allocator, kad_ms now,

@@ -274,16 +274,18 @@ def own_queries_are_well_formed(world):
     """A node that answers is verified, enters the table and is named to others; what the node under
     test sends us meanwhile are queries with `t`, `a.id`, and no `ro` (it is no read-only node)."""
     fake = world.asker(read_only=False, answering=True)
-    fake.request(world.v4, "ping")
     asker = world.asker()
 
     def named():
+        fake.request(world.v4, "ping")  # again and again: whom it asks back it chooses, a few a second
         fake.serve(0.2)
         return fake.id in [n[0] for n in krpc.nodes_of(
             asker.request(world.v4, "find_node", {"target": fake.id})["nodes"])]
 
     eventually("a node that answers is named to others", named, 30, 0)
-    for message, _ in fake.asked:
+    asked = [message for message, peer in fake.asked if peer == world.v4]
+    expect(asked, "it was named without having been asked")
+    for message in asked:
         expect(world.is_own(message["a"]["id"]) and "ro" not in message and message["t"], "%r" % message)
         expect(message["q"] in (b"ping", b"find_node", b"get_peers", b"get", b"sample_infohashes"), "%r" % message)
 

@@ -24,16 +24,17 @@ static bool get_id(const struct krpc_parts *parts, enum krpc_field field, struct
     return krpc_get_exactly(parts, field, KAD_KRPC_ID, out_id->bytes);
 }
 
-/* Address and port as 6 or 18 bytes. False if there is none: port 0, or the unspecified address. */
+/* Address and port as 6 or 18 bytes. False if there is none: port 0, or the unspecified address in any form. */
 static bool read_endpoint(const uint8_t *bytes, size_t size, struct kad_endpoint *out_endpoint)
 {
-    static const uint8_t nowhere[16];
-    const size_t address_size = size - 2;
-    const uint16_t port = (uint16_t)(bytes[address_size] << 8 | bytes[address_size + 1]);
+    static const uint8_t nowhere[sizeof out_endpoint->address];
+    const uint16_t port = (uint16_t)(bytes[size - 2] << 8 | bytes[size - 1]);
+    const struct kad_endpoint endpoint =
+        size == KAD_KRPC_PEER_V4 ? kad_endpoint_v4(bytes, port) : kad_endpoint_v6(bytes, port);
 
-    if (port == 0 || memcmp(bytes, nowhere, address_size) == 0)
+    if (port == 0 || memcmp(endpoint.address, nowhere, sizeof nowhere) == 0)
         return false;
-    *out_endpoint = size == KAD_KRPC_PEER_V4 ? kad_endpoint_v4(bytes, port) : kad_endpoint_v6(bytes, port);
+    *out_endpoint = endpoint;
     return true;
 }
 

@@ -102,7 +102,7 @@ TEST(the_error_of_bep_5)
     expect_bytes(BYTES("d1:eli201e23:A Generic Error Ocurrede1:t2:aa1:y1:ee"));
     message.refusal = KAD_REFUSAL_CAS;
     message.refusal_text = BYTES("");
-    expect_bytes(BYTES("d1:eli301e40:CAS mismatch, re-read value and try againe1:t2:aa1:y1:ee"));
+    expect_bytes(BYTES("d1:eli301e41:CAS mismatch, re-read value and try againe1:t2:aa1:y1:ee"));
 }
 
 /* Nodes of both families, ours at the top with "ip" and "v"; keys in bencode's order. */

@@ -97,9 +97,9 @@ static inline bool krpc_get_integer(const struct krpc_parts *parts, enum krpc_fi
 
 static inline bool krpc_get_flag(const struct krpc_parts *parts, enum krpc_field field)
 {
-    int64_t value;
+    const struct kad_bencode_item *item = krpc_get(parts, field, KAD_BENCODE_INTEGER);
 
-    return krpc_get_integer(parts, field, INT64_MIN, INT64_MAX, &value) && value != 0;
+    return item && item->integer != 0;
 }
 
 static inline bool krpc_get_exactly(const struct krpc_parts *parts, enum krpc_field field, size_t size,

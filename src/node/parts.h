@@ -1,0 +1,149 @@
+/*
+ * parts - what a node is made of, for node's own files.
+ *
+ *     node.c       made, started, stopped, freed
+ *     turn.c       what happens when something comes or time has passed
+ *     requests.c   who wants to know what became of a request
+ *     memory.c     state and store on disk: what is saved when
+ *     bootstrap.c  names of nodes to join through
+ *     tell.c       what is logged
+ */
+#ifndef KAD_NODE_PARTS_H
+#define KAD_NODE_PARTS_H
+
+#include <uv.h>
+
+#include "core/store.h"
+#include "net/clock.h"
+#include "net/resolve.h"
+#include "net/udp.h"
+#include "node/data_dir.h"
+#include "node/kept.h"
+#include "node/mailbox.h"
+#include "kad/node.h"
+
+#define KAD_NODE_BATCH 64 /* datagrams the engine may write before they are sent */
+
+/* made -> running -> stopping -> stopped; made may be freed, too. */
+enum kad_node_phase { KAD_NODE_MADE, KAD_NODE_RUNNING, KAD_NODE_STOPPING, KAD_NODE_STOPPED };
+
+/* One request and who waits for it. In a list, so that none is forgotten. */
+struct kad_pending {
+    struct kad_pending *next, *previous;
+    kad_node_callback *callback;
+    void *user;
+    struct kad_kept kept; /* what to keep published once it is done */
+    bool keep;
+};
+
+/* One name to join through. */
+struct kad_bootstrap {
+    struct kad_node *node;
+    const char *text;
+    char host[KAD_RESOLVE_HOST];
+    uint16_t port;
+    struct kad_resolve *resolving; /* NULL: not now */
+    kad_ms next_at, wait_ms;       /* KAD_NEVER: found */
+};
+
+/* Work for another thread. Its memory is the node's; one of each kind at a time. */
+struct kad_job {
+    uv_work_t work;
+    struct kad_node *node;
+    bool running;
+    int error, reason; /* reason: errno */
+};
+
+struct kad_node {
+    const struct kad_allocator *allocator;
+    struct kad_node_config config; /* its texts are `texts`' */
+    char *texts;
+    size_t texts_size;
+    enum kad_node_phase phase;
+    bool in_turn, own_loop_made;
+    struct kad_clock clock;
+    kad_ms now, started_at; /* now: of the turn */
+    uv_loop_t *loop, own_loop;
+
+    struct kad_udp_buffers *buffers;
+    struct kad_udp *sockets[KAD_NODE_LISTEN_MAX];
+    size_t n_sockets;
+    struct kad_engine *engine;
+    struct kad_store *store;
+    bool store_is_lmdb;
+    struct kad_batch out;
+
+    uv_timer_t timer;
+    kad_ms timer_at; /* when it fires, if it is active */
+    uv_async_t bell;
+    struct kad_mailbox mailbox;
+    unsigned n_open; /* handles and jobs that must end before the node has stopped */
+
+    struct kad_pending *pending;
+    struct kad_kept_list kept;
+    unsigned n_restoring;
+    bool restored; /* all of `kept` is the engine's again */
+    kad_ms restore_at;
+
+    struct kad_bootstrap *bootstraps;
+    size_t n_bootstraps;
+
+    struct kad_data_dir data_dir;
+    bool has_data_dir, kept_changed, commit_failed;
+    char state_name[64];
+    struct kad_job save, sync;
+    struct kad_bytes saving; /* what `save` writes */
+    kad_ms save_at, sync_at;
+    uint64_t saved_table, synced_store; /* marks of what was there at the last save, sync */
+};
+
+/* -- turn.c ----------------------------------------------------------------------------------------------------- */
+
+/* One turn. `readable` has something to read, or is NULL. */
+void kad_node_turn(struct kad_node *node, struct kad_udp *readable);
+kad_ms kad_node_clock(const struct kad_node *node); /* the turn's time in a turn, else the clock's */
+/* A turn comes soon: something was asked for outside of one. */
+void kad_node_turn_soon(struct kad_node *node);
+/* Takes the engine's events until there are none. */
+void kad_node_take_events(struct kad_node *node);
+void kad_node_send(struct kad_node *node, struct kad_udp *readable);
+
+/* -- requests.c ------------------------------------------------------------------------------------------------- */
+
+void kad_requests_take_posted(struct kad_node *node);
+void kad_requests_event(struct kad_node *node, const struct kad_event *event); /* DONE, HOP, PEERS */
+/* Tells the engine of publications from before the restart, a few at a time. */
+void kad_requests_restore(struct kad_node *node);
+
+/* -- memory.c --------------------------------------------------------------------------------------------------- */
+
+KAD_CHECK int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_why, size_t why_size);
+struct kad_state;
+/* Reads the saved state if there is one; a damaged one is set aside with a warning. 0 or KAD_E_MEMORY, KAD_E_SYSTEM. */
+KAD_CHECK int kad_memory_load(struct kad_node *node, struct kad_state *state, char *out_why, size_t why_size);
+void kad_memory_commit(struct kad_node *node); /* before answers leave */
+void kad_memory_begin(struct kad_node *node);
+void kad_memory_tick(struct kad_node *node);
+kad_ms kad_memory_wake_at(const struct kad_node *node);
+void kad_memory_publications_changed(struct kad_node *node);
+void kad_memory_save_now(struct kad_node *node); /* at the end; no job runs */
+
+/* -- bootstrap.c ------------------------------------------------------------------------------------------------ */
+
+KAD_CHECK int kad_bootstrap_init(struct kad_node *node, char *out_why, size_t why_size);
+void kad_bootstrap_clear(struct kad_node *node);
+void kad_bootstrap_tick(struct kad_node *node);
+kad_ms kad_bootstrap_wake_at(const struct kad_node *node);
+void kad_bootstrap_again(struct kad_node *node); /* nobody answers: the names may mean other addresses now */
+
+/* -- tell.c ----------------------------------------------------------------------------------------------------- */
+
+/* Names and values in turn, NULL last. */
+void kad_tell(const struct kad_node *node, enum kad_log_level level, const char *event, ...)
+    __attribute__((sentinel));
+void kad_tell_event(const struct kad_node *node, const struct kad_event *event);
+
+/* node.c: a handle or job has ended. */
+void kad_node_ended(struct kad_node *node);
+
+#endif

@@ -1,0 +1,195 @@
+/* requests - who wants to know what became of a request: each callback once with DONE, whatever happens. */
+#include <assert.h>
+#include <string.h>
+
+#include "node/parts.h"
+
+#define RESTORE_AT_ONCE 8 /* publications told anew at a time */
+
+static struct kad_pending *add(struct kad_node *node, kad_node_callback *callback, void *user)
+{
+    struct kad_pending *pending = kad_alloc_zero(node->allocator, sizeof(*pending));
+
+    if (!pending)
+        return NULL;
+    pending->callback = callback;
+    pending->user = user;
+    pending->next = node->pending;
+    if (node->pending)
+        node->pending->previous = pending;
+    node->pending = pending;
+    return pending;
+}
+
+static void drop(struct kad_node *node, struct kad_pending *pending)
+{
+    if (pending->next)
+        pending->next->previous = pending->previous;
+    if (pending->previous)
+        pending->previous->next = pending->next;
+    else
+        node->pending = pending->next;
+    kad_kept_clear(node->allocator, &pending->kept);
+    kad_free(node->allocator, pending, sizeof(*pending));
+}
+
+int kad_node_request(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
+                     void *user, uint64_t *out_id)
+{
+    struct kad_request ours = *request;
+    struct kad_pending *pending;
+    uint64_t id;
+    int error = KAD_OK;
+
+    if (node->phase != KAD_NODE_MADE && node->phase != KAD_NODE_RUNNING)
+        return KAD_E_CLOSED;
+    pending = add(node, callback, user);
+    if (!pending)
+        return KAD_E_MEMORY;
+    pending->keep = kad_kept_wanted(request);
+    if (pending->keep)
+        error = kad_kept_copy(node->allocator, request, &pending->kept);
+    ours.user = pending;
+    if (!error)
+        error = kad_engine_request(node->engine, &ours, kad_node_clock(node), &id);
+    if (error) {
+        drop(node, pending);
+        return error;
+    }
+    if (out_id)
+        *out_id = id;
+    kad_node_turn_soon(node);
+    return KAD_OK;
+}
+
+bool kad_node_cancel(struct kad_node *node, uint64_t id)
+{
+    const bool found = node->phase != KAD_NODE_STOPPED && kad_engine_cancel(node->engine, id, kad_node_clock(node));
+
+    if (found)
+        kad_node_turn_soon(node);
+    return found;
+}
+
+/* It is done: published by the engine from here on, unless it was given up. */
+static void keep(struct kad_node *node, struct kad_pending *pending, const struct kad_event *event)
+{
+    if (!pending->keep || event->done.reason == KAD_REASON_CANCELLED || event->done.error == KAD_E_LIMIT)
+        return;
+    pending->kept.published = true;
+    if (kad_kept_add(&node->kept, &pending->kept) < 0)
+        kad_tell(node, KAD_LOG_WARN, "publication_not_kept", "why", "too many, or no memory", NULL);
+    pending->kept = (struct kad_kept){0}; /* the list's now */
+    kad_memory_publications_changed(node);
+}
+
+void kad_requests_event(struct kad_node *node, const struct kad_event *event)
+{
+    struct kad_pending *pending = event->user;
+    struct kad_event theirs = *event;
+
+    theirs.user = pending->user;
+    if (event->kind == KAD_EVENT_DONE)
+        keep(node, pending, event);
+    if (pending->callback)
+        pending->callback(pending->user, &theirs);
+    if (event->kind == KAD_EVENT_DONE)
+        drop(node, pending);
+}
+
+bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key)
+{
+    const bool kept = kad_kept_remove(&node->kept, key);
+    const bool published = kad_engine_withdraw(node->engine, key);
+
+    if (kept)
+        kad_memory_publications_changed(node);
+    return kept || published;
+}
+
+/* -- from other threads ----------------------------------------------------------------------------------------- */
+
+int kad_node_post(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback, void *user)
+{
+    return kad_mailbox_post(&node->mailbox, request, callback, user);
+}
+
+/* The engine never saw it; whoever posted it hears of it all the same. */
+static void refuse(const struct kad_letter *letter, int error)
+{
+    const struct kad_request *request = &letter->request.request;
+    const struct kad_event event = {
+        .kind = KAD_EVENT_DONE,
+        .user = letter->user,
+        .key = request->target,
+        .done = {
+            .kind = request->kind,
+            .error = error,
+            .reason = error == KAD_E_CLOSED ? KAD_REASON_CANCELLED : KAD_REASON_NONE,
+            .target = request->target,
+            .hops_to_first = 0,
+            .first_ms = -1,
+        },
+    };
+
+    if (letter->callback)
+        letter->callback(letter->user, &event);
+}
+
+void kad_requests_take_posted(struct kad_node *node)
+{
+    struct kad_letter *letter;
+
+    while ((letter = kad_mailbox_take(&node->mailbox))) {
+        const int error = kad_node_request(node, &letter->request.request, letter->callback, letter->user, NULL);
+
+        if (error)
+            refuse(letter, error);
+        kad_letter_free(&node->mailbox, letter);
+    }
+}
+
+/* -- from before the restart ------------------------------------------------------------------------------------ */
+
+static void restored(void *user, const struct kad_event *event)
+{
+    struct kad_node *node = user;
+
+    if (event->kind != KAD_EVENT_DONE)
+        return;
+    assert(node->n_restoring > 0 && "each ends once");
+    node->n_restoring--;
+    if (!node->restored)
+        node->restore_at = node->now;
+}
+
+static struct kad_kept *next_unpublished(struct kad_node *node)
+{
+    for (size_t i = 0; i < node->kept.n; i++) {
+        if (!node->kept.list[i].published)
+            return &node->kept.list[i];
+    }
+    return NULL;
+}
+
+void kad_requests_restore(struct kad_node *node)
+{
+    struct kad_kept *kept;
+
+    if (node->now < node->restore_at)
+        return;
+    node->restore_at = KAD_NEVER;
+    while (node->n_restoring < RESTORE_AT_ONCE && (kept = next_unpublished(node))) {
+        const int error = kad_node_request(node, &kept->request, restored, node, NULL);
+
+        if (error == KAD_E_LIMIT || error == KAD_E_MEMORY) {
+            node->restore_at = node->now + KAD_SECOND; /* others are at it; later */
+            return;
+        }
+        kept->published = true; /* also when the engine finds it invalid: it would be so for ever */
+        node->n_restoring += error == KAD_OK;
+    }
+    node->restored = !next_unpublished(node);
+    if (node->n_restoring)
+        kad_node_turn_soon(node);
+}
