@@ -39,13 +39,14 @@ static const struct lmdb_store *of_const(const struct kad_store *store)
 
 /* -- what the mem store tells ----------------------------------------------------------------------------------- */
 
-/* LMDB copies what it changes: a file full of live pages cannot even be emptied. Half is for that. */
+/* LMDB copies what it changes, and what a transaction frees is free for the one after the next: a file full of live
+ * pages cannot even be emptied. Three generations of every page and some room are always there. */
 static bool room(void *context, size_t size)
 {
     struct lmdb_store *lmdb = context;
     const uint64_t claim = 2 * (uint64_t)size + 128; /* pages are half empty at worst */
 
-    if (lmdb->env.live_size + lmdb->claimed + claim > lmdb->env.max_size / 2)
+    if (lmdb->env.live_size + lmdb->claimed + claim > lmdb->env.max_size / 4)
         return false;
     lmdb->claimed += claim;
     return true;
@@ -293,8 +294,8 @@ int kad_lmdb_store_open(const struct kad_allocator *allocator, const struct kad_
     lmdb->allocator = allocator;
     lmdb->now = now;
     kad_pending_init(&lmdb->pending, allocator);
-    error = kad_env_open(&lmdb->env, config->path, config->max_size ? config->max_size : DEFAULT_SIZE, out_why,
-                         why_size);
+    error = kad_env_open(&lmdb->env, allocator, config->path, config->max_size ? config->max_size : DEFAULT_SIZE,
+                         out_why, why_size);
     if (error == KAD_OK) {
         error = load(lmdb, now, out_why, why_size);
         if (error != KAD_OK)

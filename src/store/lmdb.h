@@ -9,8 +9,8 @@
  *     kad_lmdb_store_sync()      the disk has it then, and it survives a power failure; from a worker, each second
  *
  * When the disk says no, memory goes on serving: commit() returns KAD_E_SYSTEM, what it could not write stays pending
- * and is tried again a second later. New things are refused (KAD_E_LIMIT) while the file is half full of live pages:
- * LMDB needs the rest to change anything, deleting included. Format: docs/store.md. Why: docs/adr/0002.
+ * and is tried again a second later. New things are refused (KAD_E_LIMIT) while live pages fill a quarter of
+ * max_size: LMDB needs the rest to change anything, deleting included. Format: docs/store.md. Why: docs/adr/0002.
  */
 #ifndef KAD_STORE_LMDB_H
 #define KAD_STORE_LMDB_H
@@ -23,7 +23,7 @@
 struct kad_lmdb_store_config {
     struct kad_mem_store_config mem;
     const char *path;  /* a file, or a directory that gets store.mdb. The file is made; its directory is not. */
-    uint64_t max_size; /* bytes of the file, at least 256 KiB; 0: 512 MiB */
+    uint64_t max_size; /* bytes of the file, at least 256 KiB; 0: 512 MiB. A quarter holds entries. */
 };
 
 struct kad_lmdb_store_info {

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/lmdb_check.h"
 #include "store/lmdb_entry.h"
 
 #define FIRST_MAP    (UINT64_C(1) << 20)
@@ -29,27 +31,6 @@ static void on_assert(MDB_env *mdb, const char *message)
     (void)message;
     if (env->guarded)
         longjmp(env->on_assert, 1);
-}
-
-/* A page size of nonsense would have LMDB divide by it. Offsets hold where pointers have 64 bits; elsewhere LMDB's own
- * checks must do. */
-static bool page_size_is_sane(int fd)
-{
-    uint8_t head[44];
-    uint32_t page_size;
-
-    if (sizeof(void *) != 8 || pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head)
-        return true;
-    memcpy(&page_size, head + 40, sizeof page_size);
-    return page_size >= 512 && page_size <= 65536 && (page_size & (page_size - 1)) == 0;
-}
-
-static bool is_lmdb(int fd)
-{
-    const uint32_t magic = UINT32_C(0xbeefc0de);
-    uint32_t found = 0;
-
-    return pread(fd, &found, sizeof found, 16) == (ssize_t)sizeof found && found == magic;
 }
 
 static int set_map(struct kad_env *env, uint64_t size)
@@ -167,8 +148,25 @@ static int fail(struct kad_env *env, int error, char *out_why, size_t why_size, 
     return error;
 }
 
-int kad_env_open(struct kad_env *env, const char *path, uint64_t max_size, char *out_why, size_t why_size)
+static int check_file(int fd, size_t size, const struct kad_allocator *allocator, const char **out_what)
 {
+    void *map = size > 0 ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+    int error;
+
+    if (map == MAP_FAILED) {
+        *out_what = strerror(errno);
+        return KAD_E_SYSTEM;
+    }
+    error = kad_lmdb_check(allocator, (struct kad_bytes){map, size}, out_what);
+    if (size > 0)
+        munmap(map, size);
+    return error;
+}
+
+int kad_env_open(struct kad_env *env, const struct kad_allocator *allocator, const char *path, uint64_t max_size,
+                 char *out_why, size_t why_size)
+{
+    const char *what = NULL;
     struct stat status;
     bool is_ours;
     int error, length;
@@ -185,10 +183,10 @@ int kad_env_open(struct kad_env *env, const char *path, uint64_t max_size, char 
         return fail(env, KAD_E_SYSTEM, out_why, why_size, "cannot open", strerror(errno));
     if (flock(env->fd, LOCK_EX | LOCK_NB) < 0)
         return fail(env, KAD_E_EXISTS, out_why, why_size, "in use by another process", NULL);
-    if (status.st_size > 0 && !is_lmdb(env->fd))
-        return fail(env, KAD_E_CORRUPT, out_why, why_size, "not a store (no LMDB file)", NULL);
-    if (status.st_size > 0 && !page_size_is_sane(env->fd))
-        return fail(env, KAD_E_CORRUPT, out_why, why_size, "damaged", "impossible page size");
+    error = check_file(env->fd, (size_t)status.st_size, allocator, &what);
+    if (error != KAD_OK)
+        return fail(env, error, out_why, why_size,
+                    error == KAD_E_CORRUPT ? "damaged, or not a store" : "cannot be checked", what);
     error = open_mdb(env, &is_ours);
     if (!is_ours) {
         close_mdb(env);

@@ -6,9 +6,9 @@
  *     kad_env_run(env, KAD_ENV_WRITE, work, context)     0, or an LMDB or system error (kad_env_text() names it)
  *
  * What LMDB does not do, and this does: the file belongs to one process (flock; LMDB's own locks are off); the map
- * grows by doubling up to a ceiling; the file is as long as the map (sparse), so that a damaged file cannot make us
- * touch what lies behind its end; a failed assertion of LMDB on a damaged page comes back as an error instead of ending
- * the process; after an error on the meta page (MDB_PANIC) the environment is opened anew.
+ * grows by doubling up to a ceiling; the file is as long as the map (sparse), so that nothing in the map lies behind
+ * its end; damaged files are found out before LMDB touches them (lmdb_check.h), and should an assertion of LMDB fail all the same,
+ * it comes back as an error instead of ending the process; after an error on the meta page (MDB_PANIC) the environment is opened anew.
  *
  * Nothing is synced here but by kad_env_sync(), which alone may be called from another thread.
  */
@@ -18,7 +18,7 @@
 #include <lmdb.h>
 #include <setjmp.h>
 
-#include "base/types.h"
+#include "base/alloc.h"
 
 #define KAD_ENV_LEAST_SIZE (256u << 10) /* the smallest max_size that is taken */
 #define KAD_ENV_READ       true
@@ -39,9 +39,10 @@ struct kad_env {
     bool guarded;       /* on_assert is set */
 };
 
-/* 0; KAD_E_EXISTS (another process has it), KAD_E_CORRUPT (damaged, or not ours), KAD_E_INVALID, KAD_E_SYSTEM, with
- * the reason in `out_why`. On failure there is nothing to close. */
-KAD_CHECK int kad_env_open(struct kad_env *env, const char *path, uint64_t max_size, char *out_why, size_t why_size);
+/* 0; KAD_E_EXISTS (another process has it), KAD_E_CORRUPT (damaged, or not ours), KAD_E_INVALID, KAD_E_MEMORY,
+ * KAD_E_SYSTEM, with the reason in `out_why`. On failure there is nothing to close. `allocator` is for this call. */
+KAD_CHECK int kad_env_open(struct kad_env *env, const struct kad_allocator *allocator, const char *path, uint64_t max_size,
+                           char *out_why, size_t why_size);
 void kad_env_close(struct kad_env *env);
 
 /* `work` returns 0 or an error, which aborts; it may be run more than once. */

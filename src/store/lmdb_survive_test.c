@@ -160,14 +160,14 @@ TEST(a_full_file_refuses_what_is_new_and_recovers)
     int result;
 
     test_folder_make(&folder);
-    store = open_sized(&folder, 256 << 10, NOW);
+    store = open_sized(&folder, 1 << 20, NOW);
     while ((result = test_store_put(store, n, 900, NULL, NOW + 1000, NOW)) == KAD_OK) {
         EXPECT_EQ(store->ops->commit(store), KAD_OK);
         n++;
         EXPECT(n < 1000);
     }
     EXPECT_EQ(result, KAD_E_LIMIT);
-    EXPECT(n > 50);
+    EXPECT(n > 100);
     EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, 1, 1, 1), false, NOW + 1000, NOW), KAD_E_LIMIT);
     for (unsigned round = 0; round < 10; round++) { /* what is there can be refreshed for ever */
         for (unsigned i = 0; i < n; i++)
@@ -175,7 +175,7 @@ TEST(a_full_file_refuses_what_is_new_and_recovers)
         EXPECT_EQ(store->ops->commit(store), KAD_OK);
     }
     store->ops->free(store);
-    store = open_sized(&folder, 256 << 10, NOW);
+    store = open_sized(&folder, 1 << 20, NOW);
     EXPECT_EQ(stats_of(store).n_records, n);
     EXPECT_EQ(test_store_put(store, n, 900, NULL, NOW + 1000, NOW), KAD_E_LIMIT);
     EXPECT_EQ(store->ops->expire(store, NOW + 2000), KAD_NEVER);
@@ -315,20 +315,27 @@ static void fill(const struct test_folder *folder)
 /* One entry is damaged: it is left out and counted, all others are there. */
 TEST(a_damaged_entry_costs_itself_alone)
 {
+    static const char content[] = "34:these words stand nowhere else here";
+    const struct kad_record record = {.type = KAD_RECORD_IMMUTABLE,
+                                      .key = test_store_key(777),
+                                      .value = {(const uint8_t *)content, sizeof content - 1},
+                                      .expires_at = NOW + 1000};
     struct kad_store *store;
     struct test_folder folder;
-    struct test_store_content room;
-    const struct kad_record record = test_store_make(7, 0, 27, false, NOW + 1000, &room);
+    struct kad_record got;
     uint8_t *data;
     size_t size;
     unsigned n_changed = 0;
 
     test_folder_make(&folder);
     fill(&folder);
+    store = open_sized(&folder, 0, NOW);
+    EXPECT_EQ(store->ops->put(store, &record, NULL, NOW), KAD_OK);
+    store->ops->free(store);
     size = read_whole(&folder, &data);
-    for (size_t i = 0; i + record.value.size <= size; i++) { /* older copies of its page are still in the file */
-        if (memcmp(data + i, record.value.data, record.value.size) == 0) {
-            data[i + 3] ^= 0x10;
+    for (size_t i = 0; i + sizeof content <= size; i++) { /* older copies of its page may be in the file too */
+        if (memcmp(data + i, content, sizeof content - 1) == 0) {
+            data[i + 7] ^= 0x10;
             n_changed++;
         }
     }
@@ -337,11 +344,12 @@ TEST(a_damaged_entry_costs_itself_alone)
     free(data);
     store = open_sized(&folder, 0, NOW);
     EXPECT_EQ(info_of(store).n_skipped, 1);
-    EXPECT_EQ(info_of(store).n_loaded, 399);
+    EXPECT_EQ(info_of(store).n_loaded, 400);
+    EXPECT_EQ(store->ops->get(store, &record.key, NOW, &got), KAD_E_NOT_FOUND);
     store->ops->free(store);
     store = open_sized(&folder, 0, NOW);
     EXPECT_EQ(info_of(store).n_skipped, 0); /* and removed */
-    EXPECT_EQ(info_of(store).n_loaded, 399);
+    EXPECT_EQ(info_of(store).n_loaded, 400);
     store->ops->free(store);
     test_folder_remove(&folder);
 }
@@ -415,7 +423,7 @@ TEST(a_scrambled_file_is_refused_or_read_but_never_crashes)
     size = read_whole(&folder, &data);
     scrambled = malloc(size);
     EXPECT(scrambled != NULL);
-    for (unsigned seed = 1; seed <= 150; seed++) {
+    for (unsigned seed = 1; seed <= 300; seed++) {
         unsigned n_changes, result;
 
         test_store_rng(&rng, seed);

@@ -127,7 +127,7 @@ TEST(a_foreign_file_is_refused_with_a_reason_and_left_alone)
     memset(garbage, 'x', sizeof garbage);
     write_file(path, garbage, sizeof garbage);
     EXPECT_EQ(try_open(path, why, sizeof why, &store), KAD_E_CORRUPT);
-    EXPECT_MSG(strstr(why, "not a store") != NULL, "%s", why);
+    EXPECT_MSG(strstr(why, "no LMDB file") != NULL, "%s", why);
     file = fopen(path, "rb");
     EXPECT(file != NULL);
     EXPECT_EQ(fread(after, 1, sizeof after, file), sizeof after);

@@ -126,8 +126,8 @@ static void do_put(struct model *m)
     const int expected = put_expected(m, i, &new);
     const int result = m->store->ops->put(m->store, &record, &publisher, m->now);
 
-    if (result == KAD_E_MEMORY && !m->exact)
-        return;
+    if (!m->exact && (result == KAD_E_MEMORY || result == KAD_E_LIMIT))
+        return; /* a limit: what now expires sooner is dropped late when there was no memory to note it */
     EXPECT_MSG(result == expected, "seed %llu step %u: put said %d, not %d", (unsigned long long)m->seed, m->step,
                result, expected);
     if (result == KAD_OK) {
@@ -171,8 +171,8 @@ static void do_announce(struct model *m)
             expected = KAD_E_LIMIT;
     }
     result = test_store_announce(m->store, k, peer, new.seed, new.expires_at, m->now);
-    if (result == KAD_E_MEMORY && !m->exact)
-        return;
+    if (!m->exact && (result == KAD_E_MEMORY || result == KAD_E_LIMIT))
+        return; /* a limit: what now expires sooner is dropped late when there was no memory to note it */
     EXPECT_MSG(result == expected, "seed %llu step %u: announce said %d, not %d", (unsigned long long)m->seed, m->step,
                result, expected);
     if (result == KAD_OK) {
