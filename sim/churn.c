@@ -2,17 +2,17 @@
 
 #include <string.h>
 
-#define SHAPE(millionths) ((sim_q32)((millionths) * (SIM_ONE / 1000000.0)))
-#define MINUTES(n)        ((uint64_t)((n) * 60000))
+#define SHAPE(millionths) ((sim_q32)(millionths)*SIM_ONE / 1000000)
+#define TENTHS(minutes)   ((uint64_t)(minutes)*6000) /* of a minute */
 
 static const struct {
     const char *name;
     struct sim_churn churn;
 } named[] = {
     {"none", {{0, 0}, {0, 0}}},
-    {"kad", {{SHAPE(615110), MINUTES(169.5)}, {SHAPE(476480), MINUTES(413.7)}}},
-    {"ipfs", {{SHAPE(608000), MINUTES(219.6)}, {SIM_ONE, MINUTES(240)}}},
-    {"flatout", {{SHAPE(590000), MINUTES(41.9)}, {SIM_ONE, MINUTES(60)}}},
+    {"kad", {{SHAPE(615110), TENTHS(1695)}, {SHAPE(476480), TENTHS(4137)}}},
+    {"ipfs", {{SHAPE(608000), TENTHS(2196)}, {SIM_ONE, TENTHS(2400)}}},
+    {"flatout", {{SHAPE(590000), TENTHS(419)}, {SIM_ONE, TENTHS(600)}}},
 };
 
 bool sim_churn_named(const char *name, struct sim_churn *out_churn)

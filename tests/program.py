@@ -48,7 +48,7 @@ def eventually(what, test, seconds=PATIENCE_S):
 class Result:
     def __init__(self, command, code, out, err):
         self.command, self.code, self.out, self.err = command, code, out, err
-        self.json = json.loads(out) if "--json" in command and out.strip() else None
+        self.json = json.loads(out) if "--json" in command and out.startswith(b"{") else None
 
 
 def kad(*arguments, expect=0, stdin=b"", env=None):
@@ -129,7 +129,7 @@ def main(test):
     except BaseException as error:
         code = 1
         if isinstance(error, Failure):
-            where = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == sys.argv[0]]
+            where = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(os.path.basename(sys.argv[0]))]
             print("FAILED at line %s: %s" % (where[-1].lineno if where else "?", error))
         else:
             traceback.print_exc()

@@ -15,8 +15,8 @@ TIMEOUT_S = 60
 
 def connect(net):
     client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.connect(net.socket)  # waits while the queue is full
     client.settimeout(TIMEOUT_S)
-    client.connect(net.socket)
     return client
 
 

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -45,11 +46,10 @@ def with_a_terminal(folder):
     tour = subprocess.Popen([KAD, "tour", "--data-dir", data], stdin=theirs, stdout=theirs, stderr=theirs,
                             env=dict(os.environ, TERM="dumb"))
     text = read_until(ours, "And the public network")
-    printed = [line.split() for line in text.splitlines() if " --node " in line]
+    printed = [shlex.split(line) for line in text.splitlines() if " --node " in line]
     check(len(printed) >= 5, text)
     for line in printed:
-        arguments = [word.strip('"') for word in line[1:] if word not in ("a", "of", 'yours"')]
-        check(kad(*arguments).out, line)
+        check(kad(*line[1:]).out, line)
     tour.send_signal(signal.SIGINT)
     read_end(ours)
     check(tour.wait(PATIENCE_S) == 0, "exit status after Ctrl-C")

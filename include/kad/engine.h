@@ -251,7 +251,8 @@ struct kad_event {
         uint16_t hops_to_first;  /* depth of the first answer that had what was asked (value, peers, the node) */
         kad_ms first_ms;         /* when it came, -1: never */
         uint32_t n_queries, n_answers, n_timeouts;
-        const struct kad_found *closest; /* nearest first, both families: answered contacts only */
+        const struct kad_found *closest; /* nearest first, both families: answered contacts only. Of a single node
+                                            asked: itself (PING), or whom it named, in its order */
         size_t n_closest;
         const struct kad_record *record; /* GET: best found, or NULL */
         uint32_t n_copies;       /* GET: nodes that gave this very record */

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/endpoint.h"
@@ -118,23 +117,6 @@ static int print_config(const struct kad_config *config)
 
 /* -- running ----------------------------------------------------------------------------------------------------- */
 
-/* Makes the folder and those above it. */
-static bool make_folders(const char *path)
-{
-    char room[KAD_CONFIG_TEXT];
-
-    snprintf(room, sizeof room, "%s", path);
-    for (char *at = room + 1; *at; at++) {
-        if (*at != '/')
-            continue;
-        *at = 0;
-        if (mkdir(room, 0755) < 0 && errno != EEXIST)
-            return false;
-        *at = '/';
-    }
-    return mkdir(room, 0700) == 0 || errno == EEXIST;
-}
-
 struct running {
     struct kad_cli *cli;
     struct kad_config config;
@@ -206,7 +188,7 @@ static int run_nodes(struct running *running, size_t n)
     if (code != KAD_EXIT_DONE)
         return code;
     folder = running->nodes[0].data_dir;
-    if (folder && !make_folders(folder))
+    if (folder && !kad_host_make_folder(folder))
         return kad_cli_fail(running->cli, KAD_EXIT_USAGE, folder, strerror(errno));
     if (kad_host_start(&running->host, running->nodes, n, *running->socket ? running->socket : NULL, true) != KAD_OK)
         code = kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, "cannot start", running->host.why);

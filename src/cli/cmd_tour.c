@@ -82,7 +82,7 @@ static bool make_folder(struct tour *tour)
 
     if (chosen) {
         snprintf(tour->folder, sizeof tour->folder, "%s", chosen);
-        return true;
+        return kad_host_make_folder(chosen);
     }
     snprintf(tour->folder, sizeof tour->folder, "%s/kad-tour-XXXXXX", temporary && *temporary ? temporary : "/tmp");
     tour->made_folder = mkdtemp(tour->folder) != NULL;

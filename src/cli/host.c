@@ -1,9 +1,11 @@
 /* host - see host.h. */
 #include "cli/host.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "http/api.h"
@@ -93,6 +95,22 @@ static int start_node(struct kad_host *host, struct kad_host_slot *slot)
     slot->running = true;
     host->n_running++;
     return KAD_OK;
+}
+
+bool kad_host_make_folder(const char *path)
+{
+    char room[4096];
+
+    snprintf(room, sizeof room, "%s", path);
+    for (char *at = room + 1; room[0] && *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = 0;
+        if (mkdir(room, 0755) < 0 && errno != EEXIST)
+            return false;
+        *at = '/';
+    }
+    return mkdir(room, 0700) == 0 || errno == EEXIST;
 }
 
 int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n, const char *socket, bool signals)

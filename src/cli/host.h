@@ -39,6 +39,9 @@ struct kad_host {
     char why[256]; /* what went wrong in start */
 };
 
+/* Makes the folder, for its owner only, and those above it. False: errno says why. */
+bool kad_host_make_folder(const char *path);
+
 /* A zeroed host (but for on_event and context). `configs` are n; their loop, on_event, on_stopped and context are set here.
  * `socket`: where the first one's HTTP face listens; NULL: nowhere. 0 or a kad_error with the reason in host->why;
  * then kad_host_free() all the same. */

@@ -15,7 +15,8 @@
 #include "base/types.h"
 #include "http/unix_socket.h"
 
-#define TICK_MS 100
+#define TICK_MS       100
+#define BUSY_PAUSE_MS 20
 
 /* -- the answer -------------------------------------------------------------------------------------------------- */
 
@@ -194,6 +195,19 @@ static char *make_request(const struct kad_http_exchange *exchange)
     return text;
 }
 
+/* A node whose queue of connections is full is busy, not gone. */
+static int connect_node(struct kad_http_exchange *exchange, kad_ms began)
+{
+    int fd;
+
+    while ((fd = kad_unix_connect(exchange->socket)) == KAD_E_SYSTEM && errno == EAGAIN) {
+        if (clock_now() - began >= exchange->timeout_ms)
+            return KAD_E_TIMEOUT;
+        poll(NULL, 0, BUSY_PAUSE_MS);
+    }
+    return fd;
+}
+
 int kad_http_exchange(struct kad_http_exchange *exchange)
 {
     const kad_ms began = clock_now();
@@ -203,7 +217,7 @@ int kad_http_exchange(struct kad_http_exchange *exchange)
     exchange->received = NULL;
     if (!request)
         return KAD_E_MEMORY;
-    fd = kad_unix_connect(exchange->socket);
+    fd = connect_node(exchange, began);
     error = fd < 0 ? fd : send_all(exchange, fd, request, strlen(request), began);
     if (error == KAD_OK)
         error = receive_reply(exchange, fd, began);

@@ -191,7 +191,7 @@ static void list_found(struct kad_dht *dht, struct kad_operation *operation)
             n[i] = kad_lookup_closest(&operation->lookups[i], dht->settings->k, closest[i]);
     }
     total = n[0] + n[1];
-    if (!total)
+    if (!total || operation->found)
         return;
     operation->found = kad_alloc(dht->allocator, total * sizeof(*operation->found));
     if (!operation->found)
@@ -686,6 +686,27 @@ static void note_first(struct kad_operation *operation, uint8_t hop, kad_ms now)
     operation->hops_to_first = hop;
 }
 
+/* A single node was asked: the result is itself (ping), or whom it named. */
+static void list_named(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
+                       const kad_contact_ref *contacts, size_t n_contacts, kad_ms now)
+{
+    const bool itself = operation->request.kind == KAD_REQUEST_PING;
+    const size_t n = itself ? 1 : n_contacts;
+
+    if (!n)
+        return;
+    operation->found = kad_alloc(dht->allocator, n * sizeof(*operation->found));
+    if (!operation->found)
+        return;
+    operation->n_found = (uint32_t)n;
+    for (size_t i = 0; i < n; i++)
+        operation->found[i] = (struct kad_found){
+            .contact = *kad_book_contact(dht->book, itself ? query->contact : contacts[i]),
+            .rtt_ms = itself ? (int32_t)(now - query->sent_at) : -1,
+            .hop = itself ? 1 : 2,
+        };
+}
+
 void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
                             const struct kad_message *answer, const kad_contact_ref *contacts, size_t n_contacts,
                             kad_ms now, struct kad_outbox *out)
@@ -731,6 +752,8 @@ void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
         note_first(operation, query->hop, now);
         satisfied = true;
     }
+    if (operation->phase == KAD_PHASE_SINGLE)
+        list_named(dht, operation, query, contacts, n_contacts, now);
     if (satisfied || operation->phase == KAD_PHASE_SINGLE)
         kad_operation_end(dht, operation, KAD_REASON_SATISFIED, now);
     else

@@ -84,14 +84,17 @@ static void add_to_blooms(void *context, const struct kad_endpoint *peer, bool s
 static void serve_get_peers(struct serving *s)
 {
     const struct kad_store_ops *store = s->dht->store->ops;
+    const bool ipv6 = s->from->endpoint.family == KAD_IPV6;
     struct kad_message *reply = &s->reply;
+    /* An IPv6 peer takes three times the bytes; BEP 32 wants no answer to pass 1,024 of them. */
+    const size_t most = ipv6 ? (s->dht->settings->reply_peers + 2) / 3 : s->dht->settings->reply_peers;
 
     give_token(s);
     name_closest(s);
     reply->n_peers = (uint16_t)store->peers(s->dht->store, &s->query->target,
                                             (enum kad_family)s->from->endpoint.family, s->query->no_seeds,
-                                            &s->dht->rng, s->now, reply->peers, s->dht->settings->reply_peers);
-    if (s->query->scrape) {
+                                            &s->dht->rng, s->now, reply->peers, most);
+    if (s->query->scrape && reply->n_peers) {
         memset(s->bloom_seeds, 0, sizeof(s->bloom_seeds));
         memset(s->bloom_peers, 0, sizeof(s->bloom_peers));
         store->each_peer(s->dht->store, &s->query->target, s->now, add_to_blooms, s);

@@ -139,7 +139,12 @@ TEST(contacts_that_agree_in_more_bits_than_a_slot_has)
         kad_book_release(w.book, w.held[i]);
     }
     w.n_held = w.n_good = 20;
-    compare_with_truth(&w, &config, 1);
+    for (size_t n = 1; n <= 20; n++) { /* all tie, across every cut */
+        id = some_target(&w, config.id_bits);
+        EXPECT_EQ(expected(&w, &id, n), n);
+        EXPECT_EQ(kad_table_closest(w.table, &id, n, w.found), n);
+        EXPECT_MEM(w.found, w.truth, n * sizeof(*w.found));
+    }
     clear(&w);
 }
 

@@ -46,7 +46,7 @@ static const struct kad_network mainline = {
         .put_again_ms = KAD_HOUR,
         .max_publications = 4096,
         .sample_interval_ms = 10 * KAD_MINUTE,
-        .limit_addresses = 2048,
+        .limit_addresses = 4096,
         .address_per_s = 50,
         .address_burst = 200,
         .group_per_s = 400,
@@ -57,7 +57,7 @@ static const struct kad_network mainline = {
         .unproven_grant = 4096,
         .follow_address = true,
         .address_quorum = 4,
-        .reply_peers = 100,
+        .reply_peers = 50,
         .version = "KD\x00\x01",
     },
 };

@@ -87,6 +87,7 @@ static void on_done(void *user, struct kad_api_answer answer)
         stop_watch(exchange);
         exchange->all->n_waiting--;
         MHD_resume_connection(exchange->connection);
+        exchange->all->wake(exchange->all);
     }
 }
 

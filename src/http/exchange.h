@@ -18,6 +18,7 @@
 struct kad_exchanges {
     struct kad_node *node;
     unsigned n_waiting; /* suspended connections */
+    void (*wake)(struct kad_exchanges *exchanges); /* a connection was resumed: MHD has to run soon */
 };
 
 enum MHD_Result kad_exchange_handle(void *exchanges, struct MHD_Connection *connection, const char *url,

@@ -42,6 +42,14 @@ static void run(struct kad_http *http)
         uv_timer_stop(&http->timer);
 }
 
+/* Without a thread of its own MHD has no descriptor that says a connection was resumed. */
+static void wake(struct kad_exchanges *exchanges)
+{
+    struct kad_http *http = (struct kad_http *)((char *)exchanges - offsetof(struct kad_http, exchanges));
+
+    uv_timer_start(&http->timer, on_timer, 0, 0);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
@@ -56,7 +64,7 @@ static int start_daemon(struct kad_http *http)
         MHD_OPTION_LISTEN_SOCKET, http->listening, MHD_OPTION_NOTIFY_COMPLETED, kad_exchange_completed,
         &http->exchanges, MHD_OPTION_CONNECTION_LIMIT, (unsigned)KAD_HTTP_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)KAD_HTTP_HEADERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)KAD_HTTP_PATIENCE_S, MHD_OPTION_END);
+        (unsigned)KAD_HTTP_PATIENCE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     return http->daemon ? KAD_OK : KAD_E_SYSTEM;
 }
 
@@ -106,6 +114,7 @@ int kad_http_new(struct kad_node *node, const char *path, struct kad_http **out_
         return error;
     }
     http->exchanges.node = node;
+    http->exchanges.wake = wake;
     http->listening = kad_unix_listen(path);
     if (http->listening < 0) {
         error = http->listening;

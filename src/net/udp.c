@@ -25,6 +25,7 @@ struct kad_udp {
     struct kad_endpoint bound;
     int fd;
     unsigned n_fetched, next_fetched; /* of buffers->in */
+    bool drained;                     /* the last batch was not full: asking for another would be a call for nothing */
     unsigned n_queued;                /* of buffers->out */
     struct waiting *waiting;          /* a ring of KAD_UDP_WAITING; allocated when first needed */
     unsigned first_waiting, n_waiting;
@@ -189,12 +190,17 @@ static bool fetch(struct kad_udp *udp)
 {
     int n;
 
+    if (udp->drained) {
+        udp->drained = false;
+        return false;
+    }
     for (unsigned tries = 0; tries < 2; tries++) {
         n = kad_udp_batch_receive(udp->fd, udp->config.buffers);
         if (n > 0) {
             udp->counters.receive_calls++;
             udp->n_fetched = (unsigned)n;
             udp->next_fetched = 0;
+            udp->drained = n < KAD_UDP_BATCH;
             return true;
         }
         if (n == 0 || errno == EAGAIN || errno == EWOULDBLOCK)

@@ -284,7 +284,7 @@ static void socket_closed(void *context)
     kad_node_ended(context);
 }
 
-static void close_sockets(struct kad_node *node)
+void kad_node_close_sockets(struct kad_node *node)
 {
     /* Addresses stay known: kad_node_listening() may still be asked. */
     for (size_t i = 0; i < node->n_sockets; i++)
@@ -304,7 +304,7 @@ static int give_up(struct kad_node *node, bool has_bell)
     uv_close((uv_handle_t *)&node->timer, handle_closed);
     if (has_bell)
         uv_close((uv_handle_t *)&node->bell, handle_closed);
-    close_sockets(node);
+    kad_node_close_sockets(node);
     while (node->n_open)
         uv_run(node->loop, UV_RUN_NOWAIT);
     return KAD_E_SYSTEM;
@@ -384,7 +384,7 @@ static void begin_stop(struct kad_node *node)
     node->in_turn = false;
     uv_close((uv_handle_t *)&node->timer, handle_closed);
     uv_close((uv_handle_t *)&node->bell, handle_closed);
-    close_sockets(node);
+    kad_node_close_sockets(node);
 }
 
 static void bell_rang(uv_async_t *bell)

@@ -66,7 +66,7 @@ static void start(struct member *member, const struct kad_node_config *config)
 
     EXPECT_MSG(kad_node_new(config, &member->node, why, sizeof(why)) == 0, "%s", why);
     EXPECT_EQ(kad_node_start(member->node), 0);
-    EXPECT_EQ(kad_node_listening(member->node, &at, 1), 1);
+    EXPECT(kad_node_listening(member->node, &at, 1) >= 1);
     kad_endpoint_format(&at, member->address);
 }
 
@@ -126,13 +126,24 @@ static int ask(struct member *member, const struct kad_request *request)
     return member->error;
 }
 
+/* UV_RUN_ONCE runs timers, then waits for more: what is waited for may have happened among the timers. */
+static uv_timer_t ticker;
+
+static void tick(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
 static void open_loop(void)
 {
     EXPECT_EQ(uv_loop_init(&loop), 0);
+    uv_timer_init(&loop, &ticker);
+    uv_timer_start(&ticker, tick, 10, 10);
 }
 
 static void close_loop(void)
 {
+    uv_close((uv_handle_t *)&ticker, NULL);
     uv_run(&loop, UV_RUN_NOWAIT);
     EXPECT_EQ(uv_loop_close(&loop), 0);
 }

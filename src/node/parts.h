@@ -143,7 +143,10 @@ void kad_tell(const struct kad_node *node, enum kad_log_level level, const char 
     __attribute__((sentinel));
 void kad_tell_event(const struct kad_node *node, const struct kad_event *event);
 
-/* node.c: a handle or job has ended. */
-void kad_node_ended(struct kad_node *node);
+/* -- node.c ----------------------------------------------------------------------------------------------------- */
+
+void kad_node_ended(struct kad_node *node); /* a handle or job has */
+/* The sockets go without a word to anybody: the beginning of every end, and for tests the death of a machine. */
+void kad_node_close_sockets(struct kad_node *node);
 
 #endif

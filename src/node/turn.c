@@ -68,12 +68,12 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     node->now = kad_clock_now(&node->clock); /* the one clock read of this turn */
 
     kad_requests_take_posted(node);
+    kad_bootstrap_tick(node);
     if (readable)
         receive(node, readable);
     tick(node, readable);
     kad_node_take_events(node);
 
-    kad_bootstrap_tick(node);
     kad_memory_tick(node);
     kad_requests_restore(node);
     node->in_turn = false;

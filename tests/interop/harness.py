@@ -186,6 +186,7 @@ class Process:
                 stdout=subprocess.PIPE if talks else log, stderr=log,
                 preexec_fn=_die_with_parent, env=dict(os.environ, **(env or {})))
         self.lock = threading.Lock()
+        self.told_to_end = False
 
     def request(self, **what):
         """One JSON line to a talking child, one back."""
@@ -204,10 +205,15 @@ class Process:
     def running(self):
         return self.child.poll() is None
 
+    def terminate(self):
+        """One SIGTERM, however often it is called."""
+        if self.running() and not self.told_to_end:
+            self.child.terminate()
+        self.told_to_end = True
+
     def stop(self, seconds=20):
         """SIGTERM; the exit status. Kills, and says so, what does not end."""
-        if self.running():
-            self.child.terminate()
+        self.terminate()
         try:
             return self.child.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -350,8 +356,7 @@ class KadNet:
     def stop(self):
         """Graceful stop of all; each must exit 0."""
         for node in self.nodes:
-            if node.running():
-                node.child.terminate()
+            node.terminate()
         for node in self.nodes:
             status = node.stop()
             expect(status == 0 or standing_in(), "%s exited with %s after SIGTERM" % (node.name, status))

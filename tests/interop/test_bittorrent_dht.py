@@ -121,14 +121,25 @@ def announces(npm, ours, dice):
 
 
 def closest(ours, ids, dice):
-    """A lookup by either ends at the k closest of all 60, whatever kind they are."""
-    for _ in range(4):
+    """A lookup by kad ends at the 8 closest of all 60, whatever kind they are, and there it puts."""
+    asker = krpc.Socket("127.0.66.3")
+    for i in range(4):
         target = dice.randbytes(20)
-        best = sorted(ids, key=lambda node_id: krpc.distance(node_id, target))[:8]
+        best = nearest(ids, target)
         node = dice.choice([n for n in ours if n.id not in best])
         found = [bytes.fromhex(n["id"])[:20] for n in node.cli("closest", target.hex())["closest"]][:8]
         expect(found == best, "closest to %s: kad found %s of the 8" % (target.hex(), len(set(found) & set(best))))
-    say("4 lookups by kad end at the 8 closest of %d nodes" % len(ids))
+
+        target = bytes.fromhex(dice.choice(ours).put("placed %d" % i))
+        hold = {i for i, peer in ids.items() if "v" in asker.request(peer, "get", {"target": target})}
+        best = set(nearest(ids, target))
+        expect(hold >= best and len(hold) <= 9, "%d of the 8 closest hold it, and %d others"
+               % (len(hold & best), len(hold - best)))  # the putting node may keep one too
+    say("4 lookups by kad end at the 8 closest of %d nodes, 4 items are held there" % len(ids))
+
+
+def nearest(ids, target):
+    return sorted(ids, key=lambda node_id: krpc.distance(node_id, target))[:8]
 
 
 def test(folder):
@@ -137,21 +148,22 @@ def test(folder):
     say("seed %d" % seed)
     ours = KadNet(folder, [[("127.0.3.1", 6881)]])
     npm = Npm(folder)
-    ids = [ours.nodes[0].id, npm.start("127.0.5.1", [ours.bootstraps[0]])]
+    ids = {ours.nodes[0].id: ours.bootstraps[0], npm.start("127.0.5.1", [ours.bootstraps[0]]): ("127.0.5.1", 6881)}
     rest = KadNet(folder, [[("127.0.3.%d" % i, 6881)] for i in range(2, N + 1)], n_bootstraps=0,
                   bootstrap=[ours.bootstraps[0], npm.peers[0]], prefix="more")
     nodes = ours.nodes + rest.nodes
     for i in range(2, N + 1):
-        ids.append(npm.start("127.0.5.%d" % i, [ours.bootstraps[0], npm.peers[0]]))
-    ids += [node.id for node in rest.nodes]
+        ids[npm.start("127.0.5.%d" % i, [ours.bootstraps[0], npm.peers[0]])] = npm.peers[-1]
+    ids.update({node.id: node.peer for node in rest.nodes})
     asker = krpc.Socket("127.0.66.2")
     rest.await_tables(min(N, 12), asker)
     say("%d kad and %d bittorrent-dht nodes know each other" % (len(nodes), N))
 
     immutable(npm, nodes, dice)
     mutable(npm, nodes, dice)
-    refusals(npm, nodes, dice)
     announces(npm, nodes, dice)
+    # Last, because bittorrent-dht takes our questioning socket for a node, and waits 2 s for it in each lookup.
+    refusals(npm, nodes, dice)
     if not standing_in():
         closest(nodes, ids, dice)
         rest.stop()

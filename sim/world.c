@@ -1,0 +1,420 @@
+#include "sim/world_parts.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "base/hash.h"
+#include "wire/krpc/krpc.h"
+
+#define BATCH_ROOM 32
+
+/* -- memory, counted -------------------------------------------------------------------------------------------- */
+
+static void *count_resize(void *context, void *old, size_t old_size, size_t new_size)
+{
+    struct sim_memory *memory = context;
+    void *result = kad_allocator_system.resize(NULL, old, old_size, new_size);
+
+    if (!result && new_size)
+        return NULL;
+    assert(memory->now >= old_size && "freed with a size it was not asked with");
+    memory->now += new_size - old_size;
+    if (memory->now > memory->peak)
+        memory->peak = memory->now;
+    return result;
+}
+
+void sim_memory_init(struct sim_memory *memory)
+{
+    *memory = (struct sim_memory){.allocator = {count_resize, memory}};
+}
+
+void sim_world_short(struct sim_world *world)
+{
+    sim_world_violated(world, SIM_NOBODY, "out of memory");
+}
+
+uint32_t sim_pool_take(struct sim_world *world, struct sim_pool *pool)
+{
+    const struct kad_allocator *allocator = &world->memory.allocator;
+
+    if (!pool->n_free && pool->n_slots == pool->room) {
+        const uint32_t room = pool->room ? 2 * pool->room : 64;
+        void *slots = kad_resize(allocator, pool->slots, pool->room * pool->slot_size, room * pool->slot_size);
+        uint32_t *stack;
+
+        if (!slots) {
+            sim_world_short(world);
+            return SIM_NOBODY;
+        }
+        pool->slots = slots;
+        stack = kad_resize(allocator, pool->free, pool->room * sizeof(*stack), room * sizeof(*stack));
+        if (!stack) {
+            pool->slots = kad_resize(allocator, slots, room * pool->slot_size, pool->room ? pool->room * pool->slot_size : 1);
+            sim_world_short(world);
+            return SIM_NOBODY;
+        }
+        pool->free = stack;
+        pool->room = room;
+    }
+    return pool->n_free ? pool->free[--pool->n_free] : pool->n_slots++;
+}
+
+void sim_pool_give(struct sim_pool *pool, uint32_t slot)
+{
+    pool->free[pool->n_free++] = slot;
+}
+
+static void clear_pool(struct sim_world *world, struct sim_pool *pool)
+{
+    kad_free(&world->memory.allocator, pool->slots, pool->room * pool->slot_size);
+    kad_free(&world->memory.allocator, pool->free, pool->room * sizeof(*pool->free));
+}
+
+/* -- making ----------------------------------------------------------------------------------------------------- */
+
+/* The n-th of a permutation of all 32-bit numbers. */
+static uint32_t shuffle(uint64_t seed, uint32_t n)
+{
+    uint32_t x = n ^ (uint32_t)seed;
+
+    for (int i = 0; i < 3; i++) {
+        x ^= x >> 16;
+        x *= 0x7feb352d;
+        x ^= x >> 15;
+        x *= 0x846ca68b;
+        x ^= (uint32_t)(seed >> 32);
+    }
+    return x ^ x >> 16;
+}
+
+static struct kad_endpoint make_v4(const struct sim_world *world, uint32_t *counter)
+{
+    for (;;) {
+        const uint32_t bits = shuffle(world->config.seed, (*counter)++);
+        const uint8_t address[4] = {(uint8_t)(bits >> 24), (uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits};
+        const struct kad_endpoint endpoint = kad_endpoint_v4(address, 6881);
+
+        if (kad_endpoint_scope(&endpoint) == KAD_SCOPE_PUBLIC)
+            return endpoint;
+    }
+}
+
+/* 2a00::/16, a /48 for each node: as homes have. */
+static struct kad_endpoint make_v6(const struct sim_world *world, uint32_t node)
+{
+    const uint32_t bits = shuffle(world->config.seed ^ 6, node);
+    const uint8_t address[16] = {0x2a, 0, (uint8_t)(bits >> 24), (uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits,
+                                 0, 0, 2, 0, 0, 0, 0, 0, 0, 1};
+
+    return kad_endpoint_v6(address, 6881);
+}
+
+static uint64_t address_hash(const struct kad_endpoint *endpoint)
+{
+    return kad_hash(UINT64_C(0x6b61642d73696d21), endpoint->address, sizeof(endpoint->address)) + endpoint->port;
+}
+
+static int make_nodes(struct sim_world *world)
+{
+    uint32_t counter = 0;
+
+    for (uint32_t i = 0; i < world->config.n_nodes; i++) {
+        struct sim_node *node = &world->nodes[i];
+        struct kad_rng rng;
+        uint8_t seed[KAD_SEED_SIZE] = {'i', 'd'};
+
+        node->position = sim_position_of(&world->config.latency, i);
+        node->scheduled_at = -1;
+        if (world->config.ipv4)
+            node->endpoints[0] = make_v4(world, &counter);
+        if (world->config.ipv6)
+            node->endpoints[1] = make_v6(world, i);
+        for (uint32_t j = 0; j < SIM_FAMILIES; j++) {
+            int error;
+
+            if (node->endpoints[j].family == KAD_FAMILY_NONE)
+                continue;
+            error = kad_index_add(&world->addresses, address_hash(&node->endpoints[j]), i * SIM_FAMILIES + j);
+            if (error)
+                return error;
+        }
+        for (size_t j = 0; j < 8; j++)
+            seed[8 + j] = (uint8_t)(world->config.seed >> 8 * j);
+        for (size_t j = 0; j < 4; j++)
+            seed[16 + j] = (uint8_t)(i >> 8 * j);
+        kad_rng_init(&rng, seed);
+        node->id = world->config.ids_fit ? kad_krpc_make_id(&node->endpoints[world->config.ipv4 ? 0 : 1], &rng)
+                                         : kad_id_random(&rng, 160);
+    }
+    return 0;
+}
+
+static int make_world(struct sim_world *world)
+{
+    const struct kad_allocator *allocator = &world->memory.allocator;
+    const uint32_t n = world->config.n_nodes;
+    int error;
+
+    world->nodes = kad_alloc_zero(allocator, n * sizeof(*world->nodes));
+    world->by_id = kad_alloc(allocator, n * sizeof(*world->by_id));
+    world->on = kad_alloc(allocator, n * sizeof(*world->on));
+    world->batch = (struct kad_batch){
+        .datagrams = kad_alloc(allocator, BATCH_ROOM * sizeof(struct kad_datagram)),
+        .memory = kad_alloc(allocator, BATCH_ROOM * KAD_DATAGRAM_MAX),
+        .room = BATCH_ROOM,
+    };
+    world->book = kad_book_new(allocator, UINT32_MAX / 16, sim_mix(world->config.seed, 0, 8));
+    if (!world->nodes || !world->by_id || !world->on || !world->batch.datagrams || !world->batch.memory || !world->book)
+        return KAD_E_MEMORY;
+    error = make_nodes(world);
+    if (!error)
+        sim_world_sort(world);
+    return error;
+}
+
+int sim_world_new(const struct sim_config *config, struct sim_world **out_world)
+{
+    struct sim_world *world;
+    const char *field;
+    int error = kad_settings_check(&config->settings, &field);
+
+    if (error)
+        return error;
+    if (config->n_nodes == 0 || config->n_nodes >= SIM_WAKE / SIM_FAMILIES || (!config->ipv4 && !config->ipv6))
+        return KAD_E_INVALID;
+    world = kad_alloc_zero(&kad_allocator_system, sizeof(*world));
+    if (!world)
+        return KAD_E_MEMORY;
+    world->config = *config;
+    world->config.latency.seed = sim_mix(config->seed, 0, 1);
+    world->rng.state = sim_mix(config->seed, 0, 2);
+    world->net_rng.state = sim_mix(config->seed, 0, 3);
+    world->trace = config->seed;
+    sim_memory_init(&world->memory);
+    kad_index_init(&world->addresses, &world->memory.allocator, (1u << 30) - 1);
+    kad_heap_init(&world->heap, &world->memory.allocator, UINT32_MAX / 2);
+    world->packets.slot_size = sizeof(struct sim_packet);
+    world->timers.slot_size = sizeof(struct sim_timer);
+    world->pending.slot_size = sizeof(struct sim_pending);
+    error = make_world(world);
+    if (error) {
+        sim_world_free(world);
+        return error;
+    }
+    *out_world = world;
+    return 0;
+}
+
+static void free_packets(struct sim_world *world)
+{
+    struct kad_heap_entry entry;
+    struct sim_packet *packets = world->packets.slots;
+
+    while (kad_heap_pop(&world->heap, INT64_MAX, &entry)) {
+        if ((entry.slot & SIM_KIND) == SIM_PACKET)
+            kad_free(&world->memory.allocator, packets[entry.slot].bytes, packets[entry.slot].size);
+    }
+}
+
+void sim_world_free(struct sim_world *world)
+{
+    const struct kad_allocator *allocator;
+
+    if (!world)
+        return;
+    allocator = &world->memory.allocator;
+    for (uint32_t i = 0; world->nodes && i < world->config.n_nodes; i++) {
+        struct sim_node *node = &world->nodes[i];
+
+        kad_engine_free(node->engine);
+        if (node->store)
+            node->store->ops->free(node->store);
+        kad_free(allocator, node->saved, node->n_saved * sizeof(*node->saved));
+    }
+    free_packets(world);
+    kad_book_free(world->book);
+    kad_index_clear(&world->addresses);
+    kad_heap_clear(&world->heap);
+    clear_pool(world, &world->packets);
+    clear_pool(world, &world->timers);
+    clear_pool(world, &world->pending);
+    kad_free(allocator, world->batch.datagrams, BATCH_ROOM * sizeof(struct kad_datagram));
+    kad_free(allocator, world->batch.memory, BATCH_ROOM * KAD_DATAGRAM_MAX);
+    kad_free(allocator, world->on, world->config.n_nodes * sizeof(*world->on));
+    kad_free(allocator, world->by_id, world->config.n_nodes * sizeof(*world->by_id));
+    kad_free(allocator, world->nodes, world->config.n_nodes * sizeof(*world->nodes));
+    assert(world->memory.now == 0 && "the engines, or the world, have lost memory");
+    kad_free(&kad_allocator_system, world, sizeof(*world));
+}
+
+/* -- time ------------------------------------------------------------------------------------------------------- */
+
+void sim_world_schedule(struct sim_world *world, sim_us at, uint32_t kind, uint32_t slot)
+{
+    assert(at >= world->now && "nothing happens in the past");
+    if (kad_heap_add(&world->heap, at, kind | slot) != 0)
+        sim_world_short(world);
+}
+
+void sim_world_after(struct sim_world *world, sim_us delay, void (*run)(void *, struct sim_world *, uint64_t), void *context,
+                     uint64_t argument)
+{
+    const uint32_t slot = sim_pool_take(world, &world->timers);
+
+    if (slot == SIM_NOBODY)
+        return;
+    ((struct sim_timer *)world->timers.slots)[slot] = (struct sim_timer){run, context, argument};
+    sim_world_schedule(world, world->now + delay, SIM_TIMER, slot);
+}
+
+static void deliver(struct sim_world *world, uint32_t slot)
+{
+    const struct sim_packet packet = ((struct sim_packet *)world->packets.slots)[slot];
+    const struct kad_datagram in = {.peer = packet.from, .bytes = {packet.bytes, packet.size}};
+
+    sim_pool_give(&world->packets, slot);
+    if (world->nodes[packet.to].engine) {
+        world->counts.delivered++;
+        sim_node_turn(world, packet.to, &in);
+    } else {
+        world->counts.off++;
+    }
+    kad_free(&world->memory.allocator, packet.bytes, packet.size);
+}
+
+static void happen(struct sim_world *world, const struct kad_heap_entry *entry)
+{
+    const uint32_t slot = entry->slot & ~(uint32_t)SIM_KIND;
+    struct sim_timer timer;
+
+    switch (entry->slot & SIM_KIND) {
+    case SIM_PACKET:
+        deliver(world, slot);
+        break;
+    case SIM_WAKE:
+        if (world->nodes[slot].scheduled_at != entry->at || !world->nodes[slot].engine)
+            return; /* stale */
+        world->nodes[slot].scheduled_at = -1;
+        sim_node_turn(world, slot, NULL);
+        break;
+    default:
+        timer = ((struct sim_timer *)world->timers.slots)[slot];
+        sim_pool_give(&world->timers, slot);
+        timer.run(timer.context, world, timer.argument);
+        break;
+    }
+    world->counts.events++;
+}
+
+bool sim_world_run(struct sim_world *world, sim_us until)
+{
+    struct kad_heap_entry entry;
+
+    while (!world->why[0] && kad_heap_pop(&world->heap, until, &entry)) {
+        world->now = entry.at;
+        happen(world, &entry);
+        if (world->now - world->scanned_at >= SIM_SECOND)
+            sim_world_scan(world);
+    }
+    if (world->why[0])
+        return false;
+    if (until > world->now)
+        world->now = until;
+    return true;
+}
+
+/* -- looking in ------------------------------------------------------------------------------------------------- */
+
+sim_us sim_world_now(const struct sim_world *world)
+{
+    return world->now;
+}
+
+kad_ms sim_world_ms(const struct sim_world *world)
+{
+    return SIM_EPOCH + world->now / 1000;
+}
+
+const char *sim_world_why(const struct sim_world *world)
+{
+    return world->why[0] ? world->why : NULL;
+}
+
+/* The first one counts: what follows may follow from it. */
+void sim_world_violated(struct sim_world *world, uint32_t node, const char *format, ...)
+{
+    const int n = world->why[0] ? -1
+                                : snprintf(world->why, sizeof(world->why), "seed %llu, at %lld.%06lld s, node %d: ",
+                                           (unsigned long long)world->config.seed, (long long)(world->now / SIM_SECOND),
+                                           (long long)(world->now % SIM_SECOND), (int)node);
+    va_list arguments;
+
+    if (n < 0 || (size_t)n >= sizeof(world->why))
+        return;
+    va_start(arguments, format);
+    vsnprintf(world->why + n, sizeof(world->why) - (size_t)n, format, arguments);
+    va_end(arguments);
+}
+
+uint64_t sim_world_trace(const struct sim_world *world)
+{
+    return world->trace;
+}
+
+const struct sim_counts *sim_world_counts(const struct sim_world *world)
+{
+    return &world->counts;
+}
+
+size_t sim_world_memory(const struct sim_world *world)
+{
+    return world->memory.now;
+}
+
+size_t sim_world_memory_peak(const struct sim_world *world)
+{
+    return world->memory.peak;
+}
+
+struct sim_rng *sim_world_rng(struct sim_world *world)
+{
+    return &world->rng;
+}
+
+struct kad_settings *sim_world_settings(struct sim_world *world)
+{
+    return &world->config.settings;
+}
+
+uint32_t sim_world_n_nodes(const struct sim_world *world)
+{
+    return world->config.n_nodes;
+}
+
+uint32_t sim_world_n_on(const struct sim_world *world)
+{
+    return world->n_on;
+}
+
+uint32_t sim_world_anybody(struct sim_world *world)
+{
+    return world->n_on ? world->on[sim_below(&world->rng, world->n_on)] : SIM_NOBODY;
+}
+
+uint32_t sim_node_at(const struct sim_world *world, const struct kad_endpoint *endpoint)
+{
+    const uint64_t hash = address_hash(endpoint);
+
+    for (uint32_t at = kad_index_first(&world->addresses, hash); at != KAD_INDEX_END;
+         at = kad_index_next(&world->addresses, hash, at)) {
+        const uint32_t slot = kad_index_slot(&world->addresses, at);
+
+        if (kad_endpoint_equal(&world->nodes[slot / SIM_FAMILIES].endpoints[slot % SIM_FAMILIES], endpoint))
+            return slot / SIM_FAMILIES;
+    }
+    return SIM_NOBODY;
+}

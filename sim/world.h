@@ -1,0 +1,120 @@
+/*
+ * world - a network of unmodified engines in virtual time.
+ *
+ * A priority queue of datagrams, wake-ups and timers around kad/engine.h: nothing of the engine is replaced, and real codecs
+ * carry every byte. One seed is one history, on every machine: all randomness comes from it, and time is a number.
+ *
+ *     sim_world_new()      nodes exist (id, address, position) and are off
+ *     sim_world_fill()     switches them on with ideal tables; or sim_node_start() one by one, and they join
+ *     sim_world_after()    what shall happen, when
+ *     sim_world_run()      until then
+ *     sim_world_why()      what was broken, if anything was: the world stops there
+ *
+ * After events the engine that was touched is checked (`check_every`): its own invariants, its memory, that each request
+ * ends once and in time, that its store serves nothing that has expired.
+ *
+ * Addresses look public and are spread as evenly as a hash spreads them, never private ones, so that limits per address group
+ * see what they see outside. No socket is ever opened.
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include "core/store.h"
+#include "kad/engine.h"
+#include "sim/latency.h"
+
+#define SIM_NOBODY UINT32_MAX
+
+struct sim_world;
+
+struct sim_config {
+    uint64_t seed;
+    uint32_t n_nodes;
+    struct kad_settings settings;
+    struct sim_latency latency;        /* its seed comes from `seed` */
+    uint32_t loss_ppm;                 /* each datagram, independently */
+    uint32_t burst_ppm;                /* lost in bursts of eight of one sender (Gilbert), on the average */
+    uint32_t duplicate_ppm;
+    uint32_t reorder_ppm;              /* delayed by up to 100 ms more */
+    bool ids_fit;                      /* ids made from addresses (BEP 42), which nodes know; else random */
+    bool ipv4, ipv6;
+    uint32_t check_every;              /* every so many turns of the world; 0: never */
+    uint64_t memory_ceiling;           /* of one node, in bytes; 0: none */
+    /* A datagram to an address that is nobody's; NULL: it just vanishes. */
+    void (*stray)(void *context, struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
+                  const struct kad_endpoint *to, struct kad_bytes bytes);
+    void *context;
+};
+
+struct sim_counts {
+    uint64_t events, turns, checks;
+    uint64_t datagrams, bytes;         /* sent by nodes */
+    uint64_t injected, injected_bytes; /* sent by hosts that are no nodes */
+    uint64_t delivered, lost, duplicated, cut, off; /* cut: by a partition; off: the receiver was not there */
+    uint64_t strays, stray_bytes;      /* to addresses that are no node's */
+    uint64_t starts, stops;
+};
+
+/* 0, KAD_E_MEMORY or KAD_E_INVALID (settings, no nodes, no family). `config` is copied. */
+KAD_CHECK int sim_world_new(const struct sim_config *config, struct sim_world **out_world);
+void sim_world_free(struct sim_world *world);
+
+/* All nodes on, or but for `dead_percent`, who stand in the tables of others but are off; each table has in every bucket k
+ * (or `table_wide`) random ones of those that belong there. */
+KAD_CHECK int sim_world_fill(struct sim_world *world, uint32_t dead_percent);
+
+sim_us sim_world_now(const struct sim_world *world);
+kad_ms sim_world_ms(const struct sim_world *world);  /* what engines see */
+/* False: an invariant broke, or memory is short. */
+bool sim_world_run(struct sim_world *world, sim_us until);
+const char *sim_world_why(const struct sim_world *world); /* NULL: all is well */
+void sim_world_violated(struct sim_world *world, uint32_t node, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void sim_world_after(struct sim_world *world, sim_us delay, void (*run)(void *context, struct sim_world *world, uint64_t argument),
+                     void *context, uint64_t argument);
+
+uint64_t sim_world_trace(const struct sim_world *world); /* hash of every datagram, its time and its sender */
+const struct sim_counts *sim_world_counts(const struct sim_world *world);
+size_t sim_world_memory(const struct sim_world *world);  /* bytes held now, by everything */
+size_t sim_world_memory_peak(const struct sim_world *world);
+struct sim_rng *sim_world_rng(struct sim_world *world);  /* for what happens to the world; datagrams have their own */
+struct kad_settings *sim_world_settings(struct sim_world *world);
+
+/* -- nodes: numbers from 0 -------------------------------------------------------------------------------------- */
+
+uint32_t sim_world_n_nodes(const struct sim_world *world);
+uint32_t sim_world_n_on(const struct sim_world *world);
+/* A random one that is on; SIM_NOBODY: none is. */
+uint32_t sim_world_anybody(struct sim_world *world);
+
+const struct kad_id *sim_node_id(const struct sim_world *world, uint32_t node);
+const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint32_t node, enum kad_family family);
+struct kad_engine *sim_node_engine(struct sim_world *world, uint32_t node); /* NULL: it is off */
+uint32_t sim_node_at(const struct sim_world *world, const struct kad_endpoint *endpoint); /* SIM_NOBODY: no node's */
+uint32_t sim_node_with_id(const struct sim_world *world, const struct kad_id *id);
+
+/* On; joins through what it saved, and `n_bootstraps` others that are on. */
+KAD_CHECK int sim_node_start(struct sim_world *world, uint32_t node, unsigned n_bootstraps);
+enum sim_stop {
+    SIM_CRASH_LOSE, /* gone in an instant; comes back with nothing but its id */
+    SIM_CRASH_KEEP, /* ... with its store and its table on disk */
+    SIM_LEAVE,      /* requests cancelled first; disk kept */
+};
+/* Off; what it asked for ends with a NULL event. */
+void sim_node_stop(struct sim_world *world, uint32_t node, enum sim_stop how);
+/* 0: everybody hears everybody. Else nodes of side 1 and of side 0 do not hear each other, or one way: side 1 still
+ * hears side 0. */
+void sim_node_side(struct sim_world *world, uint32_t node, unsigned side);
+enum sim_partition { SIM_WHOLE, SIM_CUT, SIM_CUT_ONE_WAY };
+void sim_world_partition(struct sim_world *world, enum sim_partition partition);
+
+/* HOP, PEERS and DONE events of a request; `event` NULL: its node was switched off. */
+typedef void sim_told(void *context, struct sim_world *world, uint32_t node, const struct kad_event *event);
+KAD_CHECK int sim_node_request(struct sim_world *world, uint32_t node, const struct kad_request *request, sim_told *told,
+                               void *context);
+/* A datagram from an address that need be nobody's. Arrives like any other. */
+void sim_world_inject(struct sim_world *world, const struct kad_endpoint *from, uint32_t to, struct kad_bytes bytes);
+
+/* The `n` nearest to `target` of all that are on, nearest first: the truth that lookups are held against. */
+size_t sim_world_closest(const struct sim_world *world, const struct kad_id *target, size_t n, uint32_t *out_nodes);
+
+#endif

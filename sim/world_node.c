@@ -1,0 +1,397 @@
+/* world_node - nodes on and off, their turns, and their requests. */
+#include "sim/world_parts.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define MOST_TICKS  1000 /* of one turn: an engine that wants more never comes to rest */
+#define SAVED_MOST  256
+#define LATE_MOST   SIM_SECOND /* a request that lives this much longer than its deadline has been forgotten */
+
+/* -- turns ------------------------------------------------------------------------------------------------------ */
+
+static void settle(struct sim_world *world, uint32_t number)
+{
+    struct sim_node *node = &world->nodes[number];
+    struct kad_batch *batch = &world->batch;
+    struct kad_event event;
+
+    for (unsigned i = 0; i < batch->n; i++) {
+        const struct kad_datagram *datagram = &batch->datagrams[i];
+
+        sim_world_send(world, number, &node->endpoints[datagram->peer.family == KAD_IPV4 ? 0 : 1], &datagram->peer,
+                       datagram->bytes);
+    }
+    batch->n = 0;
+    while (kad_engine_next_event(node->engine, &event))
+        sim_world_tell(world, number, &event);
+}
+
+static void schedule_wake(struct sim_world *world, uint32_t number)
+{
+    struct sim_node *node = &world->nodes[number];
+    const kad_ms wake = kad_engine_wake_at(node->engine);
+    sim_us at;
+
+    if (wake == KAD_NEVER)
+        return;
+    at = wake <= SIM_EPOCH ? world->now : (wake - SIM_EPOCH) * 1000;
+    if (at < world->now)
+        at = world->now;
+    if (node->scheduled_at >= 0 && node->scheduled_at <= at)
+        return; /* wakes earlier, and will look again */
+    node->scheduled_at = at;
+    sim_world_schedule(world, at, SIM_WAKE, number);
+}
+
+void sim_node_turn(struct sim_world *world, uint32_t number, const struct kad_datagram *in)
+{
+    struct sim_node *node = &world->nodes[number];
+    const kad_ms now = sim_world_ms(world);
+
+    if (in) {
+        kad_engine_datagram(node->engine, in, now, &world->batch);
+        settle(world, number);
+    }
+    for (int i = 0; kad_engine_wake_at(node->engine) <= now; i++) {
+        if (i == MOST_TICKS) {
+            sim_world_violated(world, number, "an engine that never comes to rest");
+            return;
+        }
+        kad_engine_tick(node->engine, now, &world->batch);
+        settle(world, number);
+    }
+    schedule_wake(world, number);
+    world->counts.turns++;
+    if (world->config.check_every && world->counts.turns % world->config.check_every == 0)
+        sim_node_check(world, number);
+}
+
+/* -- on and off ------------------------------------------------------------------------------------------------- */
+
+static int make_engine(struct sim_world *world, uint32_t number)
+{
+    struct sim_node *node = &world->nodes[number];
+    struct kad_engine_config config = {
+        .network = kad_network_mainline(),
+        .settings = &world->config.settings,
+        .allocator = &world->memory.allocator,
+        .id = &node->id,
+        .book = world->book,
+        .ipv4 = world->config.ipv4,
+        .ipv6 = world->config.ipv6,
+        .watch = 0,
+    };
+    int error;
+
+    for (size_t i = 0; i < 4; i++) {
+        const uint64_t word = sim_mix(world->config.seed ^ 4, (uint64_t)node->starts << 32 | number, i);
+
+        for (size_t j = 0; j < 8; j++)
+            config.seed[8 * i + j] = (uint8_t)(word >> 8 * j);
+    }
+    if (world->config.ids_fit)
+        config.address = node->endpoints[world->config.ipv4 ? 0 : 1];
+    if (!node->store)
+        node->store = sim_guard_new(world, number);
+    if (!node->store)
+        return KAD_E_MEMORY;
+    config.store = node->store;
+    error = kad_engine_new(&config, sim_world_ms(world), &node->engine);
+    if (error)
+        return error;
+    node->starts++;
+    node->on_at = world->n_on;
+    world->on[world->n_on++] = number;
+    world->counts.starts++;
+    return 0;
+}
+
+static void take_back(struct sim_world *world, struct sim_node *node)
+{
+    for (uint32_t i = 0; i < node->n_saved; i++) {
+        const int error = kad_engine_contact(node->engine, &node->saved[i], false, sim_world_ms(world));
+
+        (void)error; /* what does not fit was not worth keeping */
+    }
+    kad_free(&world->memory.allocator, node->saved, node->n_saved * sizeof(*node->saved));
+    node->saved = NULL;
+    node->n_saved = 0;
+}
+
+int sim_node_start(struct sim_world *world, uint32_t number, unsigned n_bootstraps)
+{
+    struct sim_node *node = &world->nodes[number];
+    uint32_t others[8];
+    unsigned n = 0;
+    int error;
+
+    assert(!node->engine && "on already");
+    for (unsigned i = 0; i < n_bootstraps && i < 8 && world->n_on; i++)
+        others[n++] = sim_world_anybody(world);
+    error = make_engine(world, number);
+    if (error)
+        return error;
+    take_back(world, node);
+    for (unsigned i = 0; i < n; i++) {
+        for (int j = 0; j < SIM_FAMILIES; j++) {
+            const struct kad_endpoint *endpoint = &world->nodes[others[i]].endpoints[j];
+
+            if (endpoint->family != KAD_FAMILY_NONE)
+                error = kad_engine_bootstrap(node->engine, endpoint, sim_world_ms(world));
+            if (error)
+                return error;
+        }
+    }
+    schedule_wake(world, number);
+    return 0;
+}
+
+static void save_table(struct sim_world *world, struct sim_node *node)
+{
+    struct kad_table_row rows[SAVED_MOST];
+    struct kad_contact contacts[SAVED_MOST];
+    uint32_t n = 0;
+
+    for (int i = 0; i < SIM_FAMILIES; i++) {
+        size_t n_rows;
+
+        if (node->endpoints[i].family == KAD_FAMILY_NONE)
+            continue;
+        n_rows = kad_engine_table(node->engine, i ? KAD_IPV6 : KAD_IPV4, rows, SAVED_MOST);
+        for (size_t j = 0; j < n_rows && j < SAVED_MOST && n < SAVED_MOST; j++) {
+            if (!rows[j].replacement)
+                contacts[n++] = rows[j].contact;
+        }
+    }
+    if (!n)
+        return;
+    node->saved = kad_alloc(&world->memory.allocator, n * sizeof(*contacts));
+    if (!node->saved) {
+        sim_world_short(world);
+        return;
+    }
+    memcpy(node->saved, contacts, n * sizeof(*contacts));
+    node->n_saved = n;
+}
+
+void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
+{
+    struct sim_node *node = &world->nodes[number];
+    const uint32_t last = world->on[world->n_on - 1];
+
+    assert(node->engine && "off already");
+    if (how == SIM_LEAVE) {
+        kad_engine_cancel_all(node->engine, sim_world_ms(world));
+        settle(world, number);
+    }
+    sim_world_forget(world, number);
+    if (how != SIM_CRASH_LOSE)
+        save_table(world, node);
+    kad_engine_free(node->engine);
+    node->engine = NULL;
+    node->scheduled_at = -1;
+    if (how == SIM_CRASH_LOSE) {
+        node->store->ops->free(node->store);
+        node->store = NULL;
+    }
+    world->on[node->on_at] = last;
+    world->nodes[last].on_at = node->on_at;
+    world->n_on--;
+    world->counts.stops++;
+}
+
+/* -- ideal tables ----------------------------------------------------------------------------------------------- */
+
+static int introduce(struct sim_world *world, uint32_t number, uint32_t other)
+{
+    for (int i = 0; i < SIM_FAMILIES; i++) {
+        const struct kad_contact contact = {.id = world->nodes[other].id, .endpoint = world->nodes[other].endpoints[i]};
+        int error;
+
+        if (contact.endpoint.family == KAD_FAMILY_NONE)
+            continue;
+        error = kad_engine_contact(world->nodes[number].engine, &contact, true, sim_world_ms(world));
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* The first place in by_id[from..to) whose id has `bit` set; all share the bits before it. */
+static uint32_t first_with(const struct sim_world *world, uint32_t from, uint32_t to, unsigned bit)
+{
+    while (from < to) {
+        const uint32_t middle = from + (to - from) / 2;
+
+        if (kad_id_bit(&world->nodes[world->by_id[middle]].id, bit))
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return from;
+}
+
+/* `most` distinct ones of by_id[from..to), or all. Floyd's sample: no list of what is left. */
+static int introduce_some(struct sim_world *world, struct sim_rng *rng, uint32_t number, uint32_t from, uint32_t to, uint32_t most)
+{
+    uint32_t chosen[128];
+    uint32_t n = 0;
+    int error = 0;
+
+    if (to - from <= most) {
+        for (uint32_t i = from; i < to && !error; i++)
+            error = introduce(world, number, world->by_id[i]);
+        return error;
+    }
+    for (uint32_t i = to - from - most; i < to - from; i++) {
+        uint32_t at = sim_below(rng, i + 1);
+
+        for (uint32_t j = 0; j < n; j++) {
+            if (chosen[j] == at) {
+                at = i;
+                break;
+            }
+        }
+        chosen[n++] = at;
+    }
+    for (uint32_t i = 0; i < n && !error; i++)
+        error = introduce(world, number, world->by_id[from + chosen[i]]);
+    return error;
+}
+
+static int fill_table(struct sim_world *world, uint32_t number)
+{
+    const struct kad_settings *settings = &world->config.settings;
+    struct sim_rng rng = {sim_mix(world->config.seed, number, 5)};
+    uint32_t from = 0, to = world->config.n_nodes;
+    int error = 0;
+
+    for (unsigned bit = 0; to - from > 1 && bit < 160 && !error; bit++) {
+        const uint32_t middle = first_with(world, from, to, bit);
+        const uint32_t wide = bit < 32 ? settings->table_wide >> bit : 0;
+        const uint32_t most = wide > settings->k ? wide : settings->k;
+
+        if (kad_id_bit(&world->nodes[number].id, bit)) {
+            error = introduce_some(world, &rng, number, from, middle, most);
+            from = middle;
+        } else {
+            error = introduce_some(world, &rng, number, middle, to, most);
+            to = middle;
+        }
+    }
+    return error;
+}
+
+int sim_world_fill(struct sim_world *world, uint32_t dead_percent)
+{
+    int error = 0;
+
+    for (uint32_t i = 0; i < world->config.n_nodes && !error; i++) {
+        if (!sim_chance(&world->rng, dead_percent * 10000))
+            error = make_engine(world, i);
+    }
+    for (uint32_t i = 0; i < world->n_on && !error; i++)
+        error = fill_table(world, world->on[i]);
+    for (uint32_t i = 0; i < world->n_on && !error; i++)
+        schedule_wake(world, world->on[i]);
+    return error;
+}
+
+/* -- requests --------------------------------------------------------------------------------------------------- */
+
+int sim_node_request(struct sim_world *world, uint32_t number, const struct kad_request *request, sim_told *told, void *context)
+{
+    struct sim_node *node = &world->nodes[number];
+    const kad_ms patience = request->timeout_ms ? request->timeout_ms : world->config.settings.request_timeout_ms;
+    struct kad_request asked = *request;
+    const uint32_t slot = sim_pool_take(world, &world->pending);
+    struct sim_pending *pending;
+    int error;
+
+    assert(node->engine && told && "who is off asks nothing");
+    if (slot == SIM_NOBODY)
+        return KAD_E_MEMORY;
+    pending = &((struct sim_pending *)world->pending.slots)[slot];
+    *pending = (struct sim_pending){0};
+    asked.user = (void *)((uintptr_t)slot + 1);
+    error = kad_engine_request(node->engine, &asked, sim_world_ms(world), &pending->request);
+    if (error) {
+        sim_pool_give(&world->pending, slot);
+        return error;
+    }
+    pending->told = told;
+    pending->context = context;
+    pending->node = number;
+    pending->deadline = world->now + patience * 1000;
+    schedule_wake(world, number);
+    return 0;
+}
+
+void sim_world_tell(struct sim_world *world, uint32_t number, const struct kad_event *event)
+{
+    const uintptr_t slot = (uintptr_t)event->user;
+    struct sim_pending *pending;
+    sim_told *told;
+    void *context;
+
+    if (event->kind != KAD_EVENT_DONE && event->kind != KAD_EVENT_HOP && event->kind != KAD_EVENT_PEERS)
+        return;
+    pending = slot && slot <= world->pending.n_slots ? &((struct sim_pending *)world->pending.slots)[slot - 1] : NULL;
+    if (!pending || !pending->told || pending->node != number || pending->request != event->request) {
+        sim_world_violated(world, number, "an event of request %llu, which is not under way", (unsigned long long)event->request);
+        return;
+    }
+    told = pending->told;
+    context = pending->context;
+    if (event->kind == KAD_EVENT_DONE) {
+        pending->told = NULL;
+        sim_pool_give(&world->pending, (uint32_t)slot - 1);
+    }
+    told(context, world, number, event);
+}
+
+void sim_world_forget(struct sim_world *world, uint32_t number)
+{
+    for (uint32_t i = 0; i < world->pending.n_slots; i++) {
+        struct sim_pending *pending = &((struct sim_pending *)world->pending.slots)[i];
+        sim_told *told = pending->told;
+
+        if (!told || pending->node != number)
+            continue;
+        pending->told = NULL;
+        sim_pool_give(&world->pending, i);
+        told(pending->context, world, number, NULL);
+    }
+}
+
+/* -- checks ----------------------------------------------------------------------------------------------------- */
+
+void sim_node_check(struct sim_world *world, uint32_t number)
+{
+    const struct kad_engine *engine = world->nodes[number].engine;
+    const char *why = "nothing";
+
+    world->counts.checks++;
+    if (!kad_engine_sound(engine, sim_world_ms(world), &why))
+        sim_world_violated(world, number, "%s", why);
+    if (world->config.memory_ceiling && world->counts.checks % 16 == 0) {
+        struct kad_info info;
+
+        kad_engine_info(engine, &info);
+        if (info.memory > world->config.memory_ceiling)
+            sim_world_violated(world, number, "holds %llu bytes", (unsigned long long)info.memory);
+    }
+}
+
+void sim_world_scan(struct sim_world *world)
+{
+    world->scanned_at = world->now;
+    for (uint32_t i = 0; i < world->pending.n_slots; i++) {
+        const struct sim_pending *pending = &((struct sim_pending *)world->pending.slots)[i];
+
+        if (pending->told && world->now > pending->deadline + LATE_MOST)
+            sim_world_violated(world, pending->node, "request %llu has outlived its deadline",
+                               (unsigned long long)pending->request);
+    }
+}

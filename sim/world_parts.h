@@ -1,0 +1,106 @@
+/* world_parts - what the world's own files share. */
+#ifndef SIM_WORLD_PARTS_H
+#define SIM_WORLD_PARTS_H
+
+#include "base/heap.h"
+#include "base/index.h"
+#include "core/book.h"
+#include "sim/world.h"
+
+#define SIM_EPOCH    ((kad_ms)1700000000000) /* engine time when the world begins */
+#define SIM_FAMILIES 2
+
+struct sim_node {
+    struct kad_engine *engine;   /* NULL: off */
+    struct kad_store *store;     /* its disk: outlives the engine */
+    struct kad_contact *saved;   /* its table as it was when it went */
+    uint32_t n_saved;
+    uint32_t on_at;              /* its place in `on`, while it is on */
+    struct sim_position position;
+    sim_us scheduled_at;         /* the wake-up that counts; others in the heap are stale */
+    struct kad_id id;
+    struct kad_endpoint endpoints[SIM_FAMILIES];
+    uint16_t starts;
+    uint8_t side;
+    bool bursting;
+};
+
+struct sim_packet {
+    struct kad_endpoint from;
+    uint32_t to;
+    uint32_t size;
+    uint8_t *bytes; /* owned */
+};
+
+struct sim_timer {
+    void (*run)(void *context, struct sim_world *world, uint64_t argument);
+    void *context;
+    uint64_t argument;
+};
+
+struct sim_pending {
+    sim_told *told;  /* NULL: free */
+    void *context;
+    uint64_t request;
+    sim_us deadline;
+    uint32_t node;
+};
+
+/* Slots that are used again; `free` is a stack. */
+struct sim_pool {
+    void *slots;
+    size_t slot_size;
+    uint32_t *free;
+    uint32_t n_free, n_slots, room;
+};
+
+struct sim_memory {
+    struct kad_allocator allocator;
+    size_t now, peak;
+};
+
+struct sim_world {
+    struct sim_config config;
+    struct sim_memory memory;
+    struct kad_book *book;
+    struct sim_node *nodes;
+    uint32_t *by_id;           /* node numbers, sorted by id */
+    uint32_t *on;              /* node numbers, in no order */
+    uint32_t n_on;
+    struct kad_index addresses;/* slots: node * SIM_FAMILIES + family */
+    struct kad_heap heap;
+    struct sim_pool packets, timers, pending;
+    struct kad_batch batch;
+    struct sim_rng rng, net_rng;
+    sim_us now, scanned_at;
+    uint64_t trace;
+    enum sim_partition partition;
+    struct sim_counts counts;
+    char why[256];
+};
+
+void sim_memory_init(struct sim_memory *memory);
+uint32_t sim_pool_take(struct sim_world *world, struct sim_pool *pool); /* SIM_NOBODY: no memory, noted */
+void sim_pool_give(struct sim_pool *pool, uint32_t slot);
+void sim_world_short(struct sim_world *world); /* out of memory: the world stops */
+
+/* What a turn of a node leaves behind: datagrams, events, its next wake-up. */
+void sim_node_turn(struct sim_world *world, uint32_t node, const struct kad_datagram *in);
+void sim_node_check(struct sim_world *world, uint32_t node);
+void sim_world_scan(struct sim_world *world); /* requests that are overdue */
+void sim_world_forget(struct sim_world *world, uint32_t node); /* its requests: it is switched off */
+void sim_world_tell(struct sim_world *world, uint32_t node, const struct kad_event *event);
+void sim_world_schedule(struct sim_world *world, sim_us at, uint32_t kind, uint32_t slot);
+
+enum { SIM_PACKET = 0, SIM_WAKE = 1u << 30, SIM_TIMER = 2u << 30, SIM_KIND = 3u << 30 };
+
+void sim_world_sort(struct sim_world *world); /* by_id */
+
+/* Sends what a node or a host of no node's wants sent. */
+void sim_world_send(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
+                    const struct kad_endpoint *to, struct kad_bytes bytes);
+
+/* A memory store that notices when something is served at or after its expiry. NULL: no memory. */
+struct kad_store *sim_guard_new(struct sim_world *world, uint32_t node);
+
+#endif

@@ -1,0 +1,150 @@
+#include "base/test.h"
+#include "core/table_parts.h"
+#include "core/test_core.h"
+
+#include <string.h>
+
+/* A check that cannot fail checks nothing: each rule is broken by hand, one at a time, and must be named. */
+struct fixture {
+    struct kad_book *book;
+    struct kad_table *table;
+    struct kad_bucket *bucket; /* 0: full, with two that wait */
+};
+
+static void start(struct fixture *f)
+{
+    const struct kad_table_config config = {
+        .id_bits = 160, .k = 4, .cache = 3, .max_failures = 3, .wide_per_table = 2, .narrow_per_bucket = 1};
+    const struct kad_id self = test_id(0);
+    struct kad_rng rng;
+
+    test_rng_init(&rng, 1);
+    f->book = kad_book_new(&kad_allocator_system, 100, 1);
+    f->table = kad_table_new(&kad_allocator_system, f->book, &self, &config, 0);
+    for (uint32_t i = 0; i < 12; i++) {
+        const struct kad_id id = kad_id_random_at(&rng, &self, i < 6 ? i + 1 : 0, 160);
+        const struct kad_endpoint endpoint = test_endpoint(0x0b000001 + (i << 16), 1);
+        const kad_contact_ref contact = kad_book_intern(f->book, &id, &endpoint, (struct kad_bytes){NULL, 0});
+
+        kad_book_release(f->book, kad_table_heard(f->table, contact, true, -1, 0).removed);
+        kad_book_release(f->book, contact);
+    }
+    f->bucket = &f->table->buckets[0];
+    EXPECT(f->bucket->n_slots == 4 && f->bucket->n_cache == 2 && f->table->n_buckets > 2);
+}
+
+static void finish(struct fixture *f)
+{
+    const char *why = NULL;
+
+    EXPECT_MSG(kad_table_sound(f->table, &why), "%s", why); /* mended again */
+    kad_table_free(f->table);
+    EXPECT_EQ(kad_book_count(f->book), 0);
+    kad_book_free(f->book);
+}
+
+static void expect_unsound(const struct fixture *f, const char *expected)
+{
+    const char *why = "sound";
+
+    EXPECT(!kad_table_sound(f->table, &why));
+    EXPECT_STR(why, expected);
+}
+
+/* Changes one value, expects what is said of it, and changes it back. */
+#define BREAK(place, value, expected)           \
+    do {                                        \
+        const __typeof__(place) kept = (place); \
+                                                \
+        (place) = (value);                      \
+        expect_unsound(&f, (expected));         \
+        (place) = kept;                         \
+    } while (0)
+
+TEST(each_broken_rule_is_named)
+{
+    struct fixture f;
+
+    start(&f);
+    BREAK(f.table->n_contacts, 3, "the count of contacts is off");
+    BREAK(f.table->config.k, 3, "a bucket is over its capacity");
+    BREAK(f.table->config.cache, 1, "a cache is over its capacity");
+    BREAK(f.table->config.id_bits, 1, "there cannot be so many buckets");
+    BREAK(f.table->self.bytes[0], 0x80, "a contact stands outside the bucket of its distance");
+    BREAK(f.bucket->room_slots, 3, "a bucket holds more than it has memory for");
+    BREAK(f.bucket->slots[1].near, 5, "a slot's bits are not its contact's");
+    BREAK(f.bucket->cache[1].near, 5, "a slot's bits are not its contact's");
+    BREAK(f.bucket->slots[1].failures, 3, "a contact failed too often and is still there");
+    finish(&f);
+}
+
+TEST(own_id_and_doubles_are_named)
+{
+    struct fixture f;
+    struct kad_slot kept;
+    struct kad_id self;
+
+    start(&f);
+    self = f.table->self;
+    f.table->self = *test_id_of(f.book, f.bucket->slots[0].contact);
+    expect_unsound(&f, "our own id is in the table");
+    f.table->self = self;
+
+    kept = f.bucket->slots[1];
+    f.bucket->slots[1] = f.bucket->slots[0];
+    expect_unsound(&f, "an id is in the table twice");
+    f.bucket->slots[1] = kept;
+
+    kept = f.bucket->cache[1];
+    f.bucket->cache[1] = f.bucket->slots[2];
+    expect_unsound(&f, "a contact waits for the place it has");
+    f.bucket->cache[1] = f.bucket->cache[0];
+    expect_unsound(&f, "a contact waits twice");
+    f.bucket->cache[1] = kept;
+    finish(&f);
+}
+
+TEST(two_probes_and_lost_memory_are_named)
+{
+    struct fixture f;
+    struct kad_slot *slots;
+
+    start(&f);
+    EXPECT(f.bucket->slots[0].flags & KAD_SLOT_PROBED); /* by those that wait */
+    f.bucket->slots[1].flags |= KAD_SLOT_PROBED;
+    expect_unsound(&f, "two contacts of one bucket are being probed");
+    f.bucket->slots[1].flags = KAD_SLOT_PREFERRED;
+
+    slots = f.bucket->slots;
+    f.bucket->slots = NULL;
+    expect_unsound(&f, "a bucket's memory is not what it says");
+    f.bucket->slots = slots;
+    finish(&f);
+}
+
+TEST(a_group_over_its_share_is_named)
+{
+    struct fixture f;
+    const struct kad_id id = test_id(0x99);
+    struct kad_slot kept;
+    kad_contact_ref neighbour;
+    struct kad_endpoint endpoint;
+
+    start(&f);
+    kept = f.bucket->slots[1];
+    endpoint = kad_book_contact(f.book, f.bucket->slots[0].contact)->endpoint;
+    endpoint.address[3]++; /* of one /24 */
+    neighbour = kad_book_intern(f.book, &id, &endpoint, (struct kad_bytes){NULL, 0});
+    f.bucket->slots[1].contact = neighbour;
+    f.bucket->slots[1].near = kad_id_bits_from(&id, 0);
+    expect_unsound(&f, "an address group has more than its share");
+    f.table->config.narrow_per_bucket = 2;
+    EXPECT(kad_table_sound(f.table, &(const char *){NULL}));
+    f.table->config.wide_per_table = 1;
+    expect_unsound(&f, "an address group has more than its share");
+    f.table->config.narrow_per_bucket = 1;
+    f.table->config.wide_per_table = 2;
+    f.bucket->slots[1] = kept;
+    kad_book_release(f.book, neighbour);
+    finish(&f);
+}
