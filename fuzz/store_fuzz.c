@@ -13,7 +13,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { RECORDS_MAX = 6, BYTES_MAX = 600, PER_GROUP = 3, KEYS_MAX = 5, PER_KEY = 12, PEERS_MAX = 40, PEERS_PER_GROUP = 9 };
+enum {
+    RECORDS_MAX = 6,
+    BYTES_MAX = 600,
+    PER_GROUP = 3,
+    KEYS_MAX = 5,
+    PER_KEY = 12,
+    PEERS_MAX = 40,
+    PEERS_PER_GROUP = 9
+};
 
 static void require(bool holds)
 {
@@ -31,7 +39,8 @@ static void read_record(const uint8_t *data, size_t size)
     uint64_t group;
     uint8_t *again;
 
-    if (kad_entry_record_read((struct kad_bytes){key.bytes, KAD_ID_SIZE}, (struct kad_bytes){data, size}, &record, &group))
+    if (kad_entry_record_read((struct kad_bytes){key.bytes, KAD_ID_SIZE}, (struct kad_bytes){data, size},
+                              &record, &group))
         return;
     require(record.type != KAD_RECORD_NONE);
     require(record.value.size + record.salt.size <= size);
@@ -50,7 +59,8 @@ static void read_peer(const uint8_t *data, size_t size)
     struct kad_mem_peer peer;
     size_t key_size = size < sizeof value ? 0 : size - sizeof value;
 
-    if (kad_entry_peer_read((struct kad_bytes){data, key_size}, (struct kad_bytes){data + key_size, size - key_size}, &peer))
+    if (kad_entry_peer_read((struct kad_bytes){data, key_size},
+                            (struct kad_bytes){data + key_size, size - key_size}, &peer))
         return;
     require(peer.endpoint.port != 0);
     require(kad_entry_peer_key(&peer.key, &peer.endpoint, key) == key_size);
@@ -145,7 +155,8 @@ static void operate(struct kad_store *store, const uint8_t *data, size_t size, c
         key.bytes[0] = take(&data, &size) % 8;
         switch (what % 8) {
         case 0:
-            record = (struct kad_record){.type = KAD_RECORD_MUTABLE, .key = key, .expires_at = now + take(&data, &size)};
+            record = (struct kad_record){
+                .type = KAD_RECORD_MUTABLE, .key = key, .expires_at = now + take(&data, &size)};
             record.value = (struct kad_bytes){content, take(&data, &size)};
             record.salt = (struct kad_bytes){content, what / 8};
             record.signature[0] = what & 0x80;
@@ -163,8 +174,8 @@ static void operate(struct kad_store *store, const uint8_t *data, size_t size, c
             break;
         case 4:
             n_each = 0;
-            n = store->ops->peers(store, &key, what & 0x80 ? KAD_IPV4 : KAD_FAMILY_NONE, what & 0x40, &rng, now, peers,
-                                  what & 0x20 ? 64 : 3);
+            n = store->ops->peers(store, &key, what & 0x80 ? KAD_IPV4 : KAD_FAMILY_NONE, what & 0x40, &rng,
+                                  now, peers, what & 0x20 ? 64 : 3);
             store->ops->each_peer(store, &key, now, count_peer, &n_each);
             require(n <= n_each && n_each <= PER_KEY);
             for (size_t i = 0; i < n; i++) {

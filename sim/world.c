@@ -53,7 +53,7 @@ uint32_t sim_pool_take(struct sim_world *world, struct sim_pool *pool)
         pool->slots = slots;
         stack = kad_resize(allocator, pool->free, pool->room * sizeof(*stack), room * sizeof(*stack));
         if (!stack) {
-            pool->slots = kad_resize(allocator, slots, room * pool->slot_size, pool->room ? pool->room * pool->slot_size : 1);
+            pool->slots = kad_resize(allocator, slots, room * pool->slot_size, pool->room * pool->slot_size);
             sim_world_short(world);
             return SIM_NOBODY;
         }
@@ -288,7 +288,7 @@ static void deliver(struct sim_world *world, uint32_t slot)
 
 static void happen(struct sim_world *world, const struct kad_heap_entry *entry)
 {
-    const uint32_t slot = entry->slot & ~(uint32_t)SIM_KIND;
+    const uint32_t slot = entry->slot & ~SIM_KIND;
     struct sim_timer timer;
 
     switch (entry->slot & SIM_KIND) {

@@ -59,9 +59,9 @@ struct sim_counts {
 KAD_CHECK int sim_world_new(const struct sim_config *config, struct sim_world **out_world);
 void sim_world_free(struct sim_world *world);
 
-/* All nodes on, or but for `dead_percent`, who stand in the tables of others but are off; each table has in every bucket k
- * (or `table_wide`) random ones of those that belong there. */
-KAD_CHECK int sim_world_fill(struct sim_world *world, uint32_t dead_percent);
+/* All nodes on but for `off_ppm` of a million. Each table has in every bucket k (or `table_wide`) random ones of those that belong
+ * there: of those that are on, or, with `off_known`, of all, so that tables are full of the dead. */
+KAD_CHECK int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known);
 
 sim_us sim_world_now(const struct sim_world *world);
 kad_ms sim_world_ms(const struct sim_world *world);  /* what engines see */

@@ -218,13 +218,19 @@ static int introduce(struct sim_world *world, uint32_t number, uint32_t other)
     return 0;
 }
 
-/* The first place in by_id[from..to) whose id has `bit` set; all share the bits before it. */
-static uint32_t first_with(const struct sim_world *world, uint32_t from, uint32_t to, unsigned bit)
+/* Nodes in the order of their ids. */
+struct ranks {
+    const uint32_t *nodes;
+    uint32_t n;
+};
+
+/* The first place in [from, to) whose id has `bit` set; all share the bits before it. */
+static uint32_t first_with(const struct sim_world *world, const struct ranks *ranks, uint32_t from, uint32_t to, unsigned bit)
 {
     while (from < to) {
         const uint32_t middle = from + (to - from) / 2;
 
-        if (kad_id_bit(&world->nodes[world->by_id[middle]].id, bit))
+        if (kad_id_bit(&world->nodes[ranks->nodes[middle]].id, bit))
             to = middle;
         else
             from = middle + 1;
@@ -232,8 +238,9 @@ static uint32_t first_with(const struct sim_world *world, uint32_t from, uint32_
     return from;
 }
 
-/* `most` distinct ones of by_id[from..to), or all. Floyd's sample: no list of what is left. */
-static int introduce_some(struct sim_world *world, struct sim_rng *rng, uint32_t number, uint32_t from, uint32_t to, uint32_t most)
+/* `most` distinct ones of [from, to), or all. Floyd's sample: no list of what is left. */
+static int introduce_some(struct sim_world *world, struct sim_rng *rng, const struct ranks *ranks, uint32_t number,
+                          uint32_t from, uint32_t to, uint32_t most)
 {
     uint32_t chosen[128];
     uint32_t n = 0;
@@ -241,7 +248,7 @@ static int introduce_some(struct sim_world *world, struct sim_rng *rng, uint32_t
 
     if (to - from <= most) {
         for (uint32_t i = from; i < to && !error; i++)
-            error = introduce(world, number, world->by_id[i]);
+            error = introduce(world, number, ranks->nodes[i]);
         return error;
     }
     for (uint32_t i = to - from - most; i < to - from; i++) {
@@ -256,45 +263,53 @@ static int introduce_some(struct sim_world *world, struct sim_rng *rng, uint32_t
         chosen[n++] = at;
     }
     for (uint32_t i = 0; i < n && !error; i++)
-        error = introduce(world, number, world->by_id[from + chosen[i]]);
+        error = introduce(world, number, ranks->nodes[from + chosen[i]]);
     return error;
 }
 
-static int fill_table(struct sim_world *world, uint32_t number)
+static int fill_table(struct sim_world *world, const struct ranks *ranks, uint32_t number)
 {
     const struct kad_settings *settings = &world->config.settings;
     struct sim_rng rng = {sim_mix(world->config.seed, number, 5)};
-    uint32_t from = 0, to = world->config.n_nodes;
+    uint32_t from = 0, to = ranks->n;
     int error = 0;
 
     for (unsigned bit = 0; to - from > 1 && bit < 160 && !error; bit++) {
-        const uint32_t middle = first_with(world, from, to, bit);
+        const uint32_t middle = first_with(world, ranks, from, to, bit);
         const uint32_t wide = bit < 32 ? settings->table_wide >> bit : 0;
         const uint32_t most = wide > settings->k ? wide : settings->k;
 
         if (kad_id_bit(&world->nodes[number].id, bit)) {
-            error = introduce_some(world, &rng, number, from, middle, most);
+            error = introduce_some(world, &rng, ranks, number, from, middle, most);
             from = middle;
         } else {
-            error = introduce_some(world, &rng, number, middle, to, most);
+            error = introduce_some(world, &rng, ranks, number, middle, to, most);
             to = middle;
         }
     }
     return error;
 }
 
-int sim_world_fill(struct sim_world *world, uint32_t dead_percent)
+int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known)
 {
-    int error = 0;
+    const uint32_t n = world->config.n_nodes;
+    uint32_t *nodes = kad_alloc(&world->memory.allocator, n * sizeof(*nodes));
+    struct ranks ranks = {.nodes = nodes};
+    int error = nodes ? 0 : KAD_E_MEMORY;
 
-    for (uint32_t i = 0; i < world->config.n_nodes && !error; i++) {
-        if (!sim_chance(&world->rng, dead_percent * 10000))
+    for (uint32_t i = 0; i < n && !error; i++) {
+        if (!sim_chance(&world->rng, off_ppm))
             error = make_engine(world, i);
     }
+    for (uint32_t i = 0; i < n && !error; i++) {
+        if (off_known || world->nodes[world->by_id[i]].engine)
+            nodes[ranks.n++] = world->by_id[i];
+    }
     for (uint32_t i = 0; i < world->n_on && !error; i++)
-        error = fill_table(world, world->on[i]);
+        error = fill_table(world, &ranks, world->on[i]);
     for (uint32_t i = 0; i < world->n_on && !error; i++)
         schedule_wake(world, world->on[i]);
+    kad_free(&world->memory.allocator, nodes, n * sizeof(*nodes));
     return error;
 }
 

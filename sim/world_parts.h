@@ -92,7 +92,11 @@ void sim_world_forget(struct sim_world *world, uint32_t node); /* its requests: 
 void sim_world_tell(struct sim_world *world, uint32_t node, const struct kad_event *event);
 void sim_world_schedule(struct sim_world *world, sim_us at, uint32_t kind, uint32_t slot);
 
-enum { SIM_PACKET = 0, SIM_WAKE = 1u << 30, SIM_TIMER = 2u << 30, SIM_KIND = 3u << 30 };
+/* What a heap entry is about stands in the upper two bits of its slot. */
+#define SIM_PACKET 0u
+#define SIM_WAKE   (1u << 30)
+#define SIM_TIMER  (2u << 30)
+#define SIM_KIND   (3u << 30)
 
 void sim_world_sort(struct sim_world *world); /* by_id */
 

@@ -267,7 +267,8 @@ def test(folder):
         net.process.terminate()
         answer = read_all(client)
         check(answer.startswith(b"HTTP/1.1 503") and b'"stopped"' in answer, answer)
-    check(net.stop() == 0)
+    code = net.stop()
+    check(code == 0, "exit status after SIGTERM", code)
 
 
 main(test)

@@ -64,7 +64,8 @@ static int exit_of(unsigned status, const json_t *answer)
     case 400:
         return KAD_EXIT_USAGE;
     case 404:
-        return strcmp(kad_json_text(answer, "error"), "not found") == 0 ? KAD_EXIT_NOT_FOUND : KAD_EXIT_INTERNAL;
+        return strcmp(kad_json_text(answer, "error"), "not found") == 0 ? KAD_EXIT_NOT_FOUND
+                                                                        : KAD_EXIT_INTERNAL;
     case 504:
         return KAD_EXIT_NO_ANSWER;
     case 409:
@@ -80,7 +81,8 @@ static void show_waiting(void *context, kad_ms waited_ms)
 {
     (void)context;
     if (waited_ms >= 500)
-        fprintf(stderr, "\r\033[K%lld.%lld s ...", (long long)(waited_ms / 1000), (long long)(waited_ms / 100 % 10));
+        fprintf(stderr, "\r\033[K%lld.%lld s ...", (long long)(waited_ms / 1000),
+                (long long)(waited_ms / 100 % 10));
 }
 
 static int say_no_node(const struct kad_cli *cli, const char *socket, int error)
@@ -90,13 +92,15 @@ static int say_no_node(const struct kad_cli *cli, const char *socket, int error)
     switch (error) {
     case KAD_E_NOT_FOUND:
     case KAD_E_REFUSED:
-        snprintf(reason, sizeof reason, "%s: %s; start one with `kad node`, name one with --node, or use --standalone",
-                 socket, errno == EACCES ? "permission denied" : "nobody there");
+        snprintf(reason, sizeof reason,
+                 "%s: %s; start one with `kad node`, name one with --node, or use --standalone", socket,
+                 errno == EACCES ? "permission denied" : "nobody there");
         return kad_cli_fail(cli, KAD_EXIT_NO_ANSWER, "no node answers", reason);
     case KAD_E_TIMEOUT:
         return kad_cli_fail(cli, KAD_EXIT_NO_ANSWER, "DHT query timeout", "the node itself does not answer");
     case KAD_E_CLOSED:
-        return kad_cli_fail(cli, KAD_EXIT_NO_ANSWER, "no node answers", "it closed the connection; is it stopping?");
+        return kad_cli_fail(cli, KAD_EXIT_NO_ANSWER, "no node answers",
+                            "it closed the connection; is it stopping?");
     case KAD_E_INVALID:
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, "no sensible answer", socket);
     default:
@@ -188,7 +192,8 @@ int kad_ask(struct kad_cli *cli, const char *method, const char *path, json_t *p
 
 void kad_show_trace(const struct kad_cli *cli, const json_t *answer)
 {
-    static const char *const headings[] = {">ms", ">hop", "node", "address", ">rtt", ">shared", ">named", "what"};
+    static const char *const headings[] = {">ms",  ">hop",    "node",   "address",
+                                           ">rtt", ">shared", ">named", "what"};
     const json_t *trace = json_object_get(answer, "trace");
     struct kad_columns columns;
     size_t i;
@@ -197,7 +202,8 @@ void kad_show_trace(const struct kad_cli *cli, const json_t *answer)
     if (!json_is_array(trace))
         return;
     kad_columns_init(&columns, headings, sizeof headings / sizeof headings[0]);
-    json_array_foreach (trace, i, hop) {
+    json_array_foreach(trace, i, hop)
+    {
         const char *what = kad_json_text(hop, "what");
         char at[KAD_NUMBER_TEXT], depth[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], shared[KAD_NUMBER_TEXT];
         char named[KAD_NUMBER_TEXT], id[12], said[KAD_CELL_MAX];
@@ -206,9 +212,13 @@ void kad_show_trace(const struct kad_cli *cli, const json_t *answer)
         if (strcmp(what, "asked") == 0) /* what came of it says as much; --json has both */
             continue;
         snprintf(id, sizeof id, "%.10s", kad_json_text(hop, "id"));
-        snprintf(said, sizeof said, "%s%s%s", what, kad_json_number(hop, "value") > 0 ? ", has the value" : "",
+        snprintf(said, sizeof said, "%s%s%s", what,
+                 kad_json_number(hop, "value") > 0 ? ", has the value" : "",
                  kad_json_number(hop, "peers") > 0 ? ", has peers" : "");
-        kad_columns_add(&columns, answered ? KAD_PLAIN : strcmp(what, "stored") == 0 ? KAD_GREEN : KAD_YELLOW,
+        kad_columns_add(&columns,
+                        answered                      ? KAD_PLAIN
+                        : strcmp(what, "stored") == 0 ? KAD_GREEN
+                                                      : KAD_YELLOW,
                         kad_json_count(hop, "at_ms", at), kad_json_count(hop, "hop", depth), id,
                         kad_json_text(hop, "address"), kad_json_ms(hop, "rtt_ms", rtt),
                         id[0] == '-' ? NULL : kad_json_count(hop, "prefix", shared),
@@ -220,9 +230,9 @@ void kad_show_trace(const struct kad_cli *cli, const json_t *answer)
 
 void kad_show_effort(const struct kad_cli *cli, const json_t *answer)
 {
-    printf("%s%lld queries, %lld answers, %lld timeouts, %lld hops, %lld ms: %s%s\n", kad_style(cli->colour, KAD_DIM),
-           (long long)kad_json_number(answer, "queries"), (long long)kad_json_number(answer, "answers"),
-           (long long)kad_json_number(answer, "timeouts"), (long long)kad_json_number(answer, "hops"),
-           (long long)kad_json_number(answer, "duration_ms"), kad_json_text(answer, "reason"),
-           kad_style_end(cli->colour));
+    printf("%s%lld queries, %lld answers, %lld timeouts, %lld hops, %lld ms: %s%s\n",
+           kad_style(cli->colour, KAD_DIM), (long long)kad_json_number(answer, "queries"),
+           (long long)kad_json_number(answer, "answers"), (long long)kad_json_number(answer, "timeouts"),
+           (long long)kad_json_number(answer, "hops"), (long long)kad_json_number(answer, "duration_ms"),
+           kad_json_text(answer, "reason"), kad_style_end(cli->colour));
 }

@@ -46,7 +46,7 @@ int kad_cli_fail(const struct kad_cli *cli, enum kad_exit exit, const char *erro
         json_decref(object);
     }
     fprintf(stderr, "kad: %s%s%s\n", error, reason && *reason ? ": " : "", reason ? reason : "");
-    return exit;
+    return (int)exit;
 }
 
 int kad_cli_usage(const struct kad_cli *cli, const char *format, ...)
@@ -81,7 +81,8 @@ static int run_command(struct kad_cli *cli, int argc, char **argv)
     if (command->passes_on)
         cli->options.help |= argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
     else
-        first = kad_options_read(command->options, kad_global_options, argc, argv, false, &cli->options, why, sizeof why);
+        first = kad_options_read(command->options, kad_global_options, argc, argv, false, &cli->options, why,
+                                 sizeof why);
     if (first < 0)
         return kad_cli_usage(cli, "%s", why);
     if (cli->options.help) {
@@ -97,7 +98,8 @@ static int run_command(struct kad_cli *cli, int argc, char **argv)
                              cli->arguments[command->n_most]);
     for (size_t i = 0; i < cli->options.network.n; i++) {
         if (strcmp(cli->options.network.items[i], "mainline") != 0)
-            return kad_cli_usage(cli, "there is no network \"%.40s\"; there is mainline", cli->options.network.items[i]);
+            return kad_cli_usage(cli, "there is no network \"%.40s\"; there is mainline",
+                                 cli->options.network.items[i]);
     }
     if (kad_crypto_init() != KAD_OK)
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, "libsodium does not start", NULL);
@@ -108,7 +110,8 @@ static int run_command(struct kad_cli *cli, int argc, char **argv)
 static int run(struct kad_cli *cli, int argc, char **argv)
 {
     char why[256];
-    int first = kad_options_read(first_options, kad_global_options, argc, argv, true, &cli->options, why, sizeof why);
+    int first =
+        kad_options_read(first_options, kad_global_options, argc, argv, true, &cli->options, why, sizeof why);
 
     if (first < 0)
         return kad_cli_usage(cli, "%s", why);

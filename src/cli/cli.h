@@ -51,7 +51,13 @@ struct kad_options {
     struct kad_number nodes;
 };
 
-enum kad_option_kind { KAD_OPTION_FLAG, KAD_OPTION_TEXT, KAD_OPTION_NUMBER, KAD_OPTION_SECONDS, KAD_OPTION_LIST };
+enum kad_option_kind {
+    KAD_OPTION_FLAG,
+    KAD_OPTION_TEXT,
+    KAD_OPTION_NUMBER,
+    KAD_OPTION_SECONDS,
+    KAD_OPTION_LIST
+};
 
 struct kad_option {
     const char *name;

@@ -46,7 +46,8 @@ static bool resolve(const char *text, struct kad_endpoint *out_endpoint)
     snprintf(port, sizeof port, "%s", colon ? colon + 1 : "6881");
     if (!*host || strspn(port, "0123456789") != strlen(port) || getaddrinfo(host, port, &hints, &found) != 0)
         return false;
-    if (getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, NULL, 0, NI_NUMERICHOST) == 0) {
+    if (getnameinfo(found->ai_addr, found->ai_addrlen, numeric, sizeof numeric, NULL, 0, NI_NUMERICHOST) ==
+        0) {
         snprintf(whole, sizeof whole, found->ai_family == AF_INET6 ? "[%s]:%s" : "%s:%s", numeric, port);
         done = kad_endpoint_parse(whole, 0, out_endpoint) == KAD_OK;
     }
@@ -61,7 +62,8 @@ static int set_address(struct kad_cli *cli, const char *text, json_t *parameters
     char whole[KAD_ENDPOINT_TEXT];
 
     if (!resolve(text, &endpoint))
-        return kad_cli_usage(cli, "\"%.60s\" is no address; 192.0.2.1:6881, [2001:db8::1]:6881 and host:6881 are", text);
+        return kad_cli_usage(
+            cli, "\"%.60s\" is no address; 192.0.2.1:6881, [2001:db8::1]:6881 and host:6881 are", text);
     json_object_set_new(parameters, "address", json_string(kad_endpoint_format(&endpoint, whole)));
     return KAD_EXIT_DONE;
 }
@@ -102,13 +104,14 @@ void kad_show_closest(struct kad_cli *cli, const json_t *answer, int code)
     if (code == KAD_EXIT_USAGE)
         return;
     kad_columns_init(&columns, headings, sizeof headings / sizeof headings[0]);
-    json_array_foreach (json_object_get(answer, "closest"), i, node) {
+    json_array_foreach(json_object_get(answer, "closest"), i, node)
+    {
         const char *id = kad_json_text(node, "id");
         char rtt[KAD_NUMBER_TEXT], hop[KAD_NUMBER_TEXT], shared[KAD_NUMBER_TEXT];
 
         snprintf(shared, sizeof shared, "%u", shared_bits(id, target));
-        kad_columns_add(&columns, KAD_PLAIN, id, kad_json_text(node, "address"), kad_json_ms(node, "rtt_ms", rtt),
-                        kad_json_count(node, "hop", hop), shared);
+        kad_columns_add(&columns, KAD_PLAIN, id, kad_json_text(node, "address"),
+                        kad_json_ms(node, "rtt_ms", rtt), kad_json_count(node, "hop", hop), shared);
     }
     kad_columns_print(&columns, cli);
     kad_show_effort(cli, answer);
@@ -126,8 +129,10 @@ const struct kad_command kad_command_closest = {
     .name = "closest",
     .arguments = "KEY",
     .summary = "the nodes closest to a key",
-    .details = "Walks towards KEY until the k closest nodes that answer at all have answered, and lists them, nearest\n"
-               "first: where a value of this key is kept. With --trace each step is shown: when, how deep, which node,\n"
+    .details = "Walks towards KEY until the k closest nodes that answer at all have answered, and lists "
+               "them, nearest\n"
+               "first: where a value of this key is kept. With --trace each step is shown: when, how deep, "
+               "which node,\n"
                "how many leading bits its id shares with the key, how many contacts it named.",
     .options = closest_options,
     .n_least = 1,
@@ -161,7 +166,8 @@ const struct kad_command kad_command_find = {
     .name = "find",
     .arguments = "ID",
     .summary = "the address of the node with this id",
-    .details = "Looks for the node itself and prints where it answers. Exit status 1: no such node was found.",
+    .details =
+        "Looks for the node itself and prints where it answers. Exit status 1: no such node was found.",
     .options = trace_options,
     .n_least = 1,
     .n_most = 1,
@@ -179,7 +185,8 @@ const struct kad_command kad_command_ping = {
     .name = "ping",
     .arguments = "ADDR",
     .summary = "whether a node answers, and how fast",
-    .details = "ADDR is an address or a name with a port; without one, 6881. Exit status 3: no answer in time.",
+    .details =
+        "ADDR is an address or a name with a port; without one, 6881. Exit status 3: no answer in time.",
     .n_least = 1,
     .n_most = 1,
     .run = run_ping,
@@ -194,7 +201,7 @@ static void show_samples(struct kad_cli *cli, const json_t *answer, int code)
 
     if (code == KAD_EXIT_USAGE)
         return;
-    json_array_foreach (json_object_get(answer, "samples"), i, sample)
+    json_array_foreach(json_object_get(answer, "samples"), i, sample)
         printf("%s\n", json_string_value(sample));
     kad_show_effort(cli, answer);
 }

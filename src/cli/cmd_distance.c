@@ -25,9 +25,9 @@ static int run_distance(struct kad_cli *cli)
     distance = kad_id_xor(&ids[0], &ids[1]);
     prefix = kad_id_equal(&ids[0], &ids[1]) ? 160 : kad_id_prefix(&ids[0], &ids[1]);
     if (cli->options.json) {
-        json_t *object = json_pack("{s:o, s:o, s:o, s:i, s:o}", "a", kad_json_id(&ids[0]), "b", kad_json_id(&ids[1]),
-                                   "distance", kad_json_id(&distance), "shared_bits", (int)prefix, "bucket",
-                                   prefix == 160 ? json_null() : json_integer(prefix));
+        json_t *object = json_pack("{s:o, s:o, s:o, s:i, s:o}", "a", kad_json_id(&ids[0]), "b",
+                                   kad_json_id(&ids[1]), "distance", kad_json_id(&distance), "shared_bits",
+                                   (int)prefix, "bucket", prefix == 160 ? json_null() : json_integer(prefix));
 
         json_dumpf(object, stdout, 0);
         putchar('\n');
@@ -38,7 +38,8 @@ static int run_distance(struct kad_cli *cli)
     if (prefix == 160)
         kad_print_pair(cli, "shared bits", "160: they are the same");
     else
-        kad_print_pair(cli, "shared bits", "%u: each stands in bucket %u of the other, between 2^%u and 2^%u away", prefix,
+        kad_print_pair(cli, "shared bits",
+                       "%u: each stands in bucket %u of the other, between 2^%u and 2^%u away", prefix,
                        prefix, 159 - prefix, 160 - prefix);
     return KAD_EXIT_DONE;
 }
@@ -47,7 +48,8 @@ const struct kad_command kad_command_distance = {
     .name = "distance",
     .arguments = "A B",
     .summary = "how far apart two ids or keys are",
-    .details = "Distance is A XOR B, read as a number: the more leading bits two ids share, the nearer they are.",
+    .details =
+        "Distance is A XOR B, read as a number: the more leading bits two ids share, the nearer they are.",
     .n_least = 2,
     .n_most = 2,
     .offline = true,

@@ -26,7 +26,8 @@ static const struct kad_option node_options[] = {
     KAD_TEXT("config", config, "FILE", "read settings from FILE; options override it"),
     KAD_LIST("set", set, "KEY=VALUE", "any setting of the configuration file"),
     KAD_FLAG("print-config", print_config, "print the settings that hold, as a configuration file, and end"),
-    KAD_NUMBER("nodes", nodes, "N", 1, KAD_LOCAL_NET_MAX, "run N nodes at loopback addresses that follow --listen"),
+    KAD_NUMBER("nodes", nodes, "N", 1, KAD_LOCAL_NET_MAX,
+               "run N nodes at loopback addresses that follow --listen"),
     KAD_OPTIONS_END,
 };
 
@@ -135,8 +136,8 @@ static int open_log(struct running *running)
         fd = open(config->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0)
         return kad_cli_fail(running->cli, KAD_EXIT_USAGE, config->log_file, strerror(errno));
-    if (kad_log_init(&running->log, fd, (enum kad_log_level)config->log_level, (enum kad_log_format)config->log_format) !=
-        KAD_OK) {
+    if (kad_log_init(&running->log, fd, (enum kad_log_level)config->log_level,
+                     (enum kad_log_format)config->log_format) != KAD_OK) {
         if (fd != STDERR_FILENO)
             close(fd);
         return kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, "cannot log", NULL);
@@ -162,8 +163,9 @@ static int configure(struct running *running, size_t n)
     if (n > 1) {
         kad_endpoint_format(&first->listen[0], running->bootstrap);
         if (kad_local_net_fill(running->nodes, n, running->bootstrap) != KAD_OK)
-            return kad_cli_usage(running->cli, "--nodes needs one --listen with a loopback address and a port, such as "
-                                               "127.0.1.1:6881, with room behind it");
+            return kad_cli_usage(running->cli,
+                                 "--nodes needs one --listen with a loopback address and a port, such as "
+                                 "127.0.1.1:6881, with room behind it");
     }
     for (size_t i = 1; i < n; i++) {
         running->nodes[i].log_level = KAD_LOG_ERROR;
@@ -190,7 +192,8 @@ static int run_nodes(struct running *running, size_t n)
     folder = running->nodes[0].data_dir;
     if (folder && !kad_host_make_folder(folder))
         return kad_cli_fail(running->cli, KAD_EXIT_USAGE, folder, strerror(errno));
-    if (kad_host_start(&running->host, running->nodes, n, *running->socket ? running->socket : NULL, true) != KAD_OK)
+    if (kad_host_start(&running->host, running->nodes, n, *running->socket ? running->socket : NULL, true) !=
+        KAD_OK)
         code = kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, "cannot start", running->host.why);
     else
         kad_host_run(&running->host);
@@ -225,8 +228,10 @@ const struct kad_command kad_command_node = {
     .name = "node",
     .arguments = "",
     .summary = "run a node",
-    .details = "Runs until SIGINT or SIGTERM, then ends what is under way, saves its state and exits. Log lines go to\n"
-               "standard error; the first says \"event=listening\". It joins through --bootstrap and the contacts it saved.",
+    .details = "Runs until SIGINT or SIGTERM, then ends what is under way, saves its state and exits. Log "
+               "lines go to\n"
+               "standard error; the first says \"event=listening\". It joins through --bootstrap and the "
+               "contacts it saved.",
     .options = node_options,
     .n_least = 0,
     .n_most = 0,

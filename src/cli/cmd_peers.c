@@ -48,7 +48,8 @@ const struct kad_command kad_command_announce = {
     .name = "announce",
     .arguments = "INFOHASH",
     .summary = "tell the network that this host is a peer of a torrent",
-    .details = "Nodes forget a peer that is not announced again, most of them after half an hour: see --keep.",
+    .details =
+        "Nodes forget a peer that is not announced again, most of them after half an hour: see --keep.",
     .options = announce_options,
     .n_least = 1,
     .n_most = 1,
@@ -63,10 +64,10 @@ void kad_show_peers(struct kad_cli *cli, const json_t *answer, int code)
     kad_show_trace(cli, answer);
     if (code == KAD_EXIT_USAGE)
         return;
-    json_array_foreach (json_object_get(answer, "peers"), i, peer)
-        printf("%s\n", json_string_value(peer));
+    json_array_foreach(json_object_get(answer, "peers"), i, peer) printf("%s\n", json_string_value(peer));
     if (json_object_get(answer, "peers_estimate"))
-        printf("about %.0f peers and %.0f seeds\n", json_real_value(json_object_get(answer, "peers_estimate")),
+        printf("about %.0f peers and %.0f seeds\n",
+               json_real_value(json_object_get(answer, "peers_estimate")),
                json_real_value(json_object_get(answer, "seeds_estimate")));
     if (cli->options.trace)
         kad_show_effort(cli, answer);

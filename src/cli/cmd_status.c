@@ -12,7 +12,8 @@ static const char *of_families(const json_t *answer, const char *name, char text
     const json_t *pair = json_object_get(answer, name);
     char ipv4[KAD_NUMBER_TEXT], ipv6[KAD_NUMBER_TEXT];
 
-    snprintf(text, 80, "%s IPv4, %s IPv6", kad_json_count(pair, "ipv4", ipv4), kad_json_count(pair, "ipv6", ipv6));
+    snprintf(text, 80, "%s IPv4, %s IPv6", kad_json_count(pair, "ipv4", ipv4),
+             kad_json_count(pair, "ipv6", ipv6));
     return text;
 }
 
@@ -47,17 +48,19 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
                    ready ? "joined" : "joining", kad_style_end(cli->colour),
                    kad_json_number(answer, "read_only") > 0 ? ", read-only" : "");
     kad_print_pair(cli, "network", "%s", kad_json_text(answer, "network"));
-    json_array_foreach (json_object_get(answer, "listening"), i, address)
+    json_array_foreach(json_object_get(answer, "listening"), i, address)
         kad_print_pair(cli, i == 0 ? "listening" : "", "%s", json_string_value(address));
     kad_print_pair(cli, "outside address", "%s", kad_json_text(answer, "outside_address"));
     kad_print_pair(cli, "contacts", "%s", of_families(answer, "contacts", room));
     kad_print_pair(cli, "network size", "%s (estimated)", of_families(answer, "network_size", room));
     kad_print_pair(cli, "round trip", "%s", kad_json_ms(answer, "rtt_ms", room));
-    kad_print_pair(cli, "under way", "%lld requests, %lld queries", (long long)kad_json_number(answer, "requests"),
+    kad_print_pair(cli, "under way", "%lld requests, %lld queries",
+                   (long long)kad_json_number(answer, "requests"),
                    (long long)kad_json_number(answer, "queries"));
     kad_print_pair(cli, "publishes", "%lld", (long long)kad_json_number(answer, "publications"));
     kad_print_pair(cli, "holds", "%lld values (%lld bytes), %lld peers of %lld keys, in %s",
-                   (long long)kad_json_number(store, "records"), (long long)kad_json_number(store, "record_bytes"),
+                   (long long)kad_json_number(store, "records"),
+                   (long long)kad_json_number(store, "record_bytes"),
                    (long long)kad_json_number(store, "peers"), (long long)kad_json_number(store, "keys"),
                    kad_json_text(store, "kind"));
     kad_print_pair(cli, "memory", "%lld KiB in engine and store",
@@ -86,14 +89,16 @@ static void show_counts(struct kad_cli *cli, const char *prefix, const json_t *o
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *)object, name, value) {
+    json_object_foreach((json_t *)object, name, value)
+    {
         char whole[64];
 
         snprintf(whole, sizeof whole, "%s%s%s", prefix, *prefix ? "." : "", name);
         if (json_is_object(value))
             show_counts(cli, whole, value);
         else if (json_is_integer(value))
-            printf("%s%-28s%s %12lld\n", kad_style(cli->colour, json_integer_value(value) ? KAD_PLAIN : KAD_DIM), whole,
+            printf("%s%-28s%s %12lld\n",
+                   kad_style(cli->colour, json_integer_value(value) ? KAD_PLAIN : KAD_DIM), whole,
                    kad_style_end(cli->colour), (long long)json_integer_value(value));
     }
 }
@@ -120,7 +125,8 @@ const struct kad_command kad_command_stats = {
 
 void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
 {
-    static const char *const headings[] = {">bucket", "node", "address", ">rtt", ">heard", ">failures", "state"};
+    static const char *const headings[] = {">bucket", "node",      "address", ">rtt",
+                                           ">heard",  ">failures", "state"};
     struct kad_columns columns;
     size_t i, n_contacts = 0, n_spare = 0;
     json_t *row;
@@ -128,7 +134,8 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
     if (code != KAD_EXIT_DONE)
         return;
     kad_columns_init(&columns, headings, sizeof headings / sizeof headings[0]);
-    json_array_foreach (json_object_get(answer, "rows"), i, row) {
+    json_array_foreach(json_object_get(answer, "rows"), i, row)
+    {
         const bool spare = kad_json_number(row, "replacement") > 0;
         char bucket[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], heard[40], failures[KAD_NUMBER_TEXT], room[40];
 
@@ -136,15 +143,19 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
         n_spare += spare;
         snprintf(heard, sizeof heard, "%s ago", duration(kad_json_number(row, "heard_ms_ago") / 1000, room));
         kad_columns_add(&columns,
-                        spare                                    ? KAD_DIM
+                        spare                                  ? KAD_DIM
                         : kad_json_number(row, "failures") > 0 ? KAD_YELLOW
-                                                                 : KAD_PLAIN,
-                        kad_json_count(row, "bucket", bucket), kad_json_text(row, "id"), kad_json_text(row, "address"),
-                        kad_json_ms(row, "rtt_ms", rtt), heard, kad_json_count(row, "failures", failures),
-                        spare ? "in reserve" : kad_json_number(row, "id_fits") > 0 ? "" : "id does not fit address");
+                                                               : KAD_PLAIN,
+                        kad_json_count(row, "bucket", bucket), kad_json_text(row, "id"),
+                        kad_json_text(row, "address"), kad_json_ms(row, "rtt_ms", rtt), heard,
+                        kad_json_count(row, "failures", failures),
+                        spare                                 ? "in reserve"
+                        : kad_json_number(row, "id_fits") > 0 ? ""
+                                                              : "id does not fit address");
     }
     kad_columns_print(&columns, cli);
-    printf("%zu contacts, %zu in reserve; this node is %s\n", n_contacts, n_spare, kad_json_text(answer, "node_id"));
+    printf("%zu contacts, %zu in reserve; this node is %s\n", n_contacts, n_spare,
+           kad_json_text(answer, "node_id"));
 }
 
 void kad_show_table_summary(struct kad_cli *cli, const json_t *answer)
@@ -155,7 +166,8 @@ void kad_show_table_summary(struct kad_cli *cli, const json_t *answer)
     size_t i;
     json_t *row;
 
-    json_array_foreach (json_object_get(answer, "rows"), i, row) {
+    json_array_foreach(json_object_get(answer, "rows"), i, row)
+    {
         const int64_t bucket = kad_json_number(row, "bucket");
 
         if (bucket >= 0 && bucket < 257 && kad_json_number(row, "replacement") == 0)
@@ -184,7 +196,8 @@ const struct kad_command kad_command_table = {
     .name = "table",
     .arguments = "",
     .summary = "the node's routing table",
-    .details = "A bucket's number is how many leading bits the ids in it share with the node's own. Contacts in reserve\n"
+    .details = "A bucket's number is how many leading bits the ids in it share with the node's own. Contacts "
+               "in reserve\n"
                "move up when one of their bucket fails.",
     .run = run_table,
 };

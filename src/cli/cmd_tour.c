@@ -31,7 +31,7 @@ struct tour {
     char folder[4096];
     char bootstrap[KAD_ENDPOINT_TEXT];
     char socket[4200];
-    json_t *summary;                 /* for --json */
+    json_t *summary; /* for --json */
     bool made_folder, failed;
 };
 
@@ -59,7 +59,8 @@ static void tell_pair(const struct tour *tour, const char *name, const char *val
 }
 
 /* One request to node `index`. NULL: it failed, and the tour is over. The answer goes into the summary, which owns it. */
-static const json_t *ask(struct tour *tour, const char *step, size_t index, const char *path, json_t *parameters)
+static const json_t *ask(struct tour *tour, const char *step, size_t index, const char *path,
+                         json_t *parameters)
 {
     json_t *answer;
     const unsigned status = kad_host_ask(&tour->host, index, "POST", path, parameters, &answer);
@@ -69,7 +70,8 @@ static const json_t *ask(struct tour *tour, const char *step, size_t index, cons
     if (status == 200 && answer)
         return answer;
     if (!tour->failed && !tour->host.stopping)
-        kad_cli_fail(tour->cli, KAD_EXIT_INTERNAL, step, answer ? kad_json_text(answer, "reason") : "out of memory");
+        kad_cli_fail(tour->cli, KAD_EXIT_INTERNAL, step,
+                     answer ? kad_json_text(answer, "reason") : "out of memory");
     tour->failed = true;
     return NULL;
 }
@@ -84,7 +86,8 @@ static bool make_folder(struct tour *tour)
         snprintf(tour->folder, sizeof tour->folder, "%s", chosen);
         return kad_host_make_folder(chosen);
     }
-    snprintf(tour->folder, sizeof tour->folder, "%s/kad-tour-XXXXXX", temporary && *temporary ? temporary : "/tmp");
+    snprintf(tour->folder, sizeof tour->folder, "%s/kad-tour-XXXXXX",
+             temporary && *temporary ? temporary : "/tmp");
     tour->made_folder = mkdtemp(tour->folder) != NULL;
     return tour->made_folder;
 }
@@ -136,8 +139,10 @@ static bool join(struct tour *tour)
     char text[80];
 
     tell(tour, "A network",
-         "50 nodes start in this process, each on a loopback address of its own, and one full node with its state\n"
-         "on disk. All know just one of them. Joining means looking for oneself: every node on the way is met.");
+         "50 nodes start in this process, each on a loopback address of its own, and one full node with its "
+         "state\n"
+         "on disk. All know just one of them. Joining means looking for oneself: every node on the way is "
+         "met.");
     if (!kad_host_await(&tour->host, JOIN_TIMEOUT_MS)) {
         if (!tour->host.stopping)
             kad_cli_fail(tour->cli, KAD_EXIT_INTERNAL, "the nodes do not find each other", NULL);
@@ -165,7 +170,8 @@ static bool store_value(struct tour *tour)
     tell(tour, "A value",
          "Node 10 stores a text. Its key is its hash; the nodes whose ids are nearest to the key keep it.\n"
          "Node 40, which has never heard of it, asks for the key, and can check what it gets.");
-    put = ask(tour, "put", 10, "/api/dht/put", json_pack("{s:s}", "value", "Hello from a distributed hash table!"));
+    put = ask(tour, "put", 10, "/api/dht/put",
+              json_pack("{s:s}", "value", "Hello from a distributed hash table!"));
     if (!put)
         return false;
     tell_pair(tour, "key", kad_json_text(put, "key"));
@@ -190,8 +196,8 @@ static json_t *signed_value(const uint8_t seed[32], const char *text, int64_t se
     record.value = (struct kad_bytes){value, (size_t)(writer.at - value)};
     if (kad_mainline_sign(&record, seed) != KAD_OK)
         return NULL;
-    return json_pack("{s:s, s:s, s:s, s:I}", "bencoded_hex", kad_hex(value, record.value.size, value_hex), "public_key",
-                     kad_hex(record.public_key, 32, public_hex), "signature",
+    return json_pack("{s:s, s:s, s:s, s:I}", "bencoded_hex", kad_hex(value, record.value.size, value_hex),
+                     "public_key", kad_hex(record.public_key, 32, public_hex), "signature",
                      kad_hex(record.signature, 64, signature_hex), "seq", (json_int_t)sequence);
 }
 
@@ -201,7 +207,8 @@ static bool replace_value(struct tour *tour)
     uint8_t seed[32];
 
     tell(tour, "A value that changes",
-         "Its key comes from a public key, so whoever has the secret key can replace it: the signature and the highest\n"
+         "Its key comes from a public key, so whoever has the secret key can replace it: the signature and "
+         "the highest\n"
          "sequence number win. Node 5 writes it, then again from node 6; node 33 reads.");
     kad_entropy(seed, sizeof seed);
     put = ask(tour, "put_mutable", 5, "/api/dht/put", signed_value(seed, "version one", 1));
@@ -225,10 +232,12 @@ static bool find_peer(struct tour *tour, char info_hash[41])
     kad_entropy(hash, sizeof hash);
     kad_hex(hash, sizeof hash, info_hash);
     tell(tour, "A peer",
-         "This is how BitTorrent clients meet without a tracker: node 7 announces that it has the torrent with this\n"
+         "This is how BitTorrent clients meet without a tracker: node 7 announces that it has the torrent "
+         "with this\n"
          "info-hash, at port 51413; node 22 asks who has it.");
     tell_pair(tour, "info-hash", info_hash);
-    announced = ask(tour, "announce", 7, "/api/dht/announce", json_pack("{s:s, s:i}", "key", info_hash, "port", 51413));
+    announced = ask(tour, "announce", 7, "/api/dht/announce",
+                    json_pack("{s:s, s:i}", "key", info_hash, "port", 51413));
     found = announced ? ask(tour, "peers", 22, "/api/dht/peers", key_parameter(info_hash)) : NULL;
     if (!found)
         return false;
@@ -243,9 +252,11 @@ static bool walk(struct tour *tour, const char *info_hash)
     const json_t *answer;
 
     tell(tour, "A lookup, hop by hop",
-         "The full node looks for the nodes nearest to that info-hash. It asks the nearest it knows, they name nearer\n"
+         "The full node looks for the nodes nearest to that info-hash. It asks the nearest it knows, they "
+         "name nearer\n"
          "ones: watch the bits they share with the key grow. It ends when the nearest of all have answered.");
-    answer = ask(tour, "closest", 0, "/api/dht/closest", json_pack("{s:s, s:b}", "key", info_hash, "trace", 1));
+    answer =
+        ask(tour, "closest", 0, "/api/dht/closest", json_pack("{s:s, s:b}", "key", info_hash, "trace", 1));
     if (!answer)
         return false;
     if (!tour->cli->options.json)
@@ -258,8 +269,10 @@ static bool look_at_table(struct tour *tour)
     json_t *answer;
 
     tell(tour, "What a node knows",
-         "The full node's routing table: one bucket for each number of leading bits that ids share with its own. It knows\n"
-         "its own neighbourhood well and of the rest a few each, which is why tables stay small in networks of millions.");
+         "The full node's routing table: one bucket for each number of leading bits that ids share with its "
+         "own. It knows\n"
+         "its own neighbourhood well and of the rest a few each, which is why tables stay small in networks "
+         "of millions.");
     kad_host_ask(&tour->host, 0, "GET", "/api/network/table", NULL, &answer);
     if (!answer)
         return false;
@@ -287,7 +300,8 @@ static const char *program(char room[4096])
 
 static void say_what_next(const struct tour *tour)
 {
-    const json_t *put = json_object_get(tour->summary, "put"), *announced = json_object_get(tour->summary, "announce");
+    const json_t *put = json_object_get(tour->summary, "put"),
+                 *announced = json_object_get(tour->summary, "announce");
     char room[4096];
     const char *kad = program(room), *folder = tour->folder;
 
@@ -329,7 +343,8 @@ static int run_tour(struct kad_cli *cli)
     tour.summary = json_object();
     tour.configs = calloc(N_NODES, sizeof *tour.configs);
     if (!tour.summary || !tour.configs || !make_folder(&tour)) {
-        code = kad_cli_fail(cli, KAD_EXIT_INTERNAL, "cannot begin", "no memory, or no folder for the full node");
+        code =
+            kad_cli_fail(cli, KAD_EXIT_INTERNAL, "cannot begin", "no memory, or no folder for the full node");
     } else if (start(&tour) != KAD_OK) {
         code = kad_cli_fail(cli, KAD_EXIT_INTERNAL, "cannot start the nodes", tour.host.why);
     } else {
@@ -355,8 +370,10 @@ const struct kad_command kad_command_tour = {
     .name = "tour",
     .arguments = "",
     .summary = "a local network of 51 nodes, shown at work",
-    .details = "Starts the nodes in this process on loopback addresses, stores a value and replaces one, announces and finds\n"
-               "a peer, shows a lookup hop by hop, then stays up for commands from another terminal. With no terminal on\n"
+    .details = "Starts the nodes in this process on loopback addresses, stores a value and replaces one, "
+               "announces and finds\n"
+               "a peer, shows a lookup hop by hop, then stays up for commands from another terminal. With no "
+               "terminal on\n"
                "standard input it ends after that, with exit status 0.",
     .options = tour_options,
     .offline = true,

@@ -72,9 +72,9 @@ void kad_show_value(struct kad_cli *cli, const json_t *answer, int code)
         return;
     if (kad_json_number(answer, "mutable") > 0)
         fprintf(stderr, "sequence number %lld, ", (long long)kad_json_number(answer, "seq"));
-    fprintf(stderr, "%lld copies, first after %lld ms, %lld queries: %s\n", (long long)kad_json_number(answer, "copies"),
-            (long long)kad_json_number(answer, "first_ms"), (long long)kad_json_number(answer, "queries"),
-            kad_json_text(answer, "reason"));
+    fprintf(stderr, "%lld copies, first after %lld ms, %lld queries: %s\n",
+            (long long)kad_json_number(answer, "copies"), (long long)kad_json_number(answer, "first_ms"),
+            (long long)kad_json_number(answer, "queries"), kad_json_text(answer, "reason"));
 }
 
 static int run_get(struct kad_cli *cli)
@@ -93,7 +93,8 @@ const struct kad_command kad_command_get = {
     .name = "get",
     .arguments = "KEY",
     .summary = "the value stored under a key",
-    .details = "Prints the value and nothing else. Of a mutable value the one with the highest sequence number is taken;\n"
+    .details = "Prints the value and nothing else. Of a mutable value the one with the highest sequence "
+               "number is taken;\n"
                "KEY may then be the public key. With --json: value (text or number), value_hex (its bytes),\n"
                "bencoded_hex (as stored), seq, copies.",
     .options = get_options,
@@ -289,10 +290,14 @@ const struct kad_command kad_command_put = {
     .name = "put",
     .arguments = "TEXT|-",
     .summary = "store a value; prints its key",
-    .details = "The value is stored, as one bencoded string, at the nodes closest to its key. Without --mutable the key is\n"
-               "the value's hash. With it the key comes from a public key (and a salt), and whoever has the secret in the\n"
-               "key file can replace the value; the signature is made here, the secret does not leave this process.\n"
-               "Nodes forget what is not published again: see --keep. Exit status 4: refused, say because of --cas.",
+    .details =
+        "The value is stored, as one bencoded string, at the nodes closest to its key. Without --mutable the "
+        "key is\n"
+        "the value's hash. With it the key comes from a public key (and a salt), and whoever has the secret "
+        "in the\n"
+        "key file can replace the value; the signature is made here, the secret does not leave this "
+        "process.\n"
+        "Nodes forget what is not published again: see --keep. Exit status 4: refused, say because of --cas.",
     .options = put_options,
     .n_least = 0,
     .n_most = 1,

@@ -19,9 +19,9 @@ static const struct {
     {KAD_EXIT_INTERNAL, "something else went wrong, here or in the node"},
 };
 
-static const char keys_text[] =
-    "KEY is 40 hexadecimal digits (0x before them is fine) or a magnet link (btih, btmh). For get it may also be the\n"
-    "public key of a mutable value, as 64 digits or in a magnet link (btpk).\n";
+static const char keys_text[] = "KEY is 40 hexadecimal digits (0x before them is fine) or a magnet link "
+                                "(btih, btmh). For get it may also be the\n"
+                                "public key of a mutable value, as 64 digits or in a magnet link (btpk).\n";
 
 static void print_options(FILE *out, const struct kad_option *option)
 {
@@ -30,7 +30,8 @@ static void print_options(FILE *out, const struct kad_option *option)
 
         snprintf(left, sizeof left, "--%s%s%s", option->name, option->metavar ? " " : "",
                  option->metavar ? option->metavar : "");
-        fprintf(out, "  %-24s %s%s\n", left, option->help, option->kind == KAD_OPTION_LIST ? " (repeatable)" : "");
+        fprintf(out, "  %-24s %s%s\n", left, option->help,
+                option->kind == KAD_OPTION_LIST ? " (repeatable)" : "");
     }
 }
 
@@ -56,7 +57,8 @@ void kad_help_overview(FILE *out, bool colour)
     for (size_t i = 0; i < sizeof exits / sizeof exits[0]; i++)
         fprintf(out, "  %d  %s\n", exits[i].code, exits[i].meaning);
     fprintf(out,
-            "\n%s\nThe node asked is that of $KAD_DATA_DIR (for root /var/lib/kad, else ~/.local/share/kad) unless --node\n"
+            "\n%s\nThe node asked is that of $KAD_DATA_DIR (for root /var/lib/kad, else ~/.local/share/kad) "
+            "unless --node\n"
             "names another. kad COMMAND --help says more; kad tour shows all of it at work.\n",
             keys_text);
 }
@@ -116,13 +118,13 @@ static void roff_options(FILE *out, const struct kad_option *option)
 
 void kad_help_manual(FILE *out)
 {
-    fprintf(out,
-            ".\\\" Written by kad --man out of the table of commands: change it there.\n"
-            ".Dd November 21, 2026\n.Dt KAD 1\n.Os\n.Sh NAME\n.Nm kad\n"
-            ".Nd a node of BitTorrent's distributed hash table, and commands to ask one\n"
-            ".Sh SYNOPSIS\n.Nm\n.Op Ar option ...\n.Ar command\n.Op Ar option ...\n.Op Ar argument ...\n"
-            ".Sh DESCRIPTION\n");
-    roff(out, "kad node runs a node of the Mainline DHT (BEP 5, 32, 33, 42, 43, 44 and 51). The other commands ask a\n"
+    fprintf(out, ".\\\" Written by kad --man out of the table of commands: change it there.\n"
+                 ".Dd November 21, 2026\n.Dt KAD 1\n.Os\n.Sh NAME\n.Nm kad\n"
+                 ".Nd a node of BitTorrent's distributed hash table, and commands to ask one\n"
+                 ".Sh SYNOPSIS\n.Nm\n.Op Ar option ...\n.Ar command\n.Op Ar option ...\n.Op Ar argument ...\n"
+                 ".Sh DESCRIPTION\n");
+    roff(out, "kad node runs a node of the Mainline DHT (BEP 5, 32, 33, 42, 43, 44 and 51). The other "
+              "commands ask a\n"
               "running node over its local socket, or with --standalone a short-lived one of their own.\n");
     roff(out, keys_text);
     fprintf(out, ".Sh COMMANDS\n");

@@ -113,7 +113,8 @@ bool kad_host_make_folder(const char *path)
     return mkdir(room, 0700) == 0 || errno == EEXIST;
 }
 
-int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n, const char *socket, bool signals)
+int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n, const char *socket,
+                   bool signals)
 {
     int error = KAD_E_MEMORY;
 
@@ -157,13 +158,14 @@ static void on_done(void *user, struct kad_api_answer answer)
     asking->answered = true;
 }
 
-unsigned kad_host_ask(struct kad_host *host, size_t index, const char *method, const char *path, json_t *parameters,
-                      json_t **out_answer)
+unsigned kad_host_ask(struct kad_host *host, size_t index, const char *method, const char *path,
+                      json_t *parameters, json_t **out_answer)
 {
     struct asking asking = {.answered = false};
 
     kad_api_begin(host->slots[index].node, method, path, parameters, on_done, &asking);
-    while (!asking.answered) /* the node ends each request by its own deadline, and all of them when it stops */
+    while (
+        !asking.answered) /* the node ends each request by its own deadline, and all of them when it stops */
         uv_run(&host->loop, UV_RUN_ONCE);
     free(asking.answer.text);
     *out_answer = asking.answer.json;

@@ -34,7 +34,8 @@ struct kad_host {
     uv_signal_t signals[2];
     uv_timer_t deadline;
     bool loop_made, with_signals, stopping, late;
-    void (*on_event)(void *context, size_t index, const struct kad_event *event); /* may be NULL; set before start */
+    void (*on_event)(void *context, size_t index,
+                     const struct kad_event *event); /* may be NULL; set before start */
     void *context;
     char why[256]; /* what went wrong in start */
 };
@@ -45,13 +46,13 @@ bool kad_host_make_folder(const char *path);
 /* A zeroed host (but for on_event and context). `configs` are n; their loop, on_event, on_stopped and context are set here.
  * `socket`: where the first one's HTTP face listens; NULL: nowhere. 0 or a kad_error with the reason in host->why;
  * then kad_host_free() all the same. */
-KAD_CHECK int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n, const char *socket,
-                             bool signals);
+KAD_CHECK int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n,
+                             const char *socket, bool signals);
 /* True: all have joined. False: not within timeout_ms, or stopped. */
 bool kad_host_await(struct kad_host *host, kad_ms timeout_ms);
 /* Takes over `parameters`. *out_answer is yours (NULL: no memory). The HTTP status. */
-unsigned kad_host_ask(struct kad_host *host, size_t index, const char *method, const char *path, json_t *parameters,
-                      json_t **out_answer);
+unsigned kad_host_ask(struct kad_host *host, size_t index, const char *method, const char *path,
+                      json_t *parameters, json_t **out_answer);
 void kad_host_run(struct kad_host *host);
 void kad_host_stop(struct kad_host *host);
 void kad_host_free(struct kad_host *host);

@@ -176,7 +176,8 @@ static int receive_reply(struct kad_http_exchange *exchange, int fd, kad_ms bega
         size += n > 0 ? (size_t)n : 0;
         if (size == 0)
             return KAD_E_CLOSED;
-        error = kad_http_reply_parse((struct kad_bytes){(uint8_t *)exchange->received, size}, n <= 0, &exchange->reply);
+        error = kad_http_reply_parse((struct kad_bytes){(uint8_t *)exchange->received, size}, n <= 0,
+                                     &exchange->reply);
         if (error != KAD_E_SPACE)
             return error;
     }
@@ -187,10 +188,11 @@ static char *make_request(const struct kad_http_exchange *exchange)
     const char *body = exchange->body ? exchange->body : "";
     char *text;
 
-    if (asprintf(&text,
-                 "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                 "Content-Length: %zu\r\n\r\n%s",
-                 exchange->method, exchange->path, strlen(body), body) < 0)
+    if (asprintf(
+            &text,
+            "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            "Content-Length: %zu\r\n\r\n%s",
+            exchange->method, exchange->path, strlen(body), body) < 0)
         return NULL;
     return text;
 }

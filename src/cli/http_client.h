@@ -21,12 +21,12 @@ struct kad_http_reply {
 KAD_CHECK int kad_http_reply_parse(struct kad_bytes bytes, bool ended, struct kad_http_reply *out_reply);
 
 struct kad_http_exchange {
-    const char *socket;   /* path */
+    const char *socket;               /* path */
     const char *method, *path, *body; /* body: JSON text or NULL */
     kad_ms timeout_ms;
     void (*waiting)(void *context, kad_ms waited_ms); /* about ten times a second; may be NULL */
     void *context;
-    char *received;       /* out: what `reply` borrows from; free() it, whatever came */
+    char *received;              /* out: what `reply` borrows from; free() it, whatever came */
     struct kad_http_reply reply; /* out, on success */
 };
 

@@ -17,7 +17,8 @@ static int parse(const char *text, size_t size, bool ended, struct kad_http_repl
     return kad_http_reply_parse((struct kad_bytes){(const uint8_t *)text, size}, ended, out_reply);
 }
 
-static const char good[] = "HTTP/1.1 200 OK\r\nDate: x\r\ncontent-length:  5 \r\nConnection: close\r\n\r\nhello";
+static const char good[] =
+    "HTTP/1.1 200 OK\r\nDate: x\r\ncontent-length:  5 \r\nConnection: close\r\n\r\nhello";
 
 /* Cut anywhere it is incomplete, never wrong and never read too early; whole it is read. */
 TEST(an_answer_in_pieces)

@@ -4,7 +4,8 @@
 int kad_local_net_address(const struct kad_endpoint *first, size_t i, struct kad_endpoint *out_endpoint)
 {
     const uint8_t *bytes = first->address;
-    uint64_t number = (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
+    uint64_t number =
+        (uint64_t)bytes[0] << 24 | (uint64_t)bytes[1] << 16 | (uint64_t)bytes[2] << 8 | bytes[3];
     struct kad_endpoint endpoint = *first;
 
     if (first->family != KAD_IPV4 || first->port == 0 || bytes[0] != 127)

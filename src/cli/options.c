@@ -33,7 +33,8 @@ static bool read_seconds(const char *text, struct kad_number *out_ms)
 }
 
 /* Whether `text` is a right value; the reason otherwise. */
-static bool set(const struct kad_option *option, const char *text, struct kad_options *options, char *why, size_t size)
+static bool set(const struct kad_option *option, const char *text, struct kad_options *options, char *why,
+                size_t size)
 {
     void *field = (char *)options + option->offset;
     struct kad_number *number = field;
@@ -80,8 +81,9 @@ int kad_options_read(const struct kad_option *own, const struct kad_option *glob
     int chosen;
 
     for (size_t i = 0; i < n; i++)
-        longs[i] = (struct option){all[i]->name,
-                                   all[i]->kind == KAD_OPTION_FLAG ? no_argument : required_argument, NULL, 256 + (int)i};
+        longs[i] =
+            (struct option){all[i]->name, all[i]->kind == KAD_OPTION_FLAG ? no_argument : required_argument,
+                            NULL, 256 + (int)i};
     opterr = 0;
     optind = 0; /* glibc: start anew */
     while ((chosen = getopt_long(argc, argv, stop_at_argument ? "+:h" : ":h", longs, NULL)) != -1) {

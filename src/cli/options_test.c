@@ -113,10 +113,11 @@ TEST(the_table_is_complete)
         EXPECT(kad_command_named(command->name) == command);
         for (const struct kad_option *option = command->options; option && option->name; option++) {
             EXPECT_MSG(*option->help, "%s --%s", command->name, option->name);
-            EXPECT_MSG((option->kind == KAD_OPTION_FLAG) == !option->metavar, "%s --%s", command->name, option->name);
+            EXPECT_MSG((option->kind == KAD_OPTION_FLAG) == !option->metavar, "%s --%s", command->name,
+                       option->name);
             for (const struct kad_option *other = kad_global_options; other->name; other++)
-                EXPECT_MSG(strcmp(option->name, other->name) != 0 || other->offset == option->offset, "%s --%s",
-                           command->name, option->name);
+                EXPECT_MSG(strcmp(option->name, other->name) != 0 || other->offset == option->offset,
+                           "%s --%s", command->name, option->name);
         }
     }
 }

@@ -86,7 +86,8 @@ void kad_columns_add(struct kad_columns *columns, enum kad_style style, ...)
     for (size_t i = 0; i < columns->n_columns; i++) {
         const char *text = va_arg(list, const char *);
 
-        snprintf(columns->cells[columns->n_rows * columns->n_columns + i], KAD_CELL_MAX, "%s", text ? text : "-");
+        snprintf(columns->cells[columns->n_rows * columns->n_columns + i], KAD_CELL_MAX, "%s",
+                 text ? text : "-");
     }
     va_end(list);
     columns->styles[columns->n_rows++] = style;
@@ -148,7 +149,9 @@ int64_t kad_json_number(const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);
 
-    return json_is_integer(value) ? json_integer_value(value) : json_is_boolean(value) ? json_is_true(value) : -1;
+    return json_is_integer(value)   ? json_integer_value(value)
+           : json_is_boolean(value) ? json_is_true(value)
+                                    : -1;
 }
 
 const char *kad_json_ms(const json_t *object, const char *name, char text[KAD_NUMBER_TEXT])

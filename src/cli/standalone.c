@@ -83,7 +83,8 @@ int kad_standalone_ask(struct kad_cli *cli, const char *method, const char *path
         return code;
     }
     *out_status = kad_host_ask(&cli->standalone->host, 0, method, path, parameters, out_answer);
-    return *out_answer ? KAD_EXIT_DONE : kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
+    return *out_answer ? KAD_EXIT_DONE
+                       : kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
 }
 
 void kad_standalone_free(struct kad_standalone *standalone)

@@ -72,6 +72,7 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
     if (slot == KAD_NO_QUERY)
         return (struct kad_received){.drop = KAD_DROP_UNSOLICITED};
     kad_query_take(&dht->queries, slot, &query);
+    dht->n_silent = 0;
     kad_dht_measured(dht, now - query.sent_at);
 
     if (answer->kind == KAD_ERROR) { /* alive, but it will not do what we ask */
@@ -132,7 +133,9 @@ void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, st
 
     kad_query_take(&dht->queries, query_slot, &query);
     dht->counters->timeouts++;
-    if (query.contact != KAD_NO_CONTACT)
+    if (dht->n_silent < UINT16_MAX)
+        dht->n_silent++;
+    if (query.contact != KAD_NO_CONTACT && dht->n_silent <= KAD_SILENCE_BLAMED)
         kad_dht_silent(dht, query.contact, now, out);
     report_failure(dht, &query, NULL, now, out);
     kad_book_release(dht->book, query.contact);

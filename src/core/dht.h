@@ -26,6 +26,11 @@
 #define KAD_BOOTSTRAP_MAX 64
 #define KAD_SAVED_MAX     512
 
+/* This many silences in a row say that it is our own link that is down: contacts are not blamed any more, and joining
+ * is tried again, in growing intervals. */
+#define KAD_SILENCE_BLAMED 4
+#define KAD_SILENCE_REJOIN 8
+
 struct kad_operation;
 
 /* How joining stands. Saved contacts wait here until they have been asked. */
@@ -73,6 +78,7 @@ struct kad_dht {
     uint64_t last_request;
     int32_t rtt_8, rtt_deviation_4;         /* smoothed RTT times 8, deviation times 4 (RFC 6298); rtt_8 < 0: unknown */
     uint16_t n_host_operations;
+    uint16_t n_silent;                      /* queries unanswered in a row, nothing heard from anybody meanwhile */
     unsigned watch;                         /* enum kad_event_mask */
 };
 

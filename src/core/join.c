@@ -159,7 +159,7 @@ static void begin(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 
 static bool lonely(const struct kad_dht *dht)
 {
-    return kad_dht_n_contacts(dht) < dht->settings->min_contacts;
+    return kad_dht_n_contacts(dht) < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
 }
 
 void kad_join_ended(struct kad_dht *dht, kad_ms now)
@@ -206,6 +206,8 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
     }
     if (join->n_saved && join->operation)
         ask_saved(dht, now, out);
+    if (join->ready && !join->operation && join->next_at == KAD_NEVER && dht->n_silent >= KAD_SILENCE_REJOIN)
+        join->next_at = now + RETRY_FIRST;
     if (join->ready && !join->operation && join->next_at == KAD_NEVER && kad_dht_n_contacts(dht) == 0 &&
         join->n_bootstraps) {
         join->ready = false; /* everybody left, or our link is down */

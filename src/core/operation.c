@@ -93,7 +93,8 @@ static void seed_lookups(struct kad_dht *dht, struct kad_operation *operation)
             continue;
         operation->families[i] = true;
         kad_lookup_init(&operation->lookups[i], dht->allocator, dht->book, &operation->request.target, &config);
-        n = kad_table_closest(dht->tables[i], &operation->request.target, settings->k, closest);
+        /* Twice the width: when the nearest have all just died, there is somebody left to ask. */
+        n = kad_table_closest(dht->tables[i], &operation->request.target, settings->k < 32 ? 2 * settings->k : 64, closest);
         for (size_t j = 0; j < n; j++)
             kad_lookup_add(&operation->lookups[i], closest[j]);
     }

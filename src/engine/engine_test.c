@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/endpoint.h"
 #include "base/test.h"
 #include "core/id.h"
@@ -379,6 +380,76 @@ TEST(ipv6_network_works)
     EXPECT_EQ(test_net_request(&net->nodes[15], &request), 0);
     test_net_clear(net);
     free(net);
+}
+
+static bool lose_all(struct test_net *net, const struct test_packet *packet)
+{
+    (void)net;
+    (void)packet;
+    return true;
+}
+
+/* qBittorrent#11274 and others: a link that is down for hours must cost no contacts, and be noticed when it is back. */
+TEST(long_outage_costs_no_contacts)
+{
+    struct test_net *net = calloc(1, sizeof(*net));
+    struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target.bytes = {1, 2, 3}};
+    size_t before;
+
+    test_net_init(net);
+    test_net_grow(net, 30);
+    before = test_net_info(&net->nodes[5])->n_contacts[0];
+    net->lose = lose_all;
+    test_net_run(net, 6 * KAD_HOUR);
+    EXPECT_EQ(test_net_request(&net->nodes[5], &request), KAD_E_TIMEOUT);
+    net->lose = NULL;
+    test_net_run(net, 2 * KAD_MINUTE);
+    EXPECT(test_net_info(&net->nodes[5])->n_contacts[0] >= before * 8 / 10);
+    EXPECT_EQ(test_net_request(&net->nodes[5], &request), 0);
+    test_net_clear(net);
+    free(net);
+}
+
+/* All memory comes from the allocator given: an engine lives in a fixed arena, gives all of it back, and one that is too small
+ * is refused at creation, or does less; it never breaks. */
+TEST(engine_lives_in_a_fixed_arena)
+{
+    static uint8_t memory[1 << 20];
+
+    for (size_t size = 1 << 20; size > 1024; size = size * 3 / 4) {
+        struct test_net *net = calloc(1, sizeof(*net));
+        struct kad_arena arena;
+        struct kad_allocator allocator;
+        struct kad_engine_config config = {
+            .network = kad_network_mainline(), .allocator = &allocator, .ipv4 = true, .seed = {9}, .watch = KAD_WATCH_ALL};
+        struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target.bytes = {7}, .trace = true};
+        struct test_node *node;
+
+        kad_arena_init(&arena, memory, size);
+        allocator = kad_arena_allocator(&arena);
+        test_net_init(net);
+        test_net_grow(net, 20);
+        config.settings = &net->settings;
+        node = test_net_add(net, false);
+        test_net_off(node);
+        if (kad_engine_new(&config, net->now, &node->engine) == 0) {
+            uint64_t id;
+
+            (void)!kad_engine_bootstrap(node->engine, &net->nodes[0].endpoint, net->now);
+            test_net_run(net, KAD_MINUTE);
+            for (int i = 0; i < 10; i++)
+                (void)!kad_engine_request(node->engine, &request, net->now, &id);
+            test_net_run(net, KAD_MINUTE);
+            EXPECT(size < 1 << 20 || node->n_done == 10);
+            test_net_off(node);
+        } else {
+            node->engine = NULL;
+            EXPECT(size < 1 << 20);
+        }
+        EXPECT_EQ(arena.in_use, 0);
+        test_net_clear(net);
+        free(net);
+    }
 }
 
 /* A lone node keeps what it is given, and finds it again. */

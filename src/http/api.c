@@ -11,12 +11,12 @@ struct kad_api_call {
     struct kad_node *node;
     struct kad_request request; /* its bytes borrow from params */
     struct kad_params params;
-    json_t *trace;              /* NULL: not wanted */
+    json_t *trace; /* NULL: not wanted */
     kad_api_done *done;
     void *user;
     uint64_t id;
-    bool begun;                 /* kad_node_request() has returned */
-    bool ended;                 /* its DONE came before that */
+    bool begun; /* kad_node_request() has returned */
+    bool ended; /* its DONE came before that */
 };
 
 static void call_free(struct kad_api_call *call)
@@ -113,8 +113,8 @@ static bool answer_now(struct kad_api_call *call, const char *method, const stru
     return true;
 }
 
-struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, const char *path, json_t *parameters,
-                                   kad_api_done *done, void *user)
+struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, const char *path,
+                                   json_t *parameters, kad_api_done *done, void *user)
 {
     struct kad_api_call *call = calloc(1, sizeof *call);
     struct kad_api_answer answer;

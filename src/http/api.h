@@ -29,8 +29,8 @@ typedef void kad_api_done(void *user, struct kad_api_answer answer);
 
 /* Takes over `parameters` (an object; NULL: none). NULL: `done` has been called already; otherwise the call, which is gone
  * when `done` returns. */
-struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, const char *path, json_t *parameters,
-                                   kad_api_done *done, void *user);
+struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, const char *path,
+                                   json_t *parameters, kad_api_done *done, void *user);
 void kad_api_cancel(struct kad_api_call *call); /* done comes all the same, soon */
 
 #endif

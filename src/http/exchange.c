@@ -21,8 +21,8 @@ struct exchange {
     enum state state;
     char *body;
     size_t body_size, body_room;
-    uv_poll_t watch;           /* the connection's descriptor, while WAITING */
-    unsigned n_holders;        /* MHD, and the loop while `watch` closes */
+    uv_poll_t watch;    /* the connection's descriptor, while WAITING */
+    unsigned n_holders; /* MHD, and the loop while `watch` closes */
 };
 
 static void release(struct exchange *exchange)
@@ -113,7 +113,8 @@ static struct MHD_Response *make_response(struct exchange *exchange)
         free(text);
         return NULL;
     }
-    MHD_add_response_header(response, "Content-Type", answer->json ? "application/json" : answer->content_type);
+    MHD_add_response_header(response, "Content-Type",
+                            answer->json ? "application/json" : answer->content_type);
     MHD_add_response_header(response, "Cache-Control", "no-store");
     if (answer->allow)
         MHD_add_response_header(response, "Allow", answer->allow);
@@ -133,7 +134,8 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 }
 
 /* A query argument is a string parameter; "?trace" alone is an empty one. */
-static enum MHD_Result add_argument(void *object, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result add_argument(void *object, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
 {
     (void)kind;
     if (json_object_set_new(object, name, json_string(value ? value : "")) != 0)
@@ -150,7 +152,8 @@ static json_t *parameters(struct exchange *exchange, char *why, size_t why_size)
     if (exchange->body_size == 0) {
         object = json_object();
     } else {
-        object = json_loadb(exchange->body, exchange->body_size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+        object =
+            json_loadb(exchange->body, exchange->body_size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
         if (!object) {
             snprintf(why, why_size, "body: line %d, column %d: %s", error.line, error.column, error.text);
             return NULL;
@@ -211,7 +214,8 @@ static bool announces_too_much(struct MHD_Connection *connection)
     return length && (kad_parse_number(length, 0, INT64_MAX, &size) != KAD_OK || size > KAD_HTTP_BODY_MAX);
 }
 
-static enum MHD_Result open_exchange(struct kad_exchanges *all, struct MHD_Connection *connection, void **out_exchange)
+static enum MHD_Result open_exchange(struct kad_exchanges *all, struct MHD_Connection *connection,
+                                     void **out_exchange)
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
 
@@ -231,8 +235,8 @@ static enum MHD_Result open_exchange(struct kad_exchanges *all, struct MHD_Conne
 /* MHD calls this with the headers, then with each part of the body, then once more at its end, and again when a suspended
  * connection was resumed. */
 enum MHD_Result kad_exchange_handle(void *exchanges, struct MHD_Connection *connection, const char *url,
-                                    const char *method, const char *version, const char *upload, size_t *upload_size,
-                                    void **exchange_slot)
+                                    const char *method, const char *version, const char *upload,
+                                    size_t *upload_size, void **exchange_slot)
 {
     struct exchange *exchange = *exchange_slot;
 

@@ -17,13 +17,13 @@
 
 struct kad_exchanges {
     struct kad_node *node;
-    unsigned n_waiting; /* suspended connections */
+    unsigned n_waiting;                            /* suspended connections */
     void (*wake)(struct kad_exchanges *exchanges); /* a connection was resumed: MHD has to run soon */
 };
 
 enum MHD_Result kad_exchange_handle(void *exchanges, struct MHD_Connection *connection, const char *url,
-                                    const char *method, const char *version, const char *upload, size_t *upload_size,
-                                    void **exchange);
+                                    const char *method, const char *version, const char *upload,
+                                    size_t *upload_size, void **exchange);
 void kad_exchange_completed(void *exchanges, struct MHD_Connection *connection, void **exchange,
                             enum MHD_RequestTerminationCode why);
 

@@ -31,7 +31,8 @@ json_t *kad_json_instant(kad_ms unix_ms)
     char day[40], text[48];
     struct tm parts;
 
-    if (unix_ms < 0 || !gmtime_r(&seconds, &parts) || strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+    if (unix_ms < 0 || !gmtime_r(&seconds, &parts) ||
+        strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts) == 0)
         return json_null();
     snprintf(text, sizeof text, "%s.%03dZ", day, (int)(unix_ms % KAD_SECOND));
     return json_string(text);
@@ -66,12 +67,12 @@ json_t *kad_json_hop(const struct kad_event *event)
     static const char *const what[] = {"asked", "answered", "late", "failed", "refused", "stored"};
     const struct kad_contact *contact = &event->contact;
 
-    return json_pack("{s:i, s:s, s:o, s:o, s:i, s:o, s:i, s:i, s:b, s:I}", "hop", (int)event->hop.hop, "what",
-                     what[event->hop.what], "id", no_id(&contact->id) ? json_null() : kad_json_id(&contact->id),
-                     "address", kad_json_endpoint(&contact->endpoint), "prefix", (int)event->hop.prefix, "rtt_ms",
-                     known(event->hop.rtt_ms), "contacts", (int)event->hop.n_contacts, "peers",
-                     (int)event->hop.n_peers, "value", event->hop.value ? 1 : 0, "at_ms",
-                     (json_int_t)event->hop.at_ms);
+    return json_pack(
+        "{s:i, s:s, s:o, s:o, s:i, s:o, s:i, s:i, s:b, s:I}", "hop", (int)event->hop.hop, "what",
+        what[event->hop.what], "id", no_id(&contact->id) ? json_null() : kad_json_id(&contact->id), "address",
+        kad_json_endpoint(&contact->endpoint), "prefix", (int)event->hop.prefix, "rtt_ms",
+        known(event->hop.rtt_ms), "contacts", (int)event->hop.n_contacts, "peers", (int)event->hop.n_peers,
+        "value", event->hop.value ? 1 : 0, "at_ms", (json_int_t)event->hop.at_ms);
 }
 
 static json_t *found(const struct kad_found *found)
@@ -113,7 +114,8 @@ static void set_record(json_t *object, const struct kad_record *record)
     if (record->type == KAD_RECORD_MUTABLE) {
         json_object_set_new(object, "public_key",
                             hex((struct kad_bytes){record->public_key, sizeof record->public_key}));
-        json_object_set_new(object, "signature", hex((struct kad_bytes){record->signature, sizeof record->signature}));
+        json_object_set_new(object, "signature",
+                            hex((struct kad_bytes){record->signature, sizeof record->signature}));
         json_object_set_new(object, "salt_hex", hex(record->salt));
     }
 }
@@ -161,7 +163,8 @@ static void set_node(json_t *object, const struct kad_event *event, const struct
     const struct kad_found *node = event->done.n_closest > 0 ? &event->done.closest[0] : NULL;
 
     json_object_set_new(object, "id", node ? kad_json_id(&node->contact.id) : json_null());
-    json_object_set_new(object, "address", kad_json_endpoint(node ? &node->contact.endpoint : &request->endpoint));
+    json_object_set_new(object, "address",
+                        kad_json_endpoint(node ? &node->contact.endpoint : &request->endpoint));
     json_object_set_new(object, "rtt_ms", node ? known(node->rtt_ms) : json_null());
 }
 

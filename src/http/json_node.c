@@ -37,7 +37,8 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "network", json_string(kad_network_name(config->network)));
     json_object_set_new(object, "uptime", json_integer((now - started_at) / KAD_SECOND));
     json_object_set_new(object, "started_at", kad_json_instant(started_at));
-    json_object_set_new(object, "peer_count", json_integer((json_int_t)(info.n_contacts[0] + info.n_contacts[1])));
+    json_object_set_new(object, "peer_count",
+                        json_integer((json_int_t)(info.n_contacts[0] + info.n_contacts[1])));
     json_object_set_new(object, "ready", json_boolean(info.ready));
     json_object_set_new(object, "read_only", json_boolean(info.read_only));
     json_object_set_new(object, "listening", listening(node));
@@ -45,8 +46,9 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "contacts",
                         json_pack("{s:I, s:I}", "ipv4", (json_int_t)info.n_contacts[0], "ipv6",
                                   (json_int_t)info.n_contacts[1]));
-    json_object_set_new(object, "buckets",
-                        json_pack("{s:i, s:i}", "ipv4", (int)info.n_buckets[0], "ipv6", (int)info.n_buckets[1]));
+    json_object_set_new(
+        object, "buckets",
+        json_pack("{s:i, s:i}", "ipv4", (int)info.n_buckets[0], "ipv6", (int)info.n_buckets[1]));
     json_object_set_new(object, "network_size",
                         json_pack("{s:o, s:o}", "ipv4", known_size(info.network_size[0]), "ipv6",
                                   known_size(info.network_size[1])));
@@ -58,8 +60,8 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "store",
                         json_pack("{s:s, s:I, s:I, s:I, s:I}", "kind",
                                   config->store == KAD_STORE_LMDB ? "lmdb" : "mem", "records",
-                                  (json_int_t)info.n_records, "record_bytes", (json_int_t)info.record_bytes, "keys",
-                                  (json_int_t)info.n_keys, "peers", (json_int_t)info.n_peers));
+                                  (json_int_t)info.n_records, "record_bytes", (json_int_t)info.record_bytes,
+                                  "keys", (json_int_t)info.n_keys, "peers", (json_int_t)info.n_peers));
     json_object_set_new(object, "memory_bytes", json_integer((json_int_t)info.memory));
     json_object_set_new(object, "data_dir", config->data_dir ? json_string(config->data_dir) : json_null());
     return object;
@@ -88,7 +90,8 @@ static json_t *dropped(const struct kad_counters *counters)
     json_t *object = json_object();
 
     for (unsigned i = KAD_DROP_NONE + 1; i < KAD_N_DROPS; i++)
-        json_object_set_new(object, kad_drop_text((enum kad_drop)i), json_integer((json_int_t)counters->received[i]));
+        json_object_set_new(object, kad_drop_text((enum kad_drop)i),
+                            json_integer((json_int_t)counters->received[i]));
     return object;
 }
 
@@ -131,7 +134,8 @@ json_t *kad_json_stats(struct kad_node *node)
     COUNT("accepted", counters->received[KAD_DROP_NONE]);
     json_object_set_new(object, "dropped", dropped(counters));
     json_object_set_new(object, "unsent",
-                        json_pack("{s:I, s:I, s:I}", "budget", (json_int_t)counters->unsent[KAD_UNSENT_BUDGET], "room",
+                        json_pack("{s:I, s:I, s:I}", "budget",
+                                  (json_int_t)counters->unsent[KAD_UNSENT_BUDGET], "room",
                                   (json_int_t)counters->unsent[KAD_UNSENT_ROOM], "size",
                                   (json_int_t)counters->unsent[KAD_UNSENT_SIZE]));
     json_object_set_new(object, "queries_in", by_method(counters->queries_in));
@@ -171,12 +175,13 @@ typedef json_t *row_to_json(const struct kad_table_row *row, kad_ms now);
 static json_t *table_row(const struct kad_table_row *row, kad_ms now)
 {
     return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:b, s:b}", "family",
-                     row->contact.endpoint.family == KAD_IPV4 ? "ipv4" : "ipv6", "bucket", (int)row->bucket, "id",
-                     kad_json_id(&row->contact.id), "address", kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
+                     row->contact.endpoint.family == KAD_IPV4 ? "ipv4" : "ipv6", "bucket", (int)row->bucket,
+                     "id", kad_json_id(&row->contact.id), "address",
+                     kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
                      row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "heard_at",
-                     kad_json_instant(row->heard_at), "heard_ms_ago", (json_int_t)kad_ms_max(0, now - row->heard_at),
-                     "failures", (int)row->failures, "replacement", row->replacement ? 1 : 0, "id_fits",
-                     row->id_fits ? 1 : 0);
+                     kad_json_instant(row->heard_at), "heard_ms_ago",
+                     (json_int_t)kad_ms_max(0, now - row->heard_at), "failures", (int)row->failures,
+                     "replacement", row->replacement ? 1 : 0, "id_fits", row->id_fits ? 1 : 0);
 }
 
 /* KayakNet's shape. Mainline nodes have no names and no connections: connected_at is when the node was last heard. */

@@ -32,8 +32,7 @@ static const char *text(const json_t *object, const char *name)
 
 static json_t *value_of(const char *bencoded, size_t size)
 {
-    struct kad_record record = {
-        .type = KAD_RECORD_IMMUTABLE, .value = {(const uint8_t *)bencoded, size}};
+    struct kad_record record = {.type = KAD_RECORD_IMMUTABLE, .value = {(const uint8_t *)bencoded, size}};
     struct kad_request request = {.kind = KAD_REQUEST_GET, .target = target};
     struct kad_event event = done(KAD_REQUEST_GET, KAD_OK);
 

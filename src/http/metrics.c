@@ -60,10 +60,12 @@ static void traffic(FILE *out, const struct kad_counters *c)
 {
     static const char *const unsent[KAD_N_UNSENT] = {"budget", "room", "size"};
 
-    counter(out, "kademlia_datagrams_accepted_total", "Datagrams that were taken in.", c->received[KAD_DROP_NONE]);
+    counter(out, "kademlia_datagrams_accepted_total", "Datagrams that were taken in.",
+            c->received[KAD_DROP_NONE]);
     head(out, "kademlia_datagrams_dropped_total", "counter", "Datagrams that were dropped, by reason.");
     for (unsigned i = KAD_DROP_NONE + 1; i < KAD_N_DROPS; i++)
-        labelled(out, "kademlia_datagrams_dropped_total", "reason", kad_drop_text((enum kad_drop)i), c->received[i]);
+        labelled(out, "kademlia_datagrams_dropped_total", "reason", kad_drop_text((enum kad_drop)i),
+                 c->received[i]);
     counter(out, "kademlia_datagrams_sent_total", "Datagrams handed to the network.", c->datagrams_out);
     counter(out, "kademlia_received_bytes_total", "UDP payload received.", c->bytes_in);
     counter(out, "kademlia_sent_bytes_total", "UDP payload sent.", c->bytes_out);
@@ -74,10 +76,12 @@ static void traffic(FILE *out, const struct kad_counters *c)
     by_method(out, "kademlia_queries_sent_total", "Queries of this node, by method.", c->queries_out);
     counter(out, "kademlia_answers_received_total", "Answers to queries of this node.", c->answers_in);
     counter(out, "kademlia_errors_received_total", "Errors in answer to queries of this node.", c->errors_in);
-    counter(out, "kademlia_dht_query_timeouts_total", "Queries of this node that nobody answered in time.", c->timeouts);
+    counter(out, "kademlia_dht_query_timeouts_total", "Queries of this node that nobody answered in time.",
+            c->timeouts);
     head(out, "kademlia_queries_refused_total", "counter", "Queries of others that were refused, by reason.");
     for (unsigned i = KAD_REFUSAL_NONE + 1; i < KAD_N_REFUSALS; i++)
-        labelled(out, "kademlia_queries_refused_total", "reason", kad_refusal_text((enum kad_refusal)i), c->refused[i]);
+        labelled(out, "kademlia_queries_refused_total", "reason", kad_refusal_text((enum kad_refusal)i),
+                 c->refused[i]);
 }
 
 static void work(FILE *out, const struct kad_counters *c)
@@ -87,14 +91,16 @@ static void work(FILE *out, const struct kad_counters *c)
     for (unsigned i = KAD_REASON_CONVERGED; i <= KAD_REASON_CANCELLED; i++)
         labelled(out, "kademlia_requests_done_total", "reason", kad_reason_text((enum kad_reason)i),
                  c->requests_done[i]);
-    counter(out, "kademlia_routing_table_added_total", "Contacts that entered the routing table.", c->table_added);
-    counter(out, "kademlia_routing_table_removed_total", "Contacts that left the routing table.", c->table_removed);
+    counter(out, "kademlia_routing_table_added_total", "Contacts that entered the routing table.",
+            c->table_added);
+    counter(out, "kademlia_routing_table_removed_total", "Contacts that left the routing table.",
+            c->table_removed);
     counter(out, "kademlia_routing_table_limited_total", "Contacts kept out by the limits per subnet.",
             c->table_limited);
     counter(out, "kademlia_records_stored_total", "Values taken in for others.", c->stored);
     counter(out, "kademlia_provider_records_stored_total", "Announces taken in for others.", c->announced);
-    counter(out, "kademlia_provider_records_published_total", "Values and announces of this node, published or again.",
-            c->published);
+    counter(out, "kademlia_provider_records_published_total",
+            "Values and announces of this node, published or again.", c->published);
     counter(out, "kademlia_refreshes_total", "Buckets refreshed.", c->refreshes);
     counter(out, "kademlia_events_lost_total", "Events that nobody took in time.", c->events_lost);
     counter(out, "kademlia_store_errors_total", "Failures of the store.", c->store_errors);
@@ -102,8 +108,8 @@ static void work(FILE *out, const struct kad_counters *c)
 
 static void state(FILE *out, const struct kad_info *info)
 {
-    by_family(out, "kademlia_routing_table_size", "Contacts in the routing table.", (double)info->n_contacts[0],
-              (double)info->n_contacts[1]);
+    by_family(out, "kademlia_routing_table_size", "Contacts in the routing table.",
+              (double)info->n_contacts[0], (double)info->n_contacts[1]);
     by_family(out, "kademlia_routing_table_buckets", "Buckets in the routing table.", info->n_buckets[0],
               info->n_buckets[1]);
     by_family(out, "kademlia_network_size_estimate", "Estimated nodes in the network; 0: unknown.",
@@ -111,11 +117,13 @@ static void state(FILE *out, const struct kad_info *info)
     gauge(out, "kademlia_ready", "1 when the node has joined.", info->ready);
     gauge(out, "kademlia_requests_running", "Requests of this node's users under way.", info->n_requests);
     gauge(out, "kademlia_queries_running", "Queries of this node not answered yet.", info->n_queries);
-    gauge(out, "kademlia_publications", "Values and announces this node keeps published.", info->n_publications);
+    gauge(out, "kademlia_publications", "Values and announces this node keeps published.",
+          info->n_publications);
     gauge(out, "kademlia_query_patience_seconds", "How long a query is waited for just now.",
           (double)info->patience_ms / 1000);
     if (info->rtt_ms >= 0)
-        gauge(out, "kademlia_rtt_seconds", "Round trip time, smoothed over all nodes.", (double)info->rtt_ms / 1000);
+        gauge(out, "kademlia_rtt_seconds", "Round trip time, smoothed over all nodes.",
+              (double)info->rtt_ms / 1000);
     gauge(out, "kademlia_store_records", "Values held.", (double)info->n_records);
     gauge(out, "kademlia_store_record_bytes", "Bytes of values held.", (double)info->record_bytes);
     gauge(out, "kademlia_store_keys", "Keys that peers are held for.", (double)info->n_keys);

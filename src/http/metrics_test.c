@@ -36,13 +36,15 @@ TEST(the_format_holds)
         }
         if (sscanf(line, "# TYPE %99s %19s", word, type) == 2) {
             EXPECT_STR(word, name);
-            EXPECT_MSG((strcmp(type, "counter") == 0) == (strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0),
+            EXPECT_MSG((strcmp(type, "counter") == 0) ==
+                           (strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0),
                        "%s is a %s", name, type);
             continue;
         }
         n_samples++;
         EXPECT_MSG(strncmp(line, "kademlia_", 9) == 0, "%s", line);
-        EXPECT_MSG(strncmp(line, name, strlen(name)) == 0 && strchr("{ ", line[strlen(name)]), "%s under %s", line, name);
+        EXPECT_MSG(strncmp(line, name, strlen(name)) == 0 && strchr("{ ", line[strlen(name)]), "%s under %s",
+                   line, name);
         EXPECT_MSG(strrchr(line, ' ') && isdigit((unsigned char)strrchr(line, ' ')[1]), "%s", line);
     }
     EXPECT(n_samples > 50);

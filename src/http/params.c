@@ -32,7 +32,8 @@ bool kad_params_finish(struct kad_params *params)
     json_t *value;
 
     if (params->why[0] == 0) {
-        json_object_foreach (params->object, name, value) {
+        json_object_foreach(params->object, name, value)
+        {
             kad_params_wrong(params, name, "unknown parameter");
             break;
         }

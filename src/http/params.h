@@ -16,8 +16,8 @@
 #define KAD_PARAMS_BYTES 4096
 
 struct kad_params {
-    json_t *object;          /* ours; shrinks as parameters are taken */
-    char why[160];           /* empty: all is well so far */
+    json_t *object; /* ours; shrinks as parameters are taken */
+    char why[160];  /* empty: all is well so far */
     uint8_t bytes[KAD_PARAMS_BYTES];
     size_t n_bytes;
 };

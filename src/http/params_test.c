@@ -33,8 +33,9 @@ TEST(numbers_as_numbers_and_as_text)
 
 TEST(wrong_numbers_say_what_is_wanted)
 {
-    static const char *const wrong[] = {"{\"port\": 0}",    "{\"port\": 65536}", "{\"port\": \"\"}", "{\"port\": \"1x\"}",
-                                        "{\"port\": 1.5}", "{\"port\": null}",  "{\"port\": []}"};
+    static const char *const wrong[] = {"{\"port\": 0}",      "{\"port\": 65536}", "{\"port\": \"\"}",
+                                        "{\"port\": \"1x\"}", "{\"port\": 1.5}",   "{\"port\": null}",
+                                        "{\"port\": []}"};
 
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         int64_t port = 7;
@@ -105,7 +106,8 @@ TEST(addresses_need_a_port)
     struct kad_endpoint endpoint;
 
     given("{\"address\": \"[::1]:6881\"}");
-    EXPECT(kad_params_endpoint(&params, "address", &endpoint) && endpoint.family == KAD_IPV6 && endpoint.port == 6881);
+    EXPECT(kad_params_endpoint(&params, "address", &endpoint) && endpoint.family == KAD_IPV6 &&
+           endpoint.port == 6881);
     done();
     given("{\"address\": \"127.0.0.1\"}");
     EXPECT(!kad_params_endpoint(&params, "address", &endpoint));

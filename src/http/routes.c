@@ -21,7 +21,8 @@ static bool read_salt(struct kad_params *params, struct kad_bytes *out_salt)
     return true;
 }
 
-static bool read_target(struct kad_params *params, const char *name, struct kad_bytes salt, struct kad_request *request)
+static bool read_target(struct kad_params *params, const char *name, struct kad_bytes salt,
+                        struct kad_request *request)
 {
     struct kad_bytes text;
     struct kad_target key;
@@ -30,12 +31,14 @@ static bool read_target(struct kad_params *params, const char *name, struct kad_
         kad_params_wrong(params, name, "wanted, and not given");
         return false;
     }
-    if (text.size != strlen((const char *)text.data) || kad_target_parse((const char *)text.data, &key) != KAD_OK) {
+    if (text.size != strlen((const char *)text.data) ||
+        kad_target_parse((const char *)text.data, &key) != KAD_OK) {
         kad_params_wrong(params, name, "40 hexadecimal digits or a magnet link are wanted");
         return false;
     }
     request->target = kad_target_id(&key, salt);
-    if (key.is_public && salt.size == 0 && key.salt_size > 0) { /* the link's own salt has to outlive this function */
+    if (key.is_public && salt.size == 0 &&
+        key.salt_size > 0) { /* the link's own salt has to outlive this function */
         uint8_t *at = params->bytes + params->n_bytes;
 
         if (sizeof params->bytes - params->n_bytes >= key.salt_size) {
@@ -126,8 +129,7 @@ static void read_value(struct kad_params *params, struct kad_bytes *out_value)
         *out_value = bencoded;
     } else if (is_string) {
         uint8_t *at = params->bytes + params->n_bytes;
-        struct kad_bencode_writer writer =
-            kad_bencode_writer(at, sizeof params->bytes - params->n_bytes);
+        struct kad_bencode_writer writer = kad_bencode_writer(at, sizeof params->bytes - params->n_bytes);
 
         kad_bencode_put_string(&writer, value.data, value.size);
         *out_value = (struct kad_bytes){at, (size_t)(writer.at - at)};
@@ -150,11 +152,13 @@ static void read_put(struct kad_params *params, struct kad_request *request)
     read_value(params, &record->value);
     kad_params_flag(params, "keep", &request->keep);
     record->type = KAD_RECORD_IMMUTABLE;
-    if (kad_params_hex(params, "public_key", sizeof record->public_key, sizeof record->public_key, &public_key)) {
+    if (kad_params_hex(params, "public_key", sizeof record->public_key, sizeof record->public_key,
+                       &public_key)) {
         record->type = KAD_RECORD_MUTABLE;
         memcpy(record->public_key, public_key.data, public_key.size);
         read_salt(params, &record->salt);
-        if (kad_params_hex(params, "signature", sizeof record->signature, sizeof record->signature, &signature))
+        if (kad_params_hex(params, "signature", sizeof record->signature, sizeof record->signature,
+                           &signature))
             memcpy(record->signature, signature.data, signature.size);
         else
             kad_params_wrong(params, "signature", "wanted, and not given");
@@ -186,7 +190,8 @@ static struct kad_api_answer withdraw(struct kad_node *node, struct kad_params *
         return (struct kad_api_answer){.status = 400, .json = kad_json_error("bad request", params->why)};
     if (!kad_node_withdraw(node, &request.target))
         return (struct kad_api_answer){
-            .status = 404, .json = kad_json_error(kad_json_error_text(KAD_E_NOT_FOUND), "this node does not publish it")};
+            .status = 404,
+            .json = kad_json_error(kad_json_error_text(KAD_E_NOT_FOUND), "this node does not publish it")};
     return (struct kad_api_answer){
         .status = 200, .json = json_pack("{s:o, s:b}", "key", kad_json_id(&request.target), "withdrawn", 1)};
 }

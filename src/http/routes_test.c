@@ -51,7 +51,8 @@ TEST(get_takes_key_salt_and_flags)
 {
     char text[KAD_ID_TEXT];
 
-    EXPECT(reads("/api/dht/get", "{\"key\": \"" KEY "\", \"salt\": \"s\", \"first\": true, \"trace\": \"\"}"));
+    EXPECT(
+        reads("/api/dht/get", "{\"key\": \"" KEY "\", \"salt\": \"s\", \"first\": true, \"trace\": \"\"}"));
     EXPECT_STR(kad_id_format(&request.target, text), KEY);
     EXPECT(request.first && request.trace && request.record.salt.size == 1);
     EXPECT(!reads("/api/dht/get", "{}"));
@@ -63,9 +64,10 @@ TEST(get_takes_key_salt_and_flags)
 /* The salt in a link is used as if it had been given. */
 TEST(get_takes_the_salt_of_a_link)
 {
-    EXPECT(reads("/api/dht/get",
-                 "{\"key\": \"magnet:?xs=urn:btpk:77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548"
-                 "&s=666f6f626172\"}"));
+    EXPECT(reads(
+        "/api/dht/get",
+        "{\"key\": \"magnet:?xs=urn:btpk:77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548"
+        "&s=666f6f626172\"}"));
     EXPECT_EQ(request.record.salt.size, 6);
     EXPECT_MEM(request.record.salt.data, "foobar", 6);
 }
@@ -111,13 +113,18 @@ TEST(put_refuses_what_is_too_long)
 /* A mutable value comes signed: without signature or sequence number it is incomplete. */
 TEST(put_mutable_wants_all_its_parts)
 {
-#define PUBLIC    "\"value\": \"v\", \"public_key\": \"77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548\""
-#define SIGNATURE "\"signature\": \"305ac8aeb6c9c151fa120f120ea2cfb923564e11552d06a5d856091e5e853cff1260d3f39e4999684aa92eb73ffd136e6f4f3ecbfda0ce53a1608ecd7ae21f01\""
+#define PUBLIC \
+    "\"value\": \"v\", \"public_key\": \"77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548\""
+#define SIGNATURE                                                                                            \
+    "\"signature\": "                                                                                        \
+    "\"305ac8aeb6c9c151fa120f120ea2cfb923564e11552d06a5d856091e5e853cff1260d3f39e4999684aa92eb73ffd136e6f4f" \
+    "3ecbfda0ce53a1608ecd7ae21f01\""
     EXPECT(reads("/api/dht/put", "{" PUBLIC ", " SIGNATURE ", \"seq\": 1, \"cas\": 0}"));
     EXPECT_EQ(request.record.type, KAD_RECORD_MUTABLE);
     EXPECT(request.has_cas && request.cas == 0 && request.record.sequence == 1);
     EXPECT(!reads("/api/dht/put", "{" PUBLIC ", " SIGNATURE "}"));
     EXPECT(!reads("/api/dht/put", "{" PUBLIC ", \"seq\": 1}"));
-    EXPECT(!reads("/api/dht/put", "{\"value\": \"v\", \"seq\": 1}")); /* of an immutable one it means nothing */
+    EXPECT(
+        !reads("/api/dht/put", "{\"value\": \"v\", \"seq\": 1}")); /* of an immutable one it means nothing */
     kad_params_clear(&params);
 }

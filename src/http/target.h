@@ -15,11 +15,11 @@
 #include "kad/types.h"
 
 struct kad_target {
-    struct kad_id id;        /* unless is_public */
+    struct kad_id id; /* unless is_public */
     bool is_public;
     uint8_t public_key[32];
     uint8_t salt[KAD_RECORD_SALT_MAX];
-    size_t salt_size;        /* 0: none given */
+    size_t salt_size; /* 0: none given */
 };
 
 /* 0 or KAD_E_INVALID. */

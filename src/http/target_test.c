@@ -66,9 +66,10 @@ TEST(public_keys_with_salt)
     id = kad_target_id(&key, (struct kad_bytes){(const uint8_t *)"foobar", 6});
     EXPECT_STR(kad_id_format(&id, room), "411eba73b6f087ca51a3795d9c8c938d365e32c1");
 
-    EXPECT(kad_target_parse("magnet:?xs=urn:btpk:77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548"
-                         "&s=666f6f626172",
-                         &key) == KAD_OK);
+    EXPECT(kad_target_parse(
+               "magnet:?xs=urn:btpk:77ff84905a91936367c01360803104f92432fcd904a43511876df5cdf3e7e548"
+               "&s=666f6f626172",
+               &key) == KAD_OK);
     id = kad_target_id(&key, (struct kad_bytes){0});
     EXPECT_STR(kad_id_format(&id, room), "411eba73b6f087ca51a3795d9c8c938d365e32c1");
 }

@@ -35,7 +35,8 @@ static int make_address(const char *path, struct sockaddr_un *out_address, int *
     *out_folder = open(slash == path ? "/" : folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*out_folder < 0)
         return errno == ENOENT ? KAD_E_NOT_FOUND : KAD_E_SYSTEM;
-    n = snprintf(out_address->sun_path, sizeof out_address->sun_path, "/proc/self/fd/%d/%s", *out_folder, slash + 1);
+    n = snprintf(out_address->sun_path, sizeof out_address->sun_path, "/proc/self/fd/%d/%s", *out_folder,
+                 slash + 1);
     if (n < 0 || (size_t)n >= sizeof out_address->sun_path) {
         close(*out_folder);
         errno = ENAMETOOLONG;
@@ -111,8 +112,9 @@ int kad_unix_listen(const char *path)
         return error == KAD_E_NOT_FOUND ? KAD_E_SYSTEM : error;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     /* The mode is that of the descriptor when it is bound (Linux): there is no moment in which others may connect. */
-    if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        chmod(path, 0600) == 0 && listen(fd, BACKLOG) == 0) {
+    if (fd >= 0 && fchmod(fd, 0600) == 0 &&
+        bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && chmod(path, 0600) == 0 &&
+        listen(fd, BACKLOG) == 0) {
         close_all(-1, folder);
         return fd;
     }

@@ -178,13 +178,14 @@ static int lmdb_commit(struct kad_store *store)
 
 /* -- what memory does ------------------------------------------------------------------------------------------- */
 
-static int lmdb_get(struct kad_store *store, const struct kad_id *key, kad_ms now, struct kad_record *out_record)
+static int lmdb_get(struct kad_store *store, const struct kad_id *key, kad_ms now,
+                    struct kad_record *out_record)
 {
     return of(store)->mem->ops->get(of(store)->mem, key, now, out_record);
 }
 
-static int lmdb_put(struct kad_store *store, const struct kad_record *record, const struct kad_endpoint *publisher,
-                    kad_ms now)
+static int lmdb_put(struct kad_store *store, const struct kad_record *record,
+                    const struct kad_endpoint *publisher, kad_ms now)
 {
     struct lmdb_store *lmdb = of(store);
 
@@ -194,8 +195,8 @@ static int lmdb_put(struct kad_store *store, const struct kad_record *record, co
     return lmdb->mem->ops->put(lmdb->mem, record, publisher, now);
 }
 
-static int lmdb_add_peer(struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer, bool seed,
-                         kad_ms expires_at, kad_ms now)
+static int lmdb_add_peer(struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer,
+                         bool seed, kad_ms expires_at, kad_ms now)
 {
     struct lmdb_store *lmdb = of(store);
 
@@ -203,20 +204,22 @@ static int lmdb_add_peer(struct kad_store *store, const struct kad_id *key, cons
     return lmdb->mem->ops->add_peer(lmdb->mem, key, peer, seed, expires_at, now);
 }
 
-static size_t lmdb_peers(struct kad_store *store, const struct kad_id *key, enum kad_family family, bool no_seeds,
-                         struct kad_rng *rng, kad_ms now, struct kad_endpoint *out_peers, size_t n)
+static size_t lmdb_peers(struct kad_store *store, const struct kad_id *key, enum kad_family family,
+                         bool no_seeds, struct kad_rng *rng, kad_ms now, struct kad_endpoint *out_peers,
+                         size_t n)
 {
     return of(store)->mem->ops->peers(of(store)->mem, key, family, no_seeds, rng, now, out_peers, n);
 }
 
 static void lmdb_each_peer(struct kad_store *store, const struct kad_id *key, kad_ms now,
-                           void (*add)(void *context, const struct kad_endpoint *peer, bool seed), void *context)
+                           void (*add)(void *context, const struct kad_endpoint *peer, bool seed),
+                           void *context)
 {
     of(store)->mem->ops->each_peer(of(store)->mem, key, now, add, context);
 }
 
-static size_t lmdb_sample(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys, size_t n,
-                          uint32_t *out_total)
+static size_t lmdb_sample(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys,
+                          size_t n, uint32_t *out_total)
 {
     of(store)->now = now;
     return of(store)->mem->ops->sample(of(store)->mem, rng, now, out_keys, n, out_total);
@@ -280,7 +283,8 @@ static int load(struct lmdb_store *lmdb, kad_ms now, char *out_why, size_t why_s
 }
 
 int kad_lmdb_store_open(const struct kad_allocator *allocator, const struct kad_lmdb_store_config *config,
-                        uint64_t hash_key, kad_ms now, char *out_why, size_t why_size, struct kad_store **out_store)
+                        uint64_t hash_key, kad_ms now, char *out_why, size_t why_size,
+                        struct kad_store **out_store)
 {
     struct lmdb_store *lmdb = kad_alloc_zero(allocator, sizeof *lmdb);
     int error;
@@ -294,8 +298,8 @@ int kad_lmdb_store_open(const struct kad_allocator *allocator, const struct kad_
     lmdb->allocator = allocator;
     lmdb->now = now;
     kad_pending_init(&lmdb->pending, allocator);
-    error = kad_env_open(&lmdb->env, allocator, config->path, config->max_size ? config->max_size : DEFAULT_SIZE,
-                         out_why, why_size);
+    error = kad_env_open(&lmdb->env, allocator, config->path,
+                         config->max_size ? config->max_size : DEFAULT_SIZE, out_why, why_size);
     if (error == KAD_OK) {
         error = load(lmdb, now, out_why, why_size);
         if (error != KAD_OK)

@@ -20,9 +20,26 @@ enum { TABLE_INTEGER_KEYS = 0x08, ENV_NO_SUBDIR = 0x4000 };
 /* Where things stand: in a page, */
 enum { AT_NUMBER = 0, AT_KIND = 10, AT_LOWER = 12, AT_UPPER = 14, AT_RUN = 12 };
 /* in a meta page, */
-enum { AT_MAGIC = 16, AT_VERSION = 20, AT_FREE = 40, AT_MAIN = 88, AT_LAST_PAGE = 136, AT_TXN = 144, META_END = 152 };
+enum {
+    AT_MAGIC = 16,
+    AT_VERSION = 20,
+    AT_FREE = 40,
+    AT_MAIN = 88,
+    AT_LAST_PAGE = 136,
+    AT_TXN = 144,
+    META_END = 152
+};
 /* in a table's description, */
-enum { AT_PAGE_SIZE = 0, AT_FLAGS = 4, AT_DEPTH = 6, AT_BRANCHES = 8, AT_LEAVES = 16, AT_RUNS = 24, AT_ENTRIES = 32, AT_ROOT = 40 };
+enum {
+    AT_PAGE_SIZE = 0,
+    AT_FLAGS = 4,
+    AT_DEPTH = 6,
+    AT_BRANCHES = 8,
+    AT_LEAVES = 16,
+    AT_RUNS = 24,
+    AT_ENTRIES = 32,
+    AT_ROOT = 40
+};
 /* and in a node. */
 enum { AT_LOW = 0, AT_HIGH = 2, AT_NODE_FLAGS = 4, AT_KEY_SIZE = 6 };
 
@@ -32,7 +49,7 @@ struct table {
     enum table_kind kind;
     unsigned depth;
     uint64_t n_branches, n_leaves, n_overflow, n_entries; /* counted */
-    uint64_t newest; /* FREE_TABLE: the last key */
+    uint64_t newest;                                      /* FREE_TABLE: the last key */
 };
 
 struct check {
@@ -140,8 +157,8 @@ static bool check_content(struct check *check, struct table *table, const uint8_
 static bool check_page(struct check *check, struct table *table, uint64_t page, unsigned level);
 
 /* A node of a page of `is_leaf`: inside the page, over nothing else in it. */
-static bool check_node(struct check *check, struct table *table, const uint8_t *at, uint64_t offset, uint8_t *used,
-                       unsigned level)
+static bool check_node(struct check *check, struct table *table, const uint8_t *at, uint64_t offset,
+                       uint8_t *used, unsigned level)
 {
     const bool is_leaf = level == table->depth;
     const uint8_t *node = at + offset;
@@ -165,7 +182,8 @@ static bool check_node(struct check *check, struct table *table, const uint8_t *
     if (is_leaf)
         return check_content(check, table, node, key_size, content);
     return check_page(check, table,
-                      number(node + AT_LOW, 2) | number(node + AT_HIGH, 2) << 16 | number(node + AT_NODE_FLAGS, 2) << 32,
+                      number(node + AT_LOW, 2) | number(node + AT_HIGH, 2) << 16 |
+                          number(node + AT_NODE_FLAGS, 2) << 32,
                       level + 1);
 }
 
@@ -173,7 +191,8 @@ static bool check_node(struct check *check, struct table *table, const uint8_t *
 static bool check_page(struct check *check, struct table *table, uint64_t page, unsigned level)
 {
     const bool is_leaf = level == table->depth;
-    uint8_t used[LARGEST_PAGE / 2]; /* at most DEPTH_MAX of these: a megabyte of stack for a file of nonsense */
+    uint8_t
+        used[LARGEST_PAGE / 2]; /* at most DEPTH_MAX of these: a megabyte of stack for a file of nonsense */
     const uint8_t *at;
     uint64_t lower, n_nodes;
 
@@ -239,7 +258,8 @@ static bool read_metas(struct check *check, const uint8_t **out_newest)
         return wrong(check, "impossible page size");
     if (!is_meta(check, 0) || !is_meta(check, 1))
         return wrong(check, "a damaged meta page");
-    *out_newest = page_at(check, number(page_at(check, 0) + AT_TXN, 8) < number(page_at(check, 1) + AT_TXN, 8));
+    *out_newest =
+        page_at(check, number(page_at(check, 0) + AT_TXN, 8) < number(page_at(check, 1) + AT_TXN, 8));
     check->txn = number(*out_newest + AT_TXN, 8);
     check->n_pages = number(*out_newest + AT_LAST_PAGE, 8) + 1;
     if (check->n_pages < 2 || check->n_pages > check->file.size / check->page_size)

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 
 /* 0; KAD_E_CORRUPT, with what is wrong in *out_what; KAD_E_MEMORY. An empty file is fine: it becomes a new one. */
-KAD_CHECK int kad_lmdb_check(const struct kad_allocator *allocator, struct kad_bytes file, const char **out_what);
+KAD_CHECK int kad_lmdb_check(const struct kad_allocator *allocator, struct kad_bytes file,
+                             const char **out_what);
 
 #endif

@@ -75,7 +75,8 @@ size_t kad_entry_record_size(const struct kad_record *record)
 {
     if (record->salt.size > UINT16_MAX || record->value.size > KAD_ENTRY_RECORD_MAX / 2)
         return 0;
-    return KAD_ENTRY_RECORD_HEADER + (has_proof(record) ? PROOF_BYTES : 0) + record->salt.size + record->value.size;
+    return KAD_ENTRY_RECORD_HEADER + (has_proof(record) ? PROOF_BYTES : 0) + record->salt.size +
+           record->value.size;
 }
 
 void kad_entry_record_write(const struct kad_record *record, uint64_t group, uint8_t *out_value)
@@ -160,8 +161,8 @@ void kad_entry_peer_write(const struct kad_mem_peer *peer, uint8_t out_value[KAD
     out_value[AT_PEER_SEED] = peer->seed;
     write_number(out_value + AT_PEER_EXPIRES, (uint64_t)peer->expires_at, 8);
     write_number(out_value + AT_PEER_CHECK,
-                 checksum((struct kad_bytes){key, key_size}, (struct kad_bytes){out_value, KAD_ENTRY_PEER_VALUE},
-                          AT_PEER_CHECK),
+                 checksum((struct kad_bytes){key, key_size},
+                          (struct kad_bytes){out_value, KAD_ENTRY_PEER_VALUE}, AT_PEER_CHECK),
                  4);
 }
 
@@ -171,7 +172,8 @@ int kad_entry_peer_read(struct kad_bytes key, struct kad_bytes value, struct kad
     const uint8_t *address;
     uint16_t port;
 
-    if (key.size < KAD_ID_SIZE + 1 + 4 + 2 || value.size != KAD_ENTRY_PEER_VALUE || value.data[AT_PEER_SEED] > 1)
+    if (key.size < KAD_ID_SIZE + 1 + 4 + 2 || value.size != KAD_ENTRY_PEER_VALUE ||
+        value.data[AT_PEER_SEED] > 1)
         return KAD_E_CORRUPT;
     if (checksum(key, value, AT_PEER_CHECK) != read_number(value.data + AT_PEER_CHECK, 4))
         return KAD_E_CORRUPT;

@@ -21,20 +21,22 @@ size_t kad_entry_record_size(const struct kad_record *record); /* 0: too large t
 /* `out_value` has kad_entry_record_size() bytes. */
 void kad_entry_record_write(const struct kad_record *record, uint64_t group, uint8_t *out_value);
 /* The record borrows from `value`. 0 or KAD_E_CORRUPT. */
-KAD_CHECK int kad_entry_record_read(struct kad_bytes key, struct kad_bytes value, struct kad_record *out_record,
-                                    uint64_t *out_group);
+KAD_CHECK int kad_entry_record_read(struct kad_bytes key, struct kad_bytes value,
+                                    struct kad_record *out_record, uint64_t *out_group);
 
 /* Returns the size of the key. */
 size_t kad_entry_peer_key(const struct kad_id *key, const struct kad_endpoint *peer,
                           uint8_t out_key[KAD_ENTRY_PEER_KEY_MAX]);
 void kad_entry_peer_write(const struct kad_mem_peer *peer, uint8_t out_value[KAD_ENTRY_PEER_VALUE]);
 /* 0 or KAD_E_CORRUPT. */
-KAD_CHECK int kad_entry_peer_read(struct kad_bytes key, struct kad_bytes value, struct kad_mem_peer *out_peer);
+KAD_CHECK int kad_entry_peer_read(struct kad_bytes key, struct kad_bytes value,
+                                  struct kad_mem_peer *out_peer);
 
 /* The node's own, under its name: 8 bytes of header, then the content. */
 #define KAD_ENTRY_STATE_HEADER 8u
 void kad_entry_state_write(struct kad_bytes name, struct kad_bytes content, uint8_t *out_value);
 /* The content borrows from `value`. 0 or KAD_E_CORRUPT. */
-KAD_CHECK int kad_entry_state_read(struct kad_bytes name, struct kad_bytes value, struct kad_bytes *out_content);
+KAD_CHECK int kad_entry_state_read(struct kad_bytes name, struct kad_bytes value,
+                                   struct kad_bytes *out_content);
 
 #endif

@@ -12,10 +12,11 @@
 #include "store/lmdb_check.h"
 #include "store/lmdb_entry.h"
 
-#define FIRST_MAP    (UINT64_C(1) << 20)
-#define SLACK        (UINT64_C(128) << 10) /* map behind the last page: what a damaged page points at is still ours */
-#define COMPACT_FROM (UINT64_C(4) << 20)   /* smaller files are not worth it */
-#define FREE_TABLE   0                     /* LMDB's own table of free pages */
+#define FIRST_MAP (UINT64_C(1) << 20)
+#define SLACK \
+    (UINT64_C(128) << 10) /* map behind the last page: what a damaged page points at is still ours */
+#define COMPACT_FROM (UINT64_C(4) << 20) /* smaller files are not worth it */
+#define FREE_TABLE   0                   /* LMDB's own table of free pages */
 
 static const char format_name[] = "kad-store-format";
 
@@ -76,7 +77,8 @@ static int open_format(struct kad_env *env, MDB_txn *txn, void *context)
         return error ? error : open_tables(env, txn, MDB_CREATE);
     }
     error = mdb_get(txn, main, &name, &value);
-    if (error == MDB_NOTFOUND || (error == 0 && (value.mv_size != 4 || memcmp(value.mv_data, number, 4) != 0)))
+    if (error == MDB_NOTFOUND ||
+        (error == 0 && (value.mv_size != 4 || memcmp(value.mv_data, number, 4) != 0)))
         *is_ours = false;
     return error ? error : open_tables(env, txn, 0);
 }
@@ -139,7 +141,8 @@ static int open_mdb(struct kad_env *env, bool *out_is_ours)
     return error;
 }
 
-static int fail(struct kad_env *env, int error, char *out_why, size_t why_size, const char *what, const char *detail)
+static int fail(struct kad_env *env, int error, char *out_why, size_t why_size, const char *what,
+                const char *detail)
 {
     snprintf(out_why, why_size, "%s: %s%s%s", env->path, what, detail ? ": " : "", detail ? detail : "");
     if (env->fd >= 0)
@@ -163,8 +166,8 @@ static int check_file(int fd, size_t size, const struct kad_allocator *allocator
     return error;
 }
 
-int kad_env_open(struct kad_env *env, const struct kad_allocator *allocator, const char *path, uint64_t max_size,
-                 char *out_why, size_t why_size)
+int kad_env_open(struct kad_env *env, const struct kad_allocator *allocator, const char *path,
+                 uint64_t max_size, char *out_why, size_t why_size)
 {
     const char *what = NULL;
     struct stat status;

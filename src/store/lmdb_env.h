@@ -28,26 +28,26 @@
 #define KAD_ENV_BROKEN (-1) /* an assertion of LMDB failed: never used again */
 
 struct kad_env {
-    MDB_env *mdb;       /* NULL: to be opened again */
+    MDB_env *mdb; /* NULL: to be opened again */
     MDB_dbi records, peers, state;
-    int fd;             /* of the data file: lock, length, sync */
+    int fd; /* of the data file: lock, length, sync */
     char path[4096];
     uint64_t map_size, max_size;
     uint64_t live_size; /* bytes of pages in use, after the last write */
     bool broken;
     jmp_buf on_assert;
-    bool guarded;       /* on_assert is set */
+    bool guarded; /* on_assert is set */
 };
 
 /* 0; KAD_E_EXISTS (another process has it), KAD_E_CORRUPT (damaged, or not ours), KAD_E_INVALID, KAD_E_MEMORY,
  * KAD_E_SYSTEM, with the reason in `out_why`. On failure there is nothing to close. `allocator` is for this call. */
-KAD_CHECK int kad_env_open(struct kad_env *env, const struct kad_allocator *allocator, const char *path, uint64_t max_size,
-                           char *out_why, size_t why_size);
+KAD_CHECK int kad_env_open(struct kad_env *env, const struct kad_allocator *allocator, const char *path,
+                           uint64_t max_size, char *out_why, size_t why_size);
 void kad_env_close(struct kad_env *env);
 
 /* `work` returns 0 or an error, which aborts; it may be run more than once. */
-KAD_CHECK int kad_env_run(struct kad_env *env, bool read_only, int (*work)(struct kad_env *env, MDB_txn *txn, void *context),
-                          void *context);
+KAD_CHECK int kad_env_run(struct kad_env *env, bool read_only,
+                          int (*work)(struct kad_env *env, MDB_txn *txn, void *context), void *context);
 /* Rewrites the file without its free pages when they are most of it. On failure the file stays as it was. */
 int kad_env_compact(struct kad_env *env);
 /* All that was committed before the call is on the disk after it. Any thread. 0 or KAD_E_SYSTEM. */

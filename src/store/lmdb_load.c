@@ -14,7 +14,8 @@ struct loading {
     size_t n_peers, capacity;
 };
 
-typedef int each_entry(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key, struct kad_bytes value);
+typedef int each_entry(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key,
+                       struct kad_bytes value);
 
 /* LMDB's pages are not checksummed: the tree may run in circles, and an entry's size may be nonsense, which is why the
  * readers of entries believe only what an entry says of itself. */
@@ -65,7 +66,8 @@ static int take_over(struct loading *loading, int result)
     return result == KAD_E_MEMORY ? ENOMEM : 0;
 }
 
-static int load_record(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key, struct kad_bytes value)
+static int load_record(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key,
+                       struct kad_bytes value)
 {
     struct kad_record record;
     uint64_t group;
@@ -80,7 +82,8 @@ static int load_record(struct loading *loading, MDB_cursor *cursor, struct kad_b
     return take_over(loading, kad_mem_store_restore(loading->mem, &record, group, loading->now));
 }
 
-static int load_peer(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key, struct kad_bytes value)
+static int load_peer(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key,
+                     struct kad_bytes value)
 {
     struct kad_mem_peer peer;
 
@@ -127,7 +130,8 @@ static int read_all(struct kad_env *env, MDB_txn *txn, void *context)
     return error;
 }
 
-static int clean_record(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key, struct kad_bytes value)
+static int clean_record(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key,
+                        struct kad_bytes value)
 {
     struct kad_record record, held;
     uint64_t group;
@@ -138,7 +142,8 @@ static int clean_record(struct loading *loading, MDB_cursor *cursor, struct kad_
     return mdb_cursor_del(cursor, 0);
 }
 
-static int clean_peer(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key, struct kad_bytes value)
+static int clean_peer(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key,
+                      struct kad_bytes value)
 {
     struct kad_mem_peer peer;
 
@@ -155,8 +160,8 @@ static int clean_all(struct kad_env *env, MDB_txn *txn, void *context)
     return error ? error : walk(txn, env->peers, clean_peer, context);
 }
 
-int kad_lmdb_load(struct kad_env *env, struct kad_store *mem, const struct kad_allocator *allocator, kad_ms now,
-                  struct kad_lmdb_loaded *out_loaded, int *out_error)
+int kad_lmdb_load(struct kad_env *env, struct kad_store *mem, const struct kad_allocator *allocator,
+                  kad_ms now, struct kad_lmdb_loaded *out_loaded, int *out_error)
 {
     struct loading loading = {.mem = mem, .allocator = allocator, .now = now};
     struct kad_lmdb_loaded counts;

@@ -55,8 +55,8 @@ static bool reserve_slots(struct kad_pending *pending, struct kad_slot_set *set,
 {
     if (slot / 64 >= set->n_words) {
         const uint32_t n_words = slot / 64 + slot / 128 + 4;
-        uint64_t *bits = kad_resize(pending->allocator, set->bits, set->n_words * sizeof *bits,
-                                    n_words * sizeof *bits);
+        uint64_t *bits =
+            kad_resize(pending->allocator, set->bits, set->n_words * sizeof *bits, n_words * sizeof *bits);
 
         if (!bits)
             return false;

@@ -17,13 +17,13 @@ struct kad_slot_set {
     uint32_t *slots;
     uint64_t *bits; /* which slots are in `slots` */
     uint32_t n_slots, capacity, n_words;
-    bool all;       /* not known which: all of them */
+    bool all; /* not known which: all of them */
 };
 
 struct kad_pending {
     const struct kad_allocator *allocator;
     struct kad_slot_set records, peers;
-    uint8_t *gone;        /* one byte of size, then the key; 32 bytes: a record, more: a peer */
+    uint8_t *gone; /* one byte of size, then the key; 32 bytes: a record, more: a peer */
     uint32_t gone_size, gone_capacity;
     uint64_t n_left_over; /* keys there was no room for, since start */
 };
@@ -31,7 +31,7 @@ struct kad_pending {
 void kad_pending_init(struct kad_pending *pending, const struct kad_allocator *allocator);
 void kad_pending_clear(struct kad_pending *pending); /* memory freed */
 bool kad_pending_any(const struct kad_pending *pending);
-void kad_pending_done(struct kad_pending *pending);  /* all of it is written */
+void kad_pending_done(struct kad_pending *pending); /* all of it is written */
 
 void kad_pending_changed(struct kad_pending *pending, struct kad_slot_set *set, uint32_t slot);
 void kad_pending_gone(struct kad_pending *pending, const uint8_t *key, size_t size);

@@ -54,7 +54,8 @@ enum { ROUNDS = 25, RECORDS = 100, HOSTS = 400 };
 static int do_turn(struct kad_store *store, unsigned i)
 {
     struct test_store_content room;
-    const struct kad_record record = test_store_make(i % RECORDS, i, 100 + i % 500, true, NOW + KAD_HOUR + i, &room);
+    const struct kad_record record =
+        test_store_make(i % RECORDS, i, 100 + i % 500, true, NOW + KAD_HOUR + i, &room);
     int error = store->ops->put(store, &record, NULL, NOW);
 
     if (error == KAD_OK)
@@ -86,8 +87,8 @@ static void check_turns(struct kad_store *store, unsigned last)
             EXPECT_MSG(last < key, "record %u is lost after turn %u", key, last);
             continue;
         }
-        EXPECT_MSG(got.sequence >= least && got.sequence <= last + 1, "record %u is of turn %lld, after turn %u", key,
-                   (long long)got.sequence, last);
+        EXPECT_MSG(got.sequence >= least && got.sequence <= last + 1,
+                   "record %u is of turn %lld, after turn %u", key, (long long)got.sequence, last);
         expected = test_store_make(key, got.sequence, 100 + (size_t)got.sequence % 500, true,
                                    NOW + KAD_HOUR + got.sequence, &room);
         EXPECT(test_store_same(&got, &expected));
@@ -132,7 +133,8 @@ TEST(a_killed_process_loses_nothing_it_acknowledged)
             write_until_killed(&folder, first, pipe_ends[1]);
         }
         close(pipe_ends[1]);
-        for (unsigned i = 0; i < patience && read(pipe_ends[0], &seen, sizeof seen) == (ssize_t)sizeof seen; i++)
+        for (unsigned i = 0; i < patience && read(pipe_ends[0], &seen, sizeof seen) == (ssize_t)sizeof seen;
+             i++)
             last = seen;
         EXPECT_EQ(kill(child, SIGKILL), 0);
         while (read(pipe_ends[0], &seen, sizeof seen) == (ssize_t)sizeof seen)
@@ -168,7 +170,8 @@ TEST(a_full_file_refuses_what_is_new_and_recovers)
     }
     EXPECT_EQ(result, KAD_E_LIMIT);
     EXPECT(n > 100);
-    EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, 1, 1, 1), false, NOW + 1000, NOW), KAD_E_LIMIT);
+    EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, 1, 1, 1), false, NOW + 1000, NOW),
+              KAD_E_LIMIT);
     for (unsigned round = 0; round < 10; round++) { /* what is there can be refreshed for ever */
         for (unsigned i = 0; i < n; i++)
             EXPECT_EQ(test_store_put(store, i, 900, NULL, NOW + 1000 + round, NOW), KAD_OK);
@@ -305,7 +308,8 @@ static void fill(const struct test_folder *folder)
 
     for (unsigned i = 0; i < 200; i++) {
         EXPECT_EQ(test_store_put(store, i, 20 + i % 80, NULL, NOW + 1000, NOW), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, i, test_store_host(i % 2, i, 1, 1), false, NOW + 1000, NOW), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, i, test_store_host(i % 2, i, 1, 1), false, NOW + 1000, NOW),
+                  KAD_OK);
         if (i % 20 == 0)
             EXPECT_EQ(store->ops->commit(store), KAD_OK);
     }
@@ -333,7 +337,8 @@ TEST(a_damaged_entry_costs_itself_alone)
     EXPECT_EQ(store->ops->put(store, &record, NULL, NOW), KAD_OK);
     store->ops->free(store);
     size = read_whole(&folder, &data);
-    for (size_t i = 0; i + sizeof content <= size; i++) { /* older copies of its page may be in the file too */
+    for (size_t i = 0; i + sizeof content <= size;
+         i++) { /* older copies of its page may be in the file too */
         if (memcmp(data + i, content, sizeof content - 1) == 0) {
             data[i + 7] ^= 0x10;
             n_changed++;

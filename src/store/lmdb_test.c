@@ -24,7 +24,8 @@ static struct kad_store *open_at(const struct test_folder *folder, const struct 
     return kad_lmdb_store_open(allocator, &lmdb, 42, now, why, sizeof why, &store) == KAD_OK ? store : NULL;
 }
 
-static struct kad_store *open_lmdb(const struct kad_allocator *allocator, const struct kad_mem_store_config *config)
+static struct kad_store *open_lmdb(const struct kad_allocator *allocator,
+                                   const struct kad_mem_store_config *config)
 {
     struct kad_store *store;
 
@@ -48,7 +49,8 @@ static void close_lmdb(struct kad_store *store)
     test_folder_remove(&the_folder);
 }
 
-static const struct test_store_kind lmdb_kind = {.open = open_lmdb, .reopen = reopen_lmdb, .close = close_lmdb};
+static const struct test_store_kind lmdb_kind = {
+    .open = open_lmdb, .reopen = reopen_lmdb, .close = close_lmdb};
 
 TEST_STORE_SUITE(&lmdb_kind)
 
@@ -159,7 +161,8 @@ TEST(a_ceiling_too_low_to_work_under_is_refused)
 
     test_folder_make(&folder);
     config.path = folder.path;
-    EXPECT_EQ(kad_lmdb_store_open(&kad_allocator_system, &config, 42, NOW, why, sizeof why, &store), KAD_E_INVALID);
+    EXPECT_EQ(kad_lmdb_store_open(&kad_allocator_system, &config, 42, NOW, why, sizeof why, &store),
+              KAD_E_INVALID);
     EXPECT_MSG(strstr(why, "256 KiB") != NULL, "%s", why);
     test_folder_remove(&folder);
 }
@@ -180,7 +183,8 @@ TEST(what_was_stored_is_there_after_a_restart_and_what_expired_is_not)
     for (unsigned i = 0; i < 500; i++) {
         put = test_store_make(i, i, i * 2, i % 2, NOW + 1000 + (i % 5 == 0 ? 0 : 1), &room);
         EXPECT_EQ(store->ops->put(store, &put, NULL, NOW), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, i % 50, test_store_host(i % 3 == 0, i, 1, 7), i % 2, put.expires_at, NOW),
+        EXPECT_EQ(test_store_announce(store, i % 50, test_store_host(i % 3 == 0, i, 1, 7), i % 2,
+                                      put.expires_at, NOW),
                   KAD_OK);
     }
     EXPECT_EQ(store->ops->commit(store), KAD_OK);
@@ -245,8 +249,8 @@ TEST(a_lower_ceiling_holds_at_the_next_start)
     store = open_at(&folder, &kad_allocator_system, &config, NOW);
     for (unsigned i = 0; i < 20; i++) {
         EXPECT_EQ(test_store_put(store, i, 10, NULL, NOW + 1000, NOW), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, i * 37 % 20, 1, 1), false, NOW + 1000 + i * 37 % 20,
-                                      NOW),
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, i * 37 % 20, 1, 1), false,
+                                      NOW + 1000 + i * 37 % 20, NOW),
                   KAD_OK);
     }
     config.max_records = 7;

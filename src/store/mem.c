@@ -9,7 +9,7 @@
 #define EXPIRE_BUDGET 256u /* core/store.h */
 
 struct mem_store {
-    struct kad_store store;          /* first: what the engine holds */
+    struct kad_store store; /* first: what the engine holds */
     const struct kad_allocator *allocator;
     struct kad_mem_store_config config;
     uint64_t hash_key;
@@ -78,14 +78,16 @@ static kad_ms mem_expire(struct kad_store *store, kad_ms now)
     return next_due(mem);
 }
 
-static int mem_get(struct kad_store *store, const struct kad_id *key, kad_ms now, struct kad_record *out_record)
+static int mem_get(struct kad_store *store, const struct kad_id *key, kad_ms now,
+                   struct kad_record *out_record)
 {
     const struct mem_store *mem = of(store);
 
     return mem->records ? kad_mem_records_get(mem->records, key, now, out_record) : KAD_E_NOT_FOUND;
 }
 
-int kad_mem_store_restore(struct kad_store *store, const struct kad_record *record, uint64_t group, kad_ms now)
+int kad_mem_store_restore(struct kad_store *store, const struct kad_record *record, uint64_t group,
+                          kad_ms now)
 {
     struct mem_store *mem = of(store);
     int error = KAD_E_MEMORY;
@@ -100,16 +102,17 @@ int kad_mem_store_restore(struct kad_store *store, const struct kad_record *reco
     return error;
 }
 
-static int mem_put(struct kad_store *store, const struct kad_record *record, const struct kad_endpoint *publisher,
-                   kad_ms now)
+static int mem_put(struct kad_store *store, const struct kad_record *record,
+                   const struct kad_endpoint *publisher, kad_ms now)
 {
     return kad_mem_store_restore(store, record, payer(of(store), publisher), now);
 }
 
-static int mem_add_peer(struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *endpoint,
-                        bool seed, kad_ms expires_at, kad_ms now)
+static int mem_add_peer(struct kad_store *store, const struct kad_id *key,
+                        const struct kad_endpoint *endpoint, bool seed, kad_ms expires_at, kad_ms now)
 {
-    const struct kad_mem_peer peer = {.key = *key, .endpoint = *endpoint, .seed = seed, .expires_at = expires_at};
+    const struct kad_mem_peer peer = {
+        .key = *key, .endpoint = *endpoint, .seed = seed, .expires_at = expires_at};
     struct mem_store *mem = of(store);
     int error = KAD_E_MEMORY;
 
@@ -124,8 +127,9 @@ static int mem_add_peer(struct kad_store *store, const struct kad_id *key, const
     return error;
 }
 
-static size_t mem_peers(struct kad_store *store, const struct kad_id *key, enum kad_family family, bool no_seeds,
-                        struct kad_rng *rng, kad_ms now, struct kad_endpoint *out_peers, size_t n)
+static size_t mem_peers(struct kad_store *store, const struct kad_id *key, enum kad_family family,
+                        bool no_seeds, struct kad_rng *rng, kad_ms now, struct kad_endpoint *out_peers,
+                        size_t n)
 {
     const struct mem_store *mem = of(store);
 
@@ -133,14 +137,15 @@ static size_t mem_peers(struct kad_store *store, const struct kad_id *key, enum 
 }
 
 static void mem_each_peer(struct kad_store *store, const struct kad_id *key, kad_ms now,
-                          void (*add)(void *context, const struct kad_endpoint *peer, bool seed), void *context)
+                          void (*add)(void *context, const struct kad_endpoint *peer, bool seed),
+                          void *context)
 {
     if (of(store)->peers)
         kad_mem_peers_each(of(store)->peers, key, now, add, context);
 }
 
-static size_t mem_sample(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys, size_t n,
-                         uint32_t *out_total)
+static size_t mem_sample(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys,
+                         size_t n, uint32_t *out_total)
 {
     const struct mem_store *mem = of(store);
 
@@ -242,7 +247,8 @@ void kad_mem_store_n_slots(const struct kad_store *store, uint32_t *out_records,
     *out_peers = mem->peers ? mem->peers->n_peer_slots : 0;
 }
 
-bool kad_mem_store_has_peer(const struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer)
+bool kad_mem_store_has_peer(const struct kad_store *store, const struct kad_id *key,
+                            const struct kad_endpoint *peer)
 {
     const struct mem_store *mem = of_const(store);
 

@@ -21,8 +21,8 @@ struct kad_mem_store_config {
     uint32_t max_keys;              /* keys with peers */
     uint32_t max_peers_per_key;     /* more than KAD_MEM_PEERS_PER_KEY counts as that */
     uint64_t max_peers;
-    unsigned max_peers_per_group;   /* what one address group may add over all keys; 0: no limit */
-    bool limit_local;               /* group limits hold for loopback and private addresses too */
+    unsigned max_peers_per_group; /* what one address group may add over all keys; 0: no limit */
+    bool limit_local;             /* group limits hold for loopback and private addresses too */
 };
 
 #define KAD_MEM_PEERS_PER_KEY 65000 /* places in a key's list are 16-bit numbers */
@@ -32,8 +32,9 @@ void kad_mem_store_config_default(struct kad_mem_store_config *out_config);
 
 /* `allocator` is lent for the store's life, `config` copied; `hash_key` is secret and random (simulations: seeded).
  * 0 or KAD_E_MEMORY. Free with ops->free(). */
-KAD_CHECK int kad_mem_store_new(const struct kad_allocator *allocator, const struct kad_mem_store_config *config,
-                                uint64_t hash_key, struct kad_store **out_store);
+KAD_CHECK int kad_mem_store_new(const struct kad_allocator *allocator,
+                                const struct kad_mem_store_config *config, uint64_t hash_key,
+                                struct kad_store **out_store);
 
 /*
  * For a store that keeps a copy elsewhere. Slots are small numbers that are used again; what a slot holds now is told
@@ -63,8 +64,10 @@ bool kad_mem_store_record(const struct kad_store *store, uint32_t slot, struct k
 bool kad_mem_store_peer(const struct kad_store *store, uint32_t slot, struct kad_mem_peer *out_peer);
 void kad_mem_store_n_slots(const struct kad_store *store, uint32_t *out_records, uint32_t *out_peers);
 /* Whether this very peer of this key is held, expired or not. */
-bool kad_mem_store_has_peer(const struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer);
+bool kad_mem_store_has_peer(const struct kad_store *store, const struct kad_id *key,
+                            const struct kad_endpoint *peer);
 /* put() with the payer named by group (0: nobody), as kad_mem_store_record() told it. */
-KAD_CHECK int kad_mem_store_restore(struct kad_store *store, const struct kad_record *record, uint64_t group, kad_ms now);
+KAD_CHECK int kad_mem_store_restore(struct kad_store *store, const struct kad_record *record, uint64_t group,
+                                    kad_ms now);
 
 #endif

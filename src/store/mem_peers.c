@@ -10,37 +10,6 @@
 
 #define NONE UINT32_MAX
 
-/* The runs of a key's list, in their order. */
-enum run { RUN_V4, RUN_V4_SEEDS, RUN_V6_SEEDS, RUN_V6, N_RUNS };
-
-struct kad_mem_peers_peer {
-    struct kad_endpoint endpoint;
-    uint32_t key;          /* its slot; of a free one: the next free */
-    uint32_t older, newer; /* in the key's chain by expiry */
-    uint32_t ticket;       /* order of its live entry in the heap */
-    uint16_t place;        /* in the key's list */
-    uint8_t run;           /* enum run */
-    bool used : 1;
-    bool paid : 1;         /* its group counts it */
-    kad_ms expires_at;
-};
-
-struct kad_mem_peers_key {
-    struct kad_id id;
-    union {
-        uint32_t one;      /* capacity 1: most keys have one peer, and no list */
-        uint32_t *many;
-    } list;
-    uint32_t oldest, newest;
-    uint32_t order;        /* its place in order[]; of a free one: the next free */
-    uint16_t ends[N_RUNS]; /* where each run ends; the last is the number of peers */
-    uint16_t capacity;
-    bool indexed;          /* its peers are in peer_index */
-};
-
-_Static_assert(sizeof(struct kad_mem_peers_peer) == 48, "the memory of a node is mostly these");
-_Static_assert(sizeof(struct kad_mem_peers_key) == 64, "and these");
-
 struct kad_mem_peers *kad_mem_peers_new(const struct kad_allocator *allocator,
                                         const struct kad_mem_store_config *config, uint64_t hash_key)
 {
@@ -53,8 +22,8 @@ struct kad_mem_peers *kad_mem_peers_new(const struct kad_allocator *allocator,
     p->hash_key = hash_key;
     p->first_free_key = p->first_free_peer = NONE;
     p->max_peers = config->max_peers < KAD_MEM_SLOTS_MAX ? (uint32_t)config->max_peers : KAD_MEM_SLOTS_MAX;
-    p->max_per_key = config->max_peers_per_key < KAD_MEM_PEERS_PER_KEY ? config->max_peers_per_key
-                                                                       : KAD_MEM_PEERS_PER_KEY;
+    p->max_per_key =
+        config->max_peers_per_key < KAD_MEM_PEERS_PER_KEY ? config->max_peers_per_key : KAD_MEM_PEERS_PER_KEY;
     kad_index_init(&p->key_index, allocator,
                    config->max_keys < KAD_MEM_SLOTS_MAX ? config->max_keys : KAD_MEM_SLOTS_MAX);
     kad_index_init(&p->peer_index, allocator, p->max_peers);
@@ -66,16 +35,6 @@ struct kad_mem_peers *kad_mem_peers_new(const struct kad_allocator *allocator,
 static bool has_list(const struct kad_mem_peers_key *key)
 {
     return key->capacity > 1;
-}
-
-static const uint32_t *list_of(const struct kad_mem_peers_key *key)
-{
-    return has_list(key) ? key->list.many : &key->list.one;
-}
-
-static uint32_t n_of(const struct kad_mem_peers_key *key)
-{
-    return key->ends[N_RUNS - 1];
 }
 
 void kad_mem_peers_free(struct kad_mem_peers *p)
@@ -120,27 +79,29 @@ static uint64_t hash_peer(const struct kad_mem_peers *p, uint32_t key, const str
     return kad_hash(kad_hash_word(p->hash_key, key), endpoint, sizeof *endpoint);
 }
 
-static uint32_t find_key(const struct kad_mem_peers *p, const struct kad_id *id)
+uint32_t kad_mem_peers_find(const struct kad_mem_peers *p, const struct kad_id *id)
 {
     const struct kad_index *index = &p->key_index;
     const uint64_t hash = hash_key_id(p, id);
 
-    for (uint32_t at = kad_index_first(index, hash); at != KAD_INDEX_END; at = kad_index_next(index, hash, at)) {
+    for (uint32_t at = kad_index_first(index, hash); at != KAD_INDEX_END;
+         at = kad_index_next(index, hash, at)) {
         if (kad_id_equal(&p->keys[kad_index_slot(index, at)].id, id))
             return kad_index_slot(index, at);
     }
     return NONE;
 }
 
-static uint32_t find_peer(const struct kad_mem_peers *p, uint32_t key_slot, const struct kad_endpoint *endpoint)
+static uint32_t find_peer(const struct kad_mem_peers *p, uint32_t key_slot,
+                          const struct kad_endpoint *endpoint)
 {
     const struct kad_mem_peers_key *key = &p->keys[key_slot];
     const struct kad_index *index = &p->peer_index;
     uint64_t hash;
 
     if (!key->indexed) {
-        for (uint32_t i = 0; i < n_of(key); i++) {
-            const uint32_t slot = list_of(key)[i];
+        for (uint32_t i = 0; i < kad_mem_peers_n(key); i++) {
+            const uint32_t slot = kad_mem_peers_list(key)[i];
 
             if (kad_endpoint_equal(&p->peers[slot].endpoint, endpoint))
                 return slot;
@@ -148,7 +109,8 @@ static uint32_t find_peer(const struct kad_mem_peers *p, uint32_t key_slot, cons
         return NONE;
     }
     hash = hash_peer(p, key_slot, endpoint);
-    for (uint32_t at = kad_index_first(index, hash); at != KAD_INDEX_END; at = kad_index_next(index, hash, at)) {
+    for (uint32_t at = kad_index_first(index, hash); at != KAD_INDEX_END;
+         at = kad_index_next(index, hash, at)) {
         const struct kad_mem_peers_peer *peer = &p->peers[kad_index_slot(index, at)];
 
         if (peer->key == key_slot && kad_endpoint_equal(&peer->endpoint, endpoint))
@@ -157,9 +119,10 @@ static uint32_t find_peer(const struct kad_mem_peers *p, uint32_t key_slot, cons
     return NONE;
 }
 
-bool kad_mem_peers_has(const struct kad_mem_peers *p, const struct kad_id *id, const struct kad_endpoint *peer)
+bool kad_mem_peers_has(const struct kad_mem_peers *p, const struct kad_id *id,
+                       const struct kad_endpoint *peer)
 {
-    const uint32_t key = find_key(p, id);
+    const uint32_t key = kad_mem_peers_find(p, id);
 
     return key != NONE && find_peer(p, key, peer) != NONE;
 }
@@ -173,18 +136,18 @@ bool kad_mem_peers_slot(const struct kad_mem_peers *p, uint32_t slot, struct kad
     peer = &p->peers[slot];
     *out_peer = (struct kad_mem_peer){.key = p->keys[peer->key].id,
                                       .endpoint = peer->endpoint,
-                                      .seed = peer->run == RUN_V4_SEEDS || peer->run == RUN_V6_SEEDS,
+                                      .seed = peer->run == KAD_RUN_V4_SEEDS || peer->run == KAD_RUN_V6_SEEDS,
                                       .expires_at = peer->expires_at};
     return true;
 }
 
 /* -- a key's list and chain ------------------------------------------------------------------------------------- */
 
-static enum run run_of(const struct kad_endpoint *endpoint, bool seed)
+static enum kad_mem_run run_of(const struct kad_endpoint *endpoint, bool seed)
 {
     if (endpoint->family == KAD_IPV4)
-        return seed ? RUN_V4_SEEDS : RUN_V4;
-    return seed ? RUN_V6_SEEDS : RUN_V6;
+        return seed ? KAD_RUN_V4_SEEDS : KAD_RUN_V4;
+    return seed ? KAD_RUN_V6_SEEDS : KAD_RUN_V6;
 }
 
 static void set_place(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t place, uint32_t slot)
@@ -196,16 +159,17 @@ static void set_place(struct kad_mem_peers *p, struct kad_mem_peers_key *key, ui
 }
 
 /* A hole at the end of `run`: each run behind it gives its first place to it and takes one at its end. */
-static void list_in(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t slot, enum run run)
+static void list_in(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t slot,
+                    enum kad_mem_run run)
 {
-    uint32_t hole = n_of(key);
+    uint32_t hole = kad_mem_peers_n(key);
 
     assert(hole < key->capacity && "the place was reserved");
-    for (unsigned r = N_RUNS - 1; r > run; r--) {
+    for (unsigned r = KAD_N_RUNS - 1; r > run; r--) {
         const uint32_t first = key->ends[r - 1];
 
         if (first != hole)
-            set_place(p, key, hole, list_of(key)[first]);
+            set_place(p, key, hole, kad_mem_peers_list(key)[first]);
         key->ends[r]++;
         hole = first;
     }
@@ -218,11 +182,11 @@ static void list_out(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uin
 {
     uint32_t hole = p->peers[slot].place;
 
-    for (unsigned r = p->peers[slot].run; r < N_RUNS; r++) {
+    for (unsigned r = p->peers[slot].run; r < KAD_N_RUNS; r++) {
         const uint32_t last = --key->ends[r];
 
         if (last != hole)
-            set_place(p, key, hole, list_of(key)[last]);
+            set_place(p, key, hole, kad_mem_peers_list(key)[last]);
         hole = last;
     }
 }
@@ -301,7 +265,7 @@ static int reserve_slots(struct kad_mem_peers *p, bool with_key)
 
 static int reserve_list(struct kad_mem_peers *p, struct kad_mem_peers_key *key)
 {
-    const uint32_t n = n_of(key), wished = n < 4 ? 4 : n + n / 2;
+    const uint32_t n = kad_mem_peers_n(key), wished = n < 4 ? 4 : n + n / 2;
     const uint16_t capacity = wished > KAD_MEM_PEERS_PER_KEY ? KAD_MEM_PEERS_PER_KEY : (uint16_t)wished;
     const size_t old_size = has_list(key) ? key->capacity * sizeof(uint32_t) : 0;
     uint32_t *list;
@@ -322,12 +286,14 @@ static int reserve_list(struct kad_mem_peers *p, struct kad_mem_peers_key *key)
 static int index_all(struct kad_mem_peers *p, uint32_t key_slot)
 {
     struct kad_mem_peers_key *key = &p->keys[key_slot];
-    const uint32_t *list = list_of(key);
+    const uint32_t *list = kad_mem_peers_list(key);
 
-    for (uint32_t i = 0; i < n_of(key); i++) {
-        if (kad_index_add(&p->peer_index, hash_peer(p, key_slot, &p->peers[list[i]].endpoint), list[i]) != KAD_OK) {
+    for (uint32_t i = 0; i < kad_mem_peers_n(key); i++) {
+        if (kad_index_add(&p->peer_index, hash_peer(p, key_slot, &p->peers[list[i]].endpoint), list[i]) !=
+            KAD_OK) {
             while (i-- > 0)
-                kad_index_remove(&p->peer_index, hash_peer(p, key_slot, &p->peers[list[i]].endpoint), list[i]);
+                kad_index_remove(&p->peer_index, hash_peer(p, key_slot, &p->peers[list[i]].endpoint),
+                                 list[i]);
             return KAD_E_MEMORY;
         }
     }
@@ -339,8 +305,7 @@ static int index_all(struct kad_mem_peers *p, uint32_t key_slot)
 
 static void expire_sooner(struct kad_mem_peers *p, uint32_t slot, kad_ms expires_at)
 {
-    if (p->heap.n_entries < p->n_peers + KAD_MEM_STALE &&
-        kad_heap_add(&p->heap, expires_at, slot) == KAD_OK)
+    if (p->heap.n_entries < p->n_peers + KAD_MEM_STALE && kad_heap_add(&p->heap, expires_at, slot) == KAD_OK)
         p->peers[slot].ticket = p->heap.next_order - 1;
 }
 
@@ -348,7 +313,7 @@ static void refresh(struct kad_mem_peers *p, uint32_t slot, const struct kad_mem
 {
     struct kad_mem_peers_peer *held = &p->peers[slot];
     struct kad_mem_peers_key *key = &p->keys[held->key];
-    const enum run run = run_of(&peer->endpoint, peer->seed);
+    const enum kad_mem_run run = run_of(&peer->endpoint, peer->seed);
 
     if (peer->expires_at < held->expires_at)
         expire_sooner(p, slot, peer->expires_at);
@@ -429,7 +394,8 @@ static uint32_t make_key(struct kad_mem_peers *p, uint32_t slot, const struct ka
 }
 
 /* Everything that can fail comes first and is undone in reverse; the heap last, for it cannot be undone. */
-static int add_new(struct kad_mem_peers *p, uint32_t key_slot, const struct kad_mem_peer *peer, uint32_t *out_slot)
+static int add_new(struct kad_mem_peers *p, uint32_t key_slot, const struct kad_mem_peer *peer,
+                   uint32_t *out_slot)
 {
     const bool with_key = key_slot == NONE;
     struct kad_mem_peers_peer *held;
@@ -448,11 +414,10 @@ static int add_new(struct kad_mem_peers *p, uint32_t key_slot, const struct kad_
 
         if (reserve_list(p, key) != KAD_OK)
             return KAD_E_MEMORY;
-        if (n_of(key) >= KAD_MEM_SCAN && !key->indexed && index_all(p, key_slot) != KAD_OK)
+        if (kad_mem_peers_n(key) >= KAD_MEM_SCAN && !key->indexed && index_all(p, key_slot) != KAD_OK)
             return KAD_E_MEMORY;
         indexed = key->indexed;
-        if (indexed &&
-            kad_index_add(&p->peer_index, hash_peer(p, key_slot, &peer->endpoint), slot) != KAD_OK)
+        if (indexed && kad_index_add(&p->peer_index, hash_peer(p, key_slot, &peer->endpoint), slot) != KAD_OK)
             return KAD_E_MEMORY;
     }
     if (kad_heap_add(&p->heap, peer->expires_at, slot) != KAD_OK) {
@@ -487,7 +452,7 @@ static int add_within_limits(struct kad_mem_peers *p, uint32_t key_slot, const s
 {
     const unsigned per_group = p->config->max_peers_per_group;
     const bool paid = group != 0 && per_group > 0;
-    const bool full = key_slot != NONE && n_of(&p->keys[key_slot]) >= p->max_per_key;
+    const bool full = key_slot != NONE && kad_mem_peers_n(&p->keys[key_slot]) >= p->max_per_key;
     int error;
 
     if (paid && kad_mem_groups_count(&p->groups, p->hash_key, group) >= per_group)
@@ -515,7 +480,7 @@ static int add_within_limits(struct kad_mem_peers *p, uint32_t key_slot, const s
 int kad_mem_peers_add(struct kad_mem_peers *p, const struct kad_mem_peer *peer, uint64_t group,
                       const struct kad_mem_watch *watch)
 {
-    const uint32_t key_slot = find_key(p, &peer->key);
+    const uint32_t key_slot = kad_mem_peers_find(p, &peer->key);
     uint32_t slot = key_slot == NONE ? NONE : find_peer(p, key_slot, &peer->endpoint);
     int error = KAD_OK;
 
@@ -533,7 +498,7 @@ static void drop(struct kad_mem_peers *p, uint32_t slot, const struct kad_mem_wa
     struct kad_mem_peers_peer *peer = &p->peers[slot];
 
     detach(p, slot, watch);
-    if (n_of(&p->keys[peer->key]) == 0)
+    if (kad_mem_peers_n(&p->keys[peer->key]) == 0)
         release_key(p, peer->key);
     peer->used = false;
     peer->key = p->first_free_peer;
@@ -564,111 +529,4 @@ uint32_t kad_mem_peers_expire(struct kad_mem_peers *p, kad_ms now, unsigned *bud
         n_dropped++;
     }
     return n_dropped;
-}
-
-/* -- choosing --------------------------------------------------------------------------------------------------- */
-
-static uint32_t below(uint64_t seed, size_t i, uint32_t bound)
-{
-    return (uint32_t)((kad_hash_word(seed, i) >> 32) * bound >> 32);
-}
-
-/* The part of a key's list that a query means, as a run of the ring that the list is. */
-static uint32_t meant(const struct kad_mem_peers_key *key, enum kad_family family, bool no_seeds, uint32_t *out_first)
-{
-    const uint16_t *ends = key->ends;
-
-    *out_first = family == KAD_IPV6 ? ends[RUN_V4_SEEDS] : 0;
-    if (no_seeds && family != KAD_IPV4)
-        *out_first = ends[RUN_V6_SEEDS];
-    switch (family) {
-    case KAD_IPV4:
-        return no_seeds ? ends[RUN_V4] : ends[RUN_V4_SEEDS];
-    case KAD_IPV6:
-        return n_of(key) - *out_first;
-    default:
-        return no_seeds ? n_of(key) - ends[RUN_V6_SEEDS] + ends[RUN_V4] : n_of(key);
-    }
-}
-
-/* One peer from each of n equal stretches that begin at a random place: every peer is as likely as any other, none
- * comes twice, and nothing has to be remembered or moved. */
-size_t kad_mem_peers_choose(const struct kad_mem_peers *p, const struct kad_id *id, enum kad_family family,
-                            bool no_seeds, struct kad_rng *rng, kad_ms now, struct kad_endpoint *out_peers, size_t n)
-{
-    const uint32_t key_slot = find_key(p, id);
-    const struct kad_mem_peers_key *key;
-    const uint32_t *list;
-    uint32_t first, size, start = 0;
-    uint64_t seed = 0;
-    size_t n_chosen = 0;
-
-    if (key_slot == NONE || n == 0)
-        return 0;
-    key = &p->keys[key_slot];
-    list = list_of(key);
-    size = meant(key, family, no_seeds, &first);
-    if (size > n) {
-        seed = kad_rng_u64(rng);
-        start = below(seed, n, size);
-    } else {
-        n = size;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t from = (uint32_t)((uint64_t)i * size / n), to = (uint32_t)((uint64_t)(i + 1) * size / n);
-        const uint32_t skip = below(seed, i, to - from);
-
-        for (uint32_t j = 0; j < to - from; j++) { /* one step, unless expired ones still lie about */
-            const uint32_t at = (start + from + (skip + j) % (to - from)) % size;
-            const struct kad_mem_peers_peer *peer = &p->peers[list[(first + at) % n_of(key)]];
-
-            if (peer->expires_at > now) {
-                out_peers[n_chosen++] = peer->endpoint;
-                break;
-            }
-        }
-    }
-    return n_chosen;
-}
-
-void kad_mem_peers_each(const struct kad_mem_peers *p, const struct kad_id *id, kad_ms now,
-                        void (*add)(void *context, const struct kad_endpoint *peer, bool seed), void *context)
-{
-    const uint32_t key_slot = find_key(p, id);
-
-    if (key_slot == NONE)
-        return;
-    for (uint32_t i = 0; i < n_of(&p->keys[key_slot]); i++) {
-        const struct kad_mem_peers_peer *peer = &p->peers[list_of(&p->keys[key_slot])[i]];
-
-        if (peer->expires_at > now)
-            add(context, &peer->endpoint, peer->run == RUN_V4_SEEDS || peer->run == RUN_V6_SEEDS);
-    }
-}
-
-size_t kad_mem_peers_sample(const struct kad_mem_peers *p, struct kad_rng *rng, kad_ms now,
-                            struct kad_id *out_keys, size_t n)
-{
-    uint64_t seed = 0;
-    uint32_t start = 0;
-    size_t n_chosen = 0;
-
-    if (n == 0 || p->n_keys == 0)
-        return 0;
-    if (p->n_keys > n) {
-        seed = kad_rng_u64(rng);
-        start = below(seed, n, p->n_keys);
-    } else {
-        n = p->n_keys;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t from = (uint32_t)((uint64_t)i * p->n_keys / n);
-        const uint32_t to = (uint32_t)((uint64_t)(i + 1) * p->n_keys / n);
-        const uint64_t at = (uint64_t)start + from + below(seed, i, to - from);
-        const struct kad_mem_peers_key *key = &p->keys[p->order[at % p->n_keys]];
-
-        if (p->peers[key->newest].expires_at > now)
-            out_keys[n_chosen++] = key->id;
-    }
-    return n_chosen;
 }

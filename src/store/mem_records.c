@@ -18,7 +18,7 @@ struct kad_mem_block {
     uint32_t value_size;
     uint16_t salt_size;
     uint8_t type;
-    bool proved;    /* public key and signature come first in `bytes` */
+    bool proved; /* public key and signature come first in `bytes` */
     uint8_t bytes[];
 };
 
@@ -80,7 +80,8 @@ static uint32_t find(const struct kad_mem_records *records, const struct kad_id 
     const struct kad_index *index = &records->index;
     const uint64_t hash = hash_of(records, key);
 
-    for (uint32_t at = kad_index_first(index, hash); at != KAD_INDEX_END; at = kad_index_next(index, hash, at)) {
+    for (uint32_t at = kad_index_first(index, hash); at != KAD_INDEX_END;
+         at = kad_index_next(index, hash, at)) {
         const uint32_t slot = kad_index_slot(index, at);
 
         if (kad_id_equal(&records->slots[slot].block->key, key))
@@ -93,10 +94,8 @@ static void read_block(const struct kad_mem_block *block, struct kad_record *out
 {
     const uint8_t *at = block->bytes;
 
-    *out_record = (struct kad_record){.type = block->type,
-                                      .key = block->key,
-                                      .sequence = block->sequence,
-                                      .expires_at = block->expires_at};
+    *out_record = (struct kad_record){
+        .type = block->type, .key = block->key, .sequence = block->sequence, .expires_at = block->expires_at};
     if (block->proved) {
         memcpy(out_record->public_key, at, sizeof out_record->public_key);
         memcpy(out_record->signature, at + sizeof out_record->public_key, sizeof out_record->signature);
@@ -227,7 +226,8 @@ static int add(struct kad_mem_records *records, const struct kad_record *record,
     if (config->max_records_per_group > 0 &&
         kad_mem_groups_count(&records->groups, records->hash_key, group) >= config->max_records_per_group)
         return KAD_E_LIMIT;
-    if (watch && !watch->room(watch->context, sizeof *block + PROOF_SIZE + record->value.size + record->salt.size))
+    if (watch &&
+        !watch->room(watch->context, sizeof *block + PROOF_SIZE + record->value.size + record->salt.size))
         return KAD_E_LIMIT;
     if (reserve_slot(records) != KAD_OK)
         return KAD_E_MEMORY;
@@ -246,8 +246,8 @@ static int add(struct kad_mem_records *records, const struct kad_record *record,
         records->n_slots++;
     else
         records->first_free = records->slots[slot].next_free;
-    records->slots[slot] =
-        (struct kad_mem_record_slot){.block = block, .next_free = NONE, .ticket = records->heap.next_order - 1};
+    records->slots[slot] = (struct kad_mem_record_slot){
+        .block = block, .next_free = NONE, .ticket = records->heap.next_order - 1};
     records->n_records++;
     account(records, block, true);
     *out_slot = slot;

@@ -23,7 +23,7 @@ struct kad_mem_block;
 struct kad_mem_record_slot {
     struct kad_mem_block *block; /* NULL: free */
     uint32_t next_free;
-    uint32_t ticket;             /* order of its live entry in the heap */
+    uint32_t ticket; /* order of its live entry in the heap */
 };
 
 struct kad_mem_records {

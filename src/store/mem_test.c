@@ -4,7 +4,8 @@
 
 #define NOW KAD_HOUR
 
-static struct kad_store *open_mem(const struct kad_allocator *allocator, const struct kad_mem_store_config *config)
+static struct kad_store *open_mem(const struct kad_allocator *allocator,
+                                  const struct kad_mem_store_config *config)
 {
     struct kad_store *store = NULL;
 
@@ -52,7 +53,8 @@ TEST(ten_thousand_announces_and_a_thousand_items_fit_two_megabytes)
     test_memory_init(&memory);
     store = open_mem(&memory.allocator, &config);
     for (unsigned i = 0; i < 10000; i++)
-        EXPECT_EQ(test_store_announce(store, i, test_store_host(false, i, 1, 1), false, NOW + 10, NOW), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, i, test_store_host(false, i, 1, 1), false, NOW + 10, NOW),
+                  KAD_OK);
     for (unsigned i = 0; i < 1000; i++)
         EXPECT_EQ(test_store_put(store, i, 100 + i % 100, NULL, NOW + 10, NOW), KAD_OK);
     store->ops->stats(store, &stats);

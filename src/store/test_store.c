@@ -56,7 +56,8 @@ struct kad_id test_store_key(unsigned number)
 struct kad_endpoint test_store_host(bool v6, unsigned group, unsigned host, uint16_t port)
 {
     const uint8_t v4_address[4] = {45, (uint8_t)(group >> 8), (uint8_t)group, (uint8_t)host};
-    const uint8_t v6_address[16] = {0x26, 0x00, 0, 0, 0, 0, (uint8_t)(group >> 8), (uint8_t)group, [15] = (uint8_t)host};
+    const uint8_t v6_address[16] = {
+        0x26, 0x00, 0, 0, 0, 0, (uint8_t)(group >> 8), (uint8_t)group, [15] = (uint8_t)host};
 
     return v6 ? kad_endpoint_v6(v6_address, port) : kad_endpoint_v4(v4_address, port);
 }
@@ -69,8 +70,8 @@ void test_store_rng(struct kad_rng *rng, uint64_t seed)
     kad_rng_init(rng, bytes);
 }
 
-struct kad_record test_store_make(unsigned key, int64_t sequence, size_t value_size, bool is_mutable, kad_ms expires_at,
-                                  struct test_store_content *room)
+struct kad_record test_store_make(unsigned key, int64_t sequence, size_t value_size, bool is_mutable,
+                                  kad_ms expires_at, struct test_store_content *room)
 {
     struct kad_record record = {.type = is_mutable ? KAD_RECORD_MUTABLE : KAD_RECORD_IMMUTABLE,
                                 .key = test_store_key(key),
@@ -102,8 +103,8 @@ bool test_store_same(const struct kad_record *a, const struct kad_record *b)
            memcmp(a->signature, b->signature, sizeof a->signature) == 0;
 }
 
-int test_store_put(struct kad_store *store, unsigned key, size_t value_size, const struct kad_endpoint *publisher,
-                   kad_ms expires_at, kad_ms now)
+int test_store_put(struct kad_store *store, unsigned key, size_t value_size,
+                   const struct kad_endpoint *publisher, kad_ms expires_at, kad_ms now)
 {
     struct test_store_content room;
     const struct kad_record record = test_store_make(key, 0, value_size, false, expires_at, &room);
@@ -111,15 +112,16 @@ int test_store_put(struct kad_store *store, unsigned key, size_t value_size, con
     return store->ops->put(store, &record, publisher, now);
 }
 
-int test_store_announce(struct kad_store *store, unsigned key, struct kad_endpoint peer, bool seed, kad_ms expires_at,
-                        kad_ms now)
+int test_store_announce(struct kad_store *store, unsigned key, struct kad_endpoint peer, bool seed,
+                        kad_ms expires_at, kad_ms now)
 {
     const struct kad_id id = test_store_key(key);
 
     return store->ops->add_peer(store, &id, &peer, seed, expires_at, now);
 }
 
-static struct kad_store *open_with(const struct test_store_kind *kind, const struct kad_mem_store_config *config)
+static struct kad_store *open_with(const struct test_store_kind *kind,
+                                   const struct kad_mem_store_config *config)
 {
     struct kad_store *store = kind->open(&kad_allocator_system, config);
 
@@ -291,7 +293,8 @@ void test_store_expiring_is_bounded_and_gives_all_back(const struct test_store_k
 
     for (unsigned i = 0; i < 1000; i++) {
         EXPECT_EQ(test_store_put(store, i, 50, NULL, START + 1000 + i % 3, START), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, i, test_store_host(i % 2, i, 1, 1), false, START + 1000 + i % 3, START),
+        EXPECT_EQ(test_store_announce(store, i, test_store_host(i % 2, i, 1, 1), false, START + 1000 + i % 3,
+                                      START),
                   KAD_OK);
     }
     do {
@@ -363,16 +366,24 @@ void test_store_peers_stay_under_their_ceilings(const struct test_store_kind *ki
     config.max_keys = 2;
     config.max_peers = 5;
     store = open_with(kind, &config);
-    EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, 1, 1, 1), false, START + 1000, START), KAD_OK);
-    EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, 1, 1), false, START + 2000, START), KAD_OK);
-    EXPECT_EQ(test_store_announce(store, 3, test_store_host(false, 1, 1, 1), false, START + 2000, START), KAD_E_LIMIT);
+    EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, 1, 1, 1), false, START + 1000, START),
+              KAD_OK);
+    EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, 1, 1), false, START + 2000, START),
+              KAD_OK);
+    EXPECT_EQ(test_store_announce(store, 3, test_store_host(false, 1, 1, 1), false, START + 2000, START),
+              KAD_E_LIMIT);
     for (unsigned i = 2; i <= 4; i++)
-        EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, i, 1), false, START + 2000, START), KAD_OK);
-    EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, 5, 1), false, START + 2000, START), KAD_E_LIMIT);
-    EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, 4, 1), true, START + 2000, START), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, i, 1), false, START + 2000, START),
+                  KAD_OK);
+    EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, 5, 1), false, START + 2000, START),
+              KAD_E_LIMIT);
+    EXPECT_EQ(test_store_announce(store, 2, test_store_host(false, 1, 4, 1), true, START + 2000, START),
+              KAD_OK);
     EXPECT_EQ(stats_of(store).n_peers, 5);
     EXPECT_EQ(stats_of(store).n_keys, 2);
-    EXPECT_EQ(test_store_announce(store, 3, test_store_host(false, 1, 1, 1), false, START + 2000, START + 1000), KAD_OK);
+    EXPECT_EQ(
+        test_store_announce(store, 3, test_store_host(false, 1, 1, 1), false, START + 2000, START + 1000),
+        KAD_OK);
     kind->close(store);
 }
 
@@ -387,15 +398,22 @@ void test_store_a_group_adds_only_so_many_peers(const struct test_store_kind *ki
         const bool v6 = i == 1;
 
         for (unsigned key = 1; key <= 3; key++)
-            EXPECT_EQ(test_store_announce(store, key, test_store_host(v6, 1, key, 1), false, START + 1000 * key, START),
+            EXPECT_EQ(test_store_announce(store, key, test_store_host(v6, 1, key, 1), false,
+                                          START + 1000 * key, START),
                       KAD_OK);
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(v6, 1, 9, 1), false, START + 9000, START), KAD_E_LIMIT);
-        EXPECT_EQ(test_store_announce(store, 2, test_store_host(v6, 1, 2, 1), true, START + 2000, START), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(v6, 2, 9, 1), false, START + 9000, START), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(v6, 1, 9, 1), false, START + 9000, START),
+                  KAD_E_LIMIT);
+        EXPECT_EQ(test_store_announce(store, 2, test_store_host(v6, 1, 2, 1), true, START + 2000, START),
+                  KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(v6, 2, 9, 1), false, START + 9000, START),
+                  KAD_OK);
     }
-    EXPECT_EQ(test_store_announce(store, 4, test_store_host(false, 1, 9, 1), false, START + 9000, START + 1000), KAD_OK);
-    EXPECT_EQ(test_store_announce(store, 5, test_store_host(false, 1, 9, 1), false, START + 9000, START + 1000),
-              KAD_E_LIMIT);
+    EXPECT_EQ(
+        test_store_announce(store, 4, test_store_host(false, 1, 9, 1), false, START + 9000, START + 1000),
+        KAD_OK);
+    EXPECT_EQ(
+        test_store_announce(store, 5, test_store_host(false, 1, 9, 1), false, START + 9000, START + 1000),
+        KAD_E_LIMIT);
     kind->close(store);
 }
 
@@ -436,12 +454,14 @@ void test_store_a_full_key_gives_up_its_oldest(const struct test_store_kind *kin
         config.max_peers_per_key = limit;
         store = open_with(kind, &config);
         for (unsigned i = 0; i < limit; i++)
-            EXPECT_EQ(test_store_announce(store, 1, test_store_host(i % 3 == 0, i, 1, 1), i % 2, START + 1000 + i,
-                                          START),
+            EXPECT_EQ(test_store_announce(store, 1, test_store_host(i % 3 == 0, i, 1, 1), i % 2,
+                                          START + 1000 + i, START),
                       KAD_OK);
         /* The first says it again and is the newest now: the second has to go, if there is one. */
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(true, 0, 1, 1), false, START + 2000, START), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, 99, 1, 1), false, START + 2001, START), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(true, 0, 1, 1), false, START + 2000, START),
+                  KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, 99, 1, 1), false, START + 2001, START),
+                  KAD_OK);
         EXPECT_EQ(stats_of(store).n_peers, limit);
         EXPECT_EQ(ask(store, 1, KAD_FAMILY_NONE, false, 1, START, peers, 32), limit);
         EXPECT(among(peers, limit, test_store_host(false, 99, 1, 1)));
@@ -461,9 +481,12 @@ void test_store_families_and_seeds_are_told_apart(const struct test_store_kind *
     struct kad_endpoint peers[64];
 
     for (unsigned i = 0; i < 40; i++) /* mixed, then half of them change their mind about being a seed */
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(i % 2, i, 1, 1), i % 4 < 2, START + 1000, START), KAD_OK);
+        EXPECT_EQ(
+            test_store_announce(store, 1, test_store_host(i % 2, i, 1, 1), i % 4 < 2, START + 1000, START),
+            KAD_OK);
     for (unsigned i = 0; i < 40; i += 8)
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(i % 2, i, 1, 1), false, START + 1000, START), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(i % 2, i, 1, 1), false, START + 1000, START),
+                  KAD_OK);
     for (unsigned family = 0; family < 3; family++) {
         for (unsigned no_seeds = 0; no_seeds < 2; no_seeds++) {
             static const enum kad_family families[] = {KAD_FAMILY_NONE, KAD_IPV4, KAD_IPV6};
@@ -476,7 +499,8 @@ void test_store_families_and_seeds_are_told_apart(const struct test_store_kind *
                 const bool meant = (families[family] == KAD_FAMILY_NONE || host.family == families[family]) &&
                                    !(no_seeds && seed);
 
-                EXPECT_MSG(among(peers, n, host) == meant, "peer %u family %u no_seeds %u", i, family, no_seeds);
+                EXPECT_MSG(among(peers, n, host) == meant, "peer %u family %u no_seeds %u", i, family,
+                           no_seeds);
                 expected += meant;
             }
             EXPECT_EQ(n, expected);
@@ -497,8 +521,10 @@ void test_store_a_choice_of_peers_is_fair(const struct test_store_kind *kind)
     struct kad_rng rng;
 
     for (unsigned i = 0; i < PEERS; i++) {
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, i, 1, 1), false, START + 1000, START), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(true, i, 1, 1), i % 2, START + 1000, START), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, i, 1, 1), false, START + 1000, START),
+                  KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(true, i, 1, 1), i % 2, START + 1000, START),
+                  KAD_OK);
     }
     test_store_rng(&rng, 20);
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -525,7 +551,8 @@ void test_store_a_sample_of_keys_is_fair(const struct test_store_kind *kind)
 
     for (unsigned i = 0; i < KEYS; i++) {
         for (unsigned j = 0; j <= i % 12; j++) /* the number of peers must not matter */
-            EXPECT_EQ(test_store_announce(store, i, test_store_host(false, j, 1, 1), false, START + 1000 + i, START),
+            EXPECT_EQ(test_store_announce(store, i, test_store_host(false, j, 1, 1), false, START + 1000 + i,
+                                          START),
                       KAD_OK);
     }
     test_store_rng(&rng, 51);
@@ -599,7 +626,8 @@ void test_store_each_peer_is_shown_once(const struct test_store_kind *kind)
     struct shown shown = {.n = 0};
 
     for (unsigned i = 0; i < 30; i++)
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(i % 2, i, 1, 1), i % 3 == 0, START + 1000 + i, START),
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(i % 2, i, 1, 1), i % 3 == 0, START + 1000 + i,
+                                      START),
                   KAD_OK);
     store->ops->each_peer(store, &other, START, show, &shown);
     EXPECT_EQ(shown.n, 0);

@@ -12,7 +12,8 @@
 
 struct test_store_kind {
     /* A new, empty store; NULL when the allocator refused. */
-    struct kad_store *(*open)(const struct kad_allocator *allocator, const struct kad_mem_store_config *config);
+    struct kad_store *(*open)(const struct kad_allocator *allocator,
+                              const struct kad_mem_store_config *config);
     /* The same store after a restart; NULL in a kind that forgets. */
     struct kad_store *(*reopen)(struct kad_store *store, const struct kad_allocator *allocator,
                                 const struct kad_mem_store_config *config, kad_ms now);
@@ -36,35 +37,26 @@ void test_store_rng(struct kad_rng *rng, uint64_t seed);
 struct test_store_content {
     uint8_t value[1000], salt[64];
 };
-struct kad_record test_store_make(unsigned key, int64_t sequence, size_t value_size, bool is_mutable, kad_ms expires_at,
-                                  struct test_store_content *room);
+struct kad_record test_store_make(unsigned key, int64_t sequence, size_t value_size, bool is_mutable,
+                                  kad_ms expires_at, struct test_store_content *room);
 bool test_store_same(const struct kad_record *a, const struct kad_record *b);
-int test_store_put(struct kad_store *store, unsigned key, size_t value_size, const struct kad_endpoint *publisher,
-                   kad_ms expires_at, kad_ms now);
-int test_store_announce(struct kad_store *store, unsigned key, struct kad_endpoint peer, bool seed, kad_ms expires_at,
-                        kad_ms now);
+int test_store_put(struct kad_store *store, unsigned key, size_t value_size,
+                   const struct kad_endpoint *publisher, kad_ms expires_at, kad_ms now);
+int test_store_announce(struct kad_store *store, unsigned key, struct kad_endpoint peer, bool seed,
+                        kad_ms expires_at, kad_ms now);
 
-#define TEST_STORE_CASES(x)                    \
-    x(an_empty_store_has_nothing)              \
-    x(a_record_comes_back_as_it_was)           \
-    x(a_later_put_replaces)                    \
-    x(nothing_is_served_from_its_expiry_on)    \
-    x(a_refresh_moves_the_expiry_both_ways)    \
-    x(expiring_is_bounded_and_gives_all_back)  \
-    x(records_stay_under_their_ceilings)       \
-    x(a_group_pays_for_what_it_puts)           \
-    x(peers_stay_under_their_ceilings)         \
-    x(a_group_adds_only_so_many_peers)         \
-    x(local_addresses_are_nobodys_group)       \
-    x(a_full_key_gives_up_its_oldest)          \
-    x(families_and_seeds_are_told_apart)       \
-    x(a_choice_of_peers_is_fair)               \
-    x(a_sample_of_keys_is_fair)                \
-    x(expired_peers_do_not_hide_live_ones)     \
-    x(each_peer_is_shown_once)                 \
-    x(random_operations_match_a_model)         \
-    x(random_operations_survive_want_of_memory) \
-    x(every_single_allocation_may_fail)
+#define TEST_STORE_CASES(x)                                                                       \
+    x(an_empty_store_has_nothing) x(a_record_comes_back_as_it_was) x(a_later_put_replaces)        \
+        x(nothing_is_served_from_its_expiry_on) x(a_refresh_moves_the_expiry_both_ways)           \
+            x(expiring_is_bounded_and_gives_all_back) x(records_stay_under_their_ceilings)        \
+                x(a_group_pays_for_what_it_puts) x(peers_stay_under_their_ceilings)               \
+                    x(a_group_adds_only_so_many_peers) x(local_addresses_are_nobodys_group)       \
+                        x(a_full_key_gives_up_its_oldest) x(families_and_seeds_are_told_apart)    \
+                            x(a_choice_of_peers_is_fair) x(a_sample_of_keys_is_fair)              \
+                                x(expired_peers_do_not_hide_live_ones) x(each_peer_is_shown_once) \
+                                    x(random_operations_match_a_model)                            \
+                                        x(random_operations_survive_want_of_memory)               \
+                                            x(every_single_allocation_may_fail)
 
 #define TEST_STORE_DECLARE(name) void test_store_##name(const struct test_store_kind *kind);
 TEST_STORE_CASES(TEST_STORE_DECLARE)
@@ -74,7 +66,7 @@ TEST_STORE_CASES(TEST_STORE_DECLARE)
     {                                \
         test_store_##name(the_kind); \
     }
-#define TEST_STORE_SUITE(kind)                                     \
+#define TEST_STORE_SUITE(kind)                                    \
     static const struct test_store_kind *const the_kind = (kind); \
     TEST_STORE_CASES(TEST_STORE_RUN)
 

@@ -100,7 +100,7 @@ static int put_expected(const struct model *m, unsigned i, const struct model_re
 
             n++;
             bytes += record.value.size + record.salt.size;
-            of_payer += m->records[j].payer == new->payer && new->payer != 0;
+            of_payer += m->records[j].payer == new->payer &&new->payer != 0;
         }
     }
     bytes += new->size + make(new, i, &room).salt.size;
@@ -128,8 +128,8 @@ static void do_put(struct model *m)
 
     if (!m->exact && (result == KAD_E_MEMORY || result == KAD_E_LIMIT))
         return; /* a limit: what now expires sooner is dropped late when there was no memory to note it */
-    EXPECT_MSG(result == expected, "seed %llu step %u: put said %d, not %d", (unsigned long long)m->seed, m->step,
-               result, expected);
+    EXPECT_MSG(result == expected, "seed %llu step %u: put said %d, not %d", (unsigned long long)m->seed,
+               m->step, result, expected);
     if (result == KAD_OK) {
         if (m->records[i].held)
             new.payer = m->records[i].payer;
@@ -173,8 +173,8 @@ static void do_announce(struct model *m)
     result = test_store_announce(m->store, k, peer, new.seed, new.expires_at, m->now);
     if (!m->exact && (result == KAD_E_MEMORY || result == KAD_E_LIMIT))
         return; /* a limit: what now expires sooner is dropped late when there was no memory to note it */
-    EXPECT_MSG(result == expected, "seed %llu step %u: announce said %d, not %d", (unsigned long long)m->seed, m->step,
-               result, expected);
+    EXPECT_MSG(result == expected, "seed %llu step %u: announce said %d, not %d", (unsigned long long)m->seed,
+               m->step, result, expected);
     if (result == KAD_OK) {
         if (!m->peers[k][h].held && n_here >= m->config.max_peers_per_key)
             m->peers[k][oldest].held = false;
@@ -193,11 +193,13 @@ static void check_get(struct model *m, unsigned i)
                (unsigned long long)m->seed, m->step, i, result);
     if (result == KAD_OK) {
         expected = make(&m->records[i], i, &room);
-        EXPECT_MSG(test_store_same(&got, &expected), "seed %llu step %u: get %u", (unsigned long long)m->seed, m->step, i);
+        EXPECT_MSG(test_store_same(&got, &expected), "seed %llu step %u: get %u", (unsigned long long)m->seed,
+                   m->step, i);
     }
 }
 
-static void check_peers(struct model *m, unsigned k, enum kad_family family, bool no_seeds, size_t wanted, bool expired)
+static void check_peers(struct model *m, unsigned k, enum kad_family family, bool no_seeds, size_t wanted,
+                        bool expired)
 {
     const struct kad_id key = test_store_key(k);
     struct kad_endpoint got[HOSTS];
@@ -218,8 +220,9 @@ static void check_peers(struct model *m, unsigned k, enum kad_family family, boo
     EXPECT_MSG(n_found == n && n <= wanted && n <= n_there, "seed %llu step %u: %zu of %zu peers are right",
                (unsigned long long)m->seed, m->step, n_found, n);
     if (expired)
-        EXPECT_MSG(n == (wanted < n_there ? wanted : n_there), "seed %llu step %u: %zu peers of %zu, %zu wanted",
-                   (unsigned long long)m->seed, m->step, n, n_there, wanted);
+        EXPECT_MSG(n == (wanted < n_there ? wanted : n_there),
+                   "seed %llu step %u: %zu peers of %zu, %zu wanted", (unsigned long long)m->seed, m->step, n,
+                   n_there, wanted);
 }
 
 static void check_stats(struct model *m)
@@ -250,9 +253,9 @@ static void check_stats(struct model *m)
     m->store->ops->stats(m->store, &stats);
     EXPECT_MSG(stats.n_records == n_records && stats.record_bytes == bytes && stats.n_keys == n_keys &&
                    stats.n_peers == n_peers,
-               "seed %llu step %u: %llu records of %llu, %llu peers of %llu", (unsigned long long)m->seed, m->step,
-               (unsigned long long)stats.n_records, (unsigned long long)n_records, (unsigned long long)stats.n_peers,
-               (unsigned long long)n_peers);
+               "seed %llu step %u: %llu records of %llu, %llu peers of %llu", (unsigned long long)m->seed,
+               m->step, (unsigned long long)stats.n_records, (unsigned long long)n_records,
+               (unsigned long long)stats.n_peers, (unsigned long long)n_peers);
     n = m->store->ops->sample(m->store, &m->rng, m->now, keys, KEYS, &total);
     EXPECT_EQ(n, n_keys);
     EXPECT_EQ(total, n_keys);
@@ -312,7 +315,8 @@ void test_store_random_operations_match_a_model(const struct test_store_kind *ki
 {
     for (uint64_t seed = 1; seed <= 12; seed++) {
         struct test_memory memory;
-        struct model m = {.kind = kind, .allocator = &memory.allocator, .config = tight(), .seed = seed, .exact = true};
+        struct model m = {
+            .kind = kind, .allocator = &memory.allocator, .config = tight(), .seed = seed, .exact = true};
 
         test_memory_init(&memory);
         test_store_rng(&m.rng, seed);
