@@ -28,7 +28,7 @@ class Npm(Process):
     def start(self, host, bootstrap):
         node = self.request(do="start", host=host, port=6881, bootstrap=["%s:%d" % p for p in bootstrap])
         self.peers.append((host, 6881))
-        return bytes.fromhex(node["id"])
+        return {bytes.fromhex(node["id"]): (host, 6881)}
 
 
 def immutable(npm, ours, dice):
@@ -148,13 +148,13 @@ def test(folder):
     say("seed %d" % seed)
     ours = KadNet(folder, [[("127.0.3.1", 6881)]])
     npm = Npm(folder)
-    ids = {ours.nodes[0].id: ours.bootstraps[0], npm.start("127.0.5.1", [ours.bootstraps[0]]): ("127.0.5.1", 6881)}
+    ids = npm.start("127.0.5.1", [ours.bootstraps[0]])
     rest = KadNet(folder, [[("127.0.3.%d" % i, 6881)] for i in range(2, N + 1)], n_bootstraps=0,
                   bootstrap=[ours.bootstraps[0], npm.peers[0]], prefix="more")
     nodes = ours.nodes + rest.nodes
     for i in range(2, N + 1):
-        ids[npm.start("127.0.5.%d" % i, [ours.bootstraps[0], npm.peers[0]])] = npm.peers[-1]
-    ids.update({node.id: node.peer for node in rest.nodes})
+        ids.update(npm.start("127.0.5.%d" % i, [ours.bootstraps[0], npm.peers[0]]))
+    ids.update({node.id: node.peer for node in nodes})
     asker = krpc.Socket("127.0.66.2")
     rest.await_tables(min(N, 12), asker)
     say("%d kad and %d bittorrent-dht nodes know each other" % (len(nodes), N))
