@@ -20,8 +20,8 @@ ITEMS = ["get", "put", "get_mutable", "put_mutable"]
 class Programs:
     """Where the built programs are."""
 
-    def __init__(self, build, kad, modules):
-        self.build, self.kad, self.modules = build, kad, modules
+    def __init__(self, build, kad, modules, kad_options=()):
+        self.build, self.kad, self.modules, self.kad_options = build, kad, modules, list(kad_options)
 
     def path(self, name):
         return os.path.join(self.build, "bench-" + name)
@@ -186,7 +186,7 @@ class Kad(Server):
 
     def command(self, bootstrap):
         command = [self.programs.kad, "node", "--listen", self.endpoint, "--data-dir", os.path.join(self.folder, "data"),
-                   "--store", self.store, "--log-level", "error"] + self.options
+                   "--store", self.store, "--log-level", "error"] + self.options + self.programs.kad_options
         return command + (["--bootstrap", bootstrap] if bootstrap else [])
 
 

@@ -149,7 +149,8 @@ static void limits_off(struct kad_settings *settings)
     settings->narrow_per_bucket = settings->narrow_per_table = settings->narrow_per_lookup = 0;
     settings->wide_per_bucket = settings->wide_per_table = 0;
     settings->address_per_s = settings->address_burst = settings->group_per_s = settings->group_burst = 10000000;
-    settings->unproven_grant = 100000000;
+    settings->unproven_grant = 32768;
+    settings->unproven_gain = 1000;
     settings->strikes = 0;
 }
 

@@ -33,7 +33,8 @@ struct victim {
     struct sockaddr_in address;
 };
 
-static const char find_node[] = "d1:ad2:id20:hhhhhhhhhhhhhhhhhhhh6:target20:tttttttttttttttttttte1:q9:find_node1:t2:hi1:y1:qe";
+static const char find_node[] =
+    "d1:ad2:id20:hhhhhhhhhhhhhhhhhhhh6:target20:tttttttttttttttttttte1:q9:find_node1:t2:hi1:y1:qe";
 
 static struct kad_node *running;
 
@@ -197,10 +198,11 @@ static void flood(enum attack attack, const char *name)
     stop_victim(&victim, &counters);
     for (int drop = KAD_DROP_NONE + 1; drop < KAD_N_DROPS; drop++)
         dropped += counters.received[drop];
-    printf("%-12s honest answered %d of %d; %llu accepted, %llu dropped (address %llu, group %llu, graylist %llu, "
+    printf("%-12s honest answered %d of %d; %llu accepted, %llu dropped (address %llu, group %llu, graylist "
+           "%llu, "
            "malformed %llu); %llu bytes in, %llu out; memory %ld -> %ld KiB\n",
-           name, n_answered, HONEST, (unsigned long long)counters.received[KAD_DROP_NONE], (unsigned long long)dropped,
-           (unsigned long long)counters.received[KAD_DROP_ADDRESS_RATE],
+           name, n_answered, HONEST, (unsigned long long)counters.received[KAD_DROP_NONE],
+           (unsigned long long)dropped, (unsigned long long)counters.received[KAD_DROP_ADDRESS_RATE],
            (unsigned long long)counters.received[KAD_DROP_GROUP_RATE],
            (unsigned long long)counters.received[KAD_DROP_GRAYLIST],
            (unsigned long long)counters.received[KAD_DROP_MALFORMED], (unsigned long long)counters.bytes_in,

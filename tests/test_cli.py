@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from program import KAD, PATIENCE_S, LocalNet, Node, check, eventually, kad, loopback, main  # noqa: E402
+from program import KAD, PATIENCE_S, ROOT, LocalNet, Node, check, eventually, kad, loopback, main  # noqa: E402
 
 DONE, NOT_FOUND, USAGE, NO_ANSWER, REFUSED, INTERNAL = range(6)
 NOBODY = "f" * 39 + "e"
@@ -24,7 +24,7 @@ def commands():
 
 def help_texts():
     names = commands()
-    wanted = "node status table ping find closest get put announce peers sample withdraw distance tour version"
+    wanted = "node status table ping find closest get put announce peers sample withdraw distance sim tour version"
     for name in wanted.split():
         check(name in names, name, "is not in the help:", names)
     for name in names:
@@ -35,6 +35,8 @@ def help_texts():
     manual = kad("--man").out.decode()
     for name in names:
         check(".Ss kad %s" % name in manual, name, "is not in the manual page")
+    with open(os.path.join(ROOT, "packaging", "kad.1")) as file:
+        check(file.read() == manual, "packaging/kad.1 is not what kad --man prints: write it anew")
 
 
 def usage_errors(net):
@@ -180,6 +182,13 @@ def distances():
     check(int(same["distance"], 16) == 0 and same["bucket"] is None, same)
 
 
+def simulation():
+    measured = kad("--json", "sim", "lookup", "--nodes", "100", "--lookups", "20").json
+    check(measured["nodes"] == 100 and measured["lookups"] == 20, measured)
+    kad("sim", expect=USAGE)
+    kad("sim", "/nonexistent", expect=USAGE)
+
+
 def no_node(folder):
     for place in (os.path.join(folder, "nowhere"), os.path.join(folder, "nowhere.sock")):
         result = kad("--json", "--node", place, "status", expect=NO_ANSWER)
@@ -260,6 +269,7 @@ def stopping(net, folder):
 def test(folder):
     help_texts()
     distances()
+    simulation()
     no_node(folder)
     configuration(folder)
     net = LocalNet(folder, 12)

@@ -122,7 +122,12 @@ def errors(net):
 
 
 def garbage(net):
-    for request in (b"", b"\r\n\r\n", b"\x00" * 5000, os.urandom(4096), b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+    # No request in it, and nothing to answer: the client leaves again.
+    for request in (b"", b"\r\n\r\n", b"\x00" * 5000, os.urandom(4096), b"GET / HT", b"\x16\x03\x01\x02\x00\x01\x00"):
+        with connect(net) as client:
+            client.sendall(request)
+    alive(net)
+    for request in (b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
                     b"GET /api/node HTTP/1.1\r\n\r\n",  # no Host
                     b"POST /api/dht/get HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
                     b"POST /api/dht/get HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",

@@ -38,57 +38,60 @@ const char *kad_network_name(const struct kad_network *network);
  * the first field that is out of range. */
 struct kad_settings {
     /* lookups */
-    unsigned k;                  /* bucket size, contacts per answer, lookup width: 1 .. 64 */
-    unsigned alpha;              /* queries of a lookup in flight: 1 .. 64 */
-    unsigned replicas;           /* nodes a value or announce is put to: 1 .. 64 */
-    unsigned quorum;             /* copies of the newest mutable value that end a get early; 0: go to the end */
-    kad_ms query_timeout_ms;     /* an unanswered query counts as a failure */
-    kad_ms patience_min_ms, patience_max_ms; /* bounds of the measured patience (smoothed RTT + 4 deviations) */
-    kad_ms request_timeout_ms;   /* a request's deadline when it names none */
-    unsigned max_requests;       /* at once, the host's; more are refused with KAD_E_LIMIT */
-    unsigned max_queries;        /* unanswered at once, over all requests */
-    unsigned narrow_per_lookup;  /* candidates of one /24 or /64 in a lookup; 0: no limit */
+    unsigned k;              /* bucket size, contacts per answer, lookup width: 1 .. 64 */
+    unsigned alpha;          /* queries of a lookup in flight: 1 .. 64 */
+    unsigned replicas;       /* nodes a value or announce is put to: 1 .. 64 */
+    unsigned quorum;         /* copies of the newest mutable value that end a get early; 0: go to the end */
+    kad_ms query_timeout_ms; /* an unanswered query counts as a failure */
+    kad_ms patience_min_ms,
+        patience_max_ms;        /* bounds of the measured patience (smoothed RTT + 4 deviations) */
+    kad_ms request_timeout_ms;  /* a request's deadline when it names none */
+    unsigned max_requests;      /* at once, the host's; more are refused with KAD_E_LIMIT */
+    unsigned max_queries;       /* unanswered at once, over all requests */
+    unsigned narrow_per_lookup; /* candidates of one /24 or /64 in a lookup; 0: no limit */
     /* routing table (see core/table.h) */
     unsigned table_wide, table_cache, max_failures;
     unsigned narrow_per_bucket, narrow_per_table, wide_per_bucket, wide_per_table;
-    kad_ms ping_after_ms;        /* a contact unheard for this long is pinged, one per refresh_pace_ms */
-    kad_ms refresh_after_ms;     /* a bucket without a lookup for this long gets one, one per refresh_pace_ms */
+    kad_ms ping_after_ms;    /* a contact unheard for this long is pinged, one per refresh_pace_ms */
+    kad_ms refresh_after_ms; /* a bucket without a lookup for this long gets one, one per refresh_pace_ms */
     kad_ms refresh_pace_ms;
-    unsigned verify_per_s;       /* pings to strangers who asked us something and would fit the table */
-    unsigned min_contacts;       /* fewer than this: joins again, in growing intervals */
+    unsigned verify_per_s; /* pings to strangers who asked us something and would fit the table */
+    unsigned min_contacts; /* fewer than this: joins again, in growing intervals */
     /* life of what is stored */
-    kad_ms peer_ttl_ms;          /* an announce is served this long */
+    kad_ms peer_ttl_ms; /* an announce is served this long */
     kad_ms record_ttl_ms;
-    kad_ms announce_again_ms;    /* what this node publishes is published again this often, +-10 % */
+    kad_ms announce_again_ms; /* what this node publishes is published again this often, +-10 % */
     kad_ms put_again_ms;
     unsigned max_publications;
-    kad_ms sample_interval_ms;   /* BEP 51: told to samplers, and how often the sample changes */
+    kad_ms sample_interval_ms; /* BEP 51: told to samplers, and how often the sample changes */
     /* abuse (see core/limit.h) */
     unsigned limit_addresses, address_per_s, address_burst, group_per_s, group_burst;
     unsigned strikes;
     kad_ms gray_ms;
     unsigned unproven_gain, unproven_grant;
-    bool limit_local;            /* apply address and group limits to loopback and private addresses too */
+    bool limit_local; /* apply address and group limits to loopback and private addresses too */
     /* behaviour */
-    bool read_only;              /* BEP 43: asks, never answers, is in no one's table */
-    bool enforce_id;             /* refuse contacts whose id does not fit their address (BEP 42); else only prefer others */
-    bool follow_address;         /* take a new id when the world agrees on our outside address (BEP 42) */
-    unsigned address_quorum;     /* address groups that must have voted */
-    unsigned reply_peers;        /* peers in one answer */
-    char version[5];             /* BEP 5 "v": 4 bytes, or empty */
+    bool read_only; /* BEP 43: asks, never answers, is in no one's table */
+    bool
+        enforce_id; /* refuse contacts whose id does not fit their address (BEP 42); else only prefer others */
+    bool follow_address;     /* take a new id when the world agrees on our outside address (BEP 42) */
+    unsigned address_quorum; /* address groups that must have voted */
+    unsigned reply_peers;    /* peers in one answer */
+    char version[5];         /* BEP 5 "v": 4 bytes, or empty */
 };
 
 void kad_settings_default(const struct kad_network *network, struct kad_settings *out_settings);
-KAD_CHECK int kad_settings_check(const struct kad_settings *settings, const char **out_field); /* 0 or KAD_E_INVALID */
+KAD_CHECK int kad_settings_check(const struct kad_settings *settings,
+                                 const char **out_field); /* 0 or KAD_E_INVALID */
 /* The range of a numeric field by its name; false: there is none of that name. */
 bool kad_settings_range(const char *field, int64_t *out_least, int64_t *out_most);
 
 enum kad_event_mask {
-    KAD_WATCH_NODES = 1,   /* KAD_EVENT_NODE */
-    KAD_WATCH_TABLE = 2,   /* KAD_EVENT_TABLE */
-    KAD_WATCH_STORED = 4,  /* KAD_EVENT_STORED */
-    KAD_WATCH_STATE = 8,   /* READY, ADDRESS, ID, WARNING */
-    KAD_WATCH_ALL = 15,    /* DONE, and the HOP and PEERS of requests that ask for them, always come */
+    KAD_WATCH_NODES = 1,  /* KAD_EVENT_NODE */
+    KAD_WATCH_TABLE = 2,  /* KAD_EVENT_TABLE */
+    KAD_WATCH_STORED = 4, /* KAD_EVENT_STORED */
+    KAD_WATCH_STATE = 8,  /* READY, ADDRESS, ID, WARNING */
+    KAD_WATCH_ALL = 15,   /* DONE, and the HOP and PEERS of requests that ask for them, always come */
 };
 
 struct kad_engine_config {
@@ -104,12 +107,14 @@ struct kad_engine_config {
     unsigned watch;                        /* enum kad_event_mask */
 };
 
-KAD_CHECK int kad_engine_new(const struct kad_engine_config *config, kad_ms now, struct kad_engine **out_engine);
+KAD_CHECK int kad_engine_new(const struct kad_engine_config *config, kad_ms now,
+                             struct kad_engine **out_engine);
 void kad_engine_free(struct kad_engine *engine); /* NULL is fine. Requests not done end without an event. */
 
 /* -- datagrams -------------------------------------------------------------------------------------------------- */
 
-#define KAD_DATAGRAM_MAX 1400 /* the largest we send (an IPv6 packet of 1,452 bytes at most); larger ones are taken */
+#define KAD_DATAGRAM_MAX \
+    1400 /* the largest we send (an IPv6 packet of 1,452 bytes at most); larger ones are taken */
 
 struct kad_datagram {
     struct kad_endpoint peer; /* from (in), to (out) */
@@ -122,7 +127,8 @@ struct kad_batch {
     unsigned room, n;
 };
 
-void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now, struct kad_batch *out);
+void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now,
+                         struct kad_batch *out);
 void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *out);
 kad_ms kad_engine_wake_at(const struct kad_engine *engine); /* KAD_NEVER: only input can change anything */
 /* The network refused to carry a datagram to this address (ICMP, no route): its queries fail now, not at their timeout. */
@@ -138,40 +144,43 @@ enum kad_request_kind {
     KAD_REQUEST_ANNOUNCE, /* this node is a peer of target, at `port` */
     KAD_REQUEST_GET,      /* record with key target; `salt` for mutable ones */
     KAD_REQUEST_PUT,      /* record */
-    KAD_REQUEST_SAMPLE,   /* keys that nodes around target hold peers for (BEP 51); with an endpoint: of that one */
+    KAD_REQUEST_SAMPLE, /* keys that nodes around target hold peers for (BEP 51); with an endpoint: of that one */
 };
 
 struct kad_request {
     enum kad_request_kind kind;
     struct kad_id target;
-    struct kad_endpoint endpoint;   /* family 0: none */
-    struct kad_record record;       /* PUT; copied. GET: salt only */
-    int64_t cas;                    /* PUT with has_cas */
-    kad_ms timeout_ms;              /* 0: settings */
-    uint16_t port;                  /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
-    bool seed;                      /* ANNOUNCE */
-    bool scrape;                    /* PEERS */
+    struct kad_endpoint endpoint; /* family 0: none */
+    struct kad_record record;     /* PUT; copied. GET: salt only */
+    int64_t cas;                  /* PUT with has_cas */
+    kad_ms timeout_ms;            /* 0: settings */
+    uint16_t port;                /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
+    bool seed;                    /* ANNOUNCE */
+    bool scrape;                  /* PEERS */
     bool has_cas;
-    bool first;                     /* GET: the first valid record will do; PEERS: the first answer with peers */
-    bool keep;                      /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
-    bool trace;                     /* KAD_EVENT_HOP for each step */
-    bool progress;                  /* KAD_EVENT_PEERS as they come */
-    void *user;                     /* handed back in events */
+    bool first;    /* GET: the first valid record will do; PEERS: the first answer with peers */
+    bool keep;     /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
+    bool trace;    /* KAD_EVENT_HOP for each step */
+    bool progress; /* KAD_EVENT_PEERS as they come */
+    void *user;    /* handed back in events */
 };
 
 /* 0 and an id (never 0), or KAD_E_LIMIT, KAD_E_MEMORY, KAD_E_INVALID. Exactly one KAD_EVENT_DONE follows. */
 KAD_CHECK int kad_engine_request(struct kad_engine *engine, const struct kad_request *request, kad_ms now,
                                  uint64_t *out_id);
-bool kad_engine_cancel(struct kad_engine *engine, uint64_t id, kad_ms now); /* its DONE comes with KAD_REASON_CANCELLED */
+bool kad_engine_cancel(struct kad_engine *engine, uint64_t id,
+                       kad_ms now); /* its DONE comes with KAD_REASON_CANCELLED */
 /* Cancels everything (graceful stop): the DONE events are there to be taken afterwards. */
 void kad_engine_cancel_all(struct kad_engine *engine, kad_ms now);
 bool kad_engine_withdraw(struct kad_engine *engine, const struct kad_id *key); /* stops republishing */
 
 /* Nodes to join through: asked at once, and whenever contacts run out. At most 64 are kept; no id needed. */
-KAD_CHECK int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *endpoint, kad_ms now);
+KAD_CHECK int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *endpoint,
+                                   kad_ms now);
 /* A contact from a saved table (warm start): takes part in joining, enters the table when it answers. With `trusted` it enters at
  * once: for simulations with given tables. */
-KAD_CHECK int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted, kad_ms now);
+KAD_CHECK int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted,
+                                 kad_ms now);
 
 /* -- events ----------------------------------------------------------------------------------------------------- */
 
@@ -201,15 +210,22 @@ enum kad_event_kind {
 };
 
 enum kad_warning {
-    KAD_WARN_NO_BOOTSTRAP,   /* nobody to join through answers; trying on */
-    KAD_WARN_STORE_FULL,     /* a record or announce was refused for lack of room */
-    KAD_WARN_STORE_FAILED,   /* the store reports errors */
-    KAD_WARN_EVENTS_LOST,    /* the host takes events too slowly */
+    KAD_WARN_NO_BOOTSTRAP, /* nobody to join through answers; trying on */
+    KAD_WARN_STORE_FULL,   /* a record or announce was refused for lack of room */
+    KAD_WARN_STORE_FAILED, /* the store reports errors */
+    KAD_WARN_EVENTS_LOST,  /* the host takes events too slowly */
     KAD_WARN_FEW_CONTACTS,
 };
 const char *kad_warning_text(enum kad_warning warning);
 
-enum kad_hop_what { KAD_HOP_ASKED, KAD_HOP_ANSWERED, KAD_HOP_LATE, KAD_HOP_FAILED, KAD_HOP_REFUSED, KAD_HOP_STORED };
+enum kad_hop_what {
+    KAD_HOP_ASKED,
+    KAD_HOP_ANSWERED,
+    KAD_HOP_LATE,
+    KAD_HOP_FAILED,
+    KAD_HOP_REFUSED,
+    KAD_HOP_STORED
+};
 
 struct kad_found {
     struct kad_contact contact;
@@ -219,7 +235,7 @@ struct kad_found {
 
 struct kad_event {
     enum kad_event_kind kind;
-    uint64_t request;            /* id, for DONE, HOP, PEERS */
+    uint64_t request; /* id, for DONE, HOP, PEERS */
     void *user;
     struct kad_contact contact;
     struct kad_id key;
@@ -230,37 +246,39 @@ struct kad_event {
     } table;
     struct {
         enum kad_hop_what what;
-        uint8_t hop;             /* 1: from our own table */
-        uint16_t prefix;         /* bits the contact's id shares with the target */
+        uint8_t hop;     /* 1: from our own table */
+        uint16_t prefix; /* bits the contact's id shares with the target */
         int32_t rtt_ms;
         uint16_t n_contacts, n_peers; /* named in the answer */
-        bool value;              /* the answer had the record */
-        kad_ms at_ms;            /* since the request began */
+        bool value;                   /* the answer had the record */
+        kad_ms at_ms;                 /* since the request began */
     } hop;
     struct {
         const struct kad_endpoint *peers; /* valid until the next kad_engine_ call. For PEERS: the new ones */
         size_t n;
     } peers;
-    struct {                     /* DONE. Pointers are valid until the next kad_engine_ call */
+    struct { /* DONE. Pointers are valid until the next kad_engine_ call */
         enum kad_request_kind kind;
-        int error;               /* 0; KAD_E_NOT_FOUND, _TIMEOUT, _REFUSED, _CLOSED (cancelled) */
+        int error; /* 0; KAD_E_NOT_FOUND, _TIMEOUT, _REFUSED, _CLOSED (cancelled) */
         enum kad_reason reason;
         struct kad_id target;
         kad_ms duration_ms;
-        uint16_t hops;           /* depth of the deepest contact that answered */
-        uint16_t hops_to_first;  /* depth of the first answer that had what was asked (value, peers, the node) */
-        kad_ms first_ms;         /* when it came, -1: never */
+        uint16_t hops; /* depth of the deepest contact that answered */
+        uint16_t
+            hops_to_first; /* depth of the first answer that had what was asked (value, peers, the node) */
+        kad_ms first_ms;   /* when it came, -1: never */
         uint32_t n_queries, n_answers, n_timeouts;
-        const struct kad_found *closest; /* nearest first, both families: answered contacts only. Of a single node
+        const struct kad_found
+            *closest; /* nearest first, both families: answered contacts only. Of a single node
                                             asked: itself (PING), or whom it named, in its order */
         size_t n_closest;
         const struct kad_record *record; /* GET: best found, or NULL */
-        uint32_t n_copies;       /* GET: nodes that gave this very record */
-        uint32_t n_stored, n_refused; /* ANNOUNCE, PUT */
-        enum kad_refusal refusal;/* the first one met */
+        uint32_t n_copies;               /* GET: nodes that gave this very record */
+        uint32_t n_stored, n_refused;    /* ANNOUNCE, PUT */
+        enum kad_refusal refusal;        /* the first one met */
         const struct kad_id *samples;
         size_t n_samples;
-        double seeds, peers;     /* scrape: estimates */
+        double seeds, peers; /* scrape: estimates */
     } done;
 };
 
@@ -275,10 +293,10 @@ enum kad_drop {
     KAD_DROP_GROUP_RATE,
     KAD_DROP_GRAYLIST,
     KAD_DROP_MALFORMED,
-    KAD_DROP_UNSOLICITED,  /* an answer nobody asked for, or from the wrong address */
-    KAD_DROP_READ_ONLY,    /* a query, and we answer none */
-    KAD_DROP_FAMILY,       /* an address family we do not speak, or an address that cannot be answered */
-    KAD_DROP_ID,           /* the id does not fit the address and that is enforced */
+    KAD_DROP_UNSOLICITED, /* an answer nobody asked for, or from the wrong address */
+    KAD_DROP_READ_ONLY,   /* a query, and we answer none */
+    KAD_DROP_FAMILY,      /* an address family we do not speak, or an address that cannot be answered */
+    KAD_DROP_ID,          /* the id does not fit the address and that is enforced */
     KAD_N_DROPS,
 };
 enum kad_unsent { KAD_UNSENT_BUDGET, KAD_UNSENT_ROOM, KAD_UNSENT_SIZE, KAD_N_UNSENT };
@@ -296,24 +314,24 @@ struct kad_counters {
     uint64_t refused[KAD_N_REFUSALS]; /* queries of others we refused */
     uint64_t requests, requests_done[8 /* enum kad_reason */];
     uint64_t table_added, table_removed, table_limited;
-    uint64_t stored, announced;     /* records and peers taken from others */
-    uint64_t published;             /* by us, again or anew */
+    uint64_t stored, announced; /* records and peers taken from others */
+    uint64_t published;         /* by us, again or anew */
     uint64_t refreshes, events_lost, store_errors;
 };
 
 struct kad_info {
     struct kad_id id;
-    struct kad_endpoint address;  /* outside address by vote; family 0: unknown */
+    struct kad_endpoint address; /* outside address by vote; family 0: unknown */
     unsigned id_bits;
     bool ready, read_only;
-    size_t n_contacts[2];         /* IPv4, IPv6 */
+    size_t n_contacts[2]; /* IPv4, IPv6 */
     unsigned n_buckets[2];
-    double network_size[2];       /* estimate, 0: unknown */
+    double network_size[2]; /* estimate, 0: unknown */
     unsigned n_requests, n_queries, n_publications;
-    kad_ms patience_ms;           /* now */
-    kad_ms rtt_ms;                /* smoothed over all; -1: unknown */
+    kad_ms patience_ms;                                /* now */
+    kad_ms rtt_ms;                                     /* smoothed over all; -1: unknown */
     uint64_t n_records, record_bytes, n_keys, n_peers; /* held for others */
-    uint64_t memory;              /* bytes this engine holds, its store included, the shared book not */
+    uint64_t memory; /* bytes this engine holds, its store included, the shared book not */
 };
 
 void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info);
@@ -322,22 +340,23 @@ const struct kad_counters *kad_engine_counters(const struct kad_engine *engine);
 struct kad_table_row {
     struct kad_contact contact;
     unsigned bucket;
-    int32_t rtt_ms;               /* -1: unknown */
+    int32_t rtt_ms; /* -1: unknown */
     kad_ms heard_at;
     unsigned failures;
-    bool replacement;             /* waits in the bucket's cache */
-    bool id_fits;                 /* BEP 42 */
+    bool replacement; /* waits in the bucket's cache */
+    bool id_fits;     /* BEP 42 */
 };
 /* Rows of the table of one family, from bucket 0 on. Returns how many there are; writes at most `room`. */
-size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family, struct kad_table_row *out_rows,
-                        size_t room);
+size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,
+                        struct kad_table_row *out_rows, size_t room);
 /* Checks every internal invariant; false names the broken one. For tests, fuzzing, simulation. */
 bool kad_engine_sound(const struct kad_engine *engine, kad_ms now, const char **out_why);
 
 /* The key of an immutable Mainline value (bencoded), of a mutable one, and signing: BEP 44. `value` is bencoded already. */
 void kad_mainline_immutable_key(struct kad_bytes value, struct kad_id *out_key);
 void kad_mainline_mutable_key(const uint8_t public_key[32], struct kad_bytes salt, struct kad_id *out_key);
-KAD_CHECK int kad_mainline_sign(struct kad_record *record, const uint8_t seed[32]); /* fills key, public key, signature */
+KAD_CHECK int kad_mainline_sign(struct kad_record *record,
+                                const uint8_t seed[32]); /* fills key, public key, signature */
 
 #ifdef __cplusplus
 }

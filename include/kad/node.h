@@ -41,23 +41,25 @@ typedef void kad_log_function(void *context, enum kad_log_level level, const cha
 struct kad_node_config {
     const struct kad_network *network;
     struct kad_settings settings;
-    struct uv_loop_s *loop;                     /* NULL: its own */
-    struct kad_endpoint listen[KAD_NODE_LISTEN_MAX]; /* port 0: any. At most one per family is bound to a wildcard */
+    struct uv_loop_s *loop; /* NULL: its own */
+    struct kad_endpoint
+        listen[KAD_NODE_LISTEN_MAX]; /* port 0: any. At most one per family is bound to a wildcard */
     size_t n_listen;
-    const char *bootstrap[KAD_NODE_BOOTSTRAP_MAX];   /* "host:port", "[v6]:port", names are resolved off the loop and again on retry */
+    const char *bootstrap
+        [KAD_NODE_BOOTSTRAP_MAX]; /* "host:port", "[v6]:port", names are resolved off the loop and again on retry */
     size_t n_bootstrap;
-    const char *data_dir;                       /* NULL: nothing is read or kept; store must be KAD_STORE_MEMORY */
+    const char *data_dir; /* NULL: nothing is read or kept; store must be KAD_STORE_MEMORY */
     enum kad_store_kind store;
-    uint64_t store_max_bytes;                   /* ceiling of records held for others; 0: default */
-    const char *name;                           /* shown in status; may be NULL */
-    bool has_seed;                              /* tests: deterministic ids; else the system's entropy */
+    uint64_t store_max_bytes; /* ceiling of records held for others; 0: default */
+    const char *name;         /* shown in status; may be NULL */
+    bool has_seed;            /* tests: deterministic ids; else the system's entropy */
     uint8_t seed[32];
     bool has_id;
-    struct kad_id id;                           /* else the saved one, else made */
+    struct kad_id id; /* else the saved one, else made */
     enum kad_log_level log_level;
-    kad_log_function *log;                      /* NULL: silent */
+    kad_log_function *log; /* NULL: silent */
     void *log_context;
-    unsigned watch;                             /* enum kad_event_mask, for on_event */
+    unsigned watch;                                                 /* enum kad_event_mask, for on_event */
     void (*on_event)(void *context, const struct kad_event *event); /* all but DONE/HOP/PEERS */
     void (*on_stopped)(void *context);
     void *context;
@@ -76,11 +78,11 @@ void kad_node_free(struct kad_node *node);
 /* Called on the loop's thread with HOP and PEERS events (if asked for), and exactly once with DONE. */
 typedef void kad_node_callback(void *user, const struct kad_event *event);
 /* On the loop's thread. 0 or a kad_error (then the callback is never called). *out_id may be NULL. */
-KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
-                               void *user, uint64_t *out_id);
+KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *request,
+                               kad_node_callback *callback, void *user, uint64_t *out_id);
 /* The same from any thread, through the mailbox (bounded: KAD_E_LIMIT). The request is copied; the callback still runs on the loop's thread. */
-KAD_CHECK int kad_node_post(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
-                            void *user);
+KAD_CHECK int kad_node_post(struct kad_node *node, const struct kad_request *request,
+                            kad_node_callback *callback, void *user);
 bool kad_node_cancel(struct kad_node *node, uint64_t id);
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);
 

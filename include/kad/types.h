@@ -33,9 +33,9 @@ struct kad_bytes {
 /* What the world can do to us. Functions return 0 or one of these; `kad_error_text` names them. */
 enum kad_error {
     KAD_OK = 0,
-    KAD_E_MEMORY = -1,   /* the allocator refused */
-    KAD_E_LIMIT = -2,    /* a ceiling was reached */
-    KAD_E_INVALID = -3,  /* an argument or input is malformed */
+    KAD_E_MEMORY = -1,  /* the allocator refused */
+    KAD_E_LIMIT = -2,   /* a ceiling was reached */
+    KAD_E_INVALID = -3, /* an argument or input is malformed */
     KAD_E_NOT_FOUND = -4,
     KAD_E_EXISTS = -5,
     KAD_E_SPACE = -6,    /* the output does not fit */
@@ -106,28 +106,28 @@ enum kad_record_type {
 #define KAD_RECORD_SALT_MAX  64
 
 struct kad_record {
-    uint8_t type;             /* enum kad_record_type */
+    uint8_t type; /* enum kad_record_type */
     struct kad_id key;
-    struct kad_bytes value;   /* as on the wire, that is with Mainline one bencoded item */
-    struct kad_bytes salt;    /* mutable; may be empty */
+    struct kad_bytes value; /* as on the wire, that is with Mainline one bencoded item */
+    struct kad_bytes salt;  /* mutable; may be empty */
     int64_t sequence;
     uint8_t public_key[32];
     uint8_t signature[64];
-    kad_ms expires_at;        /* the holder's business */
+    kad_ms expires_at; /* the holder's business */
 };
 
 /* Why a query is refused. A codec maps these to its own codes (Mainline: BEP 5 and BEP 44). */
 enum kad_refusal {
     KAD_REFUSAL_NONE = 0,
-    KAD_REFUSAL_GENERIC,       /* 201 */
-    KAD_REFUSAL_SERVER,        /* 202: full, or cannot just now */
-    KAD_REFUSAL_PROTOCOL,      /* 203: malformed, bad argument, bad token */
-    KAD_REFUSAL_METHOD,        /* 204 */
-    KAD_REFUSAL_TOO_BIG,       /* 205: value over 1000 bytes */
-    KAD_REFUSAL_SIGNATURE,     /* 206 */
-    KAD_REFUSAL_SALT_TOO_BIG,  /* 207: salt over 64 bytes */
-    KAD_REFUSAL_CAS,           /* 301: cas is not the stored sequence number */
-    KAD_REFUSAL_SEQUENCE,      /* 302: sequence number less than the stored one */
+    KAD_REFUSAL_GENERIC,      /* 201 */
+    KAD_REFUSAL_SERVER,       /* 202: full, or cannot just now */
+    KAD_REFUSAL_PROTOCOL,     /* 203: malformed, bad argument, bad token */
+    KAD_REFUSAL_METHOD,       /* 204 */
+    KAD_REFUSAL_TOO_BIG,      /* 205: value over 1000 bytes */
+    KAD_REFUSAL_SIGNATURE,    /* 206 */
+    KAD_REFUSAL_SALT_TOO_BIG, /* 207: salt over 64 bytes */
+    KAD_REFUSAL_CAS,          /* 301: cas is not the stored sequence number */
+    KAD_REFUSAL_SEQUENCE,     /* 302: sequence number less than the stored one */
     KAD_N_REFUSALS,
 };
 

@@ -158,6 +158,7 @@ static int configure(struct running *running, size_t n)
     struct kad_node_config *first = &running->nodes[0];
 
     kad_config_node(&running->config, first);
+    kad_host_leave_out_ipv6(first);
     first->log = kad_log_write;
     first->log_context = &running->log;
     if (n > 1) {

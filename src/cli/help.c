@@ -82,7 +82,9 @@ void kad_help_command(FILE *out, const struct kad_command *command, bool colour)
 /* Text as roff takes it: backslashes and leading dots are data, and a hyphen that can be typed is one. */
 static void roff(FILE *out, const char *text)
 {
-    for (const char *at = text; *at; at++) {
+    const char *at;
+
+    for (at = text; *at; at++) {
         if (*at == '\\')
             fputs("\\e", out);
         else if (*at == '-')
@@ -94,7 +96,19 @@ static void roff(FILE *out, const char *text)
         else
             fputc(*at, out);
     }
-    fputc('\n', out);
+    if (at == text || at[-1] != '\n')
+        fputc('\n', out);
+}
+
+/* "run a node" -> "Run a node." */
+static void roff_sentence(FILE *out, const char *text)
+{
+    char room[256];
+    const size_t size = strlen(text);
+
+    snprintf(room, sizeof room, "%c%s%s", toupper((unsigned char)text[0]), text + 1,
+             text[size - 1] == '.' ? "" : ".");
+    roff(out, room);
 }
 
 static void roff_options(FILE *out, const struct kad_option *option)
@@ -109,7 +123,7 @@ static void roff_options(FILE *out, const struct kad_option *option)
         if (option->metavar)
             fprintf(out, " Ar %s", option->metavar);
         fputc('\n', out);
-        roff(out, option->help);
+        roff_sentence(out, option->help);
         if (option->kind == KAD_OPTION_LIST)
             roff(out, "May be given more than once.");
     }
@@ -133,7 +147,7 @@ void kad_help_manual(FILE *out)
 
         fprintf(out, ".Ss kad %s ", command->name);
         roff(out, command->arguments);
-        roff(out, command->summary);
+        roff_sentence(out, command->summary);
         if (command->details) {
             fprintf(out, ".Pp\n");
             roff(out, command->details);
@@ -150,9 +164,10 @@ void kad_help_manual(FILE *out)
             "Data directories of root and of others.\n.It Pa kad.sock\n"
             "In the data directory: the local socket, which speaks HTTP and JSON.\n.El\n.Sh EXIT STATUS\n"
             ".Bl -tag -width Ds\n");
-    for (size_t i = 0; i < sizeof exits / sizeof exits[0]; i++)
-        fprintf(out, ".It %d\n%c%s\n", exits[i].code, toupper((unsigned char)exits[i].meaning[0]),
-                exits[i].meaning + 1);
+    for (size_t i = 0; i < sizeof exits / sizeof exits[0]; i++) {
+        fprintf(out, ".It %d\n", exits[i].code);
+        roff_sentence(out, exits[i].meaning);
+    }
     fprintf(out, ".El\n.Sh EXAMPLES\n.Bd -literal\nkad node --bootstrap public\nkad put \"Hello World!\"\n"
                  "kad get e5f96f6f38320f0f33959cb4d3d656452117aadb --trace\n"
                  "kad peers 'magnet:?xt=urn:btih:...' --json\n.Ed\n");

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +25,18 @@ static void on_node_event(void *context, const struct kad_event *event)
         host->on_event(host->context, (size_t)(slot - host->slots), event);
 }
 
+/* A signal that comes now, when all is over but the exit, must not turn success into a death by signal. */
+static void leave_loop(struct kad_host *host)
+{
+    static const int numbers[2] = {SIGINT, SIGTERM};
+
+    for (size_t i = 0; host->with_signals && i < 2; i++) {
+        uv_close((uv_handle_t *)&host->signals[i], NULL);
+        signal(numbers[i], SIG_IGN);
+    }
+    uv_close((uv_handle_t *)&host->deadline, NULL);
+}
+
 /* The last node to stop takes everything else off the loop, so that it ends. */
 static void on_node_stopped(void *context)
 {
@@ -34,16 +48,14 @@ static void on_node_stopped(void *context)
         return;
     kad_http_free(host->http);
     host->http = NULL;
-    for (size_t i = 0; host->with_signals && i < 2; i++)
-        uv_close((uv_handle_t *)&host->signals[i], NULL);
-    uv_close((uv_handle_t *)&host->deadline, NULL);
+    leave_loop(host);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
 {
     struct kad_host *host = signal->data;
 
-    if (host->stopping)
+    if (host->stopping && number == SIGINT)
         _exit(128 + number);
     kad_host_stop(host);
 }
@@ -95,6 +107,25 @@ static int start_node(struct kad_host *host, struct kad_host_slot *slot)
     slot->running = true;
     host->n_running++;
     return KAD_OK;
+}
+
+void kad_host_leave_out_ipv6(struct kad_node_config *config)
+{
+    static const uint8_t everywhere[16];
+    const int probe = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    size_t n = 0;
+
+    if (probe >= 0) {
+        close(probe);
+        return;
+    }
+    for (size_t i = 0; i < config->n_listen; i++) {
+        const struct kad_endpoint *listen = &config->listen[i];
+
+        if (listen->family != KAD_IPV6 || memcmp(listen->address, everywhere, sizeof everywhere) != 0)
+            config->listen[n++] = *listen;
+    }
+    config->n_listen = n;
 }
 
 bool kad_host_make_folder(const char *path)
@@ -195,10 +226,8 @@ void kad_host_free(struct kad_host *host)
     if (host->loop_made) {
         if (host->n_running > 0) {
             kad_host_stop(host);
-        } else if (!host->stopping) { /* none ever ran: nobody else takes these off the loop */
-            for (size_t i = 0; host->with_signals && i < 2; i++)
-                uv_close((uv_handle_t *)&host->signals[i], NULL);
-            uv_close((uv_handle_t *)&host->deadline, NULL);
+        } else if (!host->stopping) { /* none ever ran: nobody else takes them off the loop */
+            leave_loop(host);
         }
         uv_run(&host->loop, UV_RUN_DEFAULT);
     }

@@ -7,7 +7,8 @@
  *     kad_host_run()     turns the loop until kad_host_stop(), or a signal, has ended it
  *     kad_host_free()    stops what still runs
  *
- * SIGINT and SIGTERM stop it gracefully (with `signals`); a second one ends the process at once.
+ * SIGINT and SIGTERM stop it gracefully (with `signals`). A second SIGINT, that is an impatient user, ends the process at
+ * once; a second SIGTERM changes nothing.
  */
 #ifndef KAD_CLI_HOST_H
 #define KAD_CLI_HOST_H
@@ -40,6 +41,8 @@ struct kad_host {
     char why[256]; /* what went wrong in start */
 };
 
+/* On a machine without IPv6 "everywhere" means IPv4: leaves [::] out of where the node listens. */
+void kad_host_leave_out_ipv6(struct kad_node_config *config);
 /* Makes the folder, for its owner only, and those above it. False: errno says why. */
 bool kad_host_make_folder(const char *path);
 

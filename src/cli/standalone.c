@@ -28,7 +28,7 @@ static void set_bootstrap(struct kad_node_config *config, const struct kad_list 
     }
 }
 
-static int start(struct kad_cli *cli, size_t n_listen)
+static int start(struct kad_cli *cli)
 {
     struct kad_standalone *standalone = calloc(1, sizeof *standalone);
     struct kad_node_config config;
@@ -42,27 +42,19 @@ static int start(struct kad_cli *cli, size_t n_listen)
     config.data_dir = NULL;
     config.listen[0] = (struct kad_endpoint){.family = KAD_IPV4};
     config.listen[1] = (struct kad_endpoint){.family = KAD_IPV6};
-    config.n_listen = n_listen;
+    config.n_listen = 2;
+    kad_host_leave_out_ipv6(&config);
     set_bootstrap(&config, &cli->options.bootstrap);
     return kad_host_start(&standalone->host, &config, 1, NULL, false);
-}
-
-static void drop(struct kad_cli *cli)
-{
-    kad_standalone_free(cli->standalone);
-    cli->standalone = NULL;
 }
 
 static int start_and_join(struct kad_cli *cli, bool must_join)
 {
     const kad_ms patience = cli->options.timeout.given ? cli->options.timeout.value : JOIN_TIMEOUT_MS;
 
-    if (start(cli, 2) != KAD_OK) {
-        drop(cli);
-        if (start(cli, 1) != KAD_OK) /* a machine without IPv6 */
-            return kad_cli_fail(cli, KAD_EXIT_INTERNAL, "cannot start a node",
-                                cli->standalone ? cli->standalone->host.why : "out of memory");
-    }
+    if (start(cli) != KAD_OK)
+        return kad_cli_fail(cli, KAD_EXIT_INTERNAL, "cannot start a node",
+                            cli->standalone ? cli->standalone->host.why : "out of memory");
     if (must_join && !kad_host_await(&cli->standalone->host, patience))
         return kad_cli_fail(cli, KAD_EXIT_NO_ANSWER, "DHT query timeout", "nobody to join through answers");
     return KAD_EXIT_DONE;

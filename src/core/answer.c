@@ -4,8 +4,8 @@
 #include "base/endpoint.h"
 #include "core/operation.h"
 
-static void count_vote(struct kad_dht *dht, const struct kad_endpoint *voter, const struct kad_endpoint *address,
-                       kad_ms now)
+static void count_vote(struct kad_dht *dht, const struct kad_endpoint *voter,
+                       const struct kad_endpoint *address, kad_ms now)
 {
     const uint8_t family = dht->tables[0] ? KAD_IPV4 : KAD_IPV6; /* the family our id is bound to */
     struct kad_event *event;
@@ -37,7 +37,8 @@ static void count_vote(struct kad_dht *dht, const struct kad_endpoint *voter, co
 }
 
 /* Interns those of the named contacts that are worth anything. The caller releases them. */
-static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answer, const struct kad_endpoint *from,
+static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answer,
+                            const struct kad_endpoint *from,
                             kad_contact_ref out_contacts[KAD_MESSAGE_CONTACTS])
 {
     size_t n = 0;
@@ -54,15 +55,15 @@ static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answe
     return n;
 }
 
-static void report_failure(struct kad_dht *dht, const struct kad_query *query, const struct kad_message *error,
-                           kad_ms now, struct kad_outbox *out)
+static void report_failure(struct kad_dht *dht, const struct kad_query *query,
+                           const struct kad_message *error, kad_ms now, struct kad_outbox *out)
 {
     if (query->operation)
         kad_operation_failed(dht, query->operation, query, error, now, out);
 }
 
-struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *answer,
-                               kad_ms now, struct kad_outbox *out)
+struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
+                               const struct kad_message *answer, kad_ms now, struct kad_outbox *out)
 {
     const uint32_t slot = kad_query_find(&dht->queries, answer->transaction, &from->endpoint);
     struct kad_received received = {.proved = true};
@@ -77,8 +78,8 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
 
     if (answer->kind == KAD_ERROR) { /* alive, but it will not do what we ask */
         dht->counters->errors_in++;
-        if (query.contact != KAD_NO_CONTACT && kad_table_find(dht->tables[kad_family_index(from->endpoint.family)],
-                                                              query.contact))
+        if (query.contact != KAD_NO_CONTACT &&
+            kad_table_find(dht->tables[kad_family_index(from->endpoint.family)], query.contact))
             kad_dht_heard(dht, query.contact, (int)(now - query.sent_at), now, out);
         report_failure(dht, &query, answer, now, out);
         kad_book_release(dht->book, query.contact);

@@ -10,7 +10,8 @@ bool kad_dht_id_fits(const struct kad_dht *dht, const struct kad_contact *contac
     return !dht->rules->id_allowed || dht->rules->id_allowed(&contact->id, &contact->endpoint);
 }
 
-bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *contact, const struct kad_endpoint *from)
+bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *contact,
+                        const struct kad_endpoint *from)
 {
     const enum kad_scope scope = kad_endpoint_scope(&contact->endpoint);
 
@@ -70,8 +71,8 @@ static void ping(struct kad_dht *dht, kad_contact_ref contact, const struct kad_
     kad_dht_ask(dht, &query, &message, now, out);
 }
 
-static void act_on(struct kad_dht *dht, const struct kad_table_update *update, kad_contact_ref contact, kad_ms now,
-                   struct kad_outbox *out)
+static void act_on(struct kad_dht *dht, const struct kad_table_update *update, kad_contact_ref contact,
+                   kad_ms now, struct kad_outbox *out)
 {
     const struct kad_contact *added = NULL, *gone = NULL;
 
@@ -94,7 +95,8 @@ static void act_on(struct kad_dht *dht, const struct kad_table_update *update, k
     }
 }
 
-void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now, struct kad_outbox *out)
+void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now,
+                   struct kad_outbox *out)
 {
     const struct kad_contact *who = kad_book_contact(dht->book, contact);
     struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
@@ -135,7 +137,8 @@ void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms n
     act_on(dht, &update, contact, now, NULL);
 }
 
-void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now, struct kad_outbox *out)
+void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now,
+                    struct kad_outbox *out)
 {
     struct kad_upkeep *upkeep = &dht->upkeep;
     kad_contact_ref ref;
@@ -145,7 +148,8 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_
         upkeep->verify_left = (uint16_t)dht->settings->verify_per_s;
     }
     if (!upkeep->verify_left || !out->room ||
-        !kad_table_wants(dht->tables[kad_family_index(contact->endpoint.family)], &contact->id, &contact->endpoint))
+        !kad_table_wants(dht->tables[kad_family_index(contact->endpoint.family)], &contact->id,
+                         &contact->endpoint))
         return;
     if (dht->settings->enforce_id && !kad_dht_id_fits(dht, contact))
         return;

@@ -90,10 +90,11 @@ void kad_dht_clear(struct kad_dht *dht)
     }
 }
 
-struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *message,
-                                    kad_ms now, struct kad_outbox *out)
+struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *from,
+                                    const struct kad_message *message, kad_ms now, struct kad_outbox *out)
 {
-    if (kad_endpoint_scope(&from->endpoint) == KAD_SCOPE_INVALID || !dht->tables[kad_family_index(from->endpoint.family)])
+    if (kad_endpoint_scope(&from->endpoint) == KAD_SCOPE_INVALID ||
+        !dht->tables[kad_family_index(from->endpoint.family)])
         return (struct kad_received){.drop = KAD_DROP_FAMILY};
     if (message->kind == KAD_QUERY)
         return kad_serve(dht, from, message, now, out);

@@ -36,19 +36,19 @@ struct kad_operation;
 /* How joining stands. Saved contacts wait here until they have been asked. */
 struct kad_join {
     struct kad_endpoint *bootstraps;
-    kad_contact_ref *saved; /* retained */
+    kad_contact_ref *saved;          /* retained */
     struct kad_operation *operation; /* NULL: not joining just now */
-    kad_ms next_at;         /* when to try (again) */
+    kad_ms next_at;                  /* when to try (again) */
     uint16_t n_bootstraps, n_saved;
-    uint16_t attempts;      /* in a row without contacts */
+    uint16_t attempts; /* in a row without contacts */
     bool ready, warned;
 };
 
 struct kad_upkeep {
     kad_ms next_at;
-    kad_ms verify_at;       /* verify_left was filled up last */
-    uint16_t verify_left;   /* pings to strangers we may still send this second */
-    uint8_t n_running;      /* refresh lookups under way */
+    kad_ms verify_at;     /* verify_left was filled up last */
+    uint16_t verify_left; /* pings to strangers we may still send this second */
+    uint8_t n_running;    /* refresh lookups under way */
 };
 
 struct kad_dht {
@@ -63,23 +63,24 @@ struct kad_dht {
     struct kad_token_maker tokens;
     struct kad_estimate estimates[KAD_FAMILIES];
     struct kad_reach reach;
-    struct kad_reach_vote *votes;           /* allocated with the first vote */
+    struct kad_reach_vote *votes; /* allocated with the first vote */
     struct kad_query_pool queries;
-    struct kad_operation *operations;       /* running, newest first */
+    struct kad_operation *operations;               /* running, newest first */
     struct kad_operation *finished, *finished_last; /* the host has not taken their DONE yet */
-    struct kad_operation *told;             /* the host may still read its result */
-    kad_ms operations_wake_at;              /* no operation has anything to do before */
+    struct kad_operation *told;                     /* the host may still read its result */
+    kad_ms operations_wake_at;                      /* no operation has anything to do before */
     kad_ms expire_at;
     struct kad_join join;
     struct kad_upkeep upkeep;
     struct kad_publications publications;
     struct kad_events events;
-    struct kad_counters *counters;          /* the engine's */
+    struct kad_counters *counters; /* the engine's */
     uint64_t last_request;
-    int32_t rtt_8, rtt_deviation_4;         /* smoothed RTT times 8, deviation times 4 (RFC 6298); rtt_8 < 0: unknown */
+    int32_t rtt_8,
+        rtt_deviation_4; /* smoothed RTT times 8, deviation times 4 (RFC 6298); rtt_8 < 0: unknown */
     uint16_t n_host_operations;
-    uint16_t n_silent;                      /* queries unanswered in a row, nothing heard from anybody meanwhile */
-    unsigned watch;                         /* enum kad_event_mask */
+    uint16_t n_silent; /* queries unanswered in a row, nothing heard from anybody meanwhile */
+    unsigned watch;    /* enum kad_event_mask */
 };
 
 struct kad_dht_config {
@@ -90,8 +91,8 @@ struct kad_dht_config {
     struct kad_store *store;
     struct kad_counters *counters;
     const uint8_t *seed;
-    const struct kad_id *id;      /* NULL: made */
-    struct kad_endpoint address;  /* own, if known */
+    const struct kad_id *id;     /* NULL: made */
+    struct kad_endpoint address; /* own, if known */
     bool ipv4, ipv6;
     unsigned watch;
 };
@@ -106,8 +107,8 @@ struct kad_received {
     bool strike; /* it broke the rules in a way no honest node does */
 };
 
-struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *message,
-                                    kad_ms now, struct kad_outbox *out);
+struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *from,
+                                    const struct kad_message *message, kad_ms now, struct kad_outbox *out);
 void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 kad_ms kad_dht_wake_at(const struct kad_dht *dht);
 void kad_dht_unreachable(struct kad_dht *dht, const struct kad_endpoint *peer, kad_ms now);
@@ -120,24 +121,27 @@ static inline int kad_family_index(uint8_t family)
 }
 
 /* serve.c: answers a query. */
-struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
-                              kad_ms now, struct kad_outbox *out);
+struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
+                              const struct kad_message *query, kad_ms now, struct kad_outbox *out);
 
 /* answer.c: an answer or error to a query of ours; and no answer at all. */
-struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *answer,
-                               kad_ms now, struct kad_outbox *out);
+struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
+                               const struct kad_message *answer, kad_ms now, struct kad_outbox *out);
 void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, struct kad_outbox *out);
 
 /* contacts.c: the table, with events and counters; and whom to believe. */
-void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now, struct kad_outbox *out);
+void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now,
+                   struct kad_outbox *out);
 void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out);
 void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
 /* Is a contact that `from` names worth anything? Not ourselves, answerable, of a family we speak, and no more local than
  * who names it (nobody outside may point us at our own network). */
-bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *contact, const struct kad_endpoint *from);
+bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *contact,
+                        const struct kad_endpoint *from);
 bool kad_dht_id_fits(const struct kad_dht *dht, const struct kad_contact *contact);
 /* Asks a stranger whether it is there, if the table has a place for it and the pace allows. */
-void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now, struct kad_outbox *out);
+void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now,
+                    struct kad_outbox *out);
 size_t kad_dht_n_contacts(const struct kad_dht *dht);
 /* Takes a new id: tables are built anew around it. */
 void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now);

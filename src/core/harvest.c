@@ -41,7 +41,8 @@ static void keep_token(struct kad_dht *dht, struct kad_operation *operation, kad
 }
 
 /* Room for `n` more of `size` bytes, by doubling up to `most`. */
-static bool make_room(struct kad_dht *dht, void **list, uint32_t *room, uint32_t n, size_t size, uint32_t most)
+static bool make_room(struct kad_dht *dht, void **list, uint32_t *room, uint32_t n, size_t size,
+                      uint32_t most)
 {
     uint32_t wanted = *room ? *room : 16;
     void *larger;
@@ -69,7 +70,8 @@ static bool knows_peer(const struct kad_operation *operation, const struct kad_e
     return false;
 }
 
-static void take_peers(struct kad_dht *dht, struct kad_operation *operation, const struct kad_endpoint *peers, size_t n)
+static void take_peers(struct kad_dht *dht, struct kad_operation *operation, const struct kad_endpoint *peers,
+                       size_t n)
 {
     const uint32_t before = operation->n_peers;
     struct kad_event *event;
@@ -97,7 +99,8 @@ static void take_peers(struct kad_dht *dht, struct kad_operation *operation, con
     }
 }
 
-static void take_samples(struct kad_dht *dht, struct kad_operation *operation, const struct kad_message *answer)
+static void take_samples(struct kad_dht *dht, struct kad_operation *operation,
+                         const struct kad_message *answer)
 {
     for (size_t i = 0; i < answer->n_samples; i++) {
         void *list = operation->samples;
@@ -107,8 +110,8 @@ static void take_samples(struct kad_dht *dht, struct kad_operation *operation, c
             known = kad_id_equal(&operation->samples[j], &answer->samples[i]);
         if (known)
             continue;
-        if (!make_room(dht, &list, &operation->room_samples, operation->n_samples + 1, sizeof(*operation->samples),
-                       KAD_OPERATION_SAMPLES))
+        if (!make_room(dht, &list, &operation->room_samples, operation->n_samples + 1,
+                       sizeof(*operation->samples), KAD_OPERATION_SAMPLES))
             return;
         operation->samples = list;
         operation->samples[operation->n_samples++] = answer->samples[i];
@@ -127,7 +130,8 @@ static bool better(const struct kad_record *a, const struct kad_record *than)
 }
 
 /* True when it is valid; copies it when it is the best so far. */
-static bool take_record(struct kad_dht *dht, struct kad_operation *operation, const struct kad_record *offered)
+static bool take_record(struct kad_dht *dht, struct kad_operation *operation,
+                        const struct kad_record *offered)
 {
     struct kad_record record = *offered;
     uint8_t *bytes;
@@ -172,7 +176,8 @@ static bool enough(const struct kad_dht *dht, const struct kad_operation *operat
            (dht->settings->quorum && operation->n_copies >= dht->settings->quorum);
 }
 
-static void take_blooms(struct kad_dht *dht, struct kad_operation *operation, const struct kad_message *answer)
+static void take_blooms(struct kad_dht *dht, struct kad_operation *operation,
+                        const struct kad_message *answer)
 {
     if (!operation->request.scrape || (!answer->bloom_peers && !answer->bloom_seeds))
         return;
@@ -193,8 +198,9 @@ void kad_operation_scrape(const struct kad_operation *operation, double *out_see
     *out_peers = kad_bloom_estimate(operation->blooms->peers);
 }
 
-bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
-                           const struct kad_message *answer, kad_ms now, bool *out_broke_rules)
+bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation,
+                           const struct kad_query *query, const struct kad_message *answer, kad_ms now,
+                           bool *out_broke_rules)
 {
     (void)now;
     switch (operation->request.kind) {
@@ -236,8 +242,8 @@ bool kad_operation_harvest_own(struct kad_dht *dht, struct kad_operation *operat
         if (operation->best.type != KAD_RECORD_NONE)
             operation->first_at = now;
     } else if (operation->request.kind == KAD_REQUEST_PEERS && !operation->request.scrape) {
-        const size_t n = store->ops->peers(store, &operation->request.target, KAD_FAMILY_NONE, false, &dht->rng, now,
-                                           peers, KAD_COUNT_OF(peers));
+        const size_t n = store->ops->peers(store, &operation->request.target, KAD_FAMILY_NONE, false,
+                                           &dht->rng, now, peers, KAD_COUNT_OF(peers));
 
         take_peers(dht, operation, peers, n);
         if (operation->n_peers)
@@ -269,7 +275,8 @@ void kad_operation_store_own(struct kad_dht *dht, struct kad_operation *operatio
     } else if (self.family != KAD_FAMILY_NONE) {
         if (request->port)
             self.port = request->port;
-        result = store->ops->add_peer(store, &request->target, &self, request->seed, now + dht->settings->peer_ttl_ms, now);
+        result = store->ops->add_peer(store, &request->target, &self, request->seed,
+                                      now + dht->settings->peer_ttl_ms, now);
     }
     if (result == 0) {
         operation->n_stored++;

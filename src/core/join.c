@@ -87,7 +87,8 @@ void kad_join_clear(struct kad_dht *dht)
     dht->join.n_bootstraps = 0;
 }
 
-static void ask_bootstraps(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
+static void ask_bootstraps(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
 {
     struct kad_message message;
 

@@ -16,19 +16,19 @@ enum kad_message_kind { KAD_QUERY, KAD_REPLY, KAD_ERROR };
 enum kad_method {
     KAD_PING,
     KAD_FIND_NODE,
-    KAD_GET_PEERS,   /* who has this content? */
-    KAD_ANNOUNCE,    /* I have it */
-    KAD_GET,         /* a stored record */
+    KAD_GET_PEERS, /* who has this content? */
+    KAD_ANNOUNCE,  /* I have it */
+    KAD_GET,       /* a stored record */
     KAD_PUT,
-    KAD_SAMPLE,      /* some of the keys you hold peers for (BEP 51) */
-    KAD_UNKNOWN,     /* a method we do not know; with a target it is answered like FIND_NODE */
+    KAD_SAMPLE,  /* some of the keys you hold peers for (BEP 51) */
+    KAD_UNKNOWN, /* a method we do not know; with a target it is answered like FIND_NODE */
     KAD_N_METHODS,
 };
 
 /* Where a message came from, and where an answer to it goes. `contact` may be KAD_NO_CONTACT (0). */
 struct kad_peer {
-    uint32_t contact;             /* kad_contact_ref */
-    uint32_t channel;             /* the carrier's: session or stream; 0 for plain datagrams */
+    uint32_t contact; /* kad_contact_ref */
+    uint32_t channel; /* the carrier's: session or stream; 0 for plain datagrams */
     struct kad_endpoint endpoint;
 };
 
@@ -39,31 +39,32 @@ struct kad_peer {
 
 struct kad_message {
     enum kad_message_kind kind;
-    enum kad_method method;     /* of queries. Replies do not name theirs on every wire: the transaction tells */
+    enum kad_method method; /* of queries. Replies do not name theirs on every wire: the transaction tells */
     struct kad_bytes transaction;
-    struct kad_bytes version;   /* BEP 5 "v" */
+    struct kad_bytes version; /* BEP 5 "v" */
     struct kad_id sender;
-    struct kad_id target;       /* node id, info-hash or record key */
-    struct kad_endpoint your_address; /* BEP 42 "ip": how the sender sees us; family KAD_FAMILY_NONE: not said */
+    struct kad_id target; /* node id, info-hash or record key */
+    struct kad_endpoint
+        your_address; /* BEP 42 "ip": how the sender sees us; family KAD_FAMILY_NONE: not said */
     struct kad_bytes token;
     struct kad_record record;   /* PUT query, GET reply; type KAD_RECORD_NONE: none */
     const uint8_t *bloom_seeds; /* BEP 33, KAD_BLOOM_SIZE bytes each, or NULL */
     const uint8_t *bloom_peers;
-    int64_t sequence;           /* GET query: only if newer (has_sequence); GET reply without value: newest held */
-    int64_t cas;                /* PUT: valid with has_cas */
-    enum kad_refusal refusal;   /* KAD_ERROR */
-    int32_t refusal_code;       /* as on the wire */
+    int64_t sequence; /* GET query: only if newer (has_sequence); GET reply without value: newest held */
+    int64_t cas;      /* PUT: valid with has_cas */
+    enum kad_refusal refusal; /* KAD_ERROR */
+    int32_t refusal_code;     /* as on the wire */
     struct kad_bytes refusal_text;
     uint32_t sample_total;      /* BEP 51 "num" */
     uint32_t sample_interval_s; /* BEP 51 "interval" */
     uint16_t port;              /* ANNOUNCE */
     bool has_sender;
-    bool read_only;             /* BEP 43 */
-    bool want_ipv4, want_ipv6;  /* BEP 32 "want"; neither: the family it came by */
-    bool implied_port;          /* ANNOUNCE: use the datagram's source port */
-    bool seed;                  /* BEP 33: announce as a seed / ("noseed") */
-    bool no_seeds;              /* BEP 33: GET_PEERS wants no seeds */
-    bool scrape;                /* BEP 33 */
+    bool read_only;            /* BEP 43 */
+    bool want_ipv4, want_ipv6; /* BEP 32 "want"; neither: the family it came by */
+    bool implied_port;         /* ANNOUNCE: use the datagram's source port */
+    bool seed;                 /* BEP 33: announce as a seed / ("noseed") */
+    bool no_seeds;             /* BEP 33: GET_PEERS wants no seeds */
+    bool scrape;               /* BEP 33 */
     bool has_sequence;
     bool has_cas;
     bool has_samples;

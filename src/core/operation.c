@@ -29,7 +29,8 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
             return KAD_E_INVALID;
         break;
     case KAD_REQUEST_PUT:
-        if (dht->rules->check_record(record) != KAD_REFUSAL_NONE || !kad_id_equal(&record->key, &request->target))
+        if (dht->rules->check_record(record) != KAD_REFUSAL_NONE ||
+            !kad_id_equal(&record->key, &request->target))
             return KAD_E_INVALID;
         break;
     case KAD_REQUEST_GET:
@@ -92,16 +93,18 @@ static void seed_lookups(struct kad_dht *dht, struct kad_operation *operation)
         if (!dht->tables[i])
             continue;
         operation->families[i] = true;
-        kad_lookup_init(&operation->lookups[i], dht->allocator, dht->book, &operation->request.target, &config);
+        kad_lookup_init(&operation->lookups[i], dht->allocator, dht->book, &operation->request.target,
+                        &config);
         /* Twice the width: when the nearest have all just died, there is somebody left to ask. */
-        n = kad_table_closest(dht->tables[i], &operation->request.target, settings->k < 32 ? 2 * settings->k : 64, closest);
+        n = kad_table_closest(dht->tables[i], &operation->request.target,
+                              settings->k < 32 ? 2 * settings->k : 64, closest);
         for (size_t j = 0; j < n; j++)
             kad_lookup_add(&operation->lookups[i], closest[j]);
     }
 }
 
-int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request, enum kad_operation_owner owner,
-                        kad_ms now, struct kad_operation **out_operation)
+int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
+                        enum kad_operation_owner owner, kad_ms now, struct kad_operation **out_operation)
 {
     const kad_ms patience = request->timeout_ms > 0 ? request->timeout_ms : dht->settings->request_timeout_ms;
     struct kad_operation *operation;
@@ -255,10 +258,11 @@ static int judge(const struct kad_operation *operation)
     if (found)
         return 0;
     return reason == KAD_REASON_DEADLINE || (operation->n_queries && !operation->n_answers) ? KAD_E_TIMEOUT
-                                                                                             : KAD_E_NOT_FOUND;
+                                                                                            : KAD_E_NOT_FOUND;
 }
 
-void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason, kad_ms now)
+void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason,
+                       kad_ms now)
 {
     assert(operation->phase != KAD_PHASE_ENDED && "ended twice");
     operation->phase = KAD_PHASE_ENDED;
@@ -278,7 +282,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
     switch ((enum kad_operation_owner)operation->owner) {
     case KAD_OWNER_HOST:
         if (stores(operation) && operation->request.keep && reason != KAD_REASON_CANCELLED)
-            operation->error = kad_publish_keep(dht, &operation->request, now) ? KAD_E_LIMIT : operation->error;
+            operation->error =
+                kad_publish_keep(dht, &operation->request, now) ? KAD_E_LIMIT : operation->error;
         dht->counters->requests_done[reason]++;
         operation->wake_at = now; /* when it ended */
         list_found(dht, operation);
@@ -296,7 +301,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
             dht->upkeep.n_running--;
         break;
     case KAD_OWNER_PUBLISH:
-        kad_publish_ended(dht, &operation->request.target, operation->request.kind, operation->n_stored > 0, now);
+        kad_publish_ended(dht, &operation->request.target, operation->request.kind, operation->n_stored > 0,
+                          now);
         break;
     }
     kad_operation_free(dht, operation);
@@ -329,7 +335,8 @@ bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event)
     out_event->done.duration_ms = operation->wake_at - operation->started_at;
     out_event->done.hops = operation->hops;
     out_event->done.hops_to_first = operation->hops_to_first;
-    out_event->done.first_ms = operation->first_at == KAD_NEVER ? -1 : operation->first_at - operation->started_at;
+    out_event->done.first_ms =
+        operation->first_at == KAD_NEVER ? -1 : operation->first_at - operation->started_at;
     out_event->done.n_queries = operation->n_queries;
     out_event->done.n_answers = operation->n_answers;
     out_event->done.n_timeouts = operation->n_timeouts;
@@ -380,7 +387,8 @@ static void trace(struct kad_dht *dht, const struct kad_operation *operation, co
     event->hop.what = what;
     event->hop.hop = query->hop;
     event->hop.at_ms = now - operation->started_at;
-    event->hop.rtt_ms = what == KAD_HOP_ASKED || what == KAD_HOP_FAILED ? -1 : (int32_t)(now - query->sent_at);
+    event->hop.rtt_ms =
+        what == KAD_HOP_ASKED || what == KAD_HOP_FAILED ? -1 : (int32_t)(now - query->sent_at);
     if (answer) {
         event->hop.n_contacts = answer->n_contacts;
         event->hop.n_peers = answer->n_peers;
@@ -430,7 +438,8 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
 }
 
 /* Sends what one family's lookup wants. True when it is over. */
-static bool step(struct kad_dht *dht, struct kad_operation *operation, int family, kad_ms now, struct kad_outbox *out)
+static bool step(struct kad_dht *dht, struct kad_operation *operation, int family, kad_ms now,
+                 struct kad_outbox *out)
 {
     struct kad_lookup *lookup = &operation->lookups[family];
 
@@ -462,7 +471,8 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
     }
 }
 
-static const struct kad_operation_token *token_of(const struct kad_operation *operation, kad_contact_ref contact)
+static const struct kad_operation_token *token_of(const struct kad_operation *operation,
+                                                  kad_contact_ref contact)
 {
     for (size_t i = 0; i < operation->n_tokens; i++) {
         if (operation->tokens[i].contact == contact)
@@ -483,7 +493,8 @@ static enum kad_refusal outdated(const struct kad_operation *operation)
     if (best->sequence > ours->sequence)
         return KAD_REFUSAL_SEQUENCE;
     if (best->sequence == ours->sequence &&
-        (best->value.size != ours->value.size || memcmp(best->value.data, ours->value.data, ours->value.size) != 0))
+        (best->value.size != ours->value.size ||
+         memcmp(best->value.data, ours->value.data, ours->value.size) != 0))
         return KAD_REFUSAL_SEQUENCE;
     return KAD_REFUSAL_NONE;
 }
@@ -513,8 +524,8 @@ static void begin_storing(struct kad_dht *dht, struct kad_operation *operation, 
     kad_operation_store_own(dht, operation, now);
 }
 
-static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact, kad_ms now,
-                     struct kad_outbox *out)
+static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact,
+                     kad_ms now, struct kad_outbox *out)
 {
     const struct kad_operation_token *token = token_of(operation, contact);
     const struct kad_request *request = &operation->request;
@@ -544,7 +555,8 @@ static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_c
     return true;
 }
 
-static void advance_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
+static void advance_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                            struct kad_outbox *out)
 {
     while (operation->next_storing < operation->n_storing && out->room) {
         if (!store_at(dht, operation, operation->storing[operation->next_storing], now, out) && !out->room)
@@ -572,7 +584,8 @@ static enum kad_reason reason_of(const struct kad_operation *operation)
     return reason;
 }
 
-static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
+static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
 {
     bool over = true;
 
@@ -594,7 +607,8 @@ static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation,
     advance_storing(dht, operation, now, out);
 }
 
-static void advance_single(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
+static void advance_single(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
 {
     struct kad_query query = {.to = operation->request.endpoint, .purpose = KAD_FOR_SINGLE, .hop = 1};
 
@@ -608,7 +622,8 @@ static void advance_single(struct kad_dht *dht, struct kad_operation *operation,
         kad_operation_end(dht, operation, KAD_REASON_NO_CONTACTS, now);
 }
 
-void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
+void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
 {
     struct kad_outbox full = {.room = 0};
 
@@ -708,16 +723,18 @@ static void list_named(struct kad_dht *dht, struct kad_operation *operation, con
         };
 }
 
-void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
-                            const struct kad_message *answer, const kad_contact_ref *contacts, size_t n_contacts,
-                            kad_ms now, struct kad_outbox *out)
+void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation,
+                            const struct kad_query *query, const struct kad_message *answer,
+                            const kad_contact_ref *contacts, size_t n_contacts, kad_ms now,
+                            struct kad_outbox *out)
 {
     const struct kad_contact *from = kad_book_contact(dht->book, query->contact);
     bool broke_rules = false, satisfied;
 
     operation->n_in_flight--;
     operation->n_answers++;
-    trace(dht, operation, query, query->purpose == KAD_FOR_STORING ? KAD_HOP_STORED : KAD_HOP_ANSWERED, answer, now);
+    trace(dht, operation, query, query->purpose == KAD_FOR_STORING ? KAD_HOP_STORED : KAD_HOP_ANSWERED,
+          answer, now);
     if (query->purpose == KAD_FOR_STORING) {
         operation->n_stored++;
         go_on(dht, operation, now, out);

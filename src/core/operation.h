@@ -17,8 +17,8 @@
 enum kad_operation_owner { KAD_OWNER_HOST, KAD_OWNER_JOIN, KAD_OWNER_REFRESH, KAD_OWNER_PUBLISH };
 enum kad_operation_phase { KAD_PHASE_LOOKUP, KAD_PHASE_STORING, KAD_PHASE_SINGLE, KAD_PHASE_ENDED };
 
-#define KAD_OPERATION_TOKEN_MAX 40   /* longest token kept; the longest seen in the field is 20 */
-#define KAD_OPERATION_TOKENS    48   /* answers whose tokens are kept */
+#define KAD_OPERATION_TOKEN_MAX 40 /* longest token kept; the longest seen in the field is 20 */
+#define KAD_OPERATION_TOKENS    48 /* answers whose tokens are kept */
 #define KAD_OPERATION_PEERS     2048
 #define KAD_OPERATION_SAMPLES   4096
 
@@ -40,8 +40,8 @@ struct kad_operation {
     size_t n_put_bytes;
     kad_ms started_at, deadline_at, wake_at, first_at;
     struct kad_lookup lookups[KAD_FAMILIES];
-    bool families[KAD_FAMILIES];        /* lookups in use */
-    bool looked_at_own;                 /* our own store was asked first */
+    bool families[KAD_FAMILIES]; /* lookups in use */
+    bool looked_at_own;          /* our own store was asked first */
     uint8_t owner, phase, reason;
     uint8_t hops, hops_to_first;
     uint16_t n_in_flight, n_bootstraps; /* of which bootstrap queries */
@@ -54,7 +54,7 @@ struct kad_operation {
     uint32_t n_stored, n_refused;
     enum kad_refusal refusal;
 
-    struct kad_record best;             /* borrows from best_bytes; type KAD_RECORD_NONE: none yet */
+    struct kad_record best; /* borrows from best_bytes; type KAD_RECORD_NONE: none yet */
     uint8_t *best_bytes;
     size_t n_best_bytes;
     uint32_t n_copies;
@@ -65,33 +65,38 @@ struct kad_operation {
     uint32_t n_samples, room_samples;
     struct kad_operation_blooms *blooms;
 
-    struct kad_found *found;            /* made when it ends */
+    struct kad_found *found; /* made when it ends */
     uint32_t n_found;
     int error;
 };
 
 /* Begins; nothing is sent before the next tick. KAD_OWNER_HOST counts against max_requests. */
 KAD_CHECK int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
-                                  enum kad_operation_owner owner, kad_ms now, struct kad_operation **out_operation);
+                                  enum kad_operation_owner owner, kad_ms now,
+                                  struct kad_operation **out_operation);
 /* Sends what it may, ends when it is over. The operation may be gone afterwards. */
-void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out);
-void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason, kad_ms now);
+void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out);
+void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason,
+                       kad_ms now);
 void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation);
 void kad_operations_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 bool kad_operation_cancel(struct kad_dht *dht, uint64_t id, kad_ms now);
 bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event); /* the next DONE */
 
 /* What came of a query of this operation's. `contacts` are acceptable, retained by the caller. */
-void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
-                            const struct kad_message *answer, const kad_contact_ref *contacts, size_t n_contacts,
-                            kad_ms now, struct kad_outbox *out);
+void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation,
+                            const struct kad_query *query, const struct kad_message *answer,
+                            const kad_contact_ref *contacts, size_t n_contacts, kad_ms now,
+                            struct kad_outbox *out);
 /* No answer, an error (`error` not NULL), or it could not be sent. */
 void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
                           const struct kad_message *error, kad_ms now, struct kad_outbox *out);
 
 /* harvest.c: takes peers, records, tokens, samples out of an answer. True when the operation has what it wanted. */
-bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
-                           const struct kad_message *answer, kad_ms now, bool *out_broke_rules);
+bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation,
+                           const struct kad_query *query, const struct kad_message *answer, kad_ms now,
+                           bool *out_broke_rules);
 /* BEP 33 estimates; blooms must be there. */
 void kad_operation_scrape(const struct kad_operation *operation, double *out_seeds, double *out_peers);
 /* What we hold ourselves. True when that is enough. */

@@ -23,7 +23,8 @@ static void reschedule(struct kad_publications *all)
     }
 }
 
-static struct kad_publication *find(struct kad_publications *all, const struct kad_id *key, enum kad_request_kind kind)
+static struct kad_publication *find(struct kad_publications *all, const struct kad_id *key,
+                                    enum kad_request_kind kind)
 {
     for (size_t i = 0; i < all->n; i++) {
         if (all->list[i].request.kind == kind && kad_id_equal(&all->list[i].request.target, key))
@@ -40,7 +41,8 @@ static struct kad_publication *add(struct kad_dht *dht)
         return NULL;
     if (all->n == all->room) {
         const uint16_t room = all->room ? (uint16_t)(all->room * 2) : 4;
-        void *list = kad_resize(dht->allocator, all->list, all->room * sizeof(*all->list), room * sizeof(*all->list));
+        void *list =
+            kad_resize(dht->allocator, all->list, all->room * sizeof(*all->list), room * sizeof(*all->list));
 
         if (!list)
             return NULL;
@@ -133,7 +135,8 @@ void kad_publish_tick(struct kad_dht *dht, kad_ms now)
         all->next_at = KAD_NEVER; /* whichever ends next looks again */
 }
 
-void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored, kad_ms now)
+void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored,
+                       kad_ms now)
 {
     struct kad_publications *all = &dht->publications;
     struct kad_publication *publication = find(all, key, kind);
@@ -142,7 +145,8 @@ void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_r
         publication->running = false;
         all->n_running--;
         /* Nobody took it: soon again, well within its life elsewhere. */
-        publication->due_at = now + (stored ? interval(dht, publication) : kad_rng_jitter(&dht->rng, KAD_MINUTE, 20));
+        publication->due_at =
+            now + (stored ? interval(dht, publication) : kad_rng_jitter(&dht->rng, KAD_MINUTE, 20));
         dht->counters->published += stored;
     }
     reschedule(all);

@@ -29,7 +29,8 @@ struct kad_publications {
 KAD_CHECK int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, kad_ms now);
 bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key);
 void kad_publish_tick(struct kad_dht *dht, kad_ms now);
-void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored, kad_ms now);
+void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored,
+                       kad_ms now);
 void kad_publish_clear(struct kad_dht *dht);
 
 #endif

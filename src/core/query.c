@@ -7,8 +7,8 @@
 
 #define FIRST_ROOM 8
 
-void kad_query_pool_init(struct kad_query_pool *pool, const struct kad_allocator *allocator, struct kad_book *book,
-                         uint32_t ceiling)
+void kad_query_pool_init(struct kad_query_pool *pool, const struct kad_allocator *allocator,
+                         struct kad_book *book, uint32_t ceiling)
 {
     assert(ceiling > 0 && ceiling <= UINT16_MAX && "a slot is 16 bits of the transaction");
     *pool = (struct kad_query_pool){

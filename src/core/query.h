@@ -28,8 +28,8 @@ struct kad_query {
     struct kad_operation *operation; /* NULL when it ended, or with KAD_FOR_TABLE */
     kad_ms sent_at;
     struct kad_endpoint to;
-    kad_contact_ref contact;         /* retained; KAD_NO_CONTACT: id unknown */
-    uint32_t newer, older;           /* list by sending time; free list through newer */
+    kad_contact_ref contact; /* retained; KAD_NO_CONTACT: id unknown */
+    uint32_t newer, older;   /* list by sending time; free list through newer */
     uint16_t nonce;
     uint8_t method, purpose, hop, in_use;
 };
@@ -42,8 +42,8 @@ struct kad_query_pool {
     uint32_t oldest, newest, first_free;
 };
 
-void kad_query_pool_init(struct kad_query_pool *pool, const struct kad_allocator *allocator, struct kad_book *book,
-                         uint32_t ceiling);
+void kad_query_pool_init(struct kad_query_pool *pool, const struct kad_allocator *allocator,
+                         struct kad_book *book, uint32_t ceiling);
 void kad_query_pool_clear(struct kad_query_pool *pool);
 bool kad_query_pool_full(const struct kad_query_pool *pool);
 

@@ -34,7 +34,8 @@ static void name_closest_of(struct serving *s, int family)
 
     if (!table)
         return;
-    n = kad_table_closest(table, &s->query->target, k + 1, closest); /* one more: the asker is not told of itself */
+    n = kad_table_closest(table, &s->query->target, k + 1,
+                          closest); /* one more: the asker is not told of itself */
     for (size_t i = 0; i < n && named < k && s->reply.n_contacts < KAD_MESSAGE_CONTACTS; i++) {
         const struct kad_contact *contact = kad_book_contact(s->dht->book, closest[i]);
 
@@ -91,9 +92,9 @@ static void serve_get_peers(struct serving *s)
 
     give_token(s);
     name_closest(s);
-    reply->n_peers = (uint16_t)store->peers(s->dht->store, &s->query->target,
-                                            (enum kad_family)s->from->endpoint.family, s->query->no_seeds,
-                                            &s->dht->rng, s->now, reply->peers, most);
+    reply->n_peers =
+        (uint16_t)store->peers(s->dht->store, &s->query->target, (enum kad_family)s->from->endpoint.family,
+                               s->query->no_seeds, &s->dht->rng, s->now, reply->peers, most);
     if (s->query->scrape && reply->n_peers) {
         memset(s->bloom_seeds, 0, sizeof(s->bloom_seeds));
         memset(s->bloom_peers, 0, sizeof(s->bloom_peers));
@@ -217,28 +218,29 @@ static void serve_sample(struct serving *s)
     kad_rng_init(&rng, seed);
     name_closest(s);
     s->reply.has_samples = true;
-    s->reply.n_samples = (uint16_t)s->dht->store->ops->sample(s->dht->store, &rng, s->now, s->reply.samples, 20,
-                                                              &s->reply.sample_total);
+    s->reply.n_samples = (uint16_t)s->dht->store->ops->sample(s->dht->store, &rng, s->now, s->reply.samples,
+                                                              20, &s->reply.sample_total);
     s->reply.sample_interval_s = (uint32_t)(settings->sample_interval_ms / KAD_SECOND);
 }
 
 /* Whoever asks us is alive, or says so: known contacts are refreshed, strangers may be asked back. */
-static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query, kad_ms now,
-                       struct kad_outbox *out)
+static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
+                       kad_ms now, struct kad_outbox *out)
 {
     const struct kad_contact asker = {.id = query->sender, .endpoint = from->endpoint};
     const kad_contact_ref known = kad_book_find(dht->book, &asker.id, &asker.endpoint);
 
     if (query->read_only || !query->has_sender)
         return;
-    if (known != KAD_NO_CONTACT && kad_table_find(dht->tables[kad_family_index(asker.endpoint.family)], known))
+    if (known != KAD_NO_CONTACT &&
+        kad_table_find(dht->tables[kad_family_index(asker.endpoint.family)], known))
         kad_dht_heard(dht, known, -1, now, out);
     else if (!kad_id_equal(&asker.id, &dht->self))
         kad_dht_verify(dht, &asker, now, out);
 }
 
-struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
-                              kad_ms now, struct kad_outbox *out)
+struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
+                              const struct kad_message *query, kad_ms now, struct kad_outbox *out)
 {
     struct serving s; /* large, and deliberately not cleared: replies carry counts */
 
@@ -256,7 +258,8 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from, 
     s.reply.sender = dht->self;
     s.reply.has_sender = true;
     s.reply.your_address = from->endpoint;
-    s.reply.version = (struct kad_bytes){(const uint8_t *)dht->settings->version, dht->settings->version[0] ? 4 : 0};
+    s.reply.version =
+        (struct kad_bytes){(const uint8_t *)dht->settings->version, dht->settings->version[0] ? 4 : 0};
     dht->counters->queries_in[query->method]++;
 
     if (query->refusal != KAD_REFUSAL_NONE) {

@@ -12,7 +12,8 @@ static bool operations_sound(const struct kad_dht *dht, kad_ms now, const char *
             *out_why = "an ended operation is among the running";
             return false;
         }
-        for (uint32_t i = kad_query_oldest(&dht->queries); i != KAD_NO_QUERY; i = dht->queries.queries[i].newer)
+        for (uint32_t i = kad_query_oldest(&dht->queries); i != KAD_NO_QUERY;
+             i = dht->queries.queries[i].newer)
             waiting += dht->queries.queries[i].operation == operation;
         if (waiting != operation->n_in_flight) {
             *out_why = "an operation miscounts its queries in flight";

@@ -29,8 +29,8 @@ struct kad_store_ops {
     int (*put)(struct kad_store *store, const struct kad_record *record, const struct kad_endpoint *publisher,
                kad_ms now);
     /* Adds or refreshes one peer of a key. */
-    int (*add_peer)(struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer, bool seed,
-                    kad_ms expires_at, kad_ms now);
+    int (*add_peer)(struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer,
+                    bool seed, kad_ms expires_at, kad_ms now);
     /* Up to `n` peers of one family (KAD_FAMILY_NONE: any), a random choice where there are more. Returns how many. */
     size_t (*peers)(struct kad_store *store, const struct kad_id *key, enum kad_family family, bool no_seeds,
                     struct kad_rng *rng, kad_ms now, struct kad_endpoint *out_peers, size_t n);
@@ -38,8 +38,8 @@ struct kad_store_ops {
     void (*each_peer)(struct kad_store *store, const struct kad_id *key, kad_ms now,
                       void (*add)(void *context, const struct kad_endpoint *peer, bool seed), void *context);
     /* Up to `n` keys that have peers, a random choice. *out_total: how many there are. */
-    size_t (*sample)(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys, size_t n,
-                     uint32_t *out_total);
+    size_t (*sample)(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys,
+                     size_t n, uint32_t *out_total);
     /* Drops what has expired; bounded work per call (at most 256 things). Returns when it next has something to do. */
     kad_ms (*expire)(struct kad_store *store, kad_ms now);
     /* Makes what was written since the last call durable-ordered: called at the end of each turn, before its answers

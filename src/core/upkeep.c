@@ -7,7 +7,8 @@
 
 #include "core/operation.h"
 
-static void ask_stale_contact(struct kad_dht *dht, struct kad_table *table, kad_ms now, struct kad_outbox *out)
+static void ask_stale_contact(struct kad_dht *dht, struct kad_table *table, kad_ms now,
+                              struct kad_outbox *out)
 {
     const kad_contact_ref stale = kad_table_stale_contact(table, dht->settings->ping_after_ms, now);
     struct kad_query query = {.contact = stale, .purpose = KAD_FOR_TABLE, .method = KAD_FIND_NODE};
@@ -53,9 +54,13 @@ void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
             continue;
         ask_stale_contact(dht, dht->tables[i], now, out);
         look_up_stale_bucket(dht, dht->tables[i], now);
-        filling = filling || kad_table_stale_bucket(dht->tables[i], dht->settings->refresh_after_ms, now) >= 0;
+        filling =
+            filling || kad_table_stale_bucket(dht->tables[i], dht->settings->refresh_after_ms, now) >= 0;
     }
     /* A node that has just joined has buckets nobody ever looked into: those it fills at ten times the pace. */
     dht->upkeep.next_at =
-        now + kad_rng_jitter(&dht->rng, dht->settings->refresh_pace_ms / (filling && dht->join.ready ? 10 : 1), 20) + 1;
+        now +
+        kad_rng_jitter(&dht->rng, dht->settings->refresh_pace_ms / (filling && dht->join.ready ? 10 : 1),
+                       20) +
+        1;
 }

@@ -148,7 +148,8 @@ void kad_engine_free(struct kad_engine *engine)
 /* -- datagrams -------------------------------------------------------------------------------------------------- */
 
 /* Too large: what an answer says less of costs its reader a query, what it does not say at all costs a timeout. */
-static size_t encode_smaller(const struct kad_engine *engine, const struct kad_message *message, uint8_t *bytes)
+static size_t encode_smaller(const struct kad_engine *engine, const struct kad_message *message,
+                             uint8_t *bytes)
 {
     struct kad_message smaller = *message;
     size_t n;
@@ -161,7 +162,8 @@ static size_t encode_smaller(const struct kad_engine *engine, const struct kad_m
     return n;
 }
 
-static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to, const struct kad_message *message)
+static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
+                         const struct kad_message *message)
 {
     struct carrier *carrier = (struct carrier *)(void *)outbox;
     struct kad_engine *engine = carrier->engine;
@@ -223,7 +225,8 @@ static enum kad_drop over_limit(enum kad_limit_verdict verdict)
     return KAD_DROP_NONE;
 }
 
-void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now, struct kad_batch *out)
+void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now,
+                         struct kad_batch *out)
 {
     const struct kad_peer from = {.endpoint = in->peer};
     struct carrier carrier = carry(engine, out, now);
@@ -239,7 +242,8 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
             KAD_DECODE_MALFORMED)
             received = (struct kad_received){.drop = KAD_DROP_MALFORMED, .strike = true};
         else if (verdict == KAD_LIMIT_ANSWER && message.kind == KAD_QUERY)
-            received.drop = KAD_DROP_ADDRESS_RATE; /* over a limit, and let through for an answer's sake only */
+            received.drop =
+                KAD_DROP_ADDRESS_RATE; /* over a limit, and let through for an answer's sake only */
         else
             received = kad_dht_receive(&engine->dht, &from, &message, now, &carrier.outbox);
     }
@@ -269,7 +273,8 @@ void kad_engine_unreachable(struct kad_engine *engine, const struct kad_endpoint
 
 /* -- requests --------------------------------------------------------------------------------------------------- */
 
-int kad_engine_request(struct kad_engine *engine, const struct kad_request *request, kad_ms now, uint64_t *out_id)
+int kad_engine_request(struct kad_engine *engine, const struct kad_request *request, kad_ms now,
+                       uint64_t *out_id)
 {
     struct kad_operation *operation;
     const int error = kad_operation_begin(&engine->dht, request, KAD_OWNER_HOST, now, &operation);
@@ -382,8 +387,8 @@ void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info)
     }
 }
 
-size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family, struct kad_table_row *out_rows,
-                        size_t room)
+size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,
+                        struct kad_table_row *out_rows, size_t room)
 {
     const struct kad_table *table = engine->dht.tables[kad_family_index((uint8_t)family)];
     size_t n = 0;

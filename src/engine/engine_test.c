@@ -87,7 +87,8 @@ TEST(immutable_value_is_found_from_everywhere)
 TEST(mutable_values_go_by_sequence_number)
 {
     struct test_net *net = calloc(1, sizeof(*net));
-    const struct kad_record one = mutable_record("3:one", 1, "salt", 7), two = mutable_record("3:two", 2, "salt", 7);
+    const struct kad_record one = mutable_record("3:one", 1, "salt", 7),
+                            two = mutable_record("3:two", 2, "salt", 7);
     struct kad_request request;
 
     test_net_init(net);
@@ -239,7 +240,8 @@ TEST(comes_back_through_saved_contacts)
 {
     struct test_net *net = calloc(1, sizeof(*net));
     struct kad_table_row rows[256];
-    struct kad_engine_config config = {.network = kad_network_mainline(), .ipv4 = true, .seed = {7}, .watch = KAD_WATCH_ALL};
+    struct kad_engine_config config = {
+        .network = kad_network_mainline(), .ipv4 = true, .seed = {7}, .watch = KAD_WATCH_ALL};
     struct test_node *node;
     size_t n;
     kad_ms began;
@@ -270,7 +272,8 @@ TEST(comes_back_through_saved_contacts)
 TEST(takes_an_id_that_fits_its_address)
 {
     struct test_net *net = calloc(1, sizeof(*net));
-    struct kad_engine_config config = {.network = kad_network_mainline(), .ipv4 = true, .seed = {55}, .watch = KAD_WATCH_ALL};
+    struct kad_engine_config config = {
+        .network = kad_network_mainline(), .ipv4 = true, .seed = {55}, .watch = KAD_WATCH_ALL};
     struct test_node *node;
     struct kad_id before;
 
@@ -420,8 +423,11 @@ TEST(engine_lives_in_a_fixed_arena)
         struct test_net *net = calloc(1, sizeof(*net));
         struct kad_arena arena;
         struct kad_allocator allocator;
-        struct kad_engine_config config = {
-            .network = kad_network_mainline(), .allocator = &allocator, .ipv4 = true, .seed = {9}, .watch = KAD_WATCH_ALL};
+        struct kad_engine_config config = {.network = kad_network_mainline(),
+                                           .allocator = &allocator,
+                                           .ipv4 = true,
+                                           .seed = {9},
+                                           .watch = KAD_WATCH_ALL};
         struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target.bytes = {7}, .trace = true};
         struct test_node *node;
 

@@ -8,8 +8,14 @@ struct range {
     bool milliseconds; /* kad_ms; else unsigned */
 };
 
-#define COUNT(name, least, most) {#name, offsetof(struct kad_settings, name), least, most, false}
-#define TIME(name, least, most)  {#name, offsetof(struct kad_settings, name), least, most, true}
+#define COUNT(name, least, most)                                       \
+    {                                                                  \
+#name, offsetof(struct kad_settings, name), least, most, false \
+    }
+#define TIME(name, least, most)                                       \
+    {                                                                 \
+#name, offsetof(struct kad_settings, name), least, most, true \
+    }
 
 static const struct range ranges[] = {
     COUNT(k, 1, 64),
@@ -49,7 +55,7 @@ static const struct range ranges[] = {
     COUNT(strikes, 0, 1000),
     TIME(gray_ms, KAD_SECOND, 24 * KAD_HOUR),
     COUNT(unproven_gain, 0, 1000),
-    COUNT(unproven_grant, 0, 100000000),
+    COUNT(unproven_grant, 0, 500000),
     COUNT(address_quorum, 1, 64),
     COUNT(reply_peers, 1, 128),
 };

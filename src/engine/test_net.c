@@ -197,7 +197,8 @@ struct test_node *test_net_add(struct test_net *net, bool ipv6)
     memset(config.seed, n, sizeof(config.seed));
     node->net = net;
     if (ipv6)
-        node->endpoint = kad_endpoint_v6((const uint8_t[16]){0x2a, n, n, n, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n}, 6881);
+        node->endpoint =
+            kad_endpoint_v6((const uint8_t[16]){0x2a, n, n, n, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n}, 6881);
     else
         node->endpoint = kad_endpoint_v4((const uint8_t[4]){(uint8_t)(20 + n % 60), n, n, n}, 6881);
     config.address = node->endpoint;

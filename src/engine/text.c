@@ -1,17 +1,15 @@
 /* text - the engine's enumerations in words, for logs, metrics and errors. */
 #include "kad/engine.h"
 
-#define NAME(table, i) ((size_t)(i) < sizeof(table) / sizeof((table)[0]) && (table)[i] ? (table)[i] : "unknown")
+#define NAME(table, i) \
+    ((size_t)(i) < sizeof(table) / sizeof((table)[0]) && (table)[i] ? (table)[i] : "unknown")
 
 const char *kad_reason_text(enum kad_reason reason)
 {
     static const char *const names[] = {
-        [KAD_REASON_NONE] = "running",
-        [KAD_REASON_CONVERGED] = "converged",
-        [KAD_REASON_EXHAUSTED] = "exhausted",
-        [KAD_REASON_NO_CONTACTS] = "no_contacts",
-        [KAD_REASON_SATISFIED] = "satisfied",
-        [KAD_REASON_DEADLINE] = "deadline",
+        [KAD_REASON_NONE] = "running",        [KAD_REASON_CONVERGED] = "converged",
+        [KAD_REASON_EXHAUSTED] = "exhausted", [KAD_REASON_NO_CONTACTS] = "no_contacts",
+        [KAD_REASON_SATISFIED] = "satisfied", [KAD_REASON_DEADLINE] = "deadline",
         [KAD_REASON_CANCELLED] = "cancelled",
     };
 
@@ -39,10 +37,8 @@ const char *kad_refusal_text(enum kad_refusal refusal)
 const char *kad_warning_text(enum kad_warning warning)
 {
     static const char *const names[] = {
-        [KAD_WARN_NO_BOOTSTRAP] = "no_bootstrap_answers",
-        [KAD_WARN_STORE_FULL] = "store_full",
-        [KAD_WARN_STORE_FAILED] = "store_failed",
-        [KAD_WARN_EVENTS_LOST] = "events_lost",
+        [KAD_WARN_NO_BOOTSTRAP] = "no_bootstrap_answers", [KAD_WARN_STORE_FULL] = "store_full",
+        [KAD_WARN_STORE_FAILED] = "store_failed",         [KAD_WARN_EVENTS_LOST] = "events_lost",
         [KAD_WARN_FEW_CONTACTS] = "few_contacts",
     };
 

@@ -13,7 +13,8 @@ struct kad_resolve {
     uint16_t port;
 };
 
-int kad_resolve_split(const char *text, uint16_t default_port, char out_host[KAD_RESOLVE_HOST], uint16_t *out_port)
+int kad_resolve_split(const char *text, uint16_t default_port, char out_host[KAD_RESOLVE_HOST],
+                      uint16_t *out_port)
 {
     const char *end, *port;
     int64_t number = default_port;
@@ -106,5 +107,6 @@ int kad_resolve_start(uv_loop_t *loop, const struct kad_allocator *allocator, co
 void kad_resolve_forget(struct kad_resolve *resolve)
 {
     resolve->done = NULL;
-    uv_cancel((uv_req_t *)&resolve->request); /* works only while it waits for a thread; else finish() comes later */
+    uv_cancel((uv_req_t *)&resolve
+                  ->request); /* works only while it waits for a thread; else finish() comes later */
 }

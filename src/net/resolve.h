@@ -21,7 +21,8 @@ KAD_CHECK int kad_resolve_split(const char *text, uint16_t default_port, char ou
 struct kad_resolve;
 
 /* `error` is 0, or KAD_E_NOT_FOUND with the system's words in `why`. `found` is lent for the call. */
-typedef void kad_resolve_done(void *context, int error, const char *why, const struct kad_endpoint *found, size_t n);
+typedef void kad_resolve_done(void *context, int error, const char *why, const struct kad_endpoint *found,
+                              size_t n);
 
 /* Begins; `done` is called from the loop exactly once unless forgotten. 0, KAD_E_MEMORY, KAD_E_SYSTEM. */
 KAD_CHECK int kad_resolve_start(uv_loop_t *loop, const struct kad_allocator *allocator, const char *host,

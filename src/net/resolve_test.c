@@ -34,7 +34,8 @@ TEST(a_name_becomes_endpoints_with_its_port)
         uv_loop_t loop;
 
         EXPECT_EQ(uv_loop_init(&loop), 0);
-        EXPECT_EQ(kad_resolve_start(&loop, &kad_allocator_system, hosts[i], 6881, done, &outcome, &resolve), 0);
+        EXPECT_EQ(kad_resolve_start(&loop, &kad_allocator_system, hosts[i], 6881, done, &outcome, &resolve),
+                  0);
         uv_run(&loop, UV_RUN_DEFAULT);
         EXPECT_EQ(uv_loop_close(&loop), 0);
         EXPECT_EQ(outcome.n_calls, 1);

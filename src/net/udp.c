@@ -25,11 +25,11 @@ struct kad_udp {
     struct kad_endpoint bound;
     int fd;
     unsigned n_fetched, next_fetched; /* of buffers->in */
-    bool drained;                     /* the last batch was not full: asking for another would be a call for nothing */
-    unsigned n_queued;                /* of buffers->out */
-    struct waiting *waiting;          /* a ring of KAD_UDP_WAITING; allocated when first needed */
+    bool drained;            /* the last batch was not full: asking for another would be a call for nothing */
+    unsigned n_queued;       /* of buffers->out */
+    struct waiting *waiting; /* a ring of KAD_UDP_WAITING; allocated when first needed */
     unsigned first_waiting, n_waiting;
-    int watching;                     /* enum uv_poll_event */
+    int watching; /* enum uv_poll_event */
     void (*on_closed)(void *context);
     struct kad_udp_counters counters;
 };
@@ -110,7 +110,8 @@ void kad_udp_close(struct kad_udp *udp, void (*on_closed)(void *context))
 {
     udp->on_closed = on_closed;
     if (udp->poll.loop) {
-        uv_close((uv_handle_t *)&udp->poll, poll_closed); /* stops watching at once, so the descriptor may go */
+        uv_close((uv_handle_t *)&udp->poll,
+                 poll_closed); /* stops watching at once, so the descriptor may go */
         close(udp->fd);
     } else {
         close(udp->fd);

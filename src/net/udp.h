@@ -19,11 +19,11 @@
 
 #include "base/alloc.h"
 
-#define KAD_UDP_BATCH         32   /* datagrams per recvmmsg() */
-#define KAD_UDP_SEND_BATCH    64   /* per sendmmsg() */
-#define KAD_UDP_RECEIVE_SIZE  2048 /* larger datagrams are dropped and counted */
-#define KAD_UDP_SEND_SIZE     1472 /* largest that is sent */
-#define KAD_UDP_WAITING       64   /* datagrams kept while the kernel takes none */
+#define KAD_UDP_BATCH        32   /* datagrams per recvmmsg() */
+#define KAD_UDP_SEND_BATCH   64   /* per sendmmsg() */
+#define KAD_UDP_RECEIVE_SIZE 2048 /* larger datagrams are dropped and counted */
+#define KAD_UDP_SEND_SIZE    1472 /* largest that is sent */
+#define KAD_UDP_WAITING      64   /* datagrams kept while the kernel takes none */
 
 struct kad_udp_buffers;
 
@@ -32,12 +32,12 @@ struct kad_udp_buffers *kad_udp_buffers_new(const struct kad_allocator *allocato
 void kad_udp_buffers_free(struct kad_udp_buffers *buffers); /* NULL is fine */
 
 struct kad_udp_counters {
-    uint64_t received, sent;                     /* datagrams */
-    uint64_t receive_calls, send_calls;          /* system calls that moved some */
-    uint64_t too_large;                          /* received and dropped: over KAD_UDP_RECEIVE_SIZE */
-    uint64_t waited, dropped;                    /* the kernel took no more: kept for later, or not */
-    uint64_t refused;                            /* could not be sent at all: no route, not permitted ... */
-    uint64_t unreachable;                        /* ICMP errors */
+    uint64_t received, sent;            /* datagrams */
+    uint64_t receive_calls, send_calls; /* system calls that moved some */
+    uint64_t too_large;                 /* received and dropped: over KAD_UDP_RECEIVE_SIZE */
+    uint64_t waited, dropped;           /* the kernel took no more: kept for later, or not */
+    uint64_t refused;                   /* could not be sent at all: no route, not permitted ... */
+    uint64_t unreachable;               /* ICMP errors */
     uint64_t receive_errors;
 };
 

@@ -25,7 +25,8 @@ struct kad_udp_buffers {
     kad_mmsghdr in[KAD_UDP_BATCH], out[KAD_UDP_SEND_BATCH];
     struct iovec in_parts[KAD_UDP_BATCH], out_parts[KAD_UDP_SEND_BATCH];
     union kad_address from[KAD_UDP_BATCH], to[KAD_UDP_SEND_BATCH];
-    uint8_t memory[KAD_UDP_BATCH][KAD_UDP_RECEIVE_SIZE]; /* last: of a quiet node only its first pages are resident */
+    uint8_t memory[KAD_UDP_BATCH]
+                  [KAD_UDP_RECEIVE_SIZE]; /* last: of a quiet node only its first pages are resident */
 };
 
 /* How many were received (at least 1), or -1 and errno. */

@@ -69,7 +69,8 @@ static struct kad_endpoint loopback(enum kad_family family)
     return family == KAD_IPV4 ? kad_endpoint_v4(v4, 0) : kad_endpoint_v6(v6, 0);
 }
 
-static void open_side(struct side *side, uv_loop_t *loop, struct kad_udp_buffers *buffers, enum kad_family family)
+static void open_side(struct side *side, uv_loop_t *loop, struct kad_udp_buffers *buffers,
+                      enum kad_family family)
 {
     const struct kad_udp_config config = {
         .allocator = &kad_allocator_system,

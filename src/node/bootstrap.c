@@ -54,8 +54,8 @@ static void offer(struct kad_node *node, const struct kad_endpoint *endpoint)
     char address[KAD_ENDPOINT_TEXT];
 
     if (error)
-        kad_tell(node, KAD_LOG_DEBUG, "bootstrap_unused", "address", kad_endpoint_format(endpoint, address), "why",
-                 kad_error_text(error), NULL);
+        kad_tell(node, KAD_LOG_DEBUG, "bootstrap_unused", "address", kad_endpoint_format(endpoint, address),
+                 "why", kad_error_text(error), NULL);
 }
 
 static void try_later(struct kad_bootstrap *bootstrap, const char *why)

@@ -74,7 +74,8 @@ static int set_key(struct kad_config *config, const struct kad_key *key, const c
     return error;
 }
 
-int kad_config_set(struct kad_config *config, const char *key, const char *value, char out_why[KAD_CONFIG_WHY])
+int kad_config_set(struct kad_config *config, const char *key, const char *value,
+                   char out_why[KAD_CONFIG_WHY])
 {
     const struct kad_key *known;
     char name[64];
@@ -84,7 +85,8 @@ int kad_config_set(struct kad_config *config, const char *key, const char *value
         name[n] = key[n] == '-' ? '_' : key[n];
     name[n] = '\0';
     known = key[n] ? NULL : kad_key_find(name);
-    return known ? set_key(config, known, value, out_why, KAD_CONFIG_WHY) : unknown(name, out_why, KAD_CONFIG_WHY);
+    return known ? set_key(config, known, value, out_why, KAD_CONFIG_WHY)
+                 : unknown(name, out_why, KAD_CONFIG_WHY);
 }
 
 /* -- files ------------------------------------------------------------------------------------------------------ */
@@ -93,10 +95,10 @@ int kad_config_set(struct kad_config *config, const char *key, const char *value
 struct reading {
     struct kad_config *config;
     const char *path;
-    FILE *file;       /* or */
+    FILE *file; /* or */
     const char *text;
     int line;
-    int error;        /* of the first bad line */
+    int error; /* of the first bad line */
     char *why;
 };
 
@@ -197,7 +199,8 @@ static int read_all(struct reading *reading)
     return reading->error;
 }
 
-int kad_config_text(struct kad_config *config, const char *path, const char *text, char out_why[KAD_CONFIG_WHY])
+int kad_config_text(struct kad_config *config, const char *path, const char *text,
+                    char out_why[KAD_CONFIG_WHY])
 {
     struct reading reading = {.config = config, .path = path, .text = text, .why = out_why};
 
@@ -247,7 +250,8 @@ static int check_face(const char *key, const char *value, bool loopback_only, ch
         return KAD_E_INVALID;
     }
     if (loopback_only && kad_endpoint_scope(&endpoint) != KAD_SCOPE_LOOPBACK) {
-        snprintf(why, KAD_CONFIG_WHY, "%s: %s is not a loopback address; that needs public_api = yes", key, value);
+        snprintf(why, KAD_CONFIG_WHY, "%s: %s is not a loopback address; that needs public_api = yes", key,
+                 value);
         return KAD_E_INVALID;
     }
     return KAD_OK;

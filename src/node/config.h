@@ -31,15 +31,16 @@ struct kad_config {
     struct kad_settings settings;
     struct kad_endpoint listen[KAD_NODE_LISTEN_MAX];
     unsigned n_listen;
-    char bootstrap[KAD_NODE_BOOTSTRAP_MAX][KAD_CONFIG_TEXT]; /* as written; the word "public" is expanded for the node */
+    char bootstrap[KAD_NODE_BOOTSTRAP_MAX]
+                  [KAD_CONFIG_TEXT]; /* as written; the word "public" is expanded for the node */
     unsigned n_bootstrap;
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
     char name[KAD_CONFIG_TEXT];
-    char socket[KAD_CONFIG_TEXT];   /* "": kad.sock in the data directory */
-    char api[KAD_CONFIG_TEXT];      /* addresses; "none": no such face */
+    char socket[KAD_CONFIG_TEXT]; /* "": kad.sock in the data directory */
+    char api[KAD_CONFIG_TEXT];    /* addresses; "none": no such face */
     char metrics[KAD_CONFIG_TEXT];
     bool public_api;
-    unsigned store;                 /* enum kad_store_kind */
+    unsigned store; /* enum kad_store_kind */
     uint64_t store_max_bytes;
     unsigned log_level;             /* enum kad_log_level */
     unsigned log_format;            /* enum kad_log_format */

@@ -111,7 +111,9 @@ const struct kad_key *kad_key_find(const char *name)
             name = aliases[i].name;
     }
     for (size_t i = 0; i < kad_n_keys; i++) {
-        if (strcmp(name, kad_keys[i].name) == 0 || without_unit(name, kad_keys[i].name))
+        const char *full = kad_keys[i].name;
+
+        if (name[0] == full[0] && (strcmp(name, full) == 0 || without_unit(name, full)))
             return &kad_keys[i];
     }
     return NULL;

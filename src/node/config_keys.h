@@ -5,12 +5,12 @@
 #include "node/config.h"
 
 enum kad_key_kind {
-    KAD_KEY_COUNT,     /* unsigned */
-    KAD_KEY_DURATION,  /* kad_ms */
-    KAD_KEY_SIZE,      /* uint64_t, bytes */
-    KAD_KEY_FLAG,      /* bool */
-    KAD_KEY_TEXT,      /* char[KAD_CONFIG_TEXT] */
-    KAD_KEY_CHOICE,    /* unsigned: the index of a word */
+    KAD_KEY_COUNT,    /* unsigned */
+    KAD_KEY_DURATION, /* kad_ms */
+    KAD_KEY_SIZE,     /* uint64_t, bytes */
+    KAD_KEY_FLAG,     /* bool */
+    KAD_KEY_TEXT,     /* char[KAD_CONFIG_TEXT] */
+    KAD_KEY_CHOICE,   /* unsigned: the index of a word */
     KAD_KEY_NETWORK,
     KAD_KEY_LISTEN,    /* list of endpoints */
     KAD_KEY_BOOTSTRAP, /* list of texts */
@@ -20,9 +20,9 @@ enum kad_key_kind {
 struct kad_key {
     const char *section, *name;
     enum kad_key_kind kind;
-    size_t offset;               /* in struct kad_config */
-    int64_t least, most;         /* COUNT, DURATION, SIZE that are no setting of the engine's */
-    const char *const *words;    /* CHOICE; ends with NULL */
+    size_t offset;            /* in struct kad_config */
+    int64_t least, most;      /* COUNT, DURATION, SIZE that are no setting of the engine's */
+    const char *const *words; /* CHOICE; ends with NULL */
     const char *meaning;
 };
 
@@ -36,8 +36,8 @@ const char *kad_key_nearest(const char *name);
 void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_most);
 
 /* config_values.c: one value to and from text. `why` begins behind "key: ". */
-KAD_CHECK int kad_value_read(struct kad_config *config, const struct kad_key *key, const char *text, char *why,
-                             size_t why_size);
+KAD_CHECK int kad_value_read(struct kad_config *config, const struct kad_key *key, const char *text,
+                             char *why, size_t why_size);
 /* Entries of the key's value: 1, or a list's length. */
 size_t kad_value_count(const struct kad_config *config, const struct kad_key *key);
 #define KAD_VALUE_TEXT 256

@@ -17,8 +17,8 @@ static void print(struct printing *out, const char *format, ...)
     int n;
 
     va_start(arguments, format);
-    n = vsnprintf(out->n < out->room ? out->text + out->n : NULL, out->n < out->room ? out->room - out->n : 0, format,
-                  arguments);
+    n = vsnprintf(out->n < out->room ? out->text + out->n : NULL, out->n < out->room ? out->room - out->n : 0,
+                  format, arguments);
     va_end(arguments);
     out->n += n > 0 ? (size_t)n : 0;
 }
@@ -111,14 +111,19 @@ static void print_row(struct printing *out, const struct kad_key *key, const str
 static const char introduction[] =
     "# Configuration\n"
     "\n"
-    "<!-- Made from the table in src/node/config_keys.c; its test (node.config) says how to make it again. -->\n"
+    "<!-- Made from the table in src/node/config_keys.c; its test (node.config) says how to make it again. "
+    "-->\n"
     "\n"
-    "`kad node --config FILE` reads lines of `key = value` under `[section]`s; `#` and `;` begin comments. What flags say\n"
-    "goes over what the file says. `kad node --print-config` prints everything that is in effect, as a file that can be\n"
+    "`kad node --config FILE` reads lines of `key = value` under `[section]`s; `#` and `;` begin comments. "
+    "What flags say\n"
+    "goes over what the file says. `kad node --print-config` prints everything that is in effect, as a file "
+    "that can be\n"
     "read back. A mistake stops the start and is named by file and line.\n"
     "\n"
-    "Keys are unique over all sections. Lines before the first section may set any key. A list has one line per entry;\n"
-    "any other key may stand in a file once. Durations take `ms`, `s`, `m`, `h` or `d` and are milliseconds without;\n"
+    "Keys are unique over all sections. Lines before the first section may set any key. A list has one line "
+    "per entry;\n"
+    "any other key may stand in a file once. Durations take `ms`, `s`, `m`, `h` or `d` and are milliseconds "
+    "without;\n"
     "sizes take `K`, `M`, `G`. A key that ends in `_ms` may be written without that. `refresh_interval` is\n"
     "`refresh_after_ms`, `bootstrap_nodes` is `bootstrap`.\n"
     "\n"

@@ -102,8 +102,8 @@ TEST(durations_take_units)
     static const struct {
         const char *text;
         kad_ms value;
-    } cases[] = {{"1500", 1500}, {"1500ms", 1500}, {"90s", 90000}, {"90 s", 90000}, {"15m", 900000},
-                 {"2h", 7200000}, {"1d", 86400000}};
+    } cases[] = {{"1500", 1500},  {"1500ms", 1500}, {"90s", 90000},  {"90 s", 90000},
+                 {"15m", 900000}, {"2h", 7200000},  {"1d", 86400000}};
 
     for (size_t i = 0; i < KAD_COUNT_OF(cases); i++) {
         char text[64];
@@ -117,8 +117,10 @@ TEST(durations_take_units)
 /* The names other Kademlias use for the same things. */
 TEST(known_other_names_are_understood)
 {
-    EXPECT_STR(read_text("k = 16\nalpha = 4\nrecord_ttl = 24h\nrefresh_interval = 10m\nbootstrap_nodes = a.example:1\n"),
-               "");
+    EXPECT_STR(
+        read_text(
+            "k = 16\nalpha = 4\nrecord_ttl = 24h\nrefresh_interval = 10m\nbootstrap_nodes = a.example:1\n"),
+        "");
     EXPECT_EQ(config.settings.k, 16);
     EXPECT_EQ(config.settings.alpha, 4);
     EXPECT_EQ(config.settings.record_ttl_ms, 24 * KAD_HOUR);
@@ -151,15 +153,17 @@ TEST(each_mistake_is_named_by_file_and_line)
         {"record_ttl = 5x\n",
          "kad.conf:1: record_ttl_ms: \"5x\" is not a duration such as 500ms, 30s, 15m, 2h or 7d"},
         {"record_ttl = 1ms\n", "kad.conf:1: record_ttl_ms: 1ms is not between 1s and 365d"},
-        {"record_ttl = 9223372036854775807d\n",
-         "kad.conf:1: record_ttl_ms: \"9223372036854775807d\" is not a duration such as 500ms, 30s, 15m, 2h or 7d"},
-        {"store_max_bytes = 1X\n", "kad.conf:1: store_max_bytes: \"1X\" is not a size such as 4096, 64K, 256M or 2G"},
+        {"record_ttl = 9223372036854775807d\n", "kad.conf:1: record_ttl_ms: \"9223372036854775807d\" is not "
+                                                "a duration such as 500ms, 30s, 15m, 2h or 7d"},
+        {"store_max_bytes = 1X\n",
+         "kad.conf:1: store_max_bytes: \"1X\" is not a size such as 4096, 64K, 256M or 2G"},
         {"read_only = maybe\n", "kad.conf:1: read_only: \"maybe\" is neither yes nor no"},
         {"log_level = loud\n", "kad.conf:1: log_level: \"loud\" is none of error, warn, info, debug, trace"},
         {"store = sqlite\n", "kad.conf:1: store: \"sqlite\" is none of memory, lmdb"},
         {"network = gnutella\n", "kad.conf:1: network: \"gnutella\" is no network; there is: mainline"},
-        {"listen = somewhere\n", "kad.conf:1: listen: \"somewhere\" is not an address and port such as 0.0.0.0:6881 or "
-                                 "[::]:6881"},
+        {"listen = somewhere\n",
+         "kad.conf:1: listen: \"somewhere\" is not an address and port such as 0.0.0.0:6881 or "
+         "[::]:6881"},
         {"listen = 1.2.3.4:5\nlisten = 1.2.3.4:5\n", "kad.conf:2: listen: 1.2.3.4:5 is there twice"},
         {"bootstrap = no_port\n", "kad.conf:1: bootstrap: \"no_port\" is neither host:port nor `public`"},
         {"version = KD\n", "kad.conf:1: version: \"KD\" is neither 8 hex digits nor `none`"},
@@ -265,7 +269,8 @@ TEST(a_real_file_reads_as_its_text)
 /* A random value of the key's kind, as text. */
 static void any_value(struct kad_rng *rng, const struct kad_key *key, char out_text[KAD_VALUE_TEXT])
 {
-    static const char *const texts[] = {"a", "/some/where", "x = y", "10%", "[odd]", "# no comment", "\xc3\xa9"};
+    static const char *const texts[] = {"a",     "/some/where",  "x = y",   "10%",
+                                        "[odd]", "# no comment", "\xc3\xa9"};
     int64_t least, most;
     unsigned n_words = 0;
 
@@ -320,7 +325,8 @@ TEST(what_is_printed_reads_back)
 
         kad_config_default(kad_network_mainline(), &config);
         for (size_t i = 0; i < kad_n_keys; i++) {
-            const unsigned n = kad_keys[i].kind == KAD_KEY_LISTEN || kad_keys[i].kind == KAD_KEY_BOOTSTRAP ? 4 : 1;
+            const unsigned n =
+                kad_keys[i].kind == KAD_KEY_LISTEN || kad_keys[i].kind == KAD_KEY_BOOTSTRAP ? 4 : 1;
 
             for (unsigned j = kad_rng_below(&rng, n + 1); j > 0; j--) {
                 any_value(&rng, &kad_keys[i], value);
@@ -331,7 +337,8 @@ TEST(what_is_printed_reads_back)
         }
         EXPECT(kad_config_print(&config, first, sizeof(first)) < sizeof(first));
         kad_config_default(kad_network_mainline(), &again);
-        EXPECT_MSG(kad_config_text(&again, "printed", first, why) == 0, "round %d: %s\n%s", round, why, first);
+        EXPECT_MSG(kad_config_text(&again, "printed", first, why) == 0, "round %d: %s\n%s", round, why,
+                   first);
         EXPECT(kad_config_print(&again, second, sizeof(second)) < sizeof(second));
         EXPECT_STR(second, first);
         EXPECT_MEM(&again.settings, &config.settings, sizeof(config.settings));

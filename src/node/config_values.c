@@ -13,8 +13,8 @@ struct unit {
 };
 
 /* Largest first: the printer takes the first that divides. */
-static const struct unit durations[] = {
-    {"d", 24 * KAD_HOUR}, {"h", KAD_HOUR}, {"m", KAD_MINUTE}, {"s", KAD_SECOND}, {"ms", 1}, {NULL, 0}};
+static const struct unit durations[] = {{"d", 24 * KAD_HOUR}, {"h", KAD_HOUR}, {"m", KAD_MINUTE},
+                                        {"s", KAD_SECOND},    {"ms", 1},       {NULL, 0}};
 static const struct unit sizes[] = {{"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"", 1}, {NULL, 0}};
 static const struct unit counts[] = {{"", 1}, {NULL, 0}};
 
@@ -135,7 +135,8 @@ static int read_text(char field[KAD_CONFIG_TEXT], const char *text, char *why, s
     return KAD_OK;
 }
 
-static int read_choice(unsigned *field, const struct kad_key *key, const char *text, char *why, size_t why_size)
+static int read_choice(unsigned *field, const struct kad_key *key, const char *text, char *why,
+                       size_t why_size)
 {
     int n;
 
@@ -216,7 +217,8 @@ static int read_version(char field[5], const char *text, char *why, size_t why_s
     return KAD_OK;
 }
 
-int kad_value_read(struct kad_config *config, const struct kad_key *key, const char *text, char *why, size_t why_size)
+int kad_value_read(struct kad_config *config, const struct kad_key *key, const char *text, char *why,
+                   size_t why_size)
 {
     void *field = (char *)config + key->offset;
 

@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void path_of(const struct kad_data_dir *dir, const char *name, const char *suffix, char out_path[KAD_DATA_PATH])
+static void path_of(const struct kad_data_dir *dir, const char *name, const char *suffix,
+                    char out_path[KAD_DATA_PATH])
 {
     snprintf(out_path, KAD_DATA_PATH, "%s/%.120s%s", dir->path, name, suffix);
 }

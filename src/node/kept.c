@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-int kad_kept_copy(const struct kad_allocator *allocator, const struct kad_request *request, struct kad_kept *out_kept)
+int kad_kept_copy(const struct kad_allocator *allocator, const struct kad_request *request,
+                  struct kad_kept *out_kept)
 {
     const struct kad_record *record = &request->record;
     const bool has_record = request->kind == KAD_REQUEST_PUT || request->kind == KAD_REQUEST_GET;
@@ -60,7 +61,8 @@ static int make_room(struct kad_kept_list *list)
         return KAD_E_LIMIT;
     if (list->n < list->room)
         return KAD_OK;
-    larger = kad_resize(list->allocator, list->list, list->room * sizeof(*list->list), room * sizeof(*list->list));
+    larger =
+        kad_resize(list->allocator, list->list, list->room * sizeof(*list->list), room * sizeof(*list->list));
     if (!larger)
         return KAD_E_MEMORY;
     list->list = larger;
@@ -73,7 +75,8 @@ int kad_kept_add(struct kad_kept_list *list, struct kad_kept *kept)
     int error;
 
     for (size_t i = 0; i < list->n; i++) {
-        if (list->list[i].request.kind == kept->request.kind && same_key(&list->list[i], &kept->request.target)) {
+        if (list->list[i].request.kind == kept->request.kind &&
+            same_key(&list->list[i], &kept->request.target)) {
             kad_kept_clear(list->allocator, &list->list[i]);
             list->list[i] = *kept;
             return KAD_OK;

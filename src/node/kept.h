@@ -13,7 +13,7 @@ struct kad_kept {
     struct kad_request request; /* its record borrows from `bytes`; user NULL */
     uint8_t *bytes;             /* value, then salt */
     size_t n_bytes;
-    bool published;             /* the engine has it */
+    bool published; /* the engine has it */
 };
 
 struct kad_kept_list {

@@ -51,7 +51,12 @@ static size_t sequence(const unsigned char *at)
 {
     const unsigned char second_least = at[0] == 0xe0 ? 0xa0 : at[0] == 0xf0 ? 0x90 : 0x80;
     const unsigned char second_most = at[0] == 0xed ? 0x9f : at[0] == 0xf4 ? 0x8f : 0xbf;
-    const size_t size = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf5 ? 4 : 0;
+    const size_t size = at[0] < 0x80   ? 1
+                        : at[0] < 0xc2 ? 0
+                        : at[0] < 0xe0 ? 2
+                        : at[0] < 0xf0 ? 3
+                        : at[0] < 0xf5 ? 4
+                                       : 0;
 
     if (size < 2)
         return size;
@@ -201,8 +206,8 @@ static kad_ms wall_clock(void)
 
 #define FIELDS_MAX 32
 
-void kad_log_write(void *context, enum kad_log_level level, const char *event, const struct kad_log_field *fields,
-                   size_t n_fields)
+void kad_log_write(void *context, enum kad_log_level level, const char *event,
+                   const struct kad_log_field *fields, size_t n_fields)
 {
     struct kad_log *log = context;
     struct kad_log_field all[FIELDS_MAX];

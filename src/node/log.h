@@ -39,8 +39,8 @@ KAD_CHECK int kad_log_init(struct kad_log *log, int fd, enum kad_log_level level
 void kad_log_clear(struct kad_log *log);
 
 /* A kad_log_function; `context` is the struct kad_log. Any thread. */
-void kad_log_write(void *context, enum kad_log_level level, const char *event, const struct kad_log_field *fields,
-                   size_t n_fields);
+void kad_log_write(void *context, enum kad_log_level level, const char *event,
+                   const struct kad_log_field *fields, size_t n_fields);
 
 /* The line without the clock, newline included; returns its length, less than KAD_LOG_LINE. For tests. */
 size_t kad_log_line(enum kad_log_format format, kad_ms now, enum kad_log_level level, const char *event,

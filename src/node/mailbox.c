@@ -33,8 +33,8 @@ static struct kad_letter *write_letter(const struct kad_mailbox *mailbox, const 
     return letter;
 }
 
-int kad_mailbox_post(struct kad_mailbox *mailbox, const struct kad_request *request, kad_node_callback *callback,
-                     void *user)
+int kad_mailbox_post(struct kad_mailbox *mailbox, const struct kad_request *request,
+                     kad_node_callback *callback, void *user)
 {
     struct kad_letter *letter = write_letter(mailbox, request);
     int error = KAD_OK;

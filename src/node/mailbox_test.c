@@ -52,8 +52,8 @@ TEST(a_full_mailbox_refuses_and_a_closed_one_too)
     kad_mailbox_clear(&mailbox); /* what is left goes with it */
 }
 
-#define THREADS     8
-#define PER_THREAD  2000
+#define THREADS    8
+#define PER_THREAD 2000
 
 struct sender {
     struct kad_mailbox *mailbox;

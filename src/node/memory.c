@@ -30,8 +30,8 @@ int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_wh
         config.mem.max_record_bytes = node->config.store_max_bytes;
     if (node->config.store == KAD_STORE_LMDB) {
         node->store_is_lmdb = true;
-        return kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why, why_size,
-                                   &node->store);
+        return kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why,
+                                   why_size, &node->store);
     }
     error = kad_mem_store_new(node->allocator, &config.mem, hash_key, &node->store);
     if (error)
@@ -42,7 +42,8 @@ int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_wh
 int kad_memory_load(struct kad_node *node, struct kad_state *state, char *out_why, size_t why_size)
 {
     struct kad_bytes bytes;
-    int error = kad_data_dir_read(&node->data_dir, node->state_name, KAD_STATE_SIZE_MAX, node->allocator, &bytes);
+    int error =
+        kad_data_dir_read(&node->data_dir, node->state_name, KAD_STATE_SIZE_MAX, node->allocator, &bytes);
 
     if (error == KAD_E_NOT_FOUND)
         return KAD_OK;
@@ -69,8 +70,8 @@ void kad_memory_commit(struct kad_node *node)
     const bool failed = node->store->ops->commit && node->store->ops->commit(node->store) < 0;
 
     if (failed && !node->commit_failed)
-        kad_tell(node, KAD_LOG_ERROR, "store_failed", "what", "cannot write to disk; what is stored is in memory only",
-                 NULL);
+        kad_tell(node, KAD_LOG_ERROR, "store_failed", "what",
+                 "cannot write to disk; what is stored is in memory only", NULL);
     if (!failed && node->commit_failed)
         kad_tell(node, KAD_LOG_INFO, "store_works_again", NULL, NULL);
     node->commit_failed = failed;
@@ -247,7 +248,8 @@ void kad_memory_tick(struct kad_node *node)
         node->sync_at = node->now + SYNC_AFTER;
     if (node->now >= node->sync_at && !node->sync.running) {
         node->synced_store = store_mark(node);
-        node->sync_at = begin_job(node, &node->sync, sync_work, sync_done) ? KAD_NEVER : node->now + SYNC_AFTER;
+        node->sync_at =
+            begin_job(node, &node->sync, sync_work, sync_done) ? KAD_NEVER : node->now + SYNC_AFTER;
     }
     if (node->now >= node->save_at && !node->save.running) {
         if (node->kept_changed || table_mark(node) != node->saved_table)

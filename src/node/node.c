@@ -188,7 +188,8 @@ static int make_core(struct kad_node *node, struct kad_state *state, char *why, 
     else
         kad_entropy(seed, sizeof(seed));
     kad_entropy(&hash_key, sizeof(hash_key));
-    snprintf(node->state_name, sizeof(node->state_name), "%.50s.state", kad_network_name(node->config.network));
+    snprintf(node->state_name, sizeof(node->state_name), "%.50s.state",
+             kad_network_name(node->config.network));
     if (node->config.data_dir) {
         error = kad_data_dir_open(&node->data_dir, node->config.data_dir, why, why_size);
         node->has_data_dir = error == KAD_OK;
@@ -231,7 +232,8 @@ static int make_parts(struct kad_node *node, char *why, size_t why_size)
     return error;
 }
 
-int kad_node_new(const struct kad_node_config *config, struct kad_node **out_node, char *out_why, size_t why_size)
+int kad_node_new(const struct kad_node_config *config, struct kad_node **out_node, char *out_why,
+                 size_t why_size)
 {
     const struct kad_allocator *allocator = &kad_allocator_system;
     struct kad_node *node;
@@ -356,7 +358,8 @@ static void finish(struct kad_node *node)
     node->phase = KAD_NODE_STOPPED;
     kad_tell(node, KAD_LOG_INFO, "stopped", NULL, NULL);
     if (node->config.on_stopped)
-        node->config.on_stopped(node->config.context); /* last: it may free the node, if the loop is the host's */
+        node->config.on_stopped(
+            node->config.context); /* last: it may free the node, if the loop is the host's */
 }
 
 void kad_node_ended(struct kad_node *node)

@@ -40,7 +40,8 @@ static void on_stopped(void *context)
     member->stopped = true;
 }
 
-static void configure(struct kad_node_config *config, struct member *member, unsigned last, const char *bootstrap)
+static void configure(struct kad_node_config *config, struct member *member, unsigned last,
+                      const char *bootstrap)
 {
     const uint8_t address[4] = {127, 0, 0, (uint8_t)last};
 

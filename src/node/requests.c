@@ -64,7 +64,8 @@ int kad_node_request(struct kad_node *node, const struct kad_request *request, k
 
 bool kad_node_cancel(struct kad_node *node, uint64_t id)
 {
-    const bool found = node->phase != KAD_NODE_STOPPED && kad_engine_cancel(node->engine, id, kad_node_clock(node));
+    const bool found =
+        node->phase != KAD_NODE_STOPPED && kad_engine_cancel(node->engine, id, kad_node_clock(node));
 
     if (found)
         kad_node_turn_soon(node);
@@ -109,7 +110,8 @@ bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key)
 
 /* -- from other threads ----------------------------------------------------------------------------------------- */
 
-int kad_node_post(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback, void *user)
+int kad_node_post(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
+                  void *user)
 {
     return kad_mailbox_post(&node->mailbox, request, callback, user);
 }
@@ -122,14 +124,15 @@ static void refuse(const struct kad_letter *letter, int error)
         .kind = KAD_EVENT_DONE,
         .user = letter->user,
         .key = request->target,
-        .done = {
-            .kind = request->kind,
-            .error = error,
-            .reason = error == KAD_E_CLOSED ? KAD_REASON_CANCELLED : KAD_REASON_NONE,
-            .target = request->target,
-            .hops_to_first = 0,
-            .first_ms = -1,
-        },
+        .done =
+            {
+                .kind = request->kind,
+                .error = error,
+                .reason = error == KAD_E_CLOSED ? KAD_REASON_CANCELLED : KAD_REASON_NONE,
+                .target = request->target,
+                .hops_to_first = 0,
+                .first_ms = -1,
+            },
     };
 
     if (letter->callback)
@@ -141,7 +144,8 @@ void kad_requests_take_posted(struct kad_node *node)
     struct kad_letter *letter;
 
     while ((letter = kad_mailbox_take(&node->mailbox))) {
-        const int error = kad_node_request(node, &letter->request.request, letter->callback, letter->user, NULL);
+        const int error =
+            kad_node_request(node, &letter->request.request, letter->callback, letter->user, NULL);
 
         if (error)
             refuse(letter, error);

@@ -13,8 +13,10 @@ enum { KIND_ANNOUNCE = 1, KIND_PUT = 2 };
 
 void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator)
 {
-    memset(state, 0, sizeof(*state));
     state->allocator = allocator;
+    state->saved_at = 0;
+    state->id = (struct kad_id){0};
+    state->n_contacts = 0; /* the places themselves are written before they count */
     kad_kept_list_init(&state->kept, allocator, UINT16_MAX);
 }
 
@@ -161,7 +163,8 @@ static void read_contact(struct reader *reader, struct kad_contact *out_contact)
     read_bytes(reader, out_contact->id.bytes, sizeof(out_contact->id.bytes));
     read_bytes(reader, address, family == KAD_IPV4 ? 4 : 16);
     port = (uint16_t)read_number(reader, 2);
-    out_contact->endpoint = family == KAD_IPV4 ? kad_endpoint_v4(address, port) : kad_endpoint_v6(address, port);
+    out_contact->endpoint =
+        family == KAD_IPV4 ? kad_endpoint_v4(address, port) : kad_endpoint_v6(address, port);
 }
 
 static void read_put(struct reader *reader, struct kad_request *request)

@@ -29,15 +29,16 @@ static void fill(struct kad_state *state)
     struct kad_request put = {
         .kind = KAD_REQUEST_PUT,
         .target.bytes[0] = 2,
-        .record = {
-            .type = KAD_RECORD_MUTABLE,
-            .value = {(const uint8_t *)"5:value", 7},
-            .salt = {(const uint8_t *)"salt", 4},
-            .sequence = -5,
-            .key.bytes[0] = 2,
-            .public_key[31] = 3,
-            .signature[63] = 4,
-        },
+        .record =
+            {
+                .type = KAD_RECORD_MUTABLE,
+                .value = {(const uint8_t *)"5:value", 7},
+                .salt = {(const uint8_t *)"salt", 4},
+                .sequence = -5,
+                .key.bytes[0] = 2,
+                .public_key[31] = 3,
+                .signature[63] = 4,
+            },
     };
 
     kad_state_init(state, &kad_allocator_system);
@@ -46,7 +47,8 @@ static void fill(struct kad_state *state)
     state->contacts[0] = (struct kad_contact){.id.bytes[0] = 1, .endpoint = kad_endpoint_v4(v4, 6881)};
     state->contacts[1] = (struct kad_contact){.id.bytes[19] = 9, .endpoint = kad_endpoint_v6(v6, 65535)};
     state->n_contacts = 2;
-    keep(state, (struct kad_request){.kind = KAD_REQUEST_ANNOUNCE, .target.bytes[0] = 1, .port = 80, .seed = true});
+    keep(state,
+         (struct kad_request){.kind = KAD_REQUEST_ANNOUNCE, .target.bytes[0] = 1, .port = 80, .seed = true});
     keep(state, put);
     put.target.bytes[0] = put.record.key.bytes[0] = 5;
     put.record.type = KAD_RECORD_IMMUTABLE;

@@ -74,8 +74,8 @@ void kad_tell_event(const struct kad_node *node, const struct kad_event *event)
         break;
     case KAD_EVENT_STORED:
         if (node->config.log && node->config.log_level >= KAD_LOG_DEBUG)
-            kad_tell(node, KAD_LOG_DEBUG, "stored", "key", kad_hex(event->key.bytes, sizeof(event->key.bytes), text),
-                     NULL);
+            kad_tell(node, KAD_LOG_DEBUG, "stored", "key",
+                     kad_hex(event->key.bytes, sizeof(event->key.bytes), text), NULL);
         break;
     case KAD_EVENT_DONE:
     case KAD_EVENT_HOP:

@@ -94,7 +94,8 @@ kad_ms kad_node_clock(const struct kad_node *node)
 }
 
 /* Answers leave by the socket the question came to; all else by the first of its family. */
-static const struct kad_udp *socket_for(const struct kad_node *node, uint8_t family, const struct kad_udp *readable)
+static const struct kad_udp *socket_for(const struct kad_node *node, uint8_t family,
+                                        const struct kad_udp *readable)
 {
     if (readable && kad_udp_endpoint(readable).family == family)
         return readable;

@@ -247,10 +247,9 @@ TEST(a_lower_ceiling_holds_at_the_next_start)
     test_store_rng(&rng, 1);
     test_folder_make(&folder);
     store = open_at(&folder, &kad_allocator_system, &config, NOW);
-    for (unsigned i = 0; i < 20; i++) {
+    for (unsigned i = 0; i < 20; i++) { /* the newest come first on disk */
         EXPECT_EQ(test_store_put(store, i, 10, NULL, NOW + 1000, NOW), KAD_OK);
-        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, i * 37 % 20, 1, 1), false,
-                                      NOW + 1000 + i * 37 % 20, NOW),
+        EXPECT_EQ(test_store_announce(store, 1, test_store_host(false, i, 1, 1), false, NOW + 1000 - i, NOW),
                   KAD_OK);
     }
     config.max_records = 7;
@@ -262,9 +261,89 @@ TEST(a_lower_ceiling_holds_at_the_next_start)
     EXPECT_EQ(stats.n_peers, 5);
     EXPECT_EQ(store->ops->peers(store, &key, KAD_IPV4, false, &rng, NOW, peers, 20), 5);
     for (unsigned i = 0; i < 5; i++)
-        EXPECT(peers[i].address[2] >= 15);
+        EXPECT(peers[i].address[2] < 5);
     store->ops->free(store);
     test_folder_remove(&folder);
+}
+
+/* What memory lets go of leaves the file too, or it would only ever grow. */
+TEST(what_goes_from_memory_goes_from_the_disk)
+{
+    struct kad_mem_store_config config = test_store_plenty();
+    struct kad_lmdb_store_info info;
+    struct kad_store *store;
+    struct test_folder folder;
+
+    config.max_peers_per_key = 1;
+    test_folder_make(&folder);
+    store = open_at(&folder, &kad_allocator_system, &config, NOW);
+    for (unsigned i = 0; i < 60; i++) {
+        const kad_ms expires_at = NOW + (i < 20 ? 100 : 1000);
+
+        EXPECT_EQ(test_store_put(store, i, 10, NULL, expires_at, NOW), KAD_OK);
+        EXPECT_EQ(test_store_announce(store, i, test_store_host(i % 2, i, 1, 1), false, expires_at, NOW),
+                  KAD_OK);
+        EXPECT_EQ(test_store_announce(store, 100, test_store_host(i % 2, i, 1, 1), false, NOW + 1000, NOW),
+                  KAD_OK);
+        EXPECT_EQ(store->ops->commit(store), KAD_OK);
+    }
+    EXPECT_EQ(store->ops->expire(store, NOW + 100), NOW + 1000);
+    EXPECT_EQ(store->ops->commit(store), KAD_OK);
+    store->ops->free(store);
+    config = test_store_plenty();
+    store = open_at(&folder, &kad_allocator_system, &config, NOW); /* by this clock nothing has expired */
+    kad_lmdb_store_info(store, &info);
+    EXPECT_EQ(info.n_loaded, 40 + 40 + 1);
+    EXPECT_EQ(info.n_expired + info.n_skipped, 0);
+    store->ops->free(store);
+    test_folder_remove(&folder);
+}
+
+/* No memory to note what changed: then everything counts as changed, and nothing that was taken is lost. */
+TEST(want_of_memory_loses_nothing_that_was_taken)
+{
+    const struct kad_mem_store_config config = test_store_plenty();
+    bool failed = true;
+
+    for (unsigned n = 1; failed; n++) {
+        bool put[30], announced[30];
+        struct test_store_memory memory;
+        struct test_folder folder;
+        struct kad_store *store;
+        struct kad_store_stats stats;
+        uint64_t n_records = 0, n_peers = 0;
+
+        test_store_memory_init(&memory);
+        test_folder_make(&folder);
+        store = open_at(&folder, &memory.allocator, &config, NOW);
+        EXPECT(store != NULL);
+        memory.fail_at = n;
+        for (unsigned i = 0; i < 30; i++) {
+            put[i] = test_store_put(store, i, 10, NULL, NOW + 1000, NOW) == KAD_OK;
+            announced[i] = test_store_announce(store, i % 3, test_store_host(false, i, 1, 1), false,
+                                               NOW + 1000, NOW) == KAD_OK;
+            n_records += put[i];
+            n_peers += announced[i];
+        }
+        failed = memory.fail_at == 0;
+        memory.fail_at = 0;
+        EXPECT_EQ(store->ops->commit(store), KAD_OK);
+        store->ops->free(store);
+        EXPECT_EQ(memory.in_use, 0);
+        EXPECT(n_records >= 29 && n_peers >= 29);
+        store = open_at(&folder, &memory.allocator, &config, NOW);
+        store->ops->stats(store, &stats);
+        EXPECT_MSG(stats.n_records == n_records && stats.n_peers == n_peers, "allocation %u", n);
+        for (unsigned i = 0; i < 30; i++) {
+            const struct kad_id key = test_store_key(i);
+            struct kad_record got;
+
+            EXPECT_EQ(store->ops->get(store, &key, NOW, &got) == KAD_OK, put[i]);
+        }
+        store->ops->free(store);
+        test_folder_remove(&folder);
+        EXPECT(n < 1000);
+    }
 }
 
 /* -- the node's own --------------------------------------------------------------------------------------------- */
@@ -272,13 +351,13 @@ TEST(a_lower_ceiling_holds_at_the_next_start)
 TEST(state_is_kept_by_name)
 {
     const struct kad_mem_store_config config = test_store_plenty();
-    struct test_memory memory;
+    struct test_store_memory memory;
     struct kad_store *store;
     struct test_folder folder;
     struct kad_bytes got;
     uint8_t large[300000];
 
-    test_memory_init(&memory);
+    test_store_memory_init(&memory);
     for (size_t i = 0; i < sizeof large; i++)
         large[i] = (uint8_t)(i * i >> 3);
     test_folder_make(&folder);

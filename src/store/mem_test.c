@@ -25,10 +25,10 @@ TEST_STORE_SUITE(&mem_kind)
 TEST(an_empty_store_costs_next_to_nothing)
 {
     const struct kad_mem_store_config config = test_store_plenty();
-    struct test_memory memory;
+    struct test_store_memory memory;
     struct kad_store *store;
 
-    test_memory_init(&memory);
+    test_store_memory_init(&memory);
     store = open_mem(&memory.allocator, &config);
     EXPECT(memory.in_use < 200);
     EXPECT_EQ(test_store_put(store, 1, 100, NULL, NOW + 10, NOW), KAD_OK);
@@ -46,11 +46,11 @@ TEST(ten_thousand_announces_and_a_thousand_items_fit_two_megabytes)
 {
     struct kad_mem_store_config config;
     struct kad_store_stats stats;
-    struct test_memory memory;
+    struct test_store_memory memory;
     struct kad_store *store;
 
     kad_mem_store_config_default(&config);
-    test_memory_init(&memory);
+    test_store_memory_init(&memory);
     store = open_mem(&memory.allocator, &config);
     for (unsigned i = 0; i < 10000; i++)
         EXPECT_EQ(test_store_announce(store, i, test_store_host(false, i, 1, 1), false, NOW + 10, NOW),
@@ -69,11 +69,11 @@ TEST(ten_thousand_announces_and_a_thousand_items_fit_two_megabytes)
 TEST(refreshing_takes_no_memory)
 {
     const struct kad_mem_store_config config = test_store_plenty();
-    struct test_memory memory;
+    struct test_store_memory memory;
     struct kad_store *store;
     uint64_t before = 0;
 
-    test_memory_init(&memory);
+    test_store_memory_init(&memory);
     store = open_mem(&memory.allocator, &config);
     for (unsigned round = 0; round < 200; round++) {
         for (unsigned i = 0; i < 100; i++) {

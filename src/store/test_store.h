@@ -21,12 +21,12 @@ struct test_store_kind {
 };
 
 /* malloc that counts, and refuses the fail_at-th growth from now (0: none), or each with `fail_percent`. */
-struct test_memory {
+struct test_store_memory {
     struct kad_allocator allocator;
     uint64_t in_use, fail_at, fail_percent, state;
 };
 
-void test_memory_init(struct test_memory *memory);
+void test_store_memory_init(struct test_store_memory *memory);
 
 struct kad_mem_store_config test_store_plenty(void);
 struct kad_id test_store_key(unsigned number);

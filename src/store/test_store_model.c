@@ -256,6 +256,7 @@ static void check_stats(struct model *m)
                "seed %llu step %u: %llu records of %llu, %llu peers of %llu", (unsigned long long)m->seed,
                m->step, (unsigned long long)stats.n_records, (unsigned long long)n_records,
                (unsigned long long)stats.n_peers, (unsigned long long)n_peers);
+    EXPECT_EQ(stats.memory, ((const struct test_store_memory *)m->allocator->context)->in_use);
     n = m->store->ops->sample(m->store, &m->rng, m->now, keys, KEYS, &total);
     EXPECT_EQ(n, n_keys);
     EXPECT_EQ(total, n_keys);
@@ -314,11 +315,11 @@ static bool run(struct model *m, unsigned n_steps)
 void test_store_random_operations_match_a_model(const struct test_store_kind *kind)
 {
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct test_memory memory;
+        struct test_store_memory memory;
         struct model m = {
             .kind = kind, .allocator = &memory.allocator, .config = tight(), .seed = seed, .exact = true};
 
-        test_memory_init(&memory);
+        test_store_memory_init(&memory);
         test_store_rng(&m.rng, seed);
         EXPECT(run(&m, STEPS));
         EXPECT_EQ(memory.in_use, 0);
@@ -329,10 +330,10 @@ void test_store_random_operations_match_a_model(const struct test_store_kind *ki
 void test_store_random_operations_survive_want_of_memory(const struct test_store_kind *kind)
 {
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct test_memory memory;
+        struct test_store_memory memory;
         struct model m = {.kind = kind, .allocator = &memory.allocator, .config = tight(), .seed = seed};
 
-        test_memory_init(&memory);
+        test_store_memory_init(&memory);
         memory.state = seed;
         memory.fail_percent = 20;
         test_store_rng(&m.rng, seed);
@@ -346,10 +347,10 @@ void test_store_every_single_allocation_may_fail(const struct test_store_kind *k
     bool failed = true;
 
     for (unsigned n = 1; failed; n++) {
-        struct test_memory memory;
+        struct test_store_memory memory;
         struct model m = {.kind = kind, .allocator = &memory.allocator, .config = tight(), .seed = n};
 
-        test_memory_init(&memory);
+        test_store_memory_init(&memory);
         memory.fail_at = n;
         test_store_rng(&m.rng, 77);
         (void)run(&m, 120);

@@ -8,14 +8,15 @@
 
 enum kad_decode {
     KAD_DECODED = 0,
-    KAD_DECODE_MALFORMED,   /* not this protocol, or structure broken: no answer */
-    KAD_DECODE_BAD_QUERY,   /* a query good enough to refuse: transaction, method and refusal are set; answer an error */
+    KAD_DECODE_MALFORMED, /* not this protocol, or structure broken: no answer */
+    KAD_DECODE_BAD_QUERY, /* a query good enough to refuse: transaction, method and refusal are set; answer an error */
 };
 
 struct kad_codec {
     const char *name;
     /* Message borrows from `bytes`. Never allocates. */
-    enum kad_decode (*decode)(struct kad_bytes bytes, enum kad_family family, struct kad_message *out_message);
+    enum kad_decode (*decode)(struct kad_bytes bytes, enum kad_family family,
+                              struct kad_message *out_message);
     /* Bytes written, or 0 when it does not fit `room` (nothing meaningful is written then). */
     size_t (*encode)(const struct kad_message *message, uint8_t *out_bytes, size_t room);
     /* Checks a record against its key (hash, signature, sizes). */

@@ -284,6 +284,8 @@ class KadNode(Process):
 class StandIn(Process):
     """libtorrent's DHT behind KadNode's methods."""
 
+    control = None
+
     def __init__(self, folder, name, listen, bootstrap=()):
         self.peer = listen[0]
         super().__init__(folder, name, [PYTHON, os.path.join(HERE, "libtorrent_session.py")], talks=True)
@@ -345,6 +347,8 @@ class KadNet:
                 return asker.request(node.peer, "ping", seconds=0.5, tries=1)["id"]
 
             node.id = eventually("%s answers a ping" % node.name, answers, 30, 0.05)
+            if node.control:
+                eventually("%s has its socket" % node.name, lambda: os.path.exists(node.control), 30, 0.05)
             asker.close()
 
     def await_tables(self, at_least, asker):

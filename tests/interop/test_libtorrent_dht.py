@@ -10,7 +10,7 @@ import hashlib
 import socket
 import sys
 
-from harness import KadNet, Session, eventually, expect, main, run, say, standing_in
+from harness import KadNet, KadNode, Session, eventually, expect, main, run, say, standing_in
 import krpc
 
 N_NODES = 12
@@ -76,6 +76,17 @@ def mutable_both_ways(session, ours):
     say("mutable items go both ways, with and without salt, and are replaced by newer ones")
 
 
+def joins_through_libtorrent(folder, session_address, ours):
+    """A node of ours whose only bootstrap is libtorrent finds what the others hold."""
+    key = ours[4].put("for who comes by way of libtorrent")
+    late = KadNode(folder, "late", [("127.0.3.200", 6881)], [session_address])
+    KadNet.await_answers([late])
+    eventually("a node that knows only libtorrent finds an item",
+               lambda: late.get(key) == b"for who comes by way of libtorrent", 60)
+    expect(late.stop() == 0, "the late node's exit status")
+    say("a kad node joined with libtorrent as its only bootstrap")
+
+
 def samples(session, net, asker):
     info_hash = hashlib.sha1(b"ours IPv4").hexdigest()
     holder = next(node for node in net.nodes if asker.request(
@@ -104,6 +115,8 @@ def test(folder):
     immutable_both_ways(session, net.nodes)
     mutable_both_ways(session, net.nodes)
     samples(session, net, asker)
+    if not standing_in():
+        joins_through_libtorrent(folder, ("127.0.9.1", 6999), net.nodes)
     expect(session.stop() is not None, "libtorrent's process")
 
     session = Session(folder, "libtorrent-6", [(V6 % 0x99, 6999)], [a for a in bootstrap if ":" in a[0]])

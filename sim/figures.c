@@ -1,0 +1,327 @@
+#include "sim/figures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/id.h"
+#include "sim/attack.h"
+
+#define CRAWLED_MOST 2000 /* nodes whose tables are looked into */
+#define ROWS_MOST    512
+
+/* -- tables ----------------------------------------------------------------------------------------------------- */
+
+struct crawl {
+    uint64_t contacts, live, nodes, know_all, fakes;
+};
+
+/* A contact is live if the node of that address and id is on. */
+static void crawl_rows(const struct sim_run *run, const struct kad_table_row *rows, size_t n, struct crawl *crawl)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct kad_contact *contact = &rows[i].contact;
+        const uint32_t node = sim_node_at(run->world, &contact->endpoint);
+        const bool real = node != SIM_NOBODY && kad_id_equal(sim_node_id(run->world, node), &contact->id);
+
+        crawl->fakes += !real && !sim_attack_owns(run, &contact->endpoint);
+        if (rows[i].replacement)
+            continue;
+        crawl->contacts++;
+        crawl->live += real && sim_node_engine(run->world, node);
+    }
+}
+
+static bool knows(const struct kad_table_row *rows, size_t n, const struct kad_id *id)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!rows[i].replacement && kad_id_equal(&rows[i].contact.id, id))
+            return true;
+    }
+    return false;
+}
+
+static void crawl_node(struct sim_run *run, uint32_t node, struct crawl *crawl)
+{
+    static const enum kad_family families[] = {KAD_IPV4, KAD_IPV6};
+    const unsigned k = run->scenario.config.settings.k;
+    uint32_t nearest[65];
+    const size_t n_nearest = sim_world_closest(run->world, sim_node_id(run->world, node), k + 1, nearest);
+    bool all = true;
+
+    for (int i = 0; i < 2; i++) {
+        struct kad_table_row rows[ROWS_MOST];
+        size_t n;
+
+        if (!(i ? run->scenario.config.ipv6 : run->scenario.config.ipv4))
+            continue;
+        n = kad_engine_table(sim_node_engine(run->world, node), families[i], rows, ROWS_MOST);
+        n = n < ROWS_MOST ? n : ROWS_MOST;
+        crawl_rows(run, rows, n, crawl);
+        for (size_t j = 0; j < n_nearest; j++)
+            all = all && (nearest[j] == node || knows(rows, n, sim_node_id(run->world, nearest[j])));
+    }
+    crawl->nodes++;
+    crawl->know_all += all;
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+static void count_health(struct sim_run *run)
+{
+    const uint32_t n = sim_world_n_nodes(run->world);
+    const uint32_t step = n / CRAWLED_MOST + 1;
+    struct crawl crawl = {0};
+
+    if (run->counted_health)
+        return;
+    for (uint32_t i = 0; i < n; i += step) {
+        if (sim_node_engine(run->world, i))
+            crawl_node(run, i, &crawl);
+    }
+    run->live_percent = percent(crawl.live, crawl.contacts);
+    run->known_percent = percent(crawl.know_all, crawl.nodes);
+    run->fakes = crawl.fakes;
+    run->counted_health = true;
+}
+
+/* -- kinds of figures ------------------------------------------------------------------------------------------- */
+
+static double mean_of(const uint64_t hops[SIM_HOPS_MAX])
+{
+    uint64_t n = 0, sum = 0;
+
+    for (uint64_t i = 0; i < SIM_HOPS_MAX; i++) {
+        n += hops[i];
+        sum += i * hops[i];
+    }
+    return n ? (double)sum / (double)n : 0;
+}
+
+static double hops_percentile(const uint64_t hops[SIM_HOPS_MAX], uint64_t wanted)
+{
+    uint64_t n = 0, seen = 0;
+
+    for (size_t i = 0; i < SIM_HOPS_MAX; i++)
+        n += hops[i];
+    for (size_t i = 0; i < SIM_HOPS_MAX; i++) {
+        seen += hops[i];
+        if (seen * 100 >= n * wanted)
+            return (double)i;
+    }
+    return 0;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double percentile(struct sim_sample *sample, size_t wanted)
+{
+    if (!sample->n)
+        return 0;
+    if (!sample->sorted)
+        qsort(sample->values, sample->n, sizeof(*sample->values), by_size);
+    sample->sorted = true;
+    return sample->values[(sample->n - 1) * wanted / 100];
+}
+
+static double per(uint64_t sum, uint64_t n)
+{
+    return n ? (double)sum / (double)n : 0;
+}
+
+/* -- the list --------------------------------------------------------------------------------------------------- */
+
+enum which {
+    NODES, ON, LOOKUPS, SUCCESS, CLOSEST, HOPS, HOPS_50, HOPS_99, FIRST_HOPS, FIRST_HOPS_99, FIRST_50, FIRST_99,
+    QUERIES, TIMEOUTS, TOOK_50, TOOK_90, TOOK_99, PUTS, STORED, COPIES, PUT_50, PUT_99, GETS, FOUND, GET_HOPS, GET_QUERIES,
+    GET_50, GET_99, ANNOUNCES, ANNOUNCED, FINDS, PEERS_FOUND, LIVE, KNOWN, FAKES, STRAYS, SENT_FALSELY, AMPLIFIED,
+    REFLECTED, DATAGRAMS, LOST, ABORTED, MEMORY, EVENTS, CHECKS,
+};
+
+/* Which tally must have begun for the figure to mean anything. */
+enum of { ALWAYS, OF_LOOKUPS, OF_PUTS, OF_GETS, OF_ANNOUNCES, OF_FINDS, OF_REFLECTION };
+
+static const struct {
+    const char *name, *unit;
+    enum which which;
+    enum of of;
+} list[] = {
+    {"nodes", "", NODES, ALWAYS},
+    {"nodes on", "", ON, ALWAYS},
+    {"lookups", "", LOOKUPS, OF_LOOKUPS},
+    {"success", "%", SUCCESS, OF_LOOKUPS},
+    {"true closest", "%", CLOSEST, OF_LOOKUPS},
+    {"hops", "", HOPS, OF_LOOKUPS},
+    {"hops p50", "", HOPS_50, OF_LOOKUPS},
+    {"hops p99", "", HOPS_99, OF_LOOKUPS},
+    {"hops to holder", "", FIRST_HOPS, OF_LOOKUPS},
+    {"hops to holder p99", "", FIRST_HOPS_99, OF_LOOKUPS},
+    {"holder p50", "ms", FIRST_50, OF_LOOKUPS},
+    {"holder p99", "ms", FIRST_99, OF_LOOKUPS},
+    {"queries per lookup", "", QUERIES, OF_LOOKUPS},
+    {"timeouts per lookup", "", TIMEOUTS, OF_LOOKUPS},
+    {"lookup p50", "ms", TOOK_50, OF_LOOKUPS},
+    {"lookup p90", "ms", TOOK_90, OF_LOOKUPS},
+    {"lookup p99", "ms", TOOK_99, OF_LOOKUPS},
+    {"puts", "", PUTS, OF_PUTS},
+    {"stored", "%", STORED, OF_PUTS},
+    {"copies per put", "", COPIES, OF_PUTS},
+    {"put p50", "ms", PUT_50, OF_PUTS},
+    {"put p99", "ms", PUT_99, OF_PUTS},
+    {"gets", "", GETS, OF_GETS},
+    {"found", "%", FOUND, OF_GETS},
+    {"hops to value", "", GET_HOPS, OF_GETS},
+    {"queries per get", "", GET_QUERIES, OF_GETS},
+    {"value p50", "ms", GET_50, OF_GETS},
+    {"value p99", "ms", GET_99, OF_GETS},
+    {"announces", "", ANNOUNCES, OF_ANNOUNCES},
+    {"announced", "%", ANNOUNCED, OF_ANNOUNCES},
+    {"finds", "", FINDS, OF_FINDS},
+    {"peers found", "%", PEERS_FOUND, OF_FINDS},
+    {"contacts live", "%", LIVE, ALWAYS},
+    {"neighbourhoods known", "%", KNOWN, ALWAYS},
+    {"fake contacts", "", FAKES, ALWAYS},
+    {"strays", "", STRAYS, ALWAYS},
+    {"sent falsely", "bytes", SENT_FALSELY, OF_REFLECTION},
+    {"amplification", "", AMPLIFIED, OF_REFLECTION},
+    {"reflected of allowed", "%", REFLECTED, OF_REFLECTION},
+    {"datagrams", "", DATAGRAMS, ALWAYS},
+    {"datagrams lost", "", LOST, ALWAYS},
+    {"requests cut off", "", ABORTED, ALWAYS},
+    {"memory per node", "bytes", MEMORY, ALWAYS},
+    {"events", "", EVENTS, ALWAYS},
+    {"checks", "", CHECKS, ALWAYS},
+};
+
+#define N_FIGURES (sizeof(list) / sizeof(list[0]))
+
+bool sim_figure_exists(const char *name)
+{
+    for (size_t i = 0; i < N_FIGURES; i++) {
+        if (strcmp(list[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool means_something(const struct sim_run *run, enum of of)
+{
+    switch (of) {
+    case ALWAYS:
+        return true;
+    case OF_LOOKUPS:
+        return run->lookups.started;
+    case OF_PUTS:
+        return run->puts.started;
+    case OF_GETS:
+        return run->gets.started;
+    case OF_ANNOUNCES:
+        return run->announces.started;
+    case OF_FINDS:
+        return run->finds.started;
+    case OF_REFLECTION:
+        return sim_attack_reflection(run).sent_bytes;
+    }
+    return false;
+}
+
+static double evaluate(struct sim_run *run, enum which which)
+{
+    const struct sim_counts *counts = sim_world_counts(run->world);
+    const struct sim_reflection reflection = sim_attack_reflection(run);
+    struct sim_tally *lookups = &run->lookups, *gets = &run->gets, *puts = &run->puts;
+
+    if (which == LIVE || which == KNOWN || which == FAKES)
+        count_health(run);
+    switch (which) {
+    case NODES: return sim_world_n_nodes(run->world);
+    case ON: return sim_world_n_on(run->world);
+    case LOOKUPS: return (double)lookups->ended;
+    case SUCCESS: return percent(lookups->succeeded, lookups->ended);
+    case CLOSEST: return percent(lookups->reached, lookups->wanted);
+    case HOPS: return mean_of(lookups->hops);
+    case HOPS_50: return hops_percentile(lookups->hops, 50);
+    case HOPS_99: return hops_percentile(lookups->hops, 99);
+    case FIRST_HOPS: return mean_of(lookups->first_hops);
+    case FIRST_HOPS_99: return hops_percentile(lookups->first_hops, 99);
+    case FIRST_50: return percentile(&lookups->first, 50);
+    case FIRST_99: return percentile(&lookups->first, 99);
+    case QUERIES: return per(lookups->queries, lookups->ended);
+    case TIMEOUTS: return per(lookups->timeouts, lookups->ended);
+    case TOOK_50: return percentile(&lookups->took, 50);
+    case TOOK_90: return percentile(&lookups->took, 90);
+    case TOOK_99: return percentile(&lookups->took, 99);
+    case PUTS: return (double)puts->ended;
+    case STORED: return percent(puts->succeeded, puts->ended);
+    case COPIES: return per(puts->stored, puts->ended);
+    case PUT_50: return percentile(&puts->took, 50);
+    case PUT_99: return percentile(&puts->took, 99);
+    case GETS: return (double)gets->ended;
+    case FOUND: return percent(gets->succeeded, gets->ended);
+    case GET_HOPS: return mean_of(gets->first_hops);
+    case GET_QUERIES: return per(gets->queries, gets->ended);
+    case GET_50: return percentile(&gets->first, 50);
+    case GET_99: return percentile(&gets->first, 99);
+    case ANNOUNCES: return (double)run->announces.ended;
+    case ANNOUNCED: return percent(run->announces.succeeded, run->announces.ended);
+    case FINDS: return (double)run->finds.ended;
+    case PEERS_FOUND: return percent(run->finds.succeeded, run->finds.ended);
+    case LIVE: return run->live_percent;
+    case KNOWN: return run->known_percent;
+    case FAKES: return (double)run->fakes;
+    case STRAYS: return (double)counts->strays;
+    case SENT_FALSELY: return (double)reflection.sent_bytes;
+    case AMPLIFIED: return per(reflection.received_bytes, reflection.sent_bytes);
+    case REFLECTED: return percent(reflection.received_bytes, 3 * reflection.sent_bytes + reflection.grants);
+    case DATAGRAMS: return (double)counts->datagrams;
+    case LOST: return (double)counts->lost;
+    case ABORTED:
+        return (double)(lookups->aborted + gets->aborted + puts->aborted + run->announces.aborted + run->finds.aborted);
+    case MEMORY: return per(sim_world_memory(run->world), sim_world_n_nodes(run->world));
+    case EVENTS: return (double)counts->events;
+    case CHECKS: return (double)counts->checks;
+    }
+    return 0;
+}
+
+bool sim_figure(struct sim_run *run, const char *name, double *out_value)
+{
+    for (size_t i = 0; i < N_FIGURES; i++) {
+        if (strcmp(list[i].name, name) != 0)
+            continue;
+        if (!means_something(run, list[i].of))
+            return false;
+        *out_value = evaluate(run, list[i].which);
+        return true;
+    }
+    return false;
+}
+
+size_t sim_figures(struct sim_run *run, struct sim_figure_row *out_rows, size_t room)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < N_FIGURES; i++) {
+        if (!means_something(run, list[i].of))
+            continue;
+        if (n < room)
+            out_rows[n] = (struct sim_figure_row){list[i].name, list[i].unit, evaluate(run, list[i].which)};
+        n++;
+    }
+    return n;
+}
+
+bool sim_expectation_holds(struct sim_run *run, const struct sim_expectation *expect, double *out_value)
+{
+    *out_value = 0;
+    if (!sim_figure(run, expect->metric, out_value))
+        return false;
+    return expect->comparison == SIM_AT_LEAST ? *out_value >= expect->value : *out_value <= expect->value;
+}

@@ -1,0 +1,303 @@
+#include "sim/run.h"
+
+#include <string.h>
+
+#include "sim/attack.h"
+
+#define JOIN_THROUGH 3 /* random others that a starting node knows of */
+
+/* -- each action, spread over its span -------------------------------------------------------------------------- */
+
+static struct sim_run *run_of(void *context)
+{
+    return context;
+}
+
+static void do_lookup(void *context, struct sim_world *world, uint64_t argument)
+{
+    (void)world;
+    (void)argument;
+    sim_work_lookup(run_of(context));
+}
+
+static void do_put(void *context, struct sim_world *world, uint64_t keep)
+{
+    (void)world;
+    sim_work_put(run_of(context), keep);
+}
+
+static void do_announce(void *context, struct sim_world *world, uint64_t keep)
+{
+    (void)world;
+    sim_work_announce(run_of(context), keep);
+}
+
+static void do_get(void *context, struct sim_world *world, uint64_t item)
+{
+    (void)world;
+    sim_work_get(run_of(context), (uint32_t)item);
+}
+
+static void do_find(void *context, struct sim_world *world, uint64_t item)
+{
+    (void)world;
+    sim_work_find(run_of(context), (uint32_t)item);
+}
+
+static void start_node(struct sim_run *run, uint32_t node)
+{
+    if (sim_node_engine(run->world, node))
+        return;
+    if (sim_node_start(run->world, node, JOIN_THROUGH) != 0)
+        sim_world_violated(run->world, node, "cannot start: out of memory");
+}
+
+static void do_start(void *context, struct sim_world *world, uint64_t node)
+{
+    (void)world;
+    start_node(run_of(context), (uint32_t)node);
+}
+
+static void do_whole(void *context, struct sim_world *world, uint64_t argument)
+{
+    (void)context;
+    (void)argument;
+    sim_world_partition(world, SIM_WHOLE);
+}
+
+static void spread(struct sim_run *run, const struct sim_action *action, uint32_t n,
+                   void (*one)(void *context, struct sim_world *world, uint64_t argument), bool number, uint64_t argument)
+{
+    for (uint32_t i = 0; i < n; i++)
+        sim_world_after(run->world, action->span * i / n, one, run, number ? i : argument);
+}
+
+/* `n` random ones of what was stored; what could not be stored cannot be asked back. */
+static void spread_items(struct sim_run *run, const struct sim_action *action, const struct sim_items *items,
+                         void (*one)(void *context, struct sim_world *world, uint64_t argument))
+{
+    const uint32_t n = action->n == SIM_ALL ? items->n : action->n;
+
+    for (uint32_t i = 0; i < n && items->n; i++) {
+        const uint32_t item = action->n == SIM_ALL ? i : sim_below(sim_world_rng(run->world), items->n);
+
+        if (items->items[item].stored)
+            sim_world_after(run->world, action->span * i / n, one, run, item);
+    }
+}
+
+static void stop_share(struct sim_run *run, uint32_t ppm, enum sim_stop how)
+{
+    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+        if (sim_node_engine(run->world, i) && sim_chance(sim_world_rng(run->world), ppm))
+            sim_node_stop(run->world, i, how);
+    }
+}
+
+static void start_share(struct sim_run *run, const struct sim_action *action)
+{
+    struct sim_rng *rng = sim_world_rng(run->world);
+
+    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+        if (!sim_node_engine(run->world, i) && sim_chance(rng, action->ppm))
+            sim_world_after(run->world, (sim_us)(sim_random(rng) % (uint64_t)(action->span + 1)), do_start, run, i);
+    }
+}
+
+static void part(struct sim_run *run, const struct sim_action *action)
+{
+    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++)
+        sim_node_side(run->world, i, sim_chance(sim_world_rng(run->world), action->ppm));
+    sim_world_partition(run->world, action->one_way ? SIM_CUT_ONE_WAY : SIM_CUT);
+    sim_world_after(run->world, action->span, do_whole, run, 0);
+}
+
+static void act(void *context, struct sim_world *world, uint64_t number)
+{
+    struct sim_run *run = context;
+    const struct sim_action *action = &run->scenario.actions[number];
+
+    switch (action->kind) {
+    case SIM_DO_LOOKUP:
+        spread(run, action, action->n, do_lookup, false, 0);
+        break;
+    case SIM_DO_PUT:
+        spread(run, action, action->n, do_put, false, action->keep);
+        break;
+    case SIM_DO_ANNOUNCE:
+        spread(run, action, action->n, do_announce, false, action->keep);
+        break;
+    case SIM_DO_GET:
+        spread_items(run, action, &run->records, do_get);
+        break;
+    case SIM_DO_FIND:
+        spread_items(run, action, &run->keys, do_find);
+        break;
+    case SIM_DO_LEAVE:
+        stop_share(run, action->ppm, SIM_LEAVE);
+        break;
+    case SIM_DO_CRASH:
+        stop_share(run, action->ppm, action->lose ? SIM_CRASH_LOSE : SIM_CRASH_KEEP);
+        break;
+    case SIM_DO_START:
+        start_share(run, action);
+        break;
+    case SIM_DO_PARTITION:
+        part(run, action);
+        break;
+    case SIM_DO_ATTACK:
+        if (sim_attack_begin(run, action) != 0)
+            sim_world_violated(world, SIM_NOBODY, "out of memory");
+        break;
+    }
+}
+
+/* -- churn ------------------------------------------------------------------------------------------------------ */
+
+static void come_back(void *context, struct sim_world *world, uint64_t node);
+
+static void go(void *context, struct sim_world *world, uint64_t node)
+{
+    struct sim_run *run = context;
+
+    if (sim_node_engine(world, (uint32_t)node))
+        sim_node_stop(world, (uint32_t)node, run->scenario.lose_disk ? SIM_CRASH_LOSE : SIM_CRASH_KEEP);
+    sim_world_after(world, sim_churn_draw(&run->scenario.churn.off, sim_world_rng(world)), come_back, run, node);
+}
+
+static void come_back(void *context, struct sim_world *world, uint64_t node)
+{
+    struct sim_run *run = context;
+
+    start_node(run, (uint32_t)node);
+    sim_world_after(world, sim_churn_draw(&run->scenario.churn.on, sim_world_rng(world)), go, run, node);
+}
+
+/* As if it had always been going on: who is on is in the middle of a session, who is off in the middle of a pause. */
+static void begin_churn(struct sim_run *run)
+{
+    const struct sim_churn *churn = &run->scenario.churn;
+    struct sim_rng *rng = sim_world_rng(run->world);
+
+    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+        if (sim_node_engine(run->world, i))
+            sim_world_after(run->world, sim_churn_draw_rest(&churn->on, rng), go, run, i);
+        else
+            sim_world_after(run->world, sim_churn_draw_rest(&churn->off, rng), come_back, run, i);
+    }
+}
+
+/* How many are off at any time: mean pause over mean pause and session, both by drawing. */
+static uint32_t off_share(struct sim_run *run)
+{
+    uint64_t on = 0, off = 0;
+
+    for (int i = 0; i < 20000; i++) {
+        on += (uint64_t)sim_churn_draw(&run->scenario.churn.on, sim_world_rng(run->world)) / 1000;
+        off += (uint64_t)sim_churn_draw(&run->scenario.churn.off, sim_world_rng(run->world)) / 1000;
+    }
+    return (uint32_t)(off / ((on + off) / 1000000 + 1));
+}
+
+/* -- life ------------------------------------------------------------------------------------------------------- */
+
+/* The first session begins when everybody is invited, not when the world does. */
+static void do_join(void *context, struct sim_world *world, uint64_t node)
+{
+    struct sim_run *run = context;
+
+    start_node(run, (uint32_t)node);
+    if (run->scenario.churn.on.scale_ms)
+        sim_world_after(world, sim_churn_draw_rest(&run->scenario.churn.on, sim_world_rng(world)), go, run, node);
+}
+
+static void invite(struct sim_run *run, uint32_t off_ppm)
+{
+    const struct sim_scenario *scenario = &run->scenario;
+    struct sim_rng *rng = sim_world_rng(run->world);
+
+    for (uint32_t i = 0; i < scenario->config.n_nodes; i++) {
+        const sim_us at = scenario->join_span * i / scenario->config.n_nodes;
+
+        if (i < 2 || !sim_chance(rng, off_ppm))
+            sim_world_after(run->world, at, do_join, run, i);
+        else if (scenario->churn.on.scale_ms)
+            sim_world_after(run->world, sim_churn_draw_rest(&scenario->churn.off, rng), come_back, run, i);
+    }
+}
+
+static int set_up(struct sim_run *run)
+{
+    const struct sim_scenario *scenario = &run->scenario;
+    const bool churns = scenario->churn.on.scale_ms > 0;
+    const uint32_t off = churns ? off_share(run) : scenario->dead_ppm;
+
+    if (scenario->ideal) {
+        const int error = sim_world_fill(run->world, off, scenario->dead_ppm > 0);
+
+        if (error)
+            return error;
+        if (churns)
+            begin_churn(run);
+    } else {
+        invite(run, off);
+    }
+    for (size_t i = 0; i < scenario->n_actions; i++)
+        sim_world_after(run->world, scenario->actions[i].at, act, run, i);
+    run->base_memory = sim_world_memory(run->world);
+    return 0;
+}
+
+int sim_run_new(const struct sim_scenario *scenario, struct sim_run **out_run)
+{
+    struct sim_run *run = kad_allocator_system.resize(NULL, NULL, 0, sizeof(*run));
+    int error;
+
+    if (!run)
+        return KAD_E_MEMORY;
+    memset(run, 0, sizeof(*run));
+    run->scenario = *scenario;
+    run->scenario.config.stray = sim_attack_stray;
+    run->scenario.config.context = run;
+    run->end = sim_scenario_end(scenario);
+    error = sim_world_new(&run->scenario.config, &run->world);
+    if (!error)
+        error = set_up(run);
+    if (error) {
+        sim_run_free(run);
+        return error;
+    }
+    *out_run = run;
+    return 0;
+}
+
+static void clear_tally(struct sim_tally *tally)
+{
+    kad_allocator_system.resize(NULL, tally->took.values, 0, 0);
+    kad_allocator_system.resize(NULL, tally->first.values, 0, 0);
+}
+
+void sim_run_free(struct sim_run *run)
+{
+    if (!run)
+        return;
+    for (uint32_t i = 0; run->world && i < sim_world_n_nodes(run->world); i++) {
+        if (sim_node_engine(run->world, i))
+            sim_node_stop(run->world, i, SIM_CRASH_LOSE); /* its requests' jobs end too */
+    }
+    sim_attack_clear(run);
+    sim_world_free(run->world);
+    clear_tally(&run->lookups);
+    clear_tally(&run->puts);
+    clear_tally(&run->gets);
+    clear_tally(&run->announces);
+    clear_tally(&run->finds);
+    kad_allocator_system.resize(NULL, run->records.items, 0, 0);
+    kad_allocator_system.resize(NULL, run->keys.items, 0, 0);
+    kad_allocator_system.resize(NULL, run, sizeof(*run), 0);
+}
+
+bool sim_run_until(struct sim_run *run, sim_us until)
+{
+    return sim_world_run(run->world, until < run->end ? until : run->end);
+}

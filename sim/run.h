@@ -1,0 +1,72 @@
+/*
+ * run - a scenario in its world, and what was measured.
+ *
+ *     sim_run_new()     the world, its nodes and tables, and all that shall happen
+ *     sim_run_until()   in steps, if somebody wants to watch
+ *     sim_figure()      what came of it
+ */
+#ifndef SIM_RUN_H
+#define SIM_RUN_H
+
+#include "sim/scenario.h"
+#include "sim/world.h"
+
+#define SIM_HOPS_MAX 64
+
+/* Lengths in milliseconds, for percentiles. */
+struct sim_sample {
+    uint32_t *values;
+    size_t n, room;
+    bool sorted;
+};
+
+struct sim_tally {
+    uint64_t started, ended, aborted, succeeded; /* aborted: its node was switched off */
+    uint64_t queries, timeouts;
+    uint64_t wanted, reached;   /* lookups: of the true k closest, how many; how many it found */
+    uint64_t hops[SIM_HOPS_MAX], first_hops[SIM_HOPS_MAX]; /* deepest; first answer of one of the true k closest */
+    uint64_t stored, copies;
+    struct sim_sample took, first; /* until the end, until the first holder or value */
+};
+
+/* Something published. */
+struct sim_item {
+    struct kad_id key;
+    uint32_t publisher;
+    bool stored;
+};
+
+struct sim_items {
+    struct sim_item *items;
+    uint32_t n, room;
+};
+
+struct sim_attack; /* sim/attack.h */
+
+struct sim_run {
+    struct sim_scenario scenario;
+    struct sim_world *world;
+    struct sim_tally lookups, puts, gets, announces, finds;
+    struct sim_items records, keys;
+    struct sim_attack *attacks;
+    size_t base_memory;     /* once all was set up */
+    sim_us end;
+    bool counted_health;
+    double live_percent, known_percent; /* see sim/figures.c */
+    uint64_t fakes;
+};
+
+/* 0, KAD_E_MEMORY, KAD_E_INVALID. `scenario` is copied. */
+KAD_CHECK int sim_run_new(const struct sim_scenario *scenario, struct sim_run **out_run);
+void sim_run_free(struct sim_run *run); /* NULL is fine */
+/* False: an invariant broke; sim_world_why(run->world). */
+bool sim_run_until(struct sim_run *run, sim_us until);
+
+/* sim/work.c: starts one, by a random node that is on. */
+void sim_work_lookup(struct sim_run *run);
+void sim_work_put(struct sim_run *run, bool keep);
+void sim_work_get(struct sim_run *run, uint32_t item);
+void sim_work_announce(struct sim_run *run, bool keep);
+void sim_work_find(struct sim_run *run, uint32_t item);
+
+#endif

@@ -1,0 +1,236 @@
+/* work - what nodes of a scenario ask for, and how it went. */
+#include "sim/run.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/id.h"
+
+struct job {
+    struct sim_run *run;
+    struct sim_tally *tally;
+    struct kad_id target;
+    uint32_t item;
+    uint32_t n_closest;
+    uint32_t closest[64];  /* the truth when it began */
+    bool met;              /* one of them has answered */
+};
+
+static void sample(struct sim_sample *sample, kad_ms value)
+{
+    if (sample->n == sample->room) {
+        const size_t room = sample->room ? 2 * sample->room : 256;
+        uint32_t *values = kad_allocator_system.resize(NULL, sample->values, 0, room * sizeof(*values));
+
+        if (!values)
+            return;
+        sample->values = values;
+        sample->room = room;
+    }
+    sample->values[sample->n++] = (uint32_t)value;
+    sample->sorted = false;
+}
+
+static bool among(const struct job *job, uint32_t node)
+{
+    for (uint32_t i = 0; i < job->n_closest; i++) {
+        if (job->closest[i] == node)
+            return true;
+    }
+    return false;
+}
+
+static void first(struct job *job, uint8_t hop, kad_ms at)
+{
+    job->met = true;
+    job->tally->first_hops[hop < SIM_HOPS_MAX ? hop : SIM_HOPS_MAX - 1]++;
+    sample(&job->tally->first, at);
+}
+
+static void take_hop(struct job *job, const struct kad_event *event)
+{
+    if (job->met || event->kind != KAD_EVENT_HOP ||
+        (event->hop.what != KAD_HOP_ANSWERED && event->hop.what != KAD_HOP_LATE))
+        return;
+    if (among(job, sim_node_with_id(job->run->world, &event->contact.id)))
+        first(job, event->hop.hop, event->hop.at_ms);
+}
+
+static bool is_value_of(const struct job *job, const struct kad_event *event)
+{
+    return event->done.record && kad_id_equal(&event->done.record->key, &job->target);
+}
+
+static void end(struct job *job, struct sim_world *world, const struct kad_event *event)
+{
+    struct sim_tally *tally = job->tally;
+    bool good = event->done.error == 0;
+
+    tally->ended++;
+    tally->queries += event->done.n_queries;
+    tally->timeouts += event->done.n_timeouts;
+    tally->hops[event->done.hops < SIM_HOPS_MAX ? event->done.hops : SIM_HOPS_MAX - 1]++;
+    sample(&tally->took, event->done.duration_ms);
+    if (tally == &job->run->lookups) {
+        tally->wanted += job->n_closest;
+        for (size_t i = 0; i < event->done.n_closest; i++)
+            tally->reached += among(job, sim_node_with_id(world, &event->done.closest[i].contact.id));
+    } else if (event->done.first_ms >= 0) {
+        first(job, (uint8_t)event->done.hops_to_first, event->done.first_ms);
+    }
+    if (tally == &job->run->gets)
+        good = good && is_value_of(job, event);
+    if (tally == &job->run->finds) {
+        const struct kad_endpoint *publisher = sim_node_endpoint(world, job->run->keys.items[job->item].publisher, KAD_IPV4);
+        const struct kad_endpoint *other = sim_node_endpoint(world, job->run->keys.items[job->item].publisher, KAD_IPV6);
+
+        good = false;
+        for (size_t i = 0; i < event->peers.n; i++)
+            good = good || memcmp(&event->peers.peers[i], publisher, sizeof(*publisher)) == 0 ||
+                   memcmp(&event->peers.peers[i], other, sizeof(*other)) == 0;
+    }
+    tally->stored += event->done.n_stored;
+    tally->copies += event->done.n_copies;
+    tally->succeeded += good;
+    if (tally == &job->run->puts)
+        job->run->records.items[job->item].stored |= good;
+    if (tally == &job->run->announces)
+        job->run->keys.items[job->item].stored |= good;
+}
+
+static void told(void *context, struct sim_world *world, uint32_t node, const struct kad_event *event)
+{
+    struct job *job = context;
+
+    (void)node;
+    if (!event) {
+        job->tally->aborted++;
+    } else if (event->kind != KAD_EVENT_DONE) {
+        take_hop(job, event);
+        return;
+    } else {
+        end(job, world, event);
+    }
+    kad_allocator_system.resize(NULL, job, sizeof(*job), 0);
+}
+
+static void begin(struct sim_run *run, struct sim_tally *tally, uint32_t node, uint32_t item, const struct kad_request *request)
+{
+    struct job *job = kad_allocator_system.resize(NULL, NULL, 0, sizeof(*job));
+    int error;
+
+    if (!job)
+        return;
+    *job = (struct job){.run = run, .tally = tally, .target = request->target, .item = item};
+    if (tally == &run->lookups)
+        job->n_closest = (uint32_t)sim_world_closest(run->world, &job->target, run->scenario.config.settings.k, job->closest);
+    tally->started++;
+    error = sim_node_request(run->world, node, request, told, job);
+    if (error) { /* refused: too many at once counts as a failure */
+        tally->ended++;
+        kad_allocator_system.resize(NULL, job, sizeof(*job), 0);
+    }
+}
+
+static struct kad_id random_id(struct sim_run *run)
+{
+    struct kad_id id = {{0}};
+
+    for (size_t i = 0; i < 20; i += 4) {
+        const uint64_t word = sim_random(sim_world_rng(run->world));
+
+        for (size_t j = 0; j < 4; j++)
+            id.bytes[i + j] = (uint8_t)(word >> 8 * j);
+    }
+    return id;
+}
+
+void sim_work_lookup(struct sim_run *run)
+{
+    const uint32_t node = sim_world_anybody(run->world);
+    const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target = random_id(run), .trace = true};
+
+    if (node != SIM_NOBODY)
+        begin(run, &run->lookups, node, 0, &request);
+}
+
+static struct sim_item *add_item(struct sim_items *items)
+{
+    if (items->n == items->room) {
+        const uint32_t room = items->room ? 2 * items->room : 64;
+        struct sim_item *more = kad_allocator_system.resize(NULL, items->items, 0, room * sizeof(*more));
+
+        if (!more)
+            return NULL;
+        items->items = more;
+        items->room = room;
+    }
+    items->items[items->n] = (struct sim_item){.publisher = SIM_NOBODY};
+    return &items->items[items->n++];
+}
+
+void sim_work_put(struct sim_run *run, bool keep)
+{
+    const uint32_t node = sim_world_anybody(run->world);
+    struct sim_item *item = node == SIM_NOBODY ? NULL : add_item(&run->records);
+    struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep};
+    char text[40];
+    int n;
+
+    if (!item)
+        return;
+    n = snprintf(text, sizeof(text), "24:%08x%016llx", run->records.n, (unsigned long long)run->scenario.config.seed);
+    request.record.type = KAD_RECORD_IMMUTABLE;
+    request.record.value = (struct kad_bytes){(const uint8_t *)text, (size_t)n};
+    kad_mainline_immutable_key(request.record.value, &request.record.key);
+    request.target = request.record.key;
+    item->key = request.target;
+    item->publisher = node;
+    begin(run, &run->puts, node, run->records.n - 1, &request);
+}
+
+/* Somebody else than the publisher, who would find it at home. */
+static uint32_t reader(struct sim_run *run, const struct sim_item *item)
+{
+    uint32_t node = sim_world_anybody(run->world);
+
+    for (int i = 0; i < 8 && node == item->publisher; i++)
+        node = sim_world_anybody(run->world);
+    return node;
+}
+
+void sim_work_get(struct sim_run *run, uint32_t number)
+{
+    const struct sim_item *item = &run->records.items[number];
+    const uint32_t node = reader(run, item);
+    const struct kad_request request = {.kind = KAD_REQUEST_GET, .target = item->key};
+
+    assert(number < run->records.n);
+    if (node != SIM_NOBODY)
+        begin(run, &run->gets, node, number, &request);
+}
+
+void sim_work_announce(struct sim_run *run, bool keep)
+{
+    const uint32_t node = sim_world_anybody(run->world);
+    struct sim_item *item = node == SIM_NOBODY ? NULL : add_item(&run->keys);
+    struct kad_request request = {.kind = KAD_REQUEST_ANNOUNCE, .keep = keep};
+
+    if (!item)
+        return;
+    request.target = random_id(run);
+    item->key = request.target;
+    item->publisher = node;
+    begin(run, &run->announces, node, run->keys.n - 1, &request);
+}
+
+void sim_work_find(struct sim_run *run, uint32_t number)
+{
+    const struct sim_item *item = &run->keys.items[number];
+    const uint32_t node = reader(run, item);
+    const struct kad_request request = {.kind = KAD_REQUEST_PEERS, .target = item->key};
+
+    if (node != SIM_NOBODY)
+        begin(run, &run->finds, node, number, &request);
+}
