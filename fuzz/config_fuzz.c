@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     kad_config_default(kad_network_mainline(), &config);
     if (kad_config_text(&config, "fuzz", text, why) < 0) {
         assert(strncmp(why, "fuzz:", 5) == 0 && "an error says where");
-    } else {
+    } else if (size % 4 == 0) { /* printing and reading back takes twenty times as long as reading */
         assert(kad_config_print(&config, first, sizeof(first)) < sizeof(first));
         kad_config_default(kad_network_mainline(), &again);
         assert(kad_config_text(&again, "printed", first, why) == 0);

@@ -40,7 +40,7 @@ static void use(struct kad_store *store)
     }
     if (kad_lmdb_state_get(store, "table", &kad_allocator_system, &state) == KAD_OK)
         kad_free(&kad_allocator_system, (void *)(uintptr_t)state.data, state.size);
-    (void)kad_lmdb_state_put(store, "table", (struct kad_bytes){address, 4});
+    require(kad_lmdb_state_put(store, "table", (struct kad_bytes){address, 4}) != KAD_E_INVALID);
     (void)store->ops->expire(store, NOW + 5000);
     (void)store->ops->commit(store);
 }

@@ -149,7 +149,7 @@ static bool make_lookup(struct sim_scenario *scenario, const struct options *opt
     int n;
 
     n = snprintf(text, sizeof(text),
-                 "peers %s; k %s; alpha %s; limits off; latency fixed 25ms; check 0; set table_wide 0; set follow_address off;"
+                 "peers %s; k %s; alpha %s; set alpha_end 0; limits off; latency world; check 0; set table_wide 0; set follow_address off;"
                  "set verify_per_s %d; tables %s%s",
                  options->nodes ? options->nodes : "10000", options->k ? options->k : "20", options->alpha ? options->alpha : "3",
                  join ? 10 : 0, options->tables ? options->tables : "ideal", join ? " over " : "");

@@ -11,7 +11,7 @@ static const struct {
     size_t offset;
     enum type type;
 } fields[] = {
-    FIELD(k, COUNT), FIELD(alpha, COUNT), FIELD(replicas, COUNT), FIELD(quorum, COUNT),
+    FIELD(k, COUNT), FIELD(alpha, COUNT), FIELD(alpha_end, COUNT), FIELD(replicas, COUNT), FIELD(quorum, COUNT),
     FIELD(query_timeout_ms, TIME), FIELD(patience_min_ms, TIME), FIELD(patience_max_ms, TIME),
     FIELD(request_timeout_ms, TIME), FIELD(max_requests, COUNT), FIELD(max_queries, COUNT),
     FIELD(narrow_per_lookup, COUNT), FIELD(table_wide, COUNT), FIELD(table_cache, COUNT), FIELD(max_failures, COUNT),

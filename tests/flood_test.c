@@ -154,12 +154,18 @@ static uint32_t source_of(enum attack attack, uint32_t i)
     return 0x7f000000 | (0x100000 + (i * 2654435761u >> 10) % 0xe00000);
 }
 
+/* Asks, and once more when nothing comes, as every client does: the kernel too drops what a busy socket cannot take. */
 static bool answered(int fd)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
     char bytes[2048];
 
-    return poll(&wait, 1, 300) == 1 && recv(fd, bytes, sizeof(bytes), 0) > 0;
+    for (int try = 0; try < 2; try++) {
+        EXPECT(send(fd, find_node, sizeof(find_node) - 1, 0) > 0);
+        if (poll(&wait, 1, 2000) == 1 && recv(fd, bytes, sizeof(bytes), 0) > 0)
+            return true;
+    }
+    return false;
 }
 
 static void flood(enum attack attack, const char *name)
@@ -175,7 +181,6 @@ static void flood(enum attack attack, const char *name)
 
     EXPECT_EQ(bind(client, (const struct sockaddr *)&honest, sizeof(honest)), 0);
     EXPECT_EQ(connect(client, (const struct sockaddr *)&victim.address, sizeof(victim.address)), 0);
-    EXPECT(send(client, find_node, sizeof(find_node) - 1, 0) > 0);
     EXPECT(answered(client));
     for (int warm = 0; warm < 2000; warm++, i++) /* tables and caches are touched before memory is measured */
         send_from(from, &victim.address, source_of(attack, i), find_node, sizeof(find_node) - 1);
@@ -189,10 +194,8 @@ static void flood(enum attack attack, const char *name)
             else
                 send_from(from, &victim.address, source_of(attack, i), garbage, sizeof(garbage) - 1);
         }
-        if (round % (ROUNDS / HONEST) == 0) {
-            EXPECT(send(client, find_node, sizeof(find_node) - 1, 0) > 0);
+        if (round % (ROUNDS / HONEST) == 0)
             n_answered += answered(client);
-        }
     }
     after = memory_kib(victim.pid);
     stop_victim(&victim, &counters);

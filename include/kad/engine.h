@@ -39,7 +39,8 @@ const char *kad_network_name(const struct kad_network *network);
 struct kad_settings {
     /* lookups */
     unsigned k;              /* bucket size, contacts per answer, lookup width: 1 .. 64 */
-    unsigned alpha;          /* queries of a lookup in flight: 1 .. 64 */
+    unsigned alpha;          /* queries of a lookup in flight while it walks: 1 .. 64 */
+    unsigned alpha_end;      /* the same once the nearest node known has answered; 0: as alpha */
     unsigned replicas;       /* nodes a value or announce is put to: 1 .. 64 */
     unsigned quorum;         /* copies of the newest mutable value that end a get early; 0: go to the end */
     kad_ms query_timeout_ms; /* an unanswered query counts as a failure */

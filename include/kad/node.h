@@ -11,6 +11,9 @@
  *     kad_node_stop()    graceful: pending requests end (each callback once), state is saved, sockets close; then
  *                        config.on_stopped
  *     kad_node_free()    after it has stopped, or before it was started
+ *
+ * Several nodes may share a loop. Of the functions below only kad_node_post() and kad_node_stop() may be called from any
+ * thread; all others belong to the loop's.
  */
 #ifndef KAD_NODE_H
 #define KAD_NODE_H

@@ -21,9 +21,9 @@ static const char *duration(int64_t seconds, char text[40])
 {
     if (seconds < 120)
         snprintf(text, 40, "%lld s", (long long)seconds);
-    else if (seconds < 2 * 3600)
+    else if (seconds < 7200)
         snprintf(text, 40, "%lld min", (long long)(seconds / 60));
-    else if (seconds < 48 * 3600)
+    else if (seconds < 172800)
         snprintf(text, 40, "%lld h %lld min", (long long)(seconds / 3600), (long long)(seconds / 60 % 60));
     else
         snprintf(text, 40, "%lld days", (long long)(seconds / 86400));

@@ -25,7 +25,7 @@ static int make_file(const char *path)
         return errno == EEXIST ? KAD_E_EXISTS : KAD_E_SYSTEM;
     kad_entropy(seed, sizeof seed);
     kad_hex(seed, sizeof seed, text);
-    text[2 * SEED] = '\n';
+    text[sizeof text - 2] = '\n';
     written = write(fd, text, 2 * SEED + 1) == 2 * SEED + 1 && fsync(fd) == 0;
     kad_wipe(seed, sizeof seed);
     kad_wipe(text, sizeof text);

@@ -156,7 +156,7 @@ void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
     while (query_timeout_at(dht) <= now)
         kad_answer_missing(dht, kad_query_oldest(&dht->queries), now, out);
     if (now >= dht->expire_at)
-        dht->expire_at = kad_ms_min(dht->store->ops->expire(dht->store, now), now + KAD_MINUTE);
+        dht->expire_at = dht->store->ops->expire(dht->store, now);
     kad_join_tick(dht, now, out);
     kad_publish_tick(dht, now);
     kad_upkeep_tick(dht, now, out);

@@ -115,6 +115,14 @@ void kad_dht_unreachable(struct kad_dht *dht, const struct kad_endpoint *peer, k
 
 /* -- for core's own files --------------------------------------------------------------------------------------- */
 
+/* Something was stored: sooner or later it expires. */
+static inline void kad_dht_stored(struct kad_dht *dht, kad_ms now)
+{
+    const kad_ms ttl = kad_ms_min(dht->settings->peer_ttl_ms, dht->settings->record_ttl_ms);
+
+    dht->expire_at = kad_ms_min(dht->expire_at, now + ttl);
+}
+
 static inline int kad_family_index(uint8_t family)
 {
     return family == KAD_IPV4 ? 0 : 1;

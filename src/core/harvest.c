@@ -280,6 +280,7 @@ void kad_operation_store_own(struct kad_dht *dht, struct kad_operation *operatio
     }
     if (result == 0) {
         operation->n_stored++;
+        kad_dht_stored(dht, now);
         if (operation->first_at == KAD_NEVER)
             operation->first_at = now;
     } else if (result == KAD_E_LIMIT) {

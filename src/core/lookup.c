@@ -183,6 +183,7 @@ bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact)
 struct view {
     struct kad_candidate *ask; /* the nearest of the window that has not been asked */
     unsigned n_window, n_answered;
+    bool arrived;         /* the nearest has answered */
     unsigned n_in_flight; /* in the window or no longer: each holds a slot */
     kad_ms wake_at;       /* when the next of those is late */
     unsigned n_late;
@@ -208,6 +209,8 @@ static void view_id(struct view *view, struct kad_candidate *from, const struct 
     if (!in_window || (!answered && !asked && !fresh))
         return;
     view->n_window++;
+    if (view->n_window == 1)
+        view->arrived = answered;
     if (answered)
         view->n_answered++;
     else if (!asked && !view->ask)
@@ -245,6 +248,13 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
     return view;
 }
 
+static unsigned slots(const struct kad_lookup *lookup, const struct view *view)
+{
+    if (view->arrived && lookup->config.parallel_end > lookup->config.parallel)
+        return lookup->config.parallel_end;
+    return lookup->config.parallel;
+}
+
 static enum kad_reason reason_to_end(const struct kad_lookup *lookup, const struct view *view)
 {
     if (view->n_window == lookup->config.width)
@@ -261,7 +271,7 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
         return step;
 
     view = look(lookup, now);
-    if (view.ask && view.n_in_flight < lookup->config.parallel) {
+    if (view.ask && view.n_in_flight < slots(lookup, &view)) {
         view.ask->state = KAD_CANDIDATE_ASKED;
         view.ask->late_at = now + lookup->config.patience_ms;
         lookup->n_asked++;

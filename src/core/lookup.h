@@ -16,6 +16,9 @@
  * contact; two contacts that claim one id both stay (one of them lies), but only one of them counts in the window
  * and in the result, and the second is asked only when the first fails.
  *
+ * Once the nearest candidate has answered, walking is over and what is left is to hear the rest of the window: from then on
+ * `parallel_end` are asked at a time (the paper's last step asks all k at once, too).
+ *
  * Unlike the paper there are no rounds: a free slot is used as soon as it is free. A contact that answers later than
  * `patience_ms` leaves the window and gives up its slot, but its answer, if it comes before the end, still counts. Late
  * contacts put the end off only when fewer than `width` others are left: for as long again, or, when nobody at all
@@ -33,9 +36,10 @@
 #define KAD_LOOKUP_CANDIDATES 128
 
 struct kad_lookup_config {
-    unsigned width;     /* k: 1 .. 64 */
-    unsigned parallel;  /* alpha: 1 .. 64 */
-    kad_ms patience_ms; /* until a slot is given up; kad_lookup_next() takes the current value */
+    unsigned width;        /* k: 1 .. 64 */
+    unsigned parallel;     /* alpha: 1 .. 64 */
+    unsigned parallel_end; /* the same once the nearest known has answered; not above `parallel`: no change */
+    kad_ms patience_ms;    /* until a slot is given up; kad_lookup_next() takes the current value */
     unsigned
         narrow_per_lookup; /* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
     bool limit_local;

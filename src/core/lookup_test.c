@@ -441,3 +441,25 @@ TEST(refused_memory_costs_candidates_and_nothing_else)
     f.memory.n_left = SIZE_MAX;
     finish(&f);
 }
+
+/* Walking takes `parallel` slots; once the nearest has answered, the rest of the window is heard at `parallel_end`. */
+TEST(end_of_the_walk_asks_more_at_once)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){.width = 6, .parallel = 2, .parallel_end = 5, .patience_ms = 100});
+    for (unsigned distance = 1; distance <= 6; distance++)
+        add(&f, distance);
+    expect_ask(&f, 0, 1);
+    expect_ask(&f, 0, 2);
+    expect_wait(&f, 0, 100);
+    answer(&f, 2, 0, 0, 0);
+    expect_ask(&f, 0, 3);
+    expect_wait(&f, 0, 100); /* the nearest is still silent */
+    answer(&f, 1, 0, 0, 0);
+    expect_ask(&f, 0, 4);
+    expect_ask(&f, 0, 5);
+    expect_ask(&f, 0, 6);
+    expect_wait(&f, 0, 100);
+    finish(&f);
+}

@@ -82,6 +82,7 @@ static void seed_lookups(struct kad_dht *dht, struct kad_operation *operation)
     const struct kad_lookup_config config = {
         .width = settings->k,
         .parallel = settings->alpha,
+        .parallel_end = settings->alpha_end,
         .narrow_per_lookup = settings->narrow_per_lookup,
         .limit_local = settings->limit_local,
     };
@@ -176,7 +177,9 @@ static void learn_from_lookups(struct kad_dht *dht, struct kad_operation *operat
 
         if (!operation->families[i] || operation->lookups[i].reason != KAD_REASON_CONVERGED)
             continue;
-        kad_table_touch(dht->tables[i], &operation->request.target, now);
+        if (operation->owner !=
+            KAD_OWNER_JOIN) /* which sees our own neighbourhood only, not the rest of its bucket */
+            kad_table_touch(dht->tables[i], &operation->request.target, now);
         n = kad_lookup_closest(&operation->lookups[i], dht->settings->k, closest);
         if (n == dht->settings->k && n > 1 && operation->owner != KAD_OWNER_JOIN)
             kad_estimate_add(&dht->estimates[i], &operation->request.target,

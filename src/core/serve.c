@@ -119,6 +119,7 @@ static void store_result(struct serving *s, int result, uint64_t *counter)
 {
     if (result == 0) {
         (*counter)++;
+        kad_dht_stored(s->dht, s->now);
         tell_stored(s->dht, &s->query->target);
         return;
     }

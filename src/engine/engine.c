@@ -323,6 +323,7 @@ int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *cont
     if (ref == KAD_NO_CONTACT)
         return KAD_E_LIMIT;
     kad_dht_heard(&engine->dht, ref, -1, now, NULL);
+    kad_table_touch(engine->dht.tables[kad_family_index(contact->endpoint.family)], &contact->id, now);
     kad_book_release(engine->dht.book, ref);
     engine->dht.join.ready = true; /* a given table is a joined one */
     return 0;

@@ -21,6 +21,7 @@ static const struct kad_network mainline = {
         {
             .k = 8,
             .alpha = 3,
+            .alpha_end = 8,
             .replicas = 8,
             .quorum = 0,
             .query_timeout_ms = 4 * KAD_SECOND,

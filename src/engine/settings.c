@@ -20,6 +20,7 @@ struct range {
 static const struct range ranges[] = {
     COUNT(k, 1, 64),
     COUNT(alpha, 1, 64),
+    COUNT(alpha_end, 0, 64),
     COUNT(replicas, 1, 64),
     COUNT(quorum, 0, 64),
     TIME(query_timeout_ms, 10, 5 * KAD_MINUTE),

@@ -10,22 +10,59 @@ struct edge {
     bool milliseconds;
 };
 
-#define COUNT(name) {offsetof(struct kad_settings, name), #name, false}
-#define TIME(name)  {offsetof(struct kad_settings, name), #name, true}
+#define COUNT(name)                                       \
+    {                                                     \
+        offsetof(struct kad_settings, name), #name, false \
+    }
+#define TIME(name)                                       \
+    {                                                    \
+        offsetof(struct kad_settings, name), #name, true \
+    }
 
 /* Whatever kad_settings_check() lets through, an engine can be made with and used: limits set apart from the code that relies
  * on them drift, and then a configuration file aborts a node. */
 TEST(edges_of_every_range_make_an_engine)
 {
     static const struct edge edges[] = {
-        COUNT(k), COUNT(alpha), COUNT(replicas), COUNT(quorum), TIME(query_timeout_ms), TIME(request_timeout_ms),
-        COUNT(max_requests), COUNT(max_queries), COUNT(narrow_per_lookup), COUNT(table_wide), COUNT(table_cache),
-        COUNT(max_failures), COUNT(narrow_per_bucket), COUNT(narrow_per_table), COUNT(wide_per_bucket),
-        COUNT(wide_per_table), TIME(ping_after_ms), TIME(refresh_after_ms), TIME(refresh_pace_ms), COUNT(verify_per_s),
-        COUNT(min_contacts), TIME(peer_ttl_ms), TIME(record_ttl_ms), TIME(announce_again_ms), TIME(put_again_ms),
-        COUNT(max_publications), TIME(sample_interval_ms), COUNT(limit_addresses), COUNT(address_per_s),
-        COUNT(address_burst), COUNT(group_per_s), COUNT(group_burst), COUNT(strikes), TIME(gray_ms),
-        COUNT(unproven_gain), COUNT(unproven_grant), COUNT(address_quorum), COUNT(reply_peers),
+        COUNT(k),
+        COUNT(alpha),
+        COUNT(alpha_end),
+        COUNT(replicas),
+        COUNT(quorum),
+        TIME(query_timeout_ms),
+        TIME(request_timeout_ms),
+        COUNT(max_requests),
+        COUNT(max_queries),
+        COUNT(narrow_per_lookup),
+        COUNT(table_wide),
+        COUNT(table_cache),
+        COUNT(max_failures),
+        COUNT(narrow_per_bucket),
+        COUNT(narrow_per_table),
+        COUNT(wide_per_bucket),
+        COUNT(wide_per_table),
+        TIME(ping_after_ms),
+        TIME(refresh_after_ms),
+        TIME(refresh_pace_ms),
+        COUNT(verify_per_s),
+        COUNT(min_contacts),
+        TIME(peer_ttl_ms),
+        TIME(record_ttl_ms),
+        TIME(announce_again_ms),
+        TIME(put_again_ms),
+        COUNT(max_publications),
+        TIME(sample_interval_ms),
+        COUNT(limit_addresses),
+        COUNT(address_per_s),
+        COUNT(address_burst),
+        COUNT(group_per_s),
+        COUNT(group_burst),
+        COUNT(strikes),
+        TIME(gray_ms),
+        COUNT(unproven_gain),
+        COUNT(unproven_grant),
+        COUNT(address_quorum),
+        COUNT(reply_peers),
     };
 
     for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++) {
@@ -38,8 +75,11 @@ TEST(edges_of_every_range_make_an_engine)
             const char *field = NULL;
             struct kad_settings settings;
             struct kad_engine *engine = NULL;
-            struct kad_engine_config config = {
-                .network = kad_network_mainline(), .settings = &settings, .ipv4 = true, .ipv6 = true, .seed = {1}};
+            struct kad_engine_config config = {.network = kad_network_mainline(),
+                                               .settings = &settings,
+                                               .ipv4 = true,
+                                               .ipv6 = true,
+                                               .seed = {1}};
             struct kad_datagram datagrams[4];
             static uint8_t memory[4 * KAD_DATAGRAM_MAX];
             struct kad_batch batch = {datagrams, memory, 4, 0};
@@ -60,7 +100,8 @@ TEST(edges_of_every_range_make_an_engine)
             }
             EXPECT_EQ(kad_settings_check(&settings, &field), 0);
             EXPECT_EQ(kad_engine_new(&config, 1, &engine), 0);
-            EXPECT_EQ(kad_engine_request(engine, &(struct kad_request){.kind = KAD_REQUEST_CLOSEST}, 1, &id), 0);
+            EXPECT_EQ(kad_engine_request(engine, &(struct kad_request){.kind = KAD_REQUEST_CLOSEST}, 1, &id),
+                      0);
             kad_engine_tick(engine, 2, &batch);
             kad_engine_free(engine);
         }

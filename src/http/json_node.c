@@ -38,7 +38,7 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "uptime", json_integer((now - started_at) / KAD_SECOND));
     json_object_set_new(object, "started_at", kad_json_instant(started_at));
     json_object_set_new(object, "peer_count",
-                        json_integer((json_int_t)(info.n_contacts[0] + info.n_contacts[1])));
+                        json_integer((json_int_t)info.n_contacts[0] + (json_int_t)info.n_contacts[1]));
     json_object_set_new(object, "ready", json_boolean(info.ready));
     json_object_set_new(object, "read_only", json_boolean(info.read_only));
     json_object_set_new(object, "listening", listening(node));

@@ -205,10 +205,10 @@ static json_t *health(struct kad_node *node)
     return json_pack("{s:s, s:b}", "status", "ok", "ready", info.ready ? 1 : 0);
 }
 
-#define READ        KAD_ROUTE_READ, "GET, HEAD"
-#define READ_POST   KAD_ROUTE_READ | KAD_ROUTE_POST, "GET, HEAD, POST"
-#define POST        KAD_ROUTE_POST, "POST"
-#define POST_DELETE KAD_ROUTE_POST | KAD_ROUTE_DELETE, "POST, DELETE"
+#define READ        "GET, HEAD", KAD_ROUTE_READ
+#define READ_POST   "GET, HEAD, POST", KAD_ROUTE_READ | KAD_ROUTE_POST
+#define POST        "POST", KAD_ROUTE_POST
+#define POST_DELETE "POST, DELETE", KAD_ROUTE_POST | KAD_ROUTE_DELETE
 #define PROMETHEUS  "text/plain; version=0.0.4; charset=utf-8"
 
 static const struct kad_route routes[] = {

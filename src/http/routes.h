@@ -13,14 +13,14 @@ enum kad_route_methods { KAD_ROUTE_READ = 1, KAD_ROUTE_POST = 2, KAD_ROUTE_DELET
 
 struct kad_route {
     const char *path;
-    unsigned methods;  /* enum kad_route_methods, or'ed */
-    const char *allow; /* the same in words */
+    const char *allow;          /* the methods in words */
+    unsigned methods;           /* enum kad_route_methods, or'ed */
+    enum kad_request_kind kind; /* with read */
     json_t *(*look)(struct kad_node *node);
     char *(*text)(struct kad_node *node); /* malloc'ed */
     const char *content_type;             /* of text */
     /* Fills in what the parameters say; complaints go to kad_params_wrong(). */
     void (*read)(struct kad_params *params, struct kad_request *request);
-    enum kad_request_kind kind; /* with read */
     struct kad_api_answer (*act)(struct kad_node *node, struct kad_params *params);
 };
 

@@ -119,7 +119,8 @@ int kad_http_new(struct kad_node *node, const char *path, struct kad_http **out_
     if (http->listening < 0) {
         error = http->listening;
         snprintf(out_why, why_size, "cannot listen on %s: %s", path,
-                 error == KAD_E_EXISTS ? "another node answers there, or it is no socket" : strerror(errno));
+                 error == KAD_E_EXISTS ? "another node answers there, or it is no socket"
+                                       : strerrordesc_np(errno));
         free(http->path);
         free(http);
         return error;

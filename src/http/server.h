@@ -14,7 +14,7 @@
 
 #include "kad/node.h"
 
-#define KAD_HTTP_BODY_MAX    (64 * 1024)
+#define KAD_HTTP_BODY_MAX    65536
 #define KAD_HTTP_HEADERS_MAX (16 * 1024) /* request line and headers */
 #define KAD_HTTP_CONNECTIONS 256         /* more wait in the socket's queue */
 #define KAD_HTTP_PATIENCE_S  15          /* for the next byte from or to a client */

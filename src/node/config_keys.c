@@ -30,7 +30,8 @@ const struct kad_key kad_keys[] = {
     {"node", "version", KAD_KEY_VERSION, SETTING(version), 0, 0, NULL, "the four bytes of BEP 5's \"v\", as 8 hex digits; `none`: not sent"},
 
     COUNT("lookup", k, "bucket size, contacts per answer, width of a lookup"),
-    COUNT("lookup", alpha, "queries of a lookup in flight"),
+    COUNT("lookup", alpha, "queries of a lookup in flight while it walks"),
+    COUNT("lookup", alpha_end, "the same once the nearest node known has answered; 0: as alpha"),
     COUNT("lookup", replicas, "nodes a value or announce is put to"),
     COUNT("lookup", quorum, "copies of the newest mutable value that end a get early; 0: goes to the end"),
     DURATION("lookup", query_timeout_ms, "an unanswered query counts as a failure after this"),
@@ -158,9 +159,11 @@ const char *kad_key_nearest(const char *name)
     if (strlen(name) > NEAREST_MOST)
         return NULL;
     for (size_t i = 0; i < kad_n_keys; i++) {
-        const unsigned n = edits(name, kad_keys[i].name);
+        const size_t size = strlen(name), other = strlen(kad_keys[i].name);
+        const size_t apart = size > other ? size - other : other - size; /* at least as many edits */
+        const unsigned n = apart < fewest ? edits(name, kad_keys[i].name) : fewest;
 
-        if (n < fewest && n < strlen(kad_keys[i].name)) {
+        if (n < fewest && n < other) {
             fewest = n;
             nearest = kad_keys[i].name;
         }

@@ -2,7 +2,8 @@
  * memory - what a node keeps on disk, and when it is written.
  *
  * The store: one commit before a turn's answers leave; a worker brings commits to the disk within a second. The state:
- * a second after a publication, the id, or readiness changed; every five minutes when the table did; at the end.
+ * at once when a publication changed (those that change while it is written share the next writing), a second after the
+ * node got ready or took a new id, every five minutes when the table changed, and at the end.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,8 +15,9 @@
 #include "store/mem.h"
 
 #define SYNC_AFTER       KAD_SECOND
-#define SAVE_SOON        KAD_SECOND
 #define SAVE_TABLE_EVERY (5 * KAD_MINUTE)
+#define MAP_FOR_DEFAULT  (512u << 20) /* LMDB's file may grow to this unless more records are asked for */
+#define MAP_PER_BYTE     4
 
 /* -- opening ---------------------------------------------------------------------------------------------------- */
 
@@ -28,6 +30,8 @@ int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_wh
     config.mem.limit_local = node->config.settings.limit_local;
     if (node->config.store_max_bytes)
         config.mem.max_record_bytes = node->config.store_max_bytes;
+    if (node->config.store_max_bytes > MAP_FOR_DEFAULT / MAP_PER_BYTE)
+        config.max_size = MAP_PER_BYTE * node->config.store_max_bytes; /* half of it at most holds records; and peers */
     if (node->config.store == KAD_STORE_LMDB) {
         node->store_is_lmdb = true;
         return kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why,
@@ -206,16 +210,19 @@ static void begin_save(struct kad_node *node)
     node->saving = snapshot(node);
     if (node->saving.size == 0 || !begin_job(node, &node->save, save_work, save_done)) {
         drop_snapshot(node);
-        node->kept_changed = true; /* tried again at the next tick that is due */
+        node->kept_changed = true;
+        node->save_at = node->now + KAD_SECOND;
     }
 }
 
-void kad_memory_publications_changed(struct kad_node *node)
+void kad_memory_changed(struct kad_node *node, kad_ms within)
 {
+    const kad_ms at = kad_node_clock(node) + within;
+
     if (!node->has_data_dir)
         return;
     node->kept_changed = true;
-    node->save_at = kad_node_clock(node) + SAVE_SOON;
+    node->save_at = at < node->save_at ? at : node->save_at;
     kad_node_turn_soon(node); /* which sets the timer anew */
 }
 

@@ -81,7 +81,7 @@ static void keep(struct kad_node *node, struct kad_pending *pending, const struc
     if (kad_kept_add(&node->kept, &pending->kept) < 0)
         kad_tell(node, KAD_LOG_WARN, "publication_not_kept", "why", "too many, or no memory", NULL);
     pending->kept = (struct kad_kept){0}; /* the list's now */
-    kad_memory_publications_changed(node);
+    kad_memory_changed(node, 0);
 }
 
 void kad_requests_event(struct kad_node *node, const struct kad_event *event)
@@ -104,7 +104,7 @@ bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key)
     const bool published = kad_engine_withdraw(node->engine, key);
 
     if (kept)
-        kad_memory_publications_changed(node);
+        kad_memory_changed(node, 0);
     return kept || published;
 }
 

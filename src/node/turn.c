@@ -145,7 +145,7 @@ static void take_news(struct kad_node *node, const struct kad_event *event)
     if (event->kind == KAD_EVENT_READY)
         node->restore_at = node->now;
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ID)
-        kad_memory_publications_changed(node); /* a fresh start, or another id, is worth saving soon */
+        kad_memory_changed(node, KAD_SECOND); /* and what comes with it */
     if (event->kind == KAD_EVENT_WARNING && event->warning == KAD_WARN_NO_BOOTSTRAP)
         kad_bootstrap_again(node);
     if (node->config.on_event && wanted(node, event->kind))

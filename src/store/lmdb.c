@@ -9,8 +9,10 @@
 #include "store/lmdb_load.h"
 #include "store/lmdb_pending.h"
 
-#define DEFAULT_SIZE (UINT64_C(512) << 20)
-#define TRY_AGAIN    KAD_SECOND /* after a commit that failed */
+#define DEFAULT_SIZE \
+    (UINT64_C(512) << 20) /* a quarter of it holds what the default ceilings of memory let in */
+#define MOST_RECORDS (UINT64_C(1) << 40) /* bytes; a map has to fit the address space */
+#define TRY_AGAIN    KAD_SECOND          /* after a commit that failed */
 
 struct lmdb_store {
     struct kad_store store; /* first: what the engine holds */
@@ -287,8 +289,14 @@ int kad_lmdb_store_open(const struct kad_allocator *allocator, const struct kad_
                         struct kad_store **out_store)
 {
     struct lmdb_store *lmdb = kad_alloc_zero(allocator, sizeof *lmdb);
+    uint64_t max_size = config->max_size;
     int error;
 
+    if (max_size == 0 && config->mem.max_record_bytes <= DEFAULT_SIZE / 8)
+        max_size = DEFAULT_SIZE;
+    else if (max_size == 0) /* enough for the ceiling on records, whatever that is */
+        max_size =
+            config->mem.max_record_bytes < MOST_RECORDS ? 8 * config->mem.max_record_bytes : 8 * MOST_RECORDS;
     if (!lmdb || kad_mem_store_new(allocator, &config->mem, hash_key, &lmdb->mem) != KAD_OK) {
         kad_free(allocator, lmdb, sizeof *lmdb);
         snprintf(out_why, why_size, "not enough memory");
@@ -298,8 +306,7 @@ int kad_lmdb_store_open(const struct kad_allocator *allocator, const struct kad_
     lmdb->allocator = allocator;
     lmdb->now = now;
     kad_pending_init(&lmdb->pending, allocator);
-    error = kad_env_open(&lmdb->env, allocator, config->path,
-                         config->max_size ? config->max_size : DEFAULT_SIZE, out_why, why_size);
+    error = kad_env_open(&lmdb->env, allocator, config->path, max_size, out_why, why_size);
     if (error == KAD_OK) {
         error = load(lmdb, now, out_why, why_size);
         if (error != KAD_OK)

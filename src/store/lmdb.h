@@ -25,7 +25,8 @@ struct kad_lmdb_store_config {
     struct kad_mem_store_config mem;
     const char
         *path; /* a file, or a directory that gets store.mdb. The file is made; its directory is not. */
-    uint64_t max_size; /* bytes of the file, at least 256 KiB; 0: 512 MiB. A quarter holds entries. */
+    uint64_t max_size; /* bytes of the file, at least 256 KiB; 0: 512 MiB, or eight times max_record_bytes if
+                        * that is more. A quarter of it holds entries. */
 };
 
 struct kad_lmdb_store_info {

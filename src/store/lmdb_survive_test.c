@@ -400,7 +400,7 @@ TEST(a_file_cut_short_is_refused_or_read_but_never_crashes)
     test_folder_make(&folder);
     fill(&folder);
     size = read_whole(&folder, &data);
-    for (size_t cut = 0; cut < 40 * 4096; cut += 1013) {
+    for (size_t cut = 0; cut < 40 * 4096; cut += 2027) {
         int result;
 
         write_whole(&folder, data, cut);
@@ -408,7 +408,7 @@ TEST(a_file_cut_short_is_refused_or_read_but_never_crashes)
         EXPECT_MSG(result <= 1, "cut at %zu: %d", cut, result);
         n_refused += result == 1;
     }
-    EXPECT(n_refused > 10);
+    EXPECT(n_refused > 5);
     free(data);
     EXPECT(size > 40 * 4096);
     test_folder_remove(&folder);
@@ -428,7 +428,7 @@ TEST(a_scrambled_file_is_refused_or_read_but_never_crashes)
     size = read_whole(&folder, &data);
     scrambled = malloc(size);
     EXPECT(scrambled != NULL);
-    for (unsigned seed = 1; seed <= 300; seed++) {
+    for (unsigned seed = 1; seed <= 150; seed++) {
         unsigned n_changes, result;
 
         test_store_rng(&rng, seed);

@@ -167,6 +167,27 @@ TEST(a_ceiling_too_low_to_work_under_is_refused)
     test_folder_remove(&folder);
 }
 
+/* Whatever ceiling memory has, the file has room for it. */
+TEST(a_ceiling_that_is_not_given_follows_the_records)
+{
+    static const uint64_t ceilings[] = {0, 1 << 20, UINT64_C(1) << 30, UINT64_MAX};
+    struct kad_mem_store_config config = test_store_plenty();
+    struct test_folder folder;
+
+    for (unsigned i = 0; i < KAD_COUNT_OF(ceilings); i++) {
+        struct kad_store *store;
+
+        config.max_record_bytes = ceilings[i];
+        test_folder_make(&folder);
+        store = open_at(&folder, &kad_allocator_system, &config, NOW);
+        EXPECT(store != NULL);
+        EXPECT_EQ(test_store_put(store, 1, 10, NULL, NOW + 1, NOW), i == 0 ? KAD_E_LIMIT : KAD_OK);
+        EXPECT_EQ(store->ops->commit(store), KAD_OK);
+        store->ops->free(store);
+        test_folder_remove(&folder);
+    }
+}
+
 /* -- surviving -------------------------------------------------------------------------------------------------- */
 
 TEST(what_was_stored_is_there_after_a_restart_and_what_expired_is_not)

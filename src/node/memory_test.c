@@ -1,0 +1,258 @@
+// timeout 600
+/* What a node remembers over a restart: its id, its contacts, what it publishes, what it holds for others. */
+#include "base/test.h"
+#include "node/test_member.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/endpoint.h"
+
+static char directory[64];
+
+static const char *make_directory(void)
+{
+    strcpy(directory, "/tmp/kad-node-XXXXXX");
+    EXPECT(mkdtemp(directory) != NULL);
+    return directory;
+}
+
+static void remove_directory(void)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "rm -r %s", directory);
+    EXPECT_EQ(system(command), 0);
+}
+
+static struct kad_id id_of(struct member *member)
+{
+    struct kad_info info;
+
+    kad_engine_info(kad_node_engine(member->node), &info);
+    return info.id;
+}
+
+TEST(two_nodes_cannot_share_a_directory)
+{
+    static struct member a, b;
+    struct kad_node_config config;
+    char why[256];
+
+    member_open_loop();
+    member_configure(&config, &a, 1, NULL);
+    config.data_dir = make_directory();
+    member_start(&a, &config);
+    member_configure(&config, &b, 2, NULL);
+    config.data_dir = directory;
+    EXPECT_EQ(kad_node_new(&config, &b.node, why, sizeof(why)), KAD_E_EXISTS);
+    EXPECT_MSG(strstr(why, "is in use by another node"), "%s", why);
+    member_stop(&a);
+    EXPECT_EQ(kad_node_new(&config, &b.node, why, sizeof(why)), 0); /* and now it may */
+    kad_node_free(b.node);
+    remove_directory();
+    member_close_loop();
+}
+
+/* All bootstraps gone: the contacts of the last run are enough, and the id is the old one. */
+TEST(a_restarted_node_rejoins_from_what_it_saved)
+{
+    static struct member a, b, c;
+    struct kad_node_config config;
+    struct kad_info info;
+    struct kad_id id, again;
+
+    member_open_loop();
+    member_join(&a, 1, NULL);
+    member_join(&b, 2, a.address);
+    member_await_ready(&b);
+    member_configure(&config, &c, 3, a.address);
+    config.data_dir = make_directory();
+    config.store = KAD_STORE_LMDB;
+    member_start(&c, &config);
+    member_await_ready(&c);
+    id = id_of(&c);
+    member_stop(&c);
+    member_stop(&a);
+    member_configure(&config, &c, 3, NULL);
+    config.data_dir = directory;
+    config.store = KAD_STORE_LMDB;
+    config.seed[1] = 1; /* another seed would make another id */
+    member_start(&c, &config);
+    again = id_of(&c);
+    EXPECT_MEM(&again, &id, sizeof(id));
+    member_await_ready(&c);
+    kad_engine_info(kad_node_engine(c.node), &info);
+    EXPECT_EQ(info.n_contacts[0], 1);
+    member_stop(&b);
+    member_stop(&c);
+    remove_directory();
+    member_close_loop();
+}
+
+/* What was put with `keep` is published again by the node's next run, value and all; withdrawn, it is not. */
+TEST(publications_outlive_the_process)
+{
+    static struct member a, b;
+    struct kad_request put = member_put_of("9:remember!");
+    struct kad_request forgotten = member_put_of("6:forget");
+    struct kad_node_config config;
+    struct kad_info info;
+
+    member_open_loop();
+    put.keep = forgotten.keep = true;
+    member_join(&a, 1, NULL);
+    member_configure(&config, &b, 2, a.address);
+    config.data_dir = make_directory();
+    member_start(&b, &config);
+    member_await_ready(&b);
+    EXPECT_EQ(member_ask(&b, &put), 0);
+    EXPECT_EQ(member_ask(&b, &forgotten), 0);
+    EXPECT(kad_node_withdraw(b.node, &forgotten.target));
+    EXPECT(!kad_node_withdraw(b.node, &forgotten.target));
+    member_stop(&b);
+    member_stop(&a);
+
+    member_join(&a, 1, NULL); /* a new node without memory */
+    member_configure(&config, &b, 2, a.address);
+    config.data_dir = directory;
+    member_start(&b, &config);
+    do {
+        uv_run(&member_loop, UV_RUN_ONCE);
+        kad_engine_info(kad_node_engine(a.node), &info);
+    } while (info.n_records == 0);
+    kad_engine_info(kad_node_engine(b.node), &info);
+    EXPECT(info.n_publications <= 1);
+    put.kind = KAD_REQUEST_GET;
+    EXPECT_EQ(member_ask(&a, &put), 0);
+    EXPECT_MEM(a.value, "9:remember!", 11);
+    put.target = forgotten.target;
+    EXPECT_EQ(member_ask(&a, &put), KAD_E_NOT_FOUND);
+    member_stop(&a);
+    member_stop(&b);
+    remove_directory();
+    member_close_loop();
+}
+
+/* How often these bytes stand in the state file; 0 while there is none. */
+static size_t saved(const void *bytes, size_t size)
+{
+    static uint8_t found[65536];
+    char path[128];
+    size_t n = 0, n_found;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/mainline.state", directory);
+    file = fopen(path, "r");
+    if (!file)
+        return 0;
+    n_found = fread(found, 1, sizeof(found), file);
+    fclose(file);
+    for (size_t i = 0; i + size <= n_found; i++)
+        n += memcmp(found + i, bytes, size) == 0;
+    return n;
+}
+
+/* A crash right after must not forget it: a publication is on disk while the node runs on, and so is its end. */
+TEST(publications_are_saved_as_they_change)
+{
+    static struct member a, b;
+    struct kad_request put = member_put_of("5:saved");
+    struct kad_node_config config;
+
+    member_open_loop();
+    put.keep = true;
+    member_join(&a, 1, NULL);
+    member_configure(&config, &b, 2, a.address);
+    config.data_dir = make_directory();
+    member_start(&b, &config);
+    member_await_ready(&b);
+    EXPECT_EQ(saved("5:saved", 7), 0);
+    EXPECT_EQ(member_ask(&b, &put), 0);
+    while (saved("5:saved", 7) == 0)
+        uv_run(&member_loop, UV_RUN_ONCE);
+    EXPECT(kad_node_withdraw(b.node, &put.target));
+    while (saved("5:saved", 7) == 1)
+        uv_run(&member_loop, UV_RUN_ONCE);
+    member_stop(&a);
+    member_stop(&b);
+    remove_directory();
+    member_close_loop();
+}
+
+/* What others stored with an LMDB node is there after a restart. */
+TEST(a_node_with_a_store_on_disk_still_has_it_after_a_restart)
+{
+    static struct member a, b;
+    const struct kad_request put = member_put_of("4:kept");
+    const struct kad_request get = {.kind = KAD_REQUEST_GET, .target = put.target};
+    struct kad_node_config config;
+    struct kad_info info;
+
+    member_open_loop();
+    member_configure(&config, &a, 1, NULL);
+    config.data_dir = make_directory();
+    config.store = KAD_STORE_LMDB;
+    member_start(&a, &config);
+    member_join(&b, 2, a.address);
+    member_await_ready(&b);
+    EXPECT_EQ(member_ask(&b, &put), 0);
+    member_stop(&b);
+    member_stop(&a);
+    member_configure(&config, &a, 1, NULL);
+    config.data_dir = directory;
+    config.store = KAD_STORE_LMDB;
+    member_start(&a, &config);
+    kad_engine_info(kad_node_engine(a.node), &info);
+    EXPECT_EQ(info.n_records, 1);
+    member_join(&b, 3, a.address);
+    member_await_ready(&b);
+    EXPECT_EQ(member_ask(&b, &get), 0);
+    EXPECT_MEM(b.value, "4:kept", 6);
+    member_stop(&b);
+    member_stop(&a);
+    remove_directory();
+    member_close_loop();
+}
+
+static unsigned n_damaged;
+
+static void count_damaged(void *context, enum kad_log_level level, const char *event,
+                          const struct kad_log_field *fields, size_t n_fields)
+{
+    (void)context, (void)level, (void)fields, (void)n_fields;
+    n_damaged += strcmp(event, "state_damaged") == 0;
+}
+
+/* A damaged state costs the memory, never the start; what was there is kept for whoever wants to look. */
+TEST(a_damaged_state_is_set_aside_with_a_warning)
+{
+    static struct member a;
+    struct kad_node_config config;
+    char path[128];
+    struct stat status;
+    FILE *file;
+
+    member_open_loop();
+    make_directory();
+    snprintf(path, sizeof(path), "%s/mainline.state", directory);
+    file = fopen(path, "w");
+    EXPECT(file && fputs("kadstate, or is it?", file) >= 0 && fclose(file) == 0);
+    member_configure(&config, &a, 1, NULL);
+    config.data_dir = directory;
+    config.log = count_damaged;
+    member_start(&a, &config);
+    EXPECT_EQ(n_damaged, 1);
+    member_stop(&a);
+    EXPECT_EQ(stat(path, &status), 0); /* a good one now */
+    strcat(path, ".bad");
+    EXPECT_EQ(stat(path, &status), 0);
+    member_start(&a, &config);
+    EXPECT_EQ(n_damaged, 1);
+    a.stopped = false;
+    member_stop(&a);
+    remove_directory();
+    member_close_loop();
+}
