@@ -259,6 +259,8 @@ int sim_run_new(const struct sim_scenario *scenario, struct sim_run **out_run)
     run->scenario = *scenario;
     run->scenario.config.stray = sim_attack_stray;
     run->scenario.config.context = run;
+    if (!scenario->config.ids_fit) /* a random id would soon be given up for one that fits */
+        run->scenario.config.settings.follow_address = false;
     run->end = sim_scenario_end(scenario);
     error = sim_world_new(&run->scenario.config, &run->world);
     if (!error)

@@ -45,15 +45,16 @@ struct kad_node_config {
     const struct kad_network *network;
     struct kad_settings settings;
     struct uv_loop_s *loop; /* NULL: its own */
-    struct kad_endpoint
-        listen[KAD_NODE_LISTEN_MAX]; /* port 0: any. At most one per family is bound to a wildcard */
+    /* Port 0: any. An answer leaves by the socket its question came to, all else by the first of its family. `[::]` is
+     * left out on a machine without IPv6, if there is another. */
+    struct kad_endpoint listen[KAD_NODE_LISTEN_MAX];
     size_t n_listen;
-    const char *bootstrap
-        [KAD_NODE_BOOTSTRAP_MAX]; /* "host:port", "[v6]:port", names are resolved off the loop and again on retry */
+    /* "host:port", "1.2.3.4:port", "[v6]:port". Names are resolved off the loop, and again when nobody answers. */
+    const char *bootstrap[KAD_NODE_BOOTSTRAP_MAX];
     size_t n_bootstrap;
-    const char *data_dir; /* NULL: nothing is read or kept; store must be KAD_STORE_MEMORY */
+    const char *data_dir; /* NULL: nothing is read or kept. Made if need be; one node's at a time */
     enum kad_store_kind store;
-    uint64_t store_max_bytes; /* ceiling of records held for others; 0: default */
+    uint64_t store_max_bytes; /* ceiling of the values held for others; 0: the store's own */
     const char *name;         /* shown in status; may be NULL */
     bool has_seed;            /* tests: deterministic ids; else the system's entropy */
     uint8_t seed[32];
@@ -63,35 +64,47 @@ struct kad_node_config {
     kad_log_function *log; /* NULL: silent */
     void *log_context;
     unsigned watch;                                                 /* enum kad_event_mask, for on_event */
-    void (*on_event)(void *context, const struct kad_event *event); /* all but DONE/HOP/PEERS */
-    void (*on_stopped)(void *context);
+    void (*on_event)(void *context, const struct kad_event *event); /* all but DONE, HOP, PEERS */
+    void (*on_stopped)(void *context); /* the last call; it may free the node if the loop is the host's */
     void *context;
 };
 
 void kad_node_config_default(const struct kad_network *network, struct kad_node_config *out_config);
 
-/* 0 or a kad_error with the reason in `out_why` ("cannot bind 127.0.0.1:6881: address in use"). */
+/* `config` and its texts are copied. 0 or a kad_error with the reason in `out_why` ("cannot bind 127.0.0.1:6881: address
+ * already in use"): KAD_E_INVALID, KAD_E_EXISTS (another node has the data directory), KAD_E_SYSTEM, KAD_E_CORRUPT (the
+ * store), KAD_E_MEMORY. A saved state that is damaged is set aside with a warning, and no error. */
 KAD_CHECK int kad_node_new(const struct kad_node_config *config, struct kad_node **out_node, char *out_why,
                            size_t why_size);
+/* 0 or KAD_E_SYSTEM; then the node can only be freed. */
 KAD_CHECK int kad_node_start(struct kad_node *node);
-int kad_node_run(struct kad_node *node);
-void kad_node_stop(struct kad_node *node); /* any thread; again is fine */
+int kad_node_run(struct kad_node *node);   /* 0, when it has stopped */
+void kad_node_stop(struct kad_node *node); /* any thread, also in a callback; again is fine */
+/* NULL is fine. With a loop of its own it waits for a name that is still being resolved. */
 void kad_node_free(struct kad_node *node);
 
-/* Called on the loop's thread with HOP and PEERS events (if asked for), and exactly once with DONE. */
+/* Called on the loop's thread, never from within the call that asked: with HOP and PEERS events (if asked for), and
+ * exactly once with DONE, whatever happens. What the event points to is valid until the callback returns or calls
+ * kad_node_request(), _cancel() or _withdraw(). */
 typedef void kad_node_callback(void *user, const struct kad_event *event);
-/* On the loop's thread. 0 or a kad_error (then the callback is never called). *out_id may be NULL. */
+/* Begins a request; request->user is ignored, `user` stands in its events. `callback` and `out_id` may be NULL. What is
+ * put or announced with `keep` is published again by later runs too, until kad_node_withdraw().
+ * 0 or a kad_error (then the callback is never called): those of kad_engine_request(), KAD_E_CLOSED (stopping). */
 KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *request,
                                kad_node_callback *callback, void *user, uint64_t *out_id);
-/* The same from any thread, through the mailbox (bounded: KAD_E_LIMIT). The request is copied; the callback still runs on the loop's thread. */
+/* The same from any thread, through the mailbox. The request is copied; the callback still runs on the loop's thread, and
+ * brings what kad_node_request() would have returned as done.error. 0, KAD_E_LIMIT (mailbox full), KAD_E_CLOSED,
+ * KAD_E_MEMORY. */
 KAD_CHECK int kad_node_post(struct kad_node *node, const struct kad_request *request,
                             kad_node_callback *callback, void *user);
+/* False: no such request. Its DONE comes with KAD_REASON_CANCELLED. */
 bool kad_node_cancel(struct kad_node *node, uint64_t id);
+/* Stops publishing what has this key, in later runs too. False: nothing has. */
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);
 
 /* What the node listens on now (ports resolved). Returns how many; writes at most `room`. */
 size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_endpoints, size_t room);
-/* Loop's thread only; for kad_engine_info(), _counters(), _table(). Never call the others on it. */
+/* For kad_engine_info(), _counters(), _table(). Never call the others on it. */
 struct kad_engine *kad_node_engine(struct kad_node *node);
 struct uv_loop_s *kad_node_loop(struct kad_node *node);
 const struct kad_node_config *kad_node_config_of(const struct kad_node *node);

@@ -279,7 +279,14 @@ static void keep(struct kad_udp *udp, unsigned first)
 
 static bool full(int reason)
 {
-    return reason == EAGAIN || reason == EWOULDBLOCK || reason == ENOBUFS || reason == ENOMEM;
+    return reason == EAGAIN || reason == EWOULDBLOCK;
+}
+
+/* The interface's queue is full (told because of IP_RECVERR), or memory is short: poll() knows nothing of that, so waiting
+ * for it would spin. What a network does then is drop. */
+static bool congested(int reason)
+{
+    return reason == ENOBUFS || reason == ENOMEM;
 }
 
 /* Sends the batch as far as the kernel takes it; returns how many are settled (sent or hopeless). */
@@ -298,6 +305,9 @@ static unsigned send_batch(struct kad_udp *udp)
             told = false;
         } else if (full(errno)) {
             break;
+        } else if (congested(errno)) {
+            udp->counters.dropped += udp->n_queued - at;
+            at = udp->n_queued;
         } else if (!told) {
             told = true;
             take_errors(udp);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -60,6 +61,18 @@ static void on_unreachable(void *context, const struct kad_endpoint *peer)
 static void on_closed(void *context)
 {
     ((struct side *)context)->n_closed++;
+}
+
+/* The kernel as the tests want it: sendmmsg() fails with this while it is not 0. Loopback never does so by itself. */
+static int send_failure;
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags)
+{
+    if (send_failure) {
+        errno = send_failure;
+        return -1;
+    }
+    return (int)syscall(SYS_sendmmsg, fd, messages, n, flags);
 }
 
 static struct kad_endpoint loopback(enum kad_family family)
@@ -280,6 +293,64 @@ TEST(what_cannot_be_sent_is_skipped)
     EXPECT(b.seen[0] && b.seen[2] && b.n_received == 2);
     close_side(&a);
     close_side(&b);
+    EXPECT_EQ(uv_loop_close(&loop), 0);
+    kad_udp_buffers_free(buffers);
+}
+
+/* What the kernel will not take now waits, to a limit, and goes first when it may; later ones queue up behind. */
+TEST(what_the_kernel_does_not_take_waits_its_turn)
+{
+    struct kad_udp_buffers *buffers = kad_udp_buffers_new(&kad_allocator_system);
+    static struct side a, b;
+    static uint32_t numbers[KAD_UDP_WAITING + 20];
+    const size_t n = KAD_COUNT_OF(numbers);
+    uv_loop_t loop;
+
+    EXPECT_EQ(uv_loop_init(&loop), 0);
+    open_side(&a, &loop, buffers, KAD_IPV4);
+    open_side(&b, &loop, buffers, KAD_IPV4);
+    send_failure = EAGAIN;
+    for (uint32_t i = 0; i < n; i++) {
+        numbers[i] = i;
+        kad_udp_queue(a.udp, &b.at, (struct kad_bytes){(const uint8_t *)&numbers[i], 4});
+        if (i % 7 == 0)
+            kad_udp_flush(a.udp);
+    }
+    kad_udp_flush(a.udp);
+    memset(numbers, 0xff, sizeof(numbers)); /* what waits is a copy */
+    EXPECT_EQ(kad_udp_counters(a.udp)->waited, KAD_UDP_WAITING);
+    EXPECT_EQ(kad_udp_counters(a.udp)->dropped, 20);
+    uv_run(&loop, UV_RUN_NOWAIT); /* writable, says poll(), and is not */
+    EXPECT_EQ(kad_udp_counters(a.udp)->sent, 0);
+    send_failure = 0;
+    b.n_expected = KAD_UDP_WAITING;
+    run(&loop);
+    EXPECT_EQ(b.n_received, KAD_UDP_WAITING);
+    for (size_t i = 0; i < n; i++)
+        EXPECT_EQ(b.seen[i], i < KAD_UDP_WAITING);
+    close_side(&a);
+    close_side(&b);
+    EXPECT_EQ(uv_loop_close(&loop), 0);
+    kad_udp_buffers_free(buffers);
+}
+
+/* A full interface is no reason to wait: nobody would say when it is over. */
+TEST(congestion_drops_and_counts)
+{
+    struct kad_udp_buffers *buffers = kad_udp_buffers_new(&kad_allocator_system);
+    static struct side a;
+    uv_loop_t loop;
+
+    EXPECT_EQ(uv_loop_init(&loop), 0);
+    open_side(&a, &loop, buffers, KAD_IPV4);
+    send_failure = ENOBUFS;
+    for (int i = 0; i < 3; i++)
+        kad_udp_queue(a.udp, &a.at, (struct kad_bytes){(const uint8_t *)"1234", 4});
+    kad_udp_flush(a.udp);
+    send_failure = 0;
+    EXPECT_EQ(kad_udp_counters(a.udp)->dropped, 3);
+    EXPECT_EQ(kad_udp_counters(a.udp)->waited, 0);
+    close_side(&a);
     EXPECT_EQ(uv_loop_close(&loop), 0);
     kad_udp_buffers_free(buffers);
 }

@@ -31,7 +31,8 @@ int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_wh
     if (node->config.store_max_bytes)
         config.mem.max_record_bytes = node->config.store_max_bytes;
     if (node->config.store_max_bytes > MAP_FOR_DEFAULT / MAP_PER_BYTE)
-        config.max_size = MAP_PER_BYTE * node->config.store_max_bytes; /* half of it at most holds records; and peers */
+        config.max_size =
+            MAP_PER_BYTE * node->config.store_max_bytes; /* half of it at most holds records; and peers */
     if (node->config.store == KAD_STORE_LMDB) {
         node->store_is_lmdb = true;
         return kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why,

@@ -126,7 +126,7 @@ void kad_memory_begin(struct kad_node *node);
 void kad_memory_tick(struct kad_node *node);
 kad_ms kad_memory_wake_at(const struct kad_node *node);
 void kad_memory_changed(struct kad_node *node, kad_ms within); /* something worth saving within this */
-void kad_memory_save_now(struct kad_node *node); /* at the end; no job runs */
+void kad_memory_save_now(struct kad_node *node);               /* at the end; no job runs */
 
 /* -- bootstrap.c ------------------------------------------------------------------------------------------------ */
 

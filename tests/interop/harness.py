@@ -74,7 +74,7 @@ def eventually(what, check, seconds=60.0, pause=0.25):
 # ---------------------------------------------------------------- a world of its own
 
 
-def _die_with_parent():
+def _die_with_parent():  # with the thread that started it, so of use outside only, where there is one thread
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
@@ -183,8 +183,7 @@ class Process:
         with open(self.log, "ab") as log:
             self.child = subprocess.Popen(
                 command, stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if talks else log, stderr=log,
-                preexec_fn=_die_with_parent, env=dict(os.environ, **(env or {})))
+                stdout=subprocess.PIPE if talks else log, stderr=log, env=dict(os.environ, **(env or {})))
         self.lock = threading.Lock()
         self.told_to_end = False
 
