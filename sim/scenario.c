@@ -149,9 +149,9 @@ static void limits_off(struct kad_settings *settings)
     settings->narrow_per_bucket = settings->narrow_per_table = settings->narrow_per_lookup = 0;
     settings->wide_per_bucket = settings->wide_per_table = 0;
     settings->address_per_s = settings->address_burst = settings->group_per_s = settings->group_burst = 10000000;
-    settings->unproven_grant = 32768;
-    settings->unproven_gain = 1000;
+    settings->unproven_gain = 0;
     settings->strikes = 0;
+    settings->limit_addresses = 16; /* the least: nothing is kept in it */
 }
 
 static bool read_latency(const struct statement *statement, struct sim_latency *latency)
@@ -526,10 +526,10 @@ void sim_scenario_init(struct sim_scenario *scenario)
     scenario->config.seed = 1;
     scenario->config.n_nodes = 1000;
     scenario->config.ipv4 = true;
-    scenario->config.check_every = 1;
+    scenario->config.check_every = 8;
     scenario->join_span = SIM_MINUTE;
     kad_settings_default(kad_network_mainline(), &scenario->config.settings);
-    scenario->config.settings.limit_addresses = 16;
+    scenario->config.settings.limit_addresses = 256; /* 16 KB a node; fewer than a node hears, and honest answers are lost */
 }
 
 sim_us sim_scenario_end(const struct sim_scenario *scenario)

@@ -60,22 +60,6 @@ struct range {
     uint8_t scope;
 };
 
-static const struct range ranges_v4[] = {
-    {0x00000000, 8, KAD_SCOPE_INVALID},  /* "this network" */
-    {0x0a000000, 8, KAD_SCOPE_PRIVATE},  /* RFC 1918 */
-    {0x64400000, 10, KAD_SCOPE_PRIVATE}, /* RFC 6598, carriers' NAT */
-    {0x7f000000, 8, KAD_SCOPE_LOOPBACK}, {0xa9fe0000, 16, KAD_SCOPE_LINK},
-    {0xac100000, 12, KAD_SCOPE_PRIVATE}, /* RFC 1918 */
-    {0xc0000000, 24, KAD_SCOPE_PRIVATE}, /* protocol assignments, DS-Lite */
-    {0xc0000200, 24, KAD_SCOPE_INVALID}, /* documentation */
-    {0xc0a80000, 16, KAD_SCOPE_PRIVATE}, /* RFC 1918 */
-    {0xc6120000, 15, KAD_SCOPE_PRIVATE}, /* RFC 2544, benchmarks */
-    {0xc6336400, 24, KAD_SCOPE_INVALID}, /* documentation */
-    {0xcb007100, 24, KAD_SCOPE_INVALID}, /* documentation */
-    {0xe0000000, 3, KAD_SCOPE_INVALID},  /* multicast, reserved, broadcast */
-    {0x00000000, 0, KAD_SCOPE_PUBLIC},
-};
-
 static const struct range ranges_v6[] = {
     {0x20010db8, 32, KAD_SCOPE_INVALID}, /* documentation */
     {0x3fff0000, 20, KAD_SCOPE_INVALID}, /* documentation, RFC 9637 */
@@ -91,9 +75,37 @@ static enum kad_scope scope_in(const struct range *range, uint32_t start)
     return (enum kad_scope)range->scope;
 }
 
+/* Asked several times a datagram, so not a table to walk. */
 static enum kad_scope scope_v4(const uint8_t *address)
 {
-    return scope_in(ranges_v4, (uint32_t)(head(address) >> 32));
+    const unsigned first = address[0], second = address[1], third = address[2];
+
+    switch (first) {
+    case 0: /* "this network" */
+        return KAD_SCOPE_INVALID;
+    case 10: /* RFC 1918 */
+        return KAD_SCOPE_PRIVATE;
+    case 100: /* 100.64/10: RFC 6598, carriers' NAT */
+        return second >> 6 == 1 ? KAD_SCOPE_PRIVATE : KAD_SCOPE_PUBLIC;
+    case 127:
+        return KAD_SCOPE_LOOPBACK;
+    case 169: /* 169.254/16 */
+        return second == 254 ? KAD_SCOPE_LINK : KAD_SCOPE_PUBLIC;
+    case 172: /* 172.16/12: RFC 1918 */
+        return second >> 4 == 1 ? KAD_SCOPE_PRIVATE : KAD_SCOPE_PUBLIC;
+    case 192:
+        if (second == 168 || (second == 0 && third == 0)) /* RFC 1918; protocol assignments, DS-Lite */
+            return KAD_SCOPE_PRIVATE;
+        return second == 0 && third == 2 ? KAD_SCOPE_INVALID : KAD_SCOPE_PUBLIC; /* documentation */
+    case 198:
+        if (second >> 1 == 9) /* 198.18/15: RFC 2544, benchmarks */
+            return KAD_SCOPE_PRIVATE;
+        return second == 51 && third == 100 ? KAD_SCOPE_INVALID : KAD_SCOPE_PUBLIC; /* documentation */
+    case 203: /* 203.0.113/24: documentation */
+        return second == 0 && third == 113 ? KAD_SCOPE_INVALID : KAD_SCOPE_PUBLIC;
+    default: /* from 224 on: multicast, reserved, broadcast */
+        return first >= 224 ? KAD_SCOPE_INVALID : KAD_SCOPE_PUBLIC;
+    }
 }
 
 static enum kad_scope scope_v6(const uint8_t *address)

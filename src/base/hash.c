@@ -1,13 +1,10 @@
 #include "base/hash.h"
 
 /* Bytes as a little-endian number: a hash is the same on every machine, so a simulation is too. */
-static uint64_t load(const uint8_t *bytes)
+static uint64_t load(const uint8_t *b)
 {
-    uint64_t word = 0;
-
-    for (unsigned i = 0; i < 8; i++)
-        word |= (uint64_t)bytes[i] << 8 * i;
-    return word;
+    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
+           (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
 static uint64_t load_some(const uint8_t *bytes, size_t size)

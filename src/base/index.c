@@ -120,6 +120,12 @@ static uint32_t scan(const struct kad_index *index, uint32_t hash, uint32_t at)
     return KAD_INDEX_END;
 }
 
+void kad_index_prefetch(const struct kad_index *index, uint64_t hash)
+{
+    if (index->n_cells)
+        __builtin_prefetch(&index->cells[home(index, upper(hash))]);
+}
+
 uint32_t kad_index_first(const struct kad_index *index, uint64_t hash)
 {
     return index->n_cells ? scan(index, upper(hash), home(index, upper(hash))) : KAD_INDEX_END;

@@ -36,6 +36,9 @@ void kad_index_remove(struct kad_index *index, uint64_t hash, uint32_t slot); /*
 /* The slot moved in its owner's array. */
 void kad_index_move(struct kad_index *index, uint64_t hash, uint32_t old_slot, uint32_t new_slot);
 
+/* Has the processor fetch the cell where kad_index_first() will begin to look: for whoever looks up many at once in an
+ * index that is larger than its caches. */
+void kad_index_prefetch(const struct kad_index *index, uint64_t hash);
 uint32_t kad_index_first(const struct kad_index *index, uint64_t hash);
 uint32_t kad_index_next(const struct kad_index *index, uint64_t hash, uint32_t at);
 static inline uint32_t kad_index_slot(const struct kad_index *index, uint32_t at)

@@ -43,6 +43,7 @@ static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answe
 {
     size_t n = 0;
 
+    kad_book_prefetch(dht->book, answer->contacts, answer->n_contacts);
     for (size_t i = 0; i < answer->n_contacts; i++) {
         const struct kad_contact *contact = &answer->contacts[i];
 

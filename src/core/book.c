@@ -7,9 +7,10 @@
 #include "base/index.h"
 
 /* Entries stand in blocks, so that they never move and growing never copies. */
-#define BLOCK_BITS 6
-#define BLOCK_SIZE (1u << BLOCK_BITS)
-#define ROOM_FIRST 4
+#define PREFETCH_AT_ONCE 32
+#define BLOCK_BITS       6
+#define BLOCK_SIZE       (1u << BLOCK_BITS)
+#define ROOM_FIRST       4
 
 struct identity {
     uint32_t size;
@@ -230,6 +231,23 @@ kad_contact_ref kad_book_find(const struct kad_book *book, const struct kad_id *
     const struct kad_contact contact = contact_of(id, endpoint);
 
     return look_up(book, &contact, hash_of(book, &contact), NULL);
+}
+
+void kad_book_prefetch(const struct kad_book *book, const struct kad_contact *contacts, size_t n_contacts)
+{
+    uint64_t hashes[PREFETCH_AT_ONCE];
+    const size_t n = n_contacts < PREFETCH_AT_ONCE ? n_contacts : PREFETCH_AT_ONCE;
+
+    for (size_t i = 0; i < n; i++) {
+        hashes[i] = hash_of(book, &contacts[i]);
+        kad_index_prefetch(&book->index, hashes[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t at = kad_index_first(&book->index, hashes[i]);
+
+        if (at != KAD_INDEX_END)
+            __builtin_prefetch(entry_at(book, kad_index_slot(&book->index, at) + 1));
+    }
 }
 
 void kad_book_retain(struct kad_book *book, kad_contact_ref contact)

@@ -30,6 +30,9 @@ void kad_book_free(struct kad_book *book);
  * `identity` (65,535 bytes at most) is copied. */
 kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id,
                                 const struct kad_endpoint *endpoint, struct kad_bytes identity);
+/* These contacts are about to be looked up or interned: fetches what that needs, all at once rather than one after the
+ * other. A matter of time only. */
+void kad_book_prefetch(const struct kad_book *book, const struct kad_contact *contacts, size_t n_contacts);
 /* The same without adding or retaining, and whatever its identity is: KAD_NO_CONTACT when it is not there. */
 kad_contact_ref kad_book_find(const struct kad_book *book, const struct kad_id *id,
                               const struct kad_endpoint *endpoint);

@@ -40,7 +40,9 @@ struct kad_join {
     struct kad_operation *operation; /* NULL: not joining just now */
     kad_ms next_at;                  /* when to try (again) */
     uint16_t n_bootstraps, n_saved;
-    uint16_t attempts; /* in a row without contacts */
+    uint16_t attempts;  /* in a row without contacts */
+    uint16_t n_asked;   /* of the bootstraps, by the operation that runs */
+    uint8_t n_deepened; /* lookups for ourselves since we were ready */
     bool ready, warned;
 };
 

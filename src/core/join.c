@@ -14,6 +14,8 @@
 #define RETRY_FIRST (1 * KAD_SECOND)
 #define RETRY_MOST  (60 * KAD_SECOND)
 
+static const kad_ms deepen_after[] = {5 * KAD_SECOND, 60 * KAD_SECOND};
+
 static void soon(struct kad_dht *dht, kad_ms now)
 {
     if (!dht->join.operation)
@@ -87,9 +89,10 @@ void kad_join_clear(struct kad_dht *dht)
     dht->join.n_bootstraps = 0;
 }
 
-static void ask_bootstraps(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
-                           struct kad_outbox *out)
+/* Those not asked yet: some names are still being resolved while the first bootstraps answer. */
+static void ask_bootstraps(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
+    struct kad_join *join = &dht->join;
     struct kad_message message;
 
     kad_message_init(&message);
@@ -97,18 +100,18 @@ static void ask_bootstraps(struct kad_dht *dht, struct kad_operation *operation,
     message.target = dht->self;
     message.want_ipv4 = dht->tables[0];
     message.want_ipv6 = dht->tables[1];
-    for (size_t i = 0; i < dht->join.n_bootstraps; i++) {
+    for (; join->n_asked < join->n_bootstraps && out->room; join->n_asked++) {
         struct kad_query query = {
-            .operation = operation,
-            .to = dht->join.bootstraps[i],
+            .operation = join->operation,
+            .to = join->bootstraps[join->n_asked],
             .purpose = KAD_FOR_BOOTSTRAP,
             .method = KAD_FIND_NODE,
         };
 
         if (kad_dht_ask(dht, &query, &message, now, out)) {
-            operation->n_in_flight++;
-            operation->n_bootstraps++;
-            operation->n_queries++;
+            join->operation->n_in_flight++;
+            join->operation->n_bootstraps++;
+            join->operation->n_queries++;
         }
     }
 }
@@ -138,7 +141,12 @@ static void ask_saved(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         forget_saved(dht);
 }
 
-static void begin(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
+static bool lonely(const struct kad_dht *dht)
+{
+    return kad_dht_n_contacts(dht) < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
+}
+
+static void begin(struct kad_dht *dht, kad_ms now)
 {
     const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target = dht->self};
     struct kad_join *join = &dht->join;
@@ -155,12 +163,8 @@ static void begin(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         if (join->operation->families[family])
             kad_lookup_add(&join->operation->lookups[family], join->saved[i]);
     }
-    ask_bootstraps(dht, join->operation, now, out);
-}
-
-static bool lonely(const struct kad_dht *dht)
-{
-    return kad_dht_n_contacts(dht) < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
+    join->n_asked =
+        lonely(dht) ? 0 : join->n_bootstraps; /* they have enough to do with those who know nobody */
 }
 
 void kad_join_ended(struct kad_dht *dht, kad_ms now)
@@ -179,6 +183,9 @@ void kad_join_ended(struct kad_dht *dht, kad_ms now)
             kad_events_push(&dht->events, KAD_EVENT_READY);
     }
     if (!lonely(dht)) {
+        /* Who joined when we did was not there to be found the first time. */
+        if (join->n_deepened < KAD_COUNT_OF(deepen_after))
+            join->next_at = now + kad_rng_jitter(&dht->rng, deepen_after[join->n_deepened++], 20);
         join->attempts = 0;
         return;
     }
@@ -200,11 +207,10 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 
     if (!join->ready && !join->operation && kad_dht_n_contacts(dht) > 0)
         join->next_at = kad_ms_min(join->next_at, now); /* somebody found us first */
-    if (!join->operation && now >= join->next_at) {
-        if (out->room < join->n_bootstraps && out->room < 8)
-            return; /* with the next batch */
-        begin(dht, now, out);
-    }
+    if (!join->operation && now >= join->next_at)
+        begin(dht, now);
+    if (join->operation && join->n_asked < join->n_bootstraps)
+        ask_bootstraps(dht, now, out);
     if (join->n_saved && join->operation)
         ask_saved(dht, now, out);
     if (join->ready && !join->operation && join->next_at == KAD_NEVER && dht->n_silent >= KAD_SILENCE_REJOIN)
@@ -220,7 +226,8 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 
 kad_ms kad_join_wake_at(const struct kad_dht *dht)
 {
-    if (dht->join.n_saved && dht->join.operation && !kad_query_pool_full(&dht->queries))
+    if (dht->join.operation && ((dht->join.n_saved && !kad_query_pool_full(&dht->queries)) ||
+                                dht->join.n_asked < dht->join.n_bootstraps))
         return 0; /* at once, with the next batch */
     return dht->join.next_at;
 }

@@ -207,8 +207,9 @@ struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref
 {
     const struct kad_contact *entry = kad_book_contact(table->book, contact);
     const unsigned prefix = kad_id_prefix(&table->self, &entry->id);
-    struct kad_bucket *b = &table->buckets[kad_bucket_index(table, prefix)];
-    struct kad_slot *slot = kad_bucket_find(b, contact);
+    const unsigned bucket = kad_bucket_index(table, prefix);
+    struct kad_bucket *b = &table->buckets[bucket];
+    struct kad_slot *slot = kad_bucket_find(table, bucket, contact);
     struct kad_slot fresh = {.contact = contact, .rtt_ms = RTT_UNKNOWN};
 
     if (slot) {
@@ -264,7 +265,7 @@ struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_re
 {
     const unsigned bucket = bucket_of(table, &kad_book_contact(table->book, contact)->id);
     struct kad_bucket *b = &table->buckets[bucket];
-    struct kad_slot *slot = kad_bucket_find(b, contact);
+    struct kad_slot *slot = kad_bucket_find(table, bucket, contact);
     struct kad_table_update update = {.change = KAD_TABLE_SAME};
     bool probed;
 
@@ -296,7 +297,7 @@ struct kad_table_update kad_table_remove(struct kad_table *table, kad_contact_re
 {
     const unsigned bucket = bucket_of(table, &kad_book_contact(table->book, contact)->id);
     struct kad_bucket *b = &table->buckets[bucket];
-    struct kad_slot *slot = kad_bucket_find(b, contact);
+    struct kad_slot *slot = kad_bucket_find(table, bucket, contact);
     struct kad_table_update update = {.change = KAD_TABLE_REMOVED};
 
     (void)now;
@@ -309,8 +310,7 @@ struct kad_table_update kad_table_remove(struct kad_table *table, kad_contact_re
 
 const struct kad_slot *kad_table_find(const struct kad_table *table, kad_contact_ref contact)
 {
-    return kad_bucket_find(&table->buckets[bucket_of(table, &kad_book_contact(table->book, contact)->id)],
-                           contact);
+    return kad_bucket_find(table, bucket_of(table, &kad_book_contact(table->book, contact)->id), contact);
 }
 
 /* -- timers ----------------------------------------------------------------------------------------------------- */

@@ -56,7 +56,7 @@ enum {
 };
 
 struct kad_bucket {
-    struct kad_slot *slots; /* in no order: see heard_at */
+    struct kad_slot *slots; /* ascending by `near`: a search reads a few of them */
     struct kad_slot *cache; /* newest last */
     uint8_t n_slots, room_slots, n_cache, room_cache;
     uint32_t touched_at; /* last time a lookup went through this range, seconds since epoch + 1; 0: never */

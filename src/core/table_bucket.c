@@ -88,23 +88,25 @@ static struct kad_slot fitted(const struct kad_table *table, unsigned bucket, co
 
 /* -- contacts --------------------------------------------------------------------------------------------------- */
 
-static struct kad_slot *find_in(struct kad_slot *slots, unsigned n, kad_contact_ref contact)
+struct kad_slot *kad_bucket_find(const struct kad_table *table, unsigned bucket, kad_contact_ref contact)
 {
-    for (unsigned i = 0; i < n; i++) {
-        if (slots[i].contact == contact)
-            return &slots[i];
+    const struct kad_bucket *b = &table->buckets[bucket];
+    const uint32_t near = kad_id_bits_from(&kad_book_contact(table->book, contact)->id, bucket);
+
+    for (unsigned i = kad_bucket_first(b, near); i < b->n_slots && b->slots[i].near == near; i++) {
+        if (b->slots[i].contact == contact)
+            return &b->slots[i];
     }
     return NULL;
 }
 
-struct kad_slot *kad_bucket_find(const struct kad_bucket *bucket, kad_contact_ref contact)
-{
-    return find_in(bucket->slots, bucket->n_slots, contact);
-}
-
 struct kad_slot *kad_bucket_find_waiting(const struct kad_bucket *bucket, kad_contact_ref contact)
 {
-    return find_in(bucket->cache, bucket->n_cache, contact);
+    for (unsigned i = 0; i < bucket->n_cache; i++) {
+        if (bucket->cache[i].contact == contact)
+            return &bucket->cache[i];
+    }
+    return NULL;
 }
 
 struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned bucket, const struct kad_id *id)
@@ -112,8 +114,8 @@ struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned buck
     const struct kad_bucket *b = &table->buckets[bucket];
     const uint32_t near = kad_id_bits_from(id, bucket);
 
-    for (unsigned i = 0; i < b->n_slots; i++) {
-        if (b->slots[i].near == near && kad_id_equal(kad_slot_id(table, &b->slots[i]), id))
+    for (unsigned i = kad_bucket_first(b, near); i < b->n_slots && b->slots[i].near == near; i++) {
+        if (kad_id_equal(kad_slot_id(table, &b->slots[i]), id))
             return &b->slots[i];
     }
     return NULL;
@@ -122,10 +124,15 @@ struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned buck
 bool kad_bucket_put(struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
 {
     struct kad_bucket *b = &table->buckets[bucket];
+    const struct kad_slot fit = fitted(table, bucket, slot);
+    unsigned at;
 
     if (!grow(table, &b->slots, b->n_slots, &b->room_slots, SLOT_STEP, kad_table_capacity(table, bucket)))
         return false;
-    b->slots[b->n_slots++] = fitted(table, bucket, slot);
+    at = kad_bucket_first(b, fit.near);
+    memmove(&b->slots[at + 1], &b->slots[at], (b->n_slots - at) * sizeof(fit));
+    b->slots[at] = fit;
+    b->n_slots++;
     table->n_contacts++;
     return true;
 }
@@ -137,7 +144,7 @@ struct kad_slot kad_bucket_take(struct kad_table *table, unsigned bucket, struct
 
     assert(slot >= b->slots && slot < b->slots + b->n_slots && "another bucket's");
     b->n_slots--;
-    *slot = b->slots[b->n_slots];
+    memmove(slot, slot + 1, (size_t)(b->slots + b->n_slots - slot) * sizeof(*slot));
     table->n_contacts--;
     return taken;
 }
@@ -212,7 +219,7 @@ static bool goes_deeper(const struct kad_table *table, const struct kad_slot *sl
     return kad_id_prefix(kad_slot_id(table, slot), &table->self) > last;
 }
 
-/* Moves what agrees with us in bit `last` too from slots[0 .. n) to `out_moved`. Returns how many stay, in order. */
+/* Moves what agrees with us in bit `last` too from slots[0 .. n) to `out_moved`. Returns how many stay. Both stay in order. */
 static unsigned part(const struct kad_table *table, unsigned last, struct kad_slot *slots, unsigned n,
                      struct kad_slot *out_moved)
 {

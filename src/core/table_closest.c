@@ -12,7 +12,9 @@
  */
 #include "core/table_parts.h"
 
-#include <assert.h>
+#include <string.h>
+
+#define RANKED 16 /* ranked at once: four registers of SSE2, and about what a sifted bucket leaves */
 
 /* The `room` closest found so far and their order. Grows from the front bucket on, so a bucket only sorts itself. */
 struct harvest {
@@ -23,104 +25,128 @@ struct harvest {
     bool failing; /* looks for contacts with failures, or for those without */
 };
 
-/* A contact to be sorted: 32 bits of its distance, and its handle. */
-static uint64_t key_of(uint32_t distance, kad_contact_ref contact)
+/* Contacts of one bucket that are to be sorted. */
+struct sieve {
+    size_t n;
+    kad_contact_ref contacts[KAD_BUCKET_MAX + 1]; /* one past what is kept is written, too */
+    int32_t distances[KAD_BUCKET_MAX + 1 + RANKED]; /* the first 31 bits: SSE2 compares signed numbers only */
+};
+
+/* The upper `bits` of 32. */
+static uint32_t upper(unsigned bits)
 {
-    return (uint64_t)distance << 32 | contact;
+    return bits ? UINT32_MAX << (32 - bits) : 0;
 }
 
-static bool is_nearer(const struct harvest *harvest, uint64_t a, uint64_t b)
+static void take(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, unsigned from,
+                 unsigned to, struct sieve *out_sieve)
+{
+    size_t n = 0;
+
+    for (unsigned i = from; i < to; i++) {
+        const struct kad_slot *slot = &b->slots[i];
+
+        out_sieve->contacts[n] = slot->contact;
+        out_sieve->distances[n] = (int32_t)((slot->near ^ target) >> 1);
+        n += (slot->failures > 0) == harvest->failing;
+    }
+    out_sieve->n = n;
+}
+
+/* Those of a bucket that can be among its `wanted` nearest, unsorted. Whoever shares more bits with the target is nearer,
+ * and those that share so many stand side by side. Ids are spread evenly, so it is known about how many bits leave half as
+ * much again as wanted; when they leave too few, one bit less doubles them. */
+static void sift(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, size_t wanted,
+                 struct sieve *out_sieve)
+{
+    unsigned bits = 0, common;
+    uint32_t difference;
+
+    while (b->n_slots >> (bits + 1) >= wanted + wanted / 2)
+        bits++;
+    difference = bits ? b->slots[0].near ^ b->slots[b->n_slots - 1].near : 0;
+    common = difference ? (unsigned)__builtin_clz(difference) : 32; /* bits all of them agree in tell nobody apart */
+    for (; bits > 0 && common + bits <= 32; bits--) {
+        const uint32_t shared = (target & ~upper(common)) | (b->slots[0].near & upper(common));
+        const uint32_t first = shared & upper(common + bits), last = shared | ~upper(common + bits);
+        const unsigned to = last < UINT32_MAX ? kad_bucket_first(b, last + 1) : b->n_slots;
+
+        take(harvest, b, target, kad_bucket_first(b, first), to, out_sieve);
+        if (out_sieve->n >= wanted)
+            return;
+    }
+    take(harvest, b, target, 0, b->n_slots, out_sieve);
+}
+
+/* How many of all are nearer than each of the RANKED from `from` on. No branch depends on a distance: sorting the usual way
+ * the processor guesses wrong half of the time, which costs more than all the comparisons. */
+static void rank(const struct sieve *sieve, size_t from, int32_t out_ranks[RANKED])
+{
+    int32_t own[RANKED], ranks[RANKED] = {0};
+
+    memcpy(own, &sieve->distances[from], sizeof(own));
+    for (size_t i = 0; i < sieve->n; i++) {
+        const int32_t other = sieve->distances[i];
+
+        for (size_t j = 0; j < RANKED; j++)
+            ranks[j] += other < own[j];
+    }
+    memcpy(out_ranks, ranks, sizeof(ranks));
+}
+
+/* Puts the contacts in order. False: some distances are equal, and only the book tells which is nearer. */
+static bool sort_by_rank(struct sieve *sieve, kad_contact_ref out_contacts[KAD_BUCKET_MAX])
+{
+    const size_t n = sieve->n;
+    size_t sum = 0;
+
+    memset(&sieve->distances[n], 0, RANKED * sizeof(sieve->distances[0])); /* ranked, and not looked at */
+    for (size_t from = 0; from < n; from += RANKED) {
+        int32_t ranks[RANKED];
+
+        rank(sieve, from, ranks);
+        for (size_t i = from; i < n && i < from + RANKED; i++) {
+            const size_t place = (size_t)ranks[i - from];
+
+            out_contacts[place] = sieve->contacts[i];
+            sum += place;
+        }
+    }
+    return sum == n * (n - 1) / 2; /* of equals neither is nearer, so the sum falls short */
+}
+
+/* The same from the book, whatever the distances: seldom needed. */
+static void sort_exactly(const struct harvest *harvest, const struct sieve *sieve,
+                         kad_contact_ref out_contacts[KAD_BUCKET_MAX])
 {
     const struct kad_book *book = harvest->table->book;
 
-    if (a >> 32 != b >> 32)
-        return a < b;
-    return kad_id_compare(harvest->target, &kad_book_contact(book, (kad_contact_ref)a)->id,
-                          &kad_book_contact(book, (kad_contact_ref)b)->id) < 0;
-}
-
-/* Those of a bucket that can be among its `wanted` nearest, unsorted. Ids are spread evenly, so few lie within half as much again of the
- * part of the bucket that `wanted` of them should take up: one pass without branches leaves only those. When it leaves too
- * few, all are taken. */
-static size_t sift(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, size_t wanted,
-                   uint64_t out_keys[KAD_BUCKET_MAX + 1])
-{
-    uint64_t limit = UINT64_MAX;
-    size_t n = 0;
-
-    if (b->n_slots > 2 * wanted + 4) /* below that sifting does not pay */
-        limit = ((uint64_t)(wanted + wanted / 2 + 3) << 32) / b->n_slots;
-    for (;;) {
-        for (unsigned i = 0; i < b->n_slots; i++) {
-            const struct kad_slot *slot = &b->slots[i];
-            const uint32_t distance = slot->near ^ target;
-
-            out_keys[n] = key_of(distance, slot->contact);
-            n += (size_t)((distance < limit) & ((slot->failures > 0) == harvest->failing));
-        }
-        if (n >= wanted || limit == UINT64_MAX)
-            return n;
-        limit = UINT64_MAX;
-        n = 0;
-    }
-}
-
-/* Sorts the nearest `most` keys to the front, by their 32 bits of distance alone. Returns how many; *out_tie: two of them
- * are equal, and only the book tells which is nearer. */
-static size_t sort_front(uint64_t *keys, size_t n_keys, size_t most, bool *out_tie)
-{
-    size_t n = 0;
-    bool tie = false;
-
-    for (size_t i = 0; i < n_keys; i++) {
-        const uint64_t key = keys[i];
-        size_t at = n;
-
-        if (n == most) {
-            if (key >= keys[n - 1])
-                continue;
-            at--;
-        }
-        for (; at > 0 && key < keys[at - 1]; at--)
-            keys[at] = keys[at - 1];
-        keys[at] = key;
-        n += n < most;
-    }
-    for (size_t i = 1; i < n; i++)
-        tie = tie || keys[i] >> 32 == keys[i - 1] >> 32;
-    *out_tie = tie;
-    return n;
-}
-
-/* The same, exactly, for all keys: seldom needed. */
-static void sort_exactly(const struct harvest *harvest, uint64_t *keys, size_t n_keys)
-{
-    for (size_t i = 1; i < n_keys; i++) {
-        const uint64_t key = keys[i];
+    for (size_t i = 0; i < sieve->n; i++) {
+        const kad_contact_ref contact = sieve->contacts[i];
         size_t at = i;
 
-        for (; at > 0 && is_nearer(harvest, key, keys[at - 1]); at--)
-            keys[at] = keys[at - 1];
-        keys[at] = key;
+        for (; at > 0 && kad_id_compare(harvest->target, &kad_book_contact(book, contact)->id,
+                                        &kad_book_contact(book, out_contacts[at - 1])->id) < 0;
+             at--)
+            out_contacts[at] = out_contacts[at - 1];
+        out_contacts[at] = contact;
     }
 }
 
 static void harvest_bucket(struct harvest *harvest, unsigned index)
 {
     const struct kad_bucket *b = &harvest->table->buckets[index];
-    const uint32_t target = kad_id_bits_from(harvest->target, index);
     const size_t wanted = harvest->room - harvest->n;
-    uint64_t keys[KAD_BUCKET_MAX + 1]; /* sift() writes one past what it keeps */
-    size_t n_keys = sift(harvest, b, target, wanted, keys);
-    bool tie;
-    size_t n = sort_front(keys, n_keys, wanted + 1, &tie); /* one more, to see a tie across the cut */
+    kad_contact_ref sorted[KAD_BUCKET_MAX];
+    struct sieve sieve; /* large, and deliberately not cleared */
 
-    if (tie) {
-        n_keys = n = sift(harvest, b, target, KAD_BUCKET_MAX, keys);
-        sort_exactly(harvest, keys, n_keys);
-    }
-    for (size_t i = 0; i < n && i < wanted; i++)
-        harvest->contacts[harvest->n++] = (kad_contact_ref)keys[i];
+    sift(harvest, b, kad_id_bits_from(harvest->target, index), wanted, &sieve);
+    if (sieve.n == 0)
+        return;
+    if (!sort_by_rank(&sieve, sorted))
+        sort_exactly(harvest, &sieve, sorted);
+    for (size_t i = 0; i < sieve.n && i < wanted; i++)
+        harvest->contacts[harvest->n++] = sorted[i];
 }
 
 static void harvest_all(struct harvest *harvest)

@@ -41,8 +41,24 @@ uint32_t kad_table_seconds(const struct kad_table *table, kad_ms now);
 /* What `bucket` holds once it is no longer the last. */
 unsigned kad_bucket_capacity_split(const struct kad_table *table, unsigned bucket);
 
+/* The first slot of `bucket` whose bits are at least `near`; n_slots: none. Halves without a branch, for nobody can
+ * foretell what a stranger's target does. */
+static inline unsigned kad_bucket_first(const struct kad_bucket *bucket, uint32_t near)
+{
+    const struct kad_slot *from = bucket->slots;
+    unsigned left = bucket->n_slots;
+
+    while (left > 1) {
+        const unsigned half = left / 2;
+
+        from += from[half - 1].near < near ? half : 0;
+        left -= half;
+    }
+    return (unsigned)(from - bucket->slots) + (left == 1 && from->near < near);
+}
+
 /* In `slots` (contacts) or `cache`; NULL: not there. */
-struct kad_slot *kad_bucket_find(const struct kad_bucket *bucket, kad_contact_ref contact);
+struct kad_slot *kad_bucket_find(const struct kad_table *table, unsigned bucket, kad_contact_ref contact);
 struct kad_slot *kad_bucket_find_waiting(const struct kad_bucket *bucket, kad_contact_ref contact);
 /* The contact of `bucket` that has this id. */
 struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned bucket, const struct kad_id *id);

@@ -44,6 +44,8 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
         const struct kad_slot *slot = &b->slots[i];
 
         wrong = check_place(table, bucket, slot);
+        if (!wrong && i > 0 && b->slots[i - 1].near > slot->near)
+            wrong = "a bucket is out of order";
         n_probed += (slot->flags & KAD_SLOT_PROBED) != 0;
         if (!wrong && slot->failures >= table->config.max_failures && slot->failures > 0)
             wrong = "a contact failed too often and is still there";
@@ -55,8 +57,10 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
     }
     for (unsigned i = 0; i < b->n_cache && !wrong; i++) {
         wrong = check_place(table, bucket, &b->cache[i]);
-        if (!wrong && kad_bucket_find(b, b->cache[i].contact))
-            wrong = "a contact waits for the place it has";
+        for (unsigned j = 0; j < b->n_slots && !wrong; j++) {
+            if (b->slots[j].contact == b->cache[i].contact)
+                wrong = "a contact waits for the place it has";
+        }
         if (!wrong && kad_bucket_find_waiting(b, b->cache[i].contact) != &b->cache[i])
             wrong = "a contact waits twice";
     }

@@ -14,6 +14,7 @@
 #include "store/lmdb.h"
 #include "store/mem.h"
 
+#define STORE_FILE       "store.mdb" /* as store/lmdb names it */
 #define SYNC_AFTER       KAD_SECOND
 #define SAVE_TABLE_EVERY (5 * KAD_MINUTE)
 #define MAP_FOR_DEFAULT  (512u << 20) /* LMDB's file may grow to this unless more records are asked for */
@@ -35,6 +36,14 @@ int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_wh
             MAP_PER_BYTE * node->config.store_max_bytes; /* half of it at most holds records; and peers */
     if (node->config.store == KAD_STORE_LMDB) {
         node->store_is_lmdb = true;
+        error = kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why,
+                                    why_size, &node->store);
+        if (error != KAD_E_CORRUPT)
+            return error;
+        /* What others gave us to hold is worth less than a node that starts: they hold it too, and publish again. */
+        kad_data_dir_set_aside(&node->data_dir, STORE_FILE);
+        kad_tell(node, KAD_LOG_WARN, "store_damaged", "file", STORE_FILE, "why", out_why, "what",
+                 "set aside with the ending .bad; starting with an empty one", NULL);
         return kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why,
                                    why_size, &node->store);
     }

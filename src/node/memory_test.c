@@ -3,10 +3,13 @@
 #include "base/test.h"
 #include "node/test_member.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/endpoint.h"
 
@@ -223,7 +226,7 @@ static void count_damaged(void *context, enum kad_log_level level, const char *e
                           const struct kad_log_field *fields, size_t n_fields)
 {
     (void)context, (void)level, (void)fields, (void)n_fields;
-    n_damaged += strcmp(event, "state_damaged") == 0;
+    n_damaged += strcmp(event, "state_damaged") == 0 || strcmp(event, "store_damaged") == 0;
 }
 
 /* A damaged state costs the memory, never the start; what was there is kept for whoever wants to look. */
@@ -253,6 +256,118 @@ TEST(a_damaged_state_is_set_aside_with_a_warning)
     EXPECT_EQ(n_damaged, 1);
     a.stopped = false;
     member_stop(&a);
+    remove_directory();
+    member_close_loop();
+}
+
+/* And so does a damaged store: a power failure may leave one. */
+TEST(a_damaged_store_is_set_aside_with_a_warning)
+{
+    static struct member a;
+    struct kad_node_config config;
+    char path[128];
+    struct stat status;
+    FILE *file;
+
+    member_open_loop();
+    make_directory();
+    snprintf(path, sizeof(path), "%s/store.mdb", directory);
+    file = fopen(path, "w");
+    EXPECT(file);
+    for (int i = 0; i < 8192; i++)
+        EXPECT_EQ(fputc(i * 7 & 0xff, file), i * 7 & 0xff);
+    EXPECT_EQ(fclose(file), 0);
+    member_configure(&config, &a, 1, NULL);
+    config.data_dir = directory;
+    config.store = KAD_STORE_LMDB;
+    config.log = count_damaged;
+    n_damaged = 0;
+    member_start(&a, &config);
+    EXPECT_EQ(n_damaged, 1);
+    member_stop(&a);
+    strcat(path, ".bad");
+    EXPECT_EQ(stat(path, &status), 0);
+    remove_directory();
+    member_close_loop();
+}
+
+/* The life of a node that will be killed: tells its address, then serves. */
+static void serve(int tell)
+{
+    static struct member member;
+    struct kad_node_config config;
+
+    member_open_loop();
+    member_configure(&config, &member, 1, NULL);
+    config.data_dir = directory;
+    config.store = KAD_STORE_LMDB;
+    member_start(&member, &config);
+    if (write(tell, member.address, sizeof(member.address)) != sizeof(member.address))
+        _exit(1);
+    for (;;)
+        uv_run(&member_loop, UV_RUN_ONCE);
+}
+
+static pid_t start_server(char address[64])
+{
+    int ends[2];
+    pid_t child;
+
+    EXPECT_EQ(pipe(ends), 0);
+    child = fork();
+    EXPECT(child >= 0);
+    if (child == 0)
+        serve(ends[1]);
+    EXPECT_EQ(read(ends[0], address, 64), 64);
+    close(ends[0]);
+    close(ends[1]);
+    return child;
+}
+
+static struct kad_request numbered_put(unsigned number, char text[32])
+{
+    char value[16];
+
+    snprintf(value, sizeof(value), "value %u", number);
+    snprintf(text, 32, "%zu:%s", strlen(value), value);
+    return member_put_of(text);
+}
+
+/* Killed at any moment, it has everything it said it has: the commit comes before the answer. */
+TEST(what_was_answered_survives_kill_9)
+{
+    enum { PUTS = 300 };
+    static struct member b, again;
+    struct kad_node_config config;
+    struct kad_info info;
+    char address[64], text[32];
+    unsigned n_answered = 0;
+    pid_t child;
+
+    make_directory();
+    child = start_server(address);
+    member_open_loop();
+    member_join(&b, 2, address);
+    member_await_ready(&b);
+    for (unsigned i = 0; i < PUTS; i++) {
+        const struct kad_request put = numbered_put(i, text);
+
+        EXPECT_EQ(member_ask(&b, &put), 0);
+        n_answered += b.n_stored > 0;
+        if (i == PUTS - 1)
+            EXPECT_EQ(kill(child, SIGKILL), 0); /* within microseconds of its last answer */
+    }
+    EXPECT_EQ(n_answered, PUTS);
+    EXPECT_EQ(waitpid(child, NULL, 0), child);
+    member_stop(&b);
+
+    member_configure(&config, &again, 1, NULL);
+    config.data_dir = directory;
+    config.store = KAD_STORE_LMDB;
+    member_start(&again, &config);
+    kad_engine_info(kad_node_engine(again.node), &info);
+    EXPECT_EQ(info.n_records, PUTS);
+    member_stop(&again);
     remove_directory();
     member_close_loop();
 }

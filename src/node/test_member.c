@@ -85,6 +85,7 @@ void member_on_done(void *user, const struct kad_event *event)
         member->error = event->done.error;
         member->reason = event->done.reason;
         member->n_closest = event->done.n_closest;
+        member->n_stored = event->done.n_stored;
         if (event->done.record) {
             member->n_value = event->done.record->value.size;
             memcpy(member->value, event->done.record->value.data, member->n_value);

@@ -15,7 +15,7 @@ struct member {
     struct kad_node *node;
     char address[64];
     bool ready, stopped;
-    unsigned n_done, n_hops, n_peers;
+    unsigned n_done, n_hops, n_peers, n_stored; /* n_stored: of the last put, like the rest below */
     int error;
     enum kad_reason reason;
     uint8_t value[KAD_RECORD_VALUE_MAX];
