@@ -1,7 +1,7 @@
 /*
  * engine - what an answer costs inside the engine: no sockets, no kernel.
  *
- *     engine [ROUNDS]        a line per query: nanoseconds per answer, best and median of ROUNDS
+ *     engine [ROUNDS [QUERY]]     a line per query, or that one: nanoseconds per answer, best and median of ROUNDS
  *
  * The same queries as bench-load, fed to kad_engine_datagram() one after the other. Beside the
  * figures of bench-load this tells what is ours to save, and it fits under a profiler.
@@ -165,6 +165,8 @@ int main(int argc, char **argv)
         write_queries(&bench, asks[a]);
         bench.out.n = 0;
         round_ns(&bench);
+        if (argc > 2 && strcmp(argv[2], ask_name(asks[a])) != 0)
+            continue;
         for (int i = 0; i < n_rounds; i++)
             rounds[i] = round_ns(&bench);
         qsort(rounds, (size_t)n_rounds, sizeof *rounds, by_value);

@@ -56,8 +56,8 @@ TEST(small_networks_and_small_buckets_agree_with_the_model)
         run = test_run(text);
         expect_near(test_figure(run, "hops to holder"), model.hops_to_holder, 5, text);
         expect_near(test_figure(run, "queries per lookup"), model.queries, 5, text);
-        /* with k = 4 even ideal tables lead astray now and then: as often as in the model */
-        EXPECT_MSG(test_figure(run, "true closest") >= model.closest_percent - 1, "%s: %.2f, model %.2f", text,
+        /* answers that come too late to wait for are missed; the model waits for all */
+        EXPECT_MSG(test_figure(run, "true closest") >= model.closest_percent - 2, "%s: %.2f, model %.2f", text,
                    test_figure(run, "true closest"), model.closest_percent);
         sim_run_free(run);
     }

@@ -171,6 +171,8 @@ void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation)
 
 static void learn_from_lookups(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
 {
+    if (operation->reason == KAD_REASON_CANCELLED)
+        return; /* nobody needs to know; and kad_dht_clear() has no time to give */
     for (int i = 0; i < KAD_FAMILIES; i++) {
         kad_contact_ref closest[64];
         size_t n;

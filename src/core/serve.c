@@ -228,16 +228,20 @@ static void serve_sample(struct serving *s)
 static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
                        kad_ms now, struct kad_outbox *out)
 {
-    const struct kad_contact asker = {.id = query->sender, .endpoint = from->endpoint};
-    const kad_contact_ref known = kad_book_find(dht->book, &asker.id, &asker.endpoint);
+    const struct kad_table *table = dht->tables[kad_family_index(from->endpoint.family)];
+    kad_contact_ref known;
 
     if (query->read_only || !query->has_sender)
         return;
-    if (known != KAD_NO_CONTACT &&
-        kad_table_find(dht->tables[kad_family_index(asker.endpoint.family)], known))
+    known = kad_table_with_id(table, &query->sender);
+    if (known == KAD_NO_CONTACT) {
+        const struct kad_contact stranger = {.id = query->sender, .endpoint = from->endpoint};
+
+        if (!kad_id_equal(&stranger.id, &dht->self))
+            kad_dht_verify(dht, &stranger, now, out);
+    } else if (kad_endpoint_equal(&kad_book_contact(dht->book, known)->endpoint, &from->endpoint)) {
         kad_dht_heard(dht, known, -1, now, out);
-    else if (!kad_id_equal(&asker.id, &dht->self))
-        kad_dht_verify(dht, &asker, now, out);
+    }
 }
 
 struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,

@@ -313,6 +313,13 @@ const struct kad_slot *kad_table_find(const struct kad_table *table, kad_contact
     return kad_bucket_find(table, bucket_of(table, &kad_book_contact(table->book, contact)->id), contact);
 }
 
+kad_contact_ref kad_table_with_id(const struct kad_table *table, const struct kad_id *id)
+{
+    const struct kad_slot *slot = kad_bucket_find_id(table, bucket_of(table, id), id);
+
+    return slot ? slot->contact : KAD_NO_CONTACT;
+}
+
 /* -- timers ----------------------------------------------------------------------------------------------------- */
 
 void kad_table_touch(struct kad_table *table, const struct kad_id *target, kad_ms now)

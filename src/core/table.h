@@ -104,6 +104,8 @@ bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
                      const struct kad_endpoint *endpoint);
 const struct kad_slot *kad_table_find(const struct kad_table *table,
                                       kad_contact_ref contact); /* NULL: not there */
+/* The contact in the table with this id; KAD_NO_CONTACT: none. */
+kad_contact_ref kad_table_with_id(const struct kad_table *table, const struct kad_id *id);
 
 /* The `n` closest to `target`, nearest first, exactly; contacts with failures are among them only when there are too few
  * others. Not retained: use or retain before the table changes. Returns how many. Never scans buckets that cannot

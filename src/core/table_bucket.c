@@ -219,7 +219,7 @@ static bool goes_deeper(const struct kad_table *table, const struct kad_slot *sl
     return kad_id_prefix(kad_slot_id(table, slot), &table->self) > last;
 }
 
-/* Moves what agrees with us in bit `last` too from slots[0 .. n) to `out_moved`. Returns how many stay. Both stay in order. */
+/* Moves what agrees with us in bit `last` too from slots[0 .. n) to `out_moved`. Returns how many stay, in order. */
 static unsigned part(const struct kad_table *table, unsigned last, struct kad_slot *slots, unsigned n,
                      struct kad_slot *out_moved)
 {
@@ -244,6 +244,19 @@ static unsigned count_deeper(const struct kad_table *table, unsigned last, const
     for (unsigned i = 0; i < n; i++)
         n_deeper += goes_deeper(table, &slots[i], last);
     return n_deeper;
+}
+
+/* After a split: with another 32 bits to look at, equals may have become unequal. */
+static void put_in_order(struct kad_slot *slots, unsigned n)
+{
+    for (unsigned i = 1; i < n; i++) {
+        const struct kad_slot slot = slots[i];
+        unsigned at = i;
+
+        for (; at > 0 && slot.near < slots[at - 1].near; at--)
+            slots[at] = slots[at - 1];
+        slots[at] = slot;
+    }
 }
 
 bool kad_table_split(struct kad_table *table)
@@ -271,6 +284,7 @@ bool kad_table_split(struct kad_table *table)
     }
     old->n_slots = (uint8_t)part(table, last, old->slots, old->n_slots, fresh.slots);
     old->n_cache = (uint8_t)part(table, last, old->cache, old->n_cache, fresh.cache);
+    put_in_order(fresh.slots, fresh.n_slots);
     table->buckets[table->n_buckets++] = fresh;
     return true;
 }

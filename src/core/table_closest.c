@@ -59,12 +59,13 @@ static void take(const struct harvest *harvest, const struct kad_bucket *b, uint
 static void sift(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, size_t wanted,
                  struct sieve *out_sieve)
 {
+    const size_t n = b->n_slots;
     unsigned bits = 0, common;
     uint32_t difference;
 
-    while (b->n_slots >> (bits + 1) >= wanted + wanted / 2)
+    while (n >> (bits + 1) >= wanted + wanted / 2)
         bits++;
-    difference = bits ? b->slots[0].near ^ b->slots[b->n_slots - 1].near : 0;
+    difference = bits ? b->slots[0].near ^ b->slots[n - 1].near : 0;
     common = difference ? (unsigned)__builtin_clz(difference) : 32; /* bits all of them agree in tell nobody apart */
     for (; bits > 0 && common + bits <= 32; bits--) {
         const uint32_t shared = (target & ~upper(common)) | (b->slots[0].near & upper(common));

@@ -51,7 +51,7 @@ static inline unsigned kad_bucket_first(const struct kad_bucket *bucket, uint32_
     while (left > 1) {
         const unsigned half = left / 2;
 
-        from += from[half - 1].near < near ? half : 0;
+        from += half & -(unsigned)(from[half - 1].near < near); /* all or nothing */
         left -= half;
     }
     return (unsigned)(from - bucket->slots) + (left == 1 && from->near < near);

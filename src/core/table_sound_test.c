@@ -78,7 +78,7 @@ TEST(each_broken_rule_is_named)
     finish(&f);
 }
 
-TEST(own_id_and_doubles_are_named)
+TEST(own_id_doubles_and_disorder_are_named)
 {
     struct fixture f;
     struct kad_slot kept;
@@ -93,6 +93,10 @@ TEST(own_id_and_doubles_are_named)
     kept = f.bucket->slots[1];
     f.bucket->slots[1] = f.bucket->slots[0];
     expect_unsound(&f, "an id is in the table twice");
+    f.bucket->slots[1] = f.bucket->slots[2];
+    f.bucket->slots[2] = kept;
+    expect_unsound(&f, "a bucket is out of order");
+    f.bucket->slots[2] = f.bucket->slots[1];
     f.bucket->slots[1] = kept;
 
     kept = f.bucket->cache[1];
@@ -125,13 +129,15 @@ TEST(two_probes_and_lost_memory_are_named)
 TEST(a_group_over_its_share_is_named)
 {
     struct fixture f;
-    const struct kad_id id = test_id(0x99);
+    struct kad_id id;
     struct kad_slot kept;
     kad_contact_ref neighbour;
     struct kad_endpoint endpoint;
 
     start(&f);
     kept = f.bucket->slots[1];
+    id = *test_id_of(f.book, kept.contact);
+    id.bytes[19] ^= 1; /* another one in the same place */
     endpoint = kad_book_contact(f.book, f.bucket->slots[0].contact)->endpoint;
     endpoint.address[3]++; /* of one /24 */
     neighbour = kad_book_intern(f.book, &id, &endpoint, (struct kad_bytes){NULL, 0});

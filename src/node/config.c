@@ -27,8 +27,6 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->listen[1] = kad_endpoint_v6(any, 6881);
     out_config->n_listen = 2;
     strcpy(out_config->data_dir, "/var/lib/kad");
-    strcpy(out_config->api, "127.0.0.1:8080");
-    strcpy(out_config->metrics, "127.0.0.1:9100");
     out_config->store = KAD_STORE_LMDB;
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
@@ -239,28 +237,9 @@ static int refuse(char *why, const char *text)
     return KAD_E_INVALID;
 }
 
-static int check_face(const char *key, const char *value, bool loopback_only, char *why)
-{
-    struct kad_endpoint endpoint;
-
-    if (value[0] == '\0' || strcmp(value, "none") == 0)
-        return KAD_OK;
-    if (kad_endpoint_parse(value, 0, &endpoint) < 0) {
-        snprintf(why, KAD_CONFIG_WHY, "%s: \"%s\" is neither an address and port nor `none`", key, value);
-        return KAD_E_INVALID;
-    }
-    if (loopback_only && kad_endpoint_scope(&endpoint) != KAD_SCOPE_LOOPBACK) {
-        snprintf(why, KAD_CONFIG_WHY, "%s: %s is not a loopback address; that needs public_api = yes", key,
-                 value);
-        return KAD_E_INVALID;
-    }
-    return KAD_OK;
-}
-
 int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY])
 {
     const char *field;
-    int error;
 
     if (kad_settings_check(&config->settings, &field) < 0) {
         if (strcmp(field, "patience_min_ms") == 0)
@@ -274,8 +253,7 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return refuse(out_why, "listen: nowhere");
     if (config->store == KAD_STORE_LMDB && kept_nowhere(config))
         return refuse(out_why, "store: lmdb needs a data_dir");
-    error = check_face("api", config->api, !config->public_api, out_why);
-    return error ? error : check_face("metrics", config->metrics, false, out_why);
+    return KAD_OK;
 }
 
 /* `public` in the list gives way to the hosts it stands for. */

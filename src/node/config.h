@@ -37,9 +37,6 @@ struct kad_config {
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
     char name[KAD_CONFIG_TEXT];
     char socket[KAD_CONFIG_TEXT]; /* "": kad.sock in the data directory */
-    char api[KAD_CONFIG_TEXT];    /* addresses; "none": no such face */
-    char metrics[KAD_CONFIG_TEXT];
-    bool public_api;
     unsigned store; /* enum kad_store_kind */
     uint64_t store_max_bytes;
     unsigned log_level;             /* enum kad_log_level */

@@ -77,9 +77,6 @@ const struct kad_key kad_keys[] = {
     FLAG("limits", limit_local, "applies all limits to loopback and private addresses too"),
 
     TEXT("api", socket, "the local socket that commands use; empty: kad.sock in the data directory"),
-    TEXT("api", api, "address:port of the HTTP interface; `none`: no such interface"),
-    {"api", "public_api", KAD_KEY_FLAG, FIELD(public_api), 0, 0, NULL, "lets api be another address than a loopback one"},
-    TEXT("api", metrics, "address:port of /metrics for Prometheus; `none`: no such interface"),
 
     {"log", "log_level", KAD_KEY_CHOICE, FIELD(log_level), 0, 0, levels, "error, warn, info, debug or trace"},
     {"log", "log_format", KAD_KEY_CHOICE, FIELD(log_format), 0, 0, formats, "logfmt, or json: one object per line"},

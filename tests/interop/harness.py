@@ -149,7 +149,8 @@ class Bridge:
     def __init__(self, name="br0"):
         self.name = name
         self.hosts = 0
-        run("ip", "link", "add", name, "type", "bridge")
+        # An address of its own: else it takes the lowest of its ports', and whoever knew the old one talks to nobody.
+        run("ip", "link", "add", name, "address", "02:4b:41:44:00:01", "type", "bridge")
         run("ip", "link", "set", name, "up")
 
     def address(self, address, prefix):

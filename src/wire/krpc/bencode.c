@@ -246,22 +246,18 @@ struct kad_bencode_writer kad_bencode_writer(uint8_t *bytes, size_t room)
     return (struct kad_bencode_writer){.at = bytes, .end = bytes + room};
 }
 
-void kad_bencode_put(struct kad_bencode_writer *writer, const void *bytes, size_t size)
-{
-    if (writer->full || size > (size_t)(writer->end - writer->at)) {
-        writer->full = true;
-        return;
-    }
-    if (size > 0)
-        memcpy(writer->at, bytes, size);
-    writer->at += size;
-}
-
 static void put_number(struct kad_bencode_writer *writer, uint64_t number, char mark)
 {
     char text[21];
     char *at = text + sizeof text;
 
+    if (number < 100 && !writer->full && writer->end - writer->at >= 3) { /* nearly all of them */
+        *writer->at = (uint8_t)('0' + number / 10);
+        writer->at += number >= 10;
+        *writer->at++ = (uint8_t)('0' + number % 10);
+        *writer->at++ = (uint8_t)mark;
+        return;
+    }
     *--at = mark;
     do
         *--at = (char)('0' + number % 10);

@@ -19,6 +19,8 @@
 #ifndef KAD_WIRE_KRPC_BENCODE_H
 #define KAD_WIRE_KRPC_BENCODE_H
 
+#include <string.h>
+
 #include "base/types.h"
 
 /* How deep the inside of one item may nest. No client nests more than 4; libtorrent stops at 10. */
@@ -64,7 +66,17 @@ struct kad_bencode_writer {
 };
 
 struct kad_bencode_writer kad_bencode_writer(uint8_t *bytes, size_t room);
-void kad_bencode_put(struct kad_bencode_writer *writer, const void *bytes, size_t size); /* as it is */
+/* As it is. Here, because most of what is written is short and of a size the compiler knows. */
+static inline void kad_bencode_put(struct kad_bencode_writer *writer, const void *bytes, size_t size)
+{
+    if (writer->full || size > (size_t)(writer->end - writer->at)) {
+        writer->full = true;
+        return;
+    }
+    if (size > 0)
+        memcpy(writer->at, bytes, size);
+    writer->at += size;
+}
 void kad_bencode_put_string(struct kad_bencode_writer *writer, const void *bytes, size_t size);
 void kad_bencode_put_integer(struct kad_bencode_writer *writer, int64_t integer);
 /* Room for a string's bytes behind its length, for the caller to fill; NULL if it does not fit. */
