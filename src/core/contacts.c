@@ -5,6 +5,8 @@
 
 #include "base/endpoint.h"
 
+#define MEASURED_ENOUGH 8
+
 bool kad_dht_id_fits(const struct kad_dht *dht, const struct kad_contact *contact)
 {
     return !dht->rules->id_allowed || dht->rules->id_allowed(&contact->id, &contact->endpoint);
@@ -203,8 +205,8 @@ kad_ms kad_dht_patience(const struct kad_dht *dht)
     const struct kad_settings *settings = dht->settings;
     kad_ms patience;
 
-    if (dht->rtt_8 < 0)
-        return settings->patience_max_ms;
+    if (dht->n_measured < MEASURED_ENOUGH)
+        return settings->patience_max_ms; /* the first who answers is likely a near one: no measure for the others */
     patience = dht->rtt_8 / 8 + dht->rtt_deviation_4;
     return kad_ms_max(settings->patience_min_ms, kad_ms_min(settings->patience_max_ms, patience));
 }
@@ -215,6 +217,7 @@ void kad_dht_measured(struct kad_dht *dht, kad_ms rtt)
 {
     const int32_t r = (int32_t)kad_ms_min(rtt, 60 * KAD_SECOND);
 
+    dht->n_measured = (uint8_t)(dht->n_measured + (dht->n_measured < MEASURED_ENOUGH));
     if (dht->rtt_8 < 0) {
         dht->rtt_8 = r * 8;
         dht->rtt_deviation_4 = r * 2;

@@ -80,6 +80,7 @@ struct kad_dht {
     uint64_t last_request;
     int32_t rtt_8,
         rtt_deviation_4; /* smoothed RTT times 8, deviation times 4 (RFC 6298); rtt_8 < 0: unknown */
+    uint8_t n_measured; /* RTTs so far, up to a few */
     uint16_t n_host_operations;
     uint16_t n_silent; /* queries unanswered in a row, nothing heard from anybody meanwhile */
     unsigned watch;    /* enum kad_event_mask */

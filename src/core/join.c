@@ -146,6 +146,27 @@ static bool lonely(const struct kad_dht *dht)
     return kad_dht_n_contacts(dht) < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
 }
 
+/* All of them for who knows nobody. Who has contacts asks one, and only after a long while: two halves of a network that
+ * have forgotten each other meet again in those whom both know from elsewhere. */
+static void choose_bootstraps(struct kad_dht *dht)
+{
+    struct kad_join *join = &dht->join;
+    struct kad_endpoint *const list = join->bootstraps;
+    struct kad_endpoint chosen;
+    uint32_t i;
+
+    join->n_asked = 0;
+    if (lonely(dht) || !join->n_bootstraps)
+        return;
+    join->n_asked = join->n_bootstraps;
+    if (join->n_deepened <= KAD_COUNT_OF(deepen_after))
+        return;
+    i = kad_rng_below(&dht->rng, join->n_bootstraps);
+    chosen = list[i];
+    list[i] = list[join->n_bootstraps - 1];
+    list[--join->n_asked] = chosen;
+}
+
 static void begin(struct kad_dht *dht, kad_ms now)
 {
     const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target = dht->self};
@@ -163,8 +184,7 @@ static void begin(struct kad_dht *dht, kad_ms now)
         if (join->operation->families[family])
             kad_lookup_add(&join->operation->lookups[family], join->saved[i]);
     }
-    join->n_asked =
-        lonely(dht) ? 0 : join->n_bootstraps; /* they have enough to do with those who know nobody */
+    choose_bootstraps(dht);
 }
 
 void kad_join_ended(struct kad_dht *dht, kad_ms now)
@@ -184,8 +204,12 @@ void kad_join_ended(struct kad_dht *dht, kad_ms now)
     }
     if (!lonely(dht)) {
         /* Who joined when we did was not there to be found the first time. */
-        if (join->n_deepened < KAD_COUNT_OF(deepen_after))
-            join->next_at = now + kad_rng_jitter(&dht->rng, deepen_after[join->n_deepened++], 20);
+        join->next_at = now + kad_rng_jitter(&dht->rng,
+                                             join->n_deepened < KAD_COUNT_OF(deepen_after)
+                                                 ? deepen_after[join->n_deepened]
+                                                 : dht->settings->refresh_after_ms,
+                                             20);
+        join->n_deepened = (uint8_t)(join->n_deepened + (join->n_deepened < UINT8_MAX));
         join->attempts = 0;
         return;
     }
@@ -213,10 +237,10 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         ask_bootstraps(dht, now, out);
     if (join->n_saved && join->operation)
         ask_saved(dht, now, out);
-    if (join->ready && !join->operation && join->next_at == KAD_NEVER && dht->n_silent >= KAD_SILENCE_REJOIN)
+    if (join->ready && !join->operation && join->next_at > now + 2 * RETRY_MOST &&
+        dht->n_silent >= KAD_SILENCE_REJOIN)
         join->next_at = now + RETRY_FIRST;
-    if (join->ready && !join->operation && join->next_at == KAD_NEVER && kad_dht_n_contacts(dht) == 0 &&
-        join->n_bootstraps) {
+    if (join->ready && !join->operation && kad_dht_n_contacts(dht) == 0 && join->n_bootstraps) {
         join->ready = false; /* everybody left, or our link is down */
         join->attempts = 0;
         join->next_at = now + RETRY_FIRST;
