@@ -66,7 +66,8 @@ static struct kad_bytes take(struct input *input, size_t n)
 static struct kad_endpoint peer_of(uint8_t n)
 {
     if (n & 0x80)
-        return kad_endpoint_v6((const uint8_t[16]){0x2a, 1, 2, 3, n & 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n}, 6881);
+        return kad_endpoint_v6((const uint8_t[16]){0x2a, 1, 2, 3, n & 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n},
+                               6881);
     return kad_endpoint_v4((const uint8_t[4]){20, n & 3, n & 15, n}, (uint16_t)(6881 + (n >> 5)));
 }
 
@@ -160,7 +161,7 @@ static void answer(struct world *world, struct input *input)
 
 static void query(struct world *world, struct input *input)
 {
-    static const char *const methods[] = {"4:ping", "9:find_node", "9:get_peers", "13:announce_peer",
+    static const char *const methods[] = {"4:ping", "9:find_node", "9:get_peers",          "13:announce_peer",
                                           "3:get",  "3:put",       "17:sample_infohashes", "4:what"};
     const struct kad_endpoint from = peer_of(take_byte(input));
     const char *method = methods[take_byte(input) % 8];
@@ -192,7 +193,8 @@ static void request(struct world *world, struct input *input)
 
     request.target.bytes[0] = take_byte(input);
     if (request.kind == KAD_REQUEST_PUT || (request.kind == KAD_REQUEST_GET && flags & 1)) {
-        request.record = (struct kad_record){.type = KAD_RECORD_IMMUTABLE, .value = {value, sizeof(value) - 1}};
+        request.record =
+            (struct kad_record){.type = KAD_RECORD_IMMUTABLE, .value = {value, sizeof(value) - 1}};
         kad_mainline_immutable_key(request.record.value, &request.record.key);
         request.target = request.record.key;
         request.record.value = request.kind == KAD_REQUEST_PUT ? request.record.value : (struct kad_bytes){0};

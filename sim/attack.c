@@ -19,7 +19,8 @@ struct sim_attack {
     struct sim_action action;
     sim_us until;
     struct sim_rng rng;
-    uint64_t sent_bytes, received_bytes, carry; /* carry: parts of a datagram left over from the last volley */
+    uint64_t sent_bytes, received_bytes,
+        carry; /* carry: parts of a datagram left over from the last volley */
     struct kad_message message;
     uint8_t bytes[KAD_DATAGRAM_MAX];
 };
@@ -27,15 +28,16 @@ struct sim_attack {
 /* A node may happen to have an address of these networks: harmless, as what is counted is what no node owns. */
 static struct kad_endpoint host(uint32_t address, uint16_t port)
 {
-    const uint8_t bytes[4] = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8), (uint8_t)address};
+    const uint8_t bytes[4] = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8),
+                              (uint8_t)address};
 
     return kad_endpoint_v4(bytes, port);
 }
 
 static uint32_t address_of(const struct kad_endpoint *endpoint)
 {
-    return (uint32_t)endpoint->address[0] << 24 | (uint32_t)endpoint->address[1] << 16 | (uint32_t)endpoint->address[2] << 8 |
-           endpoint->address[3];
+    return (uint32_t)endpoint->address[0] << 24 | (uint32_t)endpoint->address[1] << 16 |
+           (uint32_t)endpoint->address[2] << 8 | endpoint->address[3];
 }
 
 static uint32_t liar_address(uint32_t liar)
@@ -60,7 +62,8 @@ static struct kad_endpoint source(struct sim_attack *attack)
     case SIM_FLOOD:
         return host(FLOODER_NET + 1, 4444);
     case SIM_FLOOD_SUBNET:
-        return host(FLOODER_NET + sim_below(&attack->rng, 256), (uint16_t)(1024 + sim_below(&attack->rng, 60000)));
+        return host(FLOODER_NET + sim_below(&attack->rng, 256),
+                    (uint16_t)(1024 + sim_below(&attack->rng, 60000)));
     case SIM_REFLECT:
         return host(VICTIM_NET + sim_below(&attack->rng, 256), 80);
     case SIM_FLOOD_SPOOFED:
@@ -71,7 +74,8 @@ static struct kad_endpoint source(struct sim_attack *attack)
     for (;;) {
         const struct kad_endpoint any = host((uint32_t)sim_random(&attack->rng), 4444);
 
-        if (kad_endpoint_scope(&any) == KAD_SCOPE_PUBLIC && sim_node_at(attack->run->world, &any) == SIM_NOBODY)
+        if (kad_endpoint_scope(&any) == KAD_SCOPE_PUBLIC &&
+            sim_node_at(attack->run->world, &any) == SIM_NOBODY)
             return any;
     }
 }
@@ -165,7 +169,8 @@ static void introduce(void *context, struct sim_world *world, uint64_t liar)
     sim_world_after(world, SIM_SECOND / 10 + sim_below(&attack->rng, SIM_SECOND), introduce, attack, liar);
 }
 
-static void lie(struct sim_attack *attack, uint32_t liar, uint32_t to, const struct kad_endpoint *from, struct kad_bytes bytes)
+static void lie(struct sim_attack *attack, uint32_t liar, uint32_t to, const struct kad_endpoint *from,
+                struct kad_bytes bytes)
 {
     struct kad_message *message = &attack->message;
     uint8_t transaction[KAD_KRPC_TRANSACTION];
@@ -236,8 +241,9 @@ void sim_attack_clear(struct sim_run *run)
     }
 }
 
-void sim_attack_stray(void *context, struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
-                      const struct kad_endpoint *to, struct kad_bytes bytes)
+void sim_attack_stray(void *context, struct sim_world *world, uint32_t from,
+                      const struct kad_endpoint *from_endpoint, const struct kad_endpoint *to,
+                      struct kad_bytes bytes)
 {
     struct sim_run *run = context;
     const uint32_t address = to->family == KAD_IPV4 ? address_of(to) : 0;
@@ -262,7 +268,8 @@ struct sim_reflection sim_attack_reflection(const struct sim_run *run)
     struct sim_reflection sum = {0};
 
     for (const struct sim_attack *attack = run->attacks; attack; attack = attack->next) {
-        const sim_us until = attack->until < sim_world_now(run->world) ? attack->until : sim_world_now(run->world);
+        const sim_us until =
+            attack->until < sim_world_now(run->world) ? attack->until : sim_world_now(run->world);
         const sim_us lasted = until - (attack->until - attack->action.span);
 
         if (attack->action.attack != SIM_REFLECT)

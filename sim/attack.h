@@ -16,13 +16,15 @@
 KAD_CHECK int sim_attack_begin(struct sim_run *run, const struct sim_action *action); /* 0, KAD_E_MEMORY */
 void sim_attack_clear(struct sim_run *run);
 /* A datagram to nobody's address: perhaps to one of these hosts. */
-void sim_attack_stray(void *context, struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
-                      const struct kad_endpoint *to, struct kad_bytes bytes);
+void sim_attack_stray(void *context, struct sim_world *world, uint32_t from,
+                      const struct kad_endpoint *from_endpoint, const struct kad_endpoint *to,
+                      struct kad_bytes bytes);
 
 /* What reached victims' addresses, and what was sent in their names. */
 struct sim_reflection {
     uint64_t sent_bytes, received_bytes;
-    uint64_t grants; /* bytes that nodes may send unproven addresses: 4 KiB a minute each (SCORECARD, row 9) */
+    uint64_t
+        grants; /* bytes that nodes may send unproven addresses: 4 KiB a minute each (SCORECARD, row 9) */
 };
 struct sim_reflection sim_attack_reflection(const struct sim_run *run);
 /* Whether an attacker of some kind uses this address. */

@@ -16,7 +16,8 @@ struct crawl {
 };
 
 /* A contact is live if the node of that address and id is on. */
-static void crawl_rows(const struct sim_run *run, const struct kad_table_row *rows, size_t n, struct crawl *crawl)
+static void crawl_rows(const struct sim_run *run, const struct kad_table_row *rows, size_t n,
+                       struct crawl *crawl)
 {
     for (size_t i = 0; i < n; i++) {
         const struct kad_contact *contact = &rows[i].contact;
@@ -139,10 +140,51 @@ static double per(uint64_t sum, uint64_t n)
 /* -- the list --------------------------------------------------------------------------------------------------- */
 
 enum which {
-    NODES, ON, LOOKUPS, SUCCESS, CLOSEST, HOPS, HOPS_50, HOPS_99, FIRST_HOPS, FIRST_HOPS_99, FIRST_50, FIRST_99,
-    QUERIES, TIMEOUTS, TOOK_50, TOOK_90, TOOK_99, PUTS, STORED, COPIES, PUT_50, PUT_99, GETS, FOUND, GET_HOPS, GET_QUERIES,
-    GET_50, GET_99, ANNOUNCES, ANNOUNCED, FINDS, PEERS_FOUND, LIVE, KNOWN, FAKES, STRAYS, SENT_FALSELY, AMPLIFIED,
-    REFLECTED, DATAGRAMS, LOST, ABORTED, MEMORY, EVENTS, CHECKS,
+    NODES,
+    ON,
+    LOOKUPS,
+    SUCCESS,
+    CLOSEST,
+    HOPS,
+    HOPS_50,
+    HOPS_99,
+    FIRST_HOPS,
+    FIRST_HOPS_99,
+    FIRST_50,
+    FIRST_99,
+    QUERIES,
+    TIMEOUTS,
+    TOOK_50,
+    TOOK_90,
+    TOOK_99,
+    PUTS,
+    STORED,
+    COPIES,
+    PUT_50,
+    PUT_99,
+    GETS,
+    FOUND,
+    GET_HOPS,
+    GET_QUERIES,
+    GET_50,
+    GET_99,
+    ANNOUNCES,
+    ANNOUNCED,
+    FINDS,
+    PEERS_FOUND,
+    LIVE,
+    KNOWN,
+    FAKES,
+    STRAYS,
+    SENT_FALSELY,
+    AMPLIFIED,
+    REFLECTED,
+    DATAGRAMS,
+    LOST,
+    ABORTED,
+    MEMORY,
+    EVENTS,
+    CHECKS,
 };
 
 /* Which tally must have begun for the figure to mean anything. */
@@ -241,52 +283,97 @@ static double evaluate(struct sim_run *run, enum which which)
     if (which == LIVE || which == KNOWN || which == FAKES)
         count_health(run);
     switch (which) {
-    case NODES: return sim_world_n_nodes(run->world);
-    case ON: return sim_world_n_on(run->world);
-    case LOOKUPS: return (double)lookups->ended;
-    case SUCCESS: return percent(lookups->succeeded, lookups->ended);
-    case CLOSEST: return percent(lookups->reached, lookups->wanted);
-    case HOPS: return mean_of(lookups->hops);
-    case HOPS_50: return hops_percentile(lookups->hops, 50);
-    case HOPS_99: return hops_percentile(lookups->hops, 99);
-    case FIRST_HOPS: return mean_of(lookups->first_hops);
-    case FIRST_HOPS_99: return hops_percentile(lookups->first_hops, 99);
-    case FIRST_50: return percentile(&lookups->first, 50);
-    case FIRST_99: return percentile(&lookups->first, 99);
-    case QUERIES: return per(lookups->queries, lookups->ended);
-    case TIMEOUTS: return per(lookups->timeouts, lookups->ended);
-    case TOOK_50: return percentile(&lookups->took, 50);
-    case TOOK_90: return percentile(&lookups->took, 90);
-    case TOOK_99: return percentile(&lookups->took, 99);
-    case PUTS: return (double)puts->ended;
-    case STORED: return percent(puts->succeeded, puts->ended);
-    case COPIES: return per(puts->stored, puts->ended);
-    case PUT_50: return percentile(&puts->took, 50);
-    case PUT_99: return percentile(&puts->took, 99);
-    case GETS: return (double)gets->ended;
-    case FOUND: return percent(gets->succeeded, gets->ended);
-    case GET_HOPS: return mean_of(gets->first_hops);
-    case GET_QUERIES: return per(gets->queries, gets->ended);
-    case GET_50: return percentile(&gets->first, 50);
-    case GET_99: return percentile(&gets->first, 99);
-    case ANNOUNCES: return (double)run->announces.ended;
-    case ANNOUNCED: return percent(run->announces.succeeded, run->announces.ended);
-    case FINDS: return (double)run->finds.ended;
-    case PEERS_FOUND: return percent(run->finds.succeeded, run->finds.ended);
-    case LIVE: return run->live_percent;
-    case KNOWN: return run->known_percent;
-    case FAKES: return (double)run->fakes;
-    case STRAYS: return (double)counts->strays;
-    case SENT_FALSELY: return (double)reflection.sent_bytes;
-    case AMPLIFIED: return per(reflection.received_bytes, reflection.sent_bytes);
-    case REFLECTED: return percent(reflection.received_bytes, 3 * reflection.sent_bytes + reflection.grants);
-    case DATAGRAMS: return (double)counts->datagrams;
-    case LOST: return (double)counts->lost;
+    case NODES:
+        return sim_world_n_nodes(run->world);
+    case ON:
+        return sim_world_n_on(run->world);
+    case LOOKUPS:
+        return (double)lookups->ended;
+    case SUCCESS:
+        return percent(lookups->succeeded, lookups->ended);
+    case CLOSEST:
+        return percent(lookups->reached, lookups->wanted);
+    case HOPS:
+        return mean_of(lookups->hops);
+    case HOPS_50:
+        return hops_percentile(lookups->hops, 50);
+    case HOPS_99:
+        return hops_percentile(lookups->hops, 99);
+    case FIRST_HOPS:
+        return mean_of(lookups->first_hops);
+    case FIRST_HOPS_99:
+        return hops_percentile(lookups->first_hops, 99);
+    case FIRST_50:
+        return percentile(&lookups->first, 50);
+    case FIRST_99:
+        return percentile(&lookups->first, 99);
+    case QUERIES:
+        return per(lookups->queries, lookups->ended);
+    case TIMEOUTS:
+        return per(lookups->timeouts, lookups->ended);
+    case TOOK_50:
+        return percentile(&lookups->took, 50);
+    case TOOK_90:
+        return percentile(&lookups->took, 90);
+    case TOOK_99:
+        return percentile(&lookups->took, 99);
+    case PUTS:
+        return (double)puts->ended;
+    case STORED:
+        return percent(puts->succeeded, puts->ended);
+    case COPIES:
+        return per(puts->stored, puts->ended);
+    case PUT_50:
+        return percentile(&puts->took, 50);
+    case PUT_99:
+        return percentile(&puts->took, 99);
+    case GETS:
+        return (double)gets->ended;
+    case FOUND:
+        return percent(gets->succeeded, gets->ended);
+    case GET_HOPS:
+        return mean_of(gets->first_hops);
+    case GET_QUERIES:
+        return per(gets->queries, gets->ended);
+    case GET_50:
+        return percentile(&gets->first, 50);
+    case GET_99:
+        return percentile(&gets->first, 99);
+    case ANNOUNCES:
+        return (double)run->announces.ended;
+    case ANNOUNCED:
+        return percent(run->announces.succeeded, run->announces.ended);
+    case FINDS:
+        return (double)run->finds.ended;
+    case PEERS_FOUND:
+        return percent(run->finds.succeeded, run->finds.ended);
+    case LIVE:
+        return run->live_percent;
+    case KNOWN:
+        return run->known_percent;
+    case FAKES:
+        return (double)run->fakes;
+    case STRAYS:
+        return (double)counts->strays;
+    case SENT_FALSELY:
+        return (double)reflection.sent_bytes;
+    case AMPLIFIED:
+        return per(reflection.received_bytes, reflection.sent_bytes);
+    case REFLECTED:
+        return percent(reflection.received_bytes, 3 * reflection.sent_bytes + reflection.grants);
+    case DATAGRAMS:
+        return (double)counts->datagrams;
+    case LOST:
+        return (double)counts->lost;
     case ABORTED:
-        return (double)(lookups->aborted + gets->aborted + puts->aborted + run->announces.aborted + run->finds.aborted);
-    case MEMORY: return per(sim_world_memory(run->world), sim_world_n_nodes(run->world));
-    case EVENTS: return (double)counts->events;
-    case CHECKS: return (double)counts->checks;
+        return (double)(lookups->aborted + gets->aborted + puts->aborted + run->announces.aborted +
+                        run->finds.aborted);
+    case MEMORY:
+        return per(sim_world_memory(run->world), sim_world_n_nodes(run->world));
+    case EVENTS:
+        return (double)counts->events;
+    case CHECKS:
+        return (double)counts->checks;
     }
     return 0;
 }

@@ -117,7 +117,7 @@ static sim_q32 times(sim_q32 a, sim_q32 b)
     return (sim_q32)(((i128)a * b) >> 32);
 }
 
-#define LOG2_E    0x171547653  /* log2(e) */
+#define LOG2_E    0x171547653   /* log2(e) */
 #define LOG2_LN_2 (-2271034279) /* log2(ln 2) */
 
 uint64_t sim_lognormal(uint64_t median, sim_q32 sigma, sim_q32 normal)
@@ -128,7 +128,8 @@ uint64_t sim_lognormal(uint64_t median, sim_q32 sigma, sim_q32 normal)
 uint64_t sim_weibull(uint64_t u, uint64_t scale, sim_q32 shape)
 {
     const sim_q32 minus_log2 = ((sim_q32)64 << 32) - sim_log2(u ? u : 1); /* of u / 2^64: in (0, 64] */
-    const sim_q32 log2_minus_ln = sim_log2((uint64_t)(minus_log2 > 0 ? minus_log2 : 1)) - ((sim_q32)32 << 32) + LOG2_LN_2;
+    const sim_q32 log2_minus_ln =
+        sim_log2((uint64_t)(minus_log2 > 0 ? minus_log2 : 1)) - ((sim_q32)32 << 32) + LOG2_LN_2;
     __extension__ typedef __int128 i128;
     const sim_q32 power = (sim_q32)((i128)log2_minus_ln * SIM_ONE / shape);
     const uint64_t most = (uint64_t)UINT32_MAX << 10;

@@ -32,9 +32,10 @@ bool sim_chance(struct sim_rng *rng, uint32_t ppm);
 /* A number that is always the same for the same three words. */
 uint64_t sim_mix(uint64_t a, uint64_t b, uint64_t c);
 
-sim_q32 sim_log2(uint64_t x);                      /* x > 0; 2^-31 exact */
-uint64_t sim_times_exp2(uint64_t x, sim_q32 power); /* x * 2^power, UINT64_MAX at most; x < 2^32, error below 2^-20 */
-uint32_t sim_sqrt(uint64_t x);                     /* rounded down */
+sim_q32 sim_log2(uint64_t x); /* x > 0; 2^-31 exact */
+uint64_t sim_times_exp2(uint64_t x,
+                        sim_q32 power); /* x * 2^power, UINT64_MAX at most; x < 2^32, error below 2^-20 */
+uint32_t sim_sqrt(uint64_t x);          /* rounded down */
 
 /* Standard normal (sum of twelve uniforms, so within +-6), from the words of a hash. */
 sim_q32 sim_normal(uint64_t a, uint64_t b, uint64_t c);

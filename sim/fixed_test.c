@@ -30,7 +30,8 @@ TEST(logarithms_and_powers_agree_with_libm)
 
         EXPECT_MSG(fabs(real(sim_log2(x)) - log2((double)x)) < 1e-8, "log2(%llu)", (unsigned long long)x);
         if (expected < 1e18)
-            EXPECT_MSG(fabs(got - expected) <= 1 + expected / (1 << 20), "%g * 2^%g: %g", (double)factor, real(power), got);
+            EXPECT_MSG(fabs(got - expected) <= 1 + expected / (1 << 20), "%g * 2^%g: %g", (double)factor,
+                       real(power), got);
     }
     EXPECT_EQ(sim_times_exp2(1000, 100 * SIM_ONE) == UINT64_MAX, true);
     EXPECT_EQ(sim_times_exp2(1000, -100 * SIM_ONE), 0);
@@ -61,9 +62,11 @@ TEST(weibull_quantiles_agree_with_the_formula)
         for (int percent = 1; percent < 100; percent++) {
             const double u = percent / 100.0;
             const double expected = 10170000 * pow(-log(u), 1 / shapes[i]);
-            const double got = (double)sim_weibull((uint64_t)(u * 18446744073709551616.0), 10170000, q32(shapes[i]));
+            const double got =
+                (double)sim_weibull((uint64_t)(u * 18446744073709551616.0), 10170000, q32(shapes[i]));
 
-            EXPECT_MSG(fabs(got - expected) < 2 + expected * 1e-5, "shape %g, u %g: %g, not %g", shapes[i], u, got, expected);
+            EXPECT_MSG(fabs(got - expected) < 2 + expected * 1e-5, "shape %g, u %g: %g, not %g", shapes[i], u,
+                       got, expected);
         }
     }
     EXPECT(sim_weibull(0, 1000, q32(.5)) >= sim_weibull(1, 1000, q32(.5)));

@@ -29,22 +29,24 @@ static int get(struct kad_store *store, const struct kad_id *key, kad_ms now, st
     return error;
 }
 
-static int put(struct kad_store *store, const struct kad_record *record, const struct kad_endpoint *publisher, kad_ms now)
+static int put(struct kad_store *store, const struct kad_record *record, const struct kad_endpoint *publisher,
+               kad_ms now)
 {
     struct guard *guard = guard_of(store);
 
     return guard->inner->ops->put(guard->inner, record, publisher, now);
 }
 
-static int add_peer(struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer, bool seed,
-                    kad_ms expires_at, kad_ms now)
+static int add_peer(struct kad_store *store, const struct kad_id *key, const struct kad_endpoint *peer,
+                    bool seed, kad_ms expires_at, kad_ms now)
 {
     struct guard *guard = guard_of(store);
 
     return guard->inner->ops->add_peer(guard->inner, key, peer, seed, expires_at, now);
 }
 
-static bool fresh(const struct guard *guard, const struct kad_id *key, const struct kad_endpoint *peer, kad_ms now)
+static bool fresh(const struct guard *guard, const struct kad_id *key, const struct kad_endpoint *peer,
+                  kad_ms now)
 {
     uint32_t n_records, n_peers;
 
@@ -63,11 +65,13 @@ static size_t peers(struct kad_store *store, const struct kad_id *key, enum kad_
                     struct kad_rng *rng, kad_ms now, struct kad_endpoint *out_peers, size_t n)
 {
     struct guard *guard = guard_of(store);
-    const size_t found = guard->inner->ops->peers(guard->inner, key, family, no_seeds, rng, now, out_peers, n);
+    const size_t found =
+        guard->inner->ops->peers(guard->inner, key, family, no_seeds, rng, now, out_peers, n);
 
     for (size_t i = 0; i < found; i++) {
         if (!fresh(guard, key, &out_peers[i], now))
-            sim_world_violated(guard->world, guard->node, "a peer was served that is not held, or not any more");
+            sim_world_violated(guard->world, guard->node,
+                               "a peer was served that is not held, or not any more");
     }
     return found;
 }
@@ -80,8 +84,8 @@ static void each_peer(struct kad_store *store, const struct kad_id *key, kad_ms 
     guard->inner->ops->each_peer(guard->inner, key, now, add, context);
 }
 
-static size_t sample(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys, size_t n,
-                     uint32_t *out_total)
+static size_t sample(struct kad_store *store, struct kad_rng *rng, kad_ms now, struct kad_id *out_keys,
+                     size_t n, uint32_t *out_total)
 {
     struct guard *guard = guard_of(store);
 
@@ -139,7 +143,8 @@ struct kad_store *sim_guard_new(struct sim_world *world, uint32_t node)
         return NULL;
     *guard = (struct guard){.store = {&ops}, .world = world, .node = node};
     kad_mem_store_config_default(&config);
-    if (kad_mem_store_new(&world->memory.allocator, &config, sim_mix(world->config.seed, node, 6), &guard->inner) != 0) {
+    if (kad_mem_store_new(&world->memory.allocator, &config, sim_mix(world->config.seed, node, 6),
+                          &guard->inner) != 0) {
         kad_free(&world->memory.allocator, guard, sizeof(*guard));
         return NULL;
     }

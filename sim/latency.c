@@ -6,14 +6,15 @@ struct cluster {
 };
 
 static const struct cluster clusters[] = {
-    {-45000, -5000, 38}, {20000, 5000, 36}, {60000, -60000, 15}, {75000, 40000, 5}, {-50000, 75000, 4}, {95000, -110000, 2},
+    {-45000, -5000, 38}, {20000, 5000, 36},  {60000, -60000, 15},
+    {75000, 40000, 5},   {-50000, 75000, 4}, {95000, -110000, 2},
 };
 
-#define SPREAD       8000                  /* deviation of a node from its cluster's centre, microseconds */
-#define ACCESS       2500                  /* median access delay, microseconds */
+#define SPREAD       8000 /* deviation of a node from its cluster's centre, microseconds */
+#define ACCESS       2500 /* median access delay, microseconds */
 #define ACCESS_SIGMA (SIM_ONE / 10 * 8)
 #define PAIR_SIGMA   (SIM_ONE / 100 * 12)
-#define JITTER       10                    /* percent: a packet takes 1 + |N(0, 10 %)| times the least */
+#define JITTER       10 /* percent: a packet takes 1 + |N(0, 10 %)| times the least */
 
 static sim_q32 normal_of(uint64_t seed, uint64_t a, uint64_t b)
 {
@@ -53,8 +54,7 @@ sim_us sim_rtt(const struct sim_latency *latency, uint32_t a, const struct sim_p
     if (latency->kind == SIM_LATENCY_FIXED)
         return 2 * latency->one_way;
     rtt = 2 * (sim_sqrt((uint64_t)(x * x + y * y)) + (uint64_t)at_a->access + at_b->access);
-    return (sim_us)sim_lognormal(rtt, PAIR_SIGMA,
-                                 normal_of(latency->seed ^ 5, a < b ? a : b, a < b ? b : a));
+    return (sim_us)sim_lognormal(rtt, PAIR_SIGMA, normal_of(latency->seed ^ 5, a < b ? a : b, a < b ? b : a));
 }
 
 sim_us sim_delay(const struct sim_latency *latency, sim_us rtt, struct sim_rng *rng)

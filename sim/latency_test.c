@@ -34,8 +34,8 @@ TEST(round_trips_have_the_published_percentiles)
     for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
         const sim_us got = rtts[N / 1000 * expected[i].permille], want = expected[i].ms * 1000;
 
-        EXPECT_MSG(got > want * 9 / 10 && got < want * 11 / 10, "p%.1f: %lld us, not %lld", expected[i].permille / 10.0,
-                   (long long)got, (long long)want);
+        EXPECT_MSG(got > want * 9 / 10 && got < want * 11 / 10, "p%.1f: %lld us, not %lld",
+                   expected[i].permille / 10.0, (long long)got, (long long)want);
     }
     free(rtts);
 }

@@ -32,7 +32,8 @@ struct options {
 static int usage(void)
 {
     fputs("usage: kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with STATEMENTS] [--json]\n"
-          "       kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed N] [--json]\n"
+          "       kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed "
+          "N] [--json]\n"
           "NAME is one of sim/scenarios; docs/simulator.md lists the statements.\n",
           stderr);
     return 2;
@@ -44,8 +45,8 @@ static bool read_options(struct options *options, int argc, char **argv)
         const char *name;
         const char **value;
     } named[] = {
-        {"--seed", &options->seed},     {"--nodes", &options->nodes},   {"--k", &options->k},
-        {"--alpha", &options->alpha},   {"--tables", &options->tables}, {"--lookups", &options->lookups},
+        {"--seed", &options->seed},   {"--nodes", &options->nodes},   {"--k", &options->k},
+        {"--alpha", &options->alpha}, {"--tables", &options->tables}, {"--lookups", &options->lookups},
     };
 
     for (int i = 1; i < argc; i++) {
@@ -69,7 +70,8 @@ static bool read_options(struct options *options, int argc, char **argv)
                 known = true;
             }
         }
-        if (!known && options->n_extra < 32 && (strcmp(argv[i], "--set") == 0 || strcmp(argv[i], "--with") == 0)) {
+        if (!known && options->n_extra < 32 &&
+            (strcmp(argv[i], "--set") == 0 || strcmp(argv[i], "--with") == 0)) {
             if (strcmp(argv[i], "--set") == 0) {
                 char *equals = strchr(argv[i + 1], '=');
 
@@ -149,16 +151,18 @@ static bool make_lookup(struct sim_scenario *scenario, const struct options *opt
     int n;
 
     n = snprintf(text, sizeof(text),
-                 "peers %s; k %s; alpha %s; set alpha_end 0; limits off; latency world; check 0; set table_wide 0; set follow_address off;"
+                 "peers %s; k %s; alpha %s; set alpha_end 0; limits off; latency world; check 0; set "
+                 "table_wide 0; set follow_address off;"
                  "set verify_per_s %d; tables %s%s",
-                 options->nodes ? options->nodes : "10000", options->k ? options->k : "20", options->alpha ? options->alpha : "3",
-                 join ? 10 : 0, options->tables ? options->tables : "ideal", join ? " over " : "");
+                 options->nodes ? options->nodes : "10000", options->k ? options->k : "20",
+                 options->alpha ? options->alpha : "3", join ? 10 : 0,
+                 options->tables ? options->tables : "ideal", join ? " over " : "");
     if (join)
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "%lds; lookup %ld at %lds over %lds", nodes / 100 + 1, lookups,
-                      nodes / 100 + 300, lookups / 500 + 1);
+        n += snprintf(text + n, sizeof(text) - (size_t)n, "%lds; lookup %ld at %lds over %lds",
+                      nodes / 100 + 1, lookups, nodes / 100 + 300, lookups / 500 + 1);
     else
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "; set refresh_pace_ms 1h; lookup %ld at 1s over %lds", lookups,
-                      lookups / 500 + 1);
+        n += snprintf(text + n, sizeof(text) - (size_t)n,
+                      "; set refresh_pace_ms 1h; lookup %ld at 1s over %lds", lookups, lookups / 500 + 1);
     return add(scenario, "lookup", text, (size_t)n);
 }
 
@@ -167,7 +171,8 @@ static bool make_scenario(struct sim_scenario *scenario, const struct options *o
     char text[512];
 
     sim_scenario_init(scenario);
-    if (strcmp(options->file, "lookup") == 0 ? !make_lookup(scenario, options) : !read_file(scenario, options->file))
+    if (strcmp(options->file, "lookup") == 0 ? !make_lookup(scenario, options)
+                                             : !read_file(scenario, options->file))
         return false;
     for (size_t i = 0; i < options->n_extra; i++) {
         const char *extra = options->extra[i], *equals = strchr(extra, '=');
@@ -220,11 +225,13 @@ static void print_table(struct sim_run *run, double took, const struct sim_figur
     printf("%-24s %.1f MiB\n", "resident at most", (double)usage.ru_maxrss / 1024);
     printf("%-24s %.3f s\n", "virtual time", (double)sim_world_now(run->world) / 1e6);
     printf("%-24s %.2f s\n", "processor time", took);
-    printf("%-24s %.0f\n", "events per second", (double)sim_world_counts(run->world)->events / (took > 0 ? took : 1));
+    printf("%-24s %.0f\n", "events per second",
+           (double)sim_world_counts(run->world)->events / (took > 0 ? took : 1));
     printf("%-24s %016" PRIx64 "\n", "trace", sim_world_trace(run->world));
 }
 
-static void print_json(struct sim_run *run, double took, const struct sim_figure_row *rows, size_t n, bool good)
+static void print_json(struct sim_run *run, double took, const struct sim_figure_row *rows, size_t n,
+                       bool good)
 {
     struct rusage usage;
 
@@ -234,10 +241,11 @@ static void print_json(struct sim_run *run, double took, const struct sim_figure
         printf(", \"%s\": ", rows[i].name);
         print_number(stdout, rows[i].value);
     }
-    printf(", \"resident_bytes\": %ld, \"virtual_s\": %.3f, \"processor_s\": %.3f, \"events_per_s\": %.0f", usage.ru_maxrss * 1024,
-           (double)sim_world_now(run->world) / 1e6, took,
+    printf(", \"resident_bytes\": %ld, \"virtual_s\": %.3f, \"processor_s\": %.3f, \"events_per_s\": %.0f",
+           usage.ru_maxrss * 1024, (double)sim_world_now(run->world) / 1e6, took,
            (double)sim_world_counts(run->world)->events / (took > 0 ? took : 1));
-    printf(", \"trace\": \"%016" PRIx64 "\", \"holds\": %s}\n", sim_world_trace(run->world), good ? "true" : "false");
+    printf(", \"trace\": \"%016" PRIx64 "\", \"holds\": %s}\n", sim_world_trace(run->world),
+           good ? "true" : "false");
 }
 
 static bool judge(struct sim_run *run, FILE *out)
@@ -250,7 +258,8 @@ static bool judge(struct sim_run *run, FILE *out)
         const bool holds = sim_expectation_holds(run, expect, &value);
 
         good = good && holds;
-        fprintf(out, "%s  %s %s ", holds ? "holds" : "FAILS", expect->metric, expect->comparison == SIM_AT_LEAST ? ">=" : "<=");
+        fprintf(out, "%s  %s %s ", holds ? "holds" : "FAILS", expect->metric,
+                expect->comparison == SIM_AT_LEAST ? ">=" : "<=");
         print_number(out, expect->value);
         fputs(", is ", out);
         print_number(out, value);
@@ -265,9 +274,10 @@ static void replay(const struct options *options, const struct sim_run *run)
     for (size_t i = 0; i < options->n_extra; i++)
         fprintf(stderr, " --with '%s'", options->extra[i]);
     if (strcmp(options->file, "lookup") == 0)
-        fprintf(stderr, " --nodes %s --k %s --alpha %s --tables %s --lookups %s", options->nodes ? options->nodes : "10000",
-                options->k ? options->k : "20", options->alpha ? options->alpha : "3",
-                options->tables ? options->tables : "ideal", options->lookups ? options->lookups : "10000");
+        fprintf(stderr, " --nodes %s --k %s --alpha %s --tables %s --lookups %s",
+                options->nodes ? options->nodes : "10000", options->k ? options->k : "20",
+                options->alpha ? options->alpha : "3", options->tables ? options->tables : "ideal",
+                options->lookups ? options->lookups : "10000");
     fputc('\n', stderr);
 }
 

@@ -47,7 +47,8 @@ static bool asked(struct sim_run *run, uint32_t node, const struct kad_request *
     struct watched watched = {0};
 
     EXPECT_EQ(sim_node_request(run->world, node, request, take_end, &watched), 0);
-    EXPECT_MSG(sim_run_until(run, sim_world_now(run->world) + 20 * SIM_SECOND), "%s", sim_world_why(run->world));
+    EXPECT_MSG(sim_run_until(run, sim_world_now(run->world) + 20 * SIM_SECOND), "%s",
+               sim_world_why(run->world));
     EXPECT_EQ(watched.ended, 1);
     return watched.found > 0 || (request->kind == KAD_REQUEST_PUT && watched.error == 0) ||
            (request->kind == KAD_REQUEST_ANNOUNCE && watched.error == 0);
@@ -56,8 +57,9 @@ static bool asked(struct sim_run *run, uint32_t node, const struct kad_request *
 /* While its publisher lives, a record never blinks: somebody who asks at any minute of two days finds it. */
 TEST(a_record_whose_publisher_lives_is_there_at_every_minute)
 {
-    struct sim_run *run = test_run_begin("seed 21; peers 25; latency world; tables join over 5s; check 32; end 50h;"
-                                         "set refresh_after_ms 1h; set ping_after_ms 1h; set refresh_pace_ms 1m");
+    struct sim_run *run =
+        test_run_begin("seed 21; peers 25; latency world; tables join over 5s; check 32; end 50h;"
+                       "set refresh_after_ms 1h; set ping_after_ms 1h; set refresh_pace_ms 1m");
     const struct kad_request put = put_request(true);
     const struct kad_request get = {.kind = KAD_REQUEST_GET, .target = put.target};
 
@@ -73,7 +75,8 @@ TEST(a_record_whose_publisher_lives_is_there_at_every_minute)
 /* Without its publisher it lives as long as was promised, and not a second longer: stores are checked at every answer. */
 TEST(a_record_expires_when_its_time_is_over)
 {
-    struct sim_run *run = test_run_begin("seed 22; peers 25; latency fixed 10ms; tables join over 5s; end 4h; set record_ttl_ms 30m");
+    struct sim_run *run = test_run_begin(
+        "seed 22; peers 25; latency fixed 10ms; tables join over 5s; end 4h; set record_ttl_ms 30m");
     const struct kad_request put = put_request(false);
     const struct kad_request get = {.kind = KAD_REQUEST_GET, .target = put.target};
 
@@ -88,7 +91,8 @@ TEST(a_record_expires_when_its_time_is_over)
 
 TEST(a_peer_expires_when_its_time_is_over)
 {
-    struct sim_run *run = test_run_begin("seed 23; peers 25; latency fixed 10ms; tables join over 5s; end 4h; set peer_ttl_ms 30m");
+    struct sim_run *run = test_run_begin(
+        "seed 23; peers 25; latency fixed 10ms; tables join over 5s; end 4h; set peer_ttl_ms 30m");
     const struct kad_request announce = {.kind = KAD_REQUEST_ANNOUNCE, .target = {{1, 2, 3}}};
     const struct kad_request find = {.kind = KAD_REQUEST_PEERS, .target = {{1, 2, 3}}};
 
@@ -107,10 +111,11 @@ TEST(a_peer_expires_when_its_time_is_over)
  * that was not given. */
 TEST(nothing_is_sent_to_who_is_no_member)
 {
-    struct sim_run *run = test_run("seed 24; peers 30; latency world; loss 2%; tables join over 10s; check 64; end 24h;"
-                                   "set refresh_after_ms 1h; set ping_after_ms 1h; set refresh_pace_ms 1m;"
-                                   "put 20 keep at 5m; announce 20 keep at 5m; partition 40% for 30m at 2h; crash 30% at 5h;"
-                                   "start 100% at 6h over 60s; get all at 12h; lookup 50 at 20h");
+    struct sim_run *run =
+        test_run("seed 24; peers 30; latency world; loss 2%; tables join over 10s; check 64; end 24h;"
+                 "set refresh_after_ms 1h; set ping_after_ms 1h; set refresh_pace_ms 1m;"
+                 "put 20 keep at 5m; announce 20 keep at 5m; partition 40% for 30m at 2h; crash 30% at 5h;"
+                 "start 100% at 6h over 60s; get all at 12h; lookup 50 at 20h");
 
     EXPECT_EQ((int)test_figure(run, "strays"), 0);
     EXPECT_EQ((int)test_figure(run, "fake contacts"), 0);
@@ -121,8 +126,9 @@ TEST(nothing_is_sent_to_who_is_no_member)
 /* Half of all nodes die at once: records survive on the other half, and lookups do not wait for the dead too long. */
 TEST(half_of_the_network_may_die)
 {
-    struct sim_run *run = test_run("seed 25; peers 400; latency world; tables ideal; check 256; set request_timeout_ms 60s;"
-                                   "put 100 at 10s; at 60s crash 50% lose; get all at 61s over 10s; lookup 200 at 61s over 10s");
+    struct sim_run *run = test_run(
+        "seed 25; peers 400; latency world; tables ideal; check 256; set request_timeout_ms 60s;"
+        "put 100 at 10s; at 60s crash 50% lose; get all at 61s over 10s; lookup 200 at 61s over 10s");
 
     EXPECT(test_figure(run, "stored") >= 100);
     EXPECT_MSG(test_figure(run, "found") >= 97, "seed 25: %.1f %%", test_figure(run, "found"));
@@ -133,10 +139,12 @@ TEST(half_of_the_network_may_die)
 /* Under the churn that was measured in Kad, tables are of the living and lookups succeed. */
 TEST(churn_leaves_tables_alive)
 {
-    struct sim_run *run = test_run("seed 26; peers 800; latency world; loss 1%; churn kad; disk keep; tables join over 30s; check 128;"
-                                   "lookup 300 at 90m over 60s");
+    struct sim_run *run = test_run(
+        "seed 26; peers 800; latency world; loss 1%; churn kad; disk keep; tables join over 30s; check 128;"
+        "lookup 300 at 90m over 60s");
 
-    EXPECT_MSG(test_figure(run, "contacts live") >= 90, "seed 26: %.1f %%", test_figure(run, "contacts live"));
+    EXPECT_MSG(test_figure(run, "contacts live") >= 90, "seed 26: %.1f %%",
+               test_figure(run, "contacts live"));
     EXPECT_MSG(test_figure(run, "success") >= 99, "seed 26: %.1f %%", test_figure(run, "success"));
     EXPECT(sim_world_counts(run->world)->stops > 50);
     sim_run_free(run);
@@ -145,8 +153,9 @@ TEST(churn_leaves_tables_alive)
 /* Only who has answered is in a table. Liars may name whom they like: lookups walk past, tables stay clean. */
 TEST(invented_contacts_never_enter_a_table)
 {
-    struct sim_run *run = test_run("seed 27; peers 200; latency world; tables join over 20s; check 64; put 50 at 60s;"
-                                   "attack liars on 20 for 5m at 60s; lookup 200 at 4m; get all at 4m");
+    struct sim_run *run =
+        test_run("seed 27; peers 200; latency world; tables join over 20s; check 64; put 50 at 60s;"
+                 "attack liars on 20 for 5m at 60s; lookup 200 at 4m; get all at 4m");
 
     EXPECT(test_figure(run, "strays") > 1000); /* they were asked, and so were those they invented */
     EXPECT_EQ((int)test_figure(run, "fake contacts"), 0);
@@ -158,11 +167,13 @@ TEST(invented_contacts_never_enter_a_table)
 /* Small queries in somebody's name must not become large answers to him (SCORECARD, row 9). */
 TEST(a_victim_gets_no_more_than_its_allowance)
 {
-    struct sim_run *run = test_run("seed 28; peers 100; latency world; tables join over 10s; check 64; put 40 at 30s; announce 20 at 30s;"
+    struct sim_run *run = test_run("seed 28; peers 100; latency world; tables join over 10s; check 64; put "
+                                   "40 at 30s; announce 20 at 30s;"
                                    "attack reflect on 5 rate 100 for 60s at 60s");
 
     EXPECT(test_figure(run, "sent falsely") > 1000000);
-    EXPECT_MSG(test_figure(run, "reflected of allowed") <= 100, "seed 28: %.1f %%", test_figure(run, "reflected of allowed"));
+    EXPECT_MSG(test_figure(run, "reflected of allowed") <= 100, "seed 28: %.1f %%",
+               test_figure(run, "reflected of allowed"));
     sim_run_free(run);
 }
 
@@ -175,9 +186,11 @@ TEST(floods_do_not_stop_honest_lookups)
         struct sim_run *run;
         char text[400];
 
-        snprintf(text, sizeof(text), "seed %zu; peers 100; latency world; tables join over 10s; check 256; put 50 at 30s;"
-                                     "attack %s on 20 rate 300 for 15s at 60s; lookup 150 at 60s over 15s; get all at 60s over 15s",
-                 29 + i, kinds[i]);
+        snprintf(
+            text, sizeof(text),
+            "seed %zu; peers 100; latency world; tables join over 10s; check 256; put 50 at 30s;"
+            "attack %s on 20 rate 300 for 15s at 60s; lookup 150 at 60s over 15s; get all at 60s over 15s",
+            29 + i, kinds[i]);
         run = test_run(text);
         EXPECT_MSG(test_figure(run, "success") >= 99, "%s: %.1f %%", text, test_figure(run, "success"));
         EXPECT_MSG(test_figure(run, "found") >= 99, "%s: %.1f %%", text, test_figure(run, "found"));
@@ -189,8 +202,9 @@ TEST(floods_do_not_stop_honest_lookups)
 /* Both families at once: two tables, one network. */
 TEST(a_dual_stack_network_works_on_both_legs)
 {
-    struct sim_run *run = test_run("seed 32; peers 100; family dual; ids bep42; latency world; tables join over 10s; check 64;"
-                                   "put 40 at 60s; announce 40 at 60s; get all at 90s; find all at 90s");
+    struct sim_run *run =
+        test_run("seed 32; peers 100; family dual; ids bep42; latency world; tables join over 10s; check 64;"
+                 "put 40 at 60s; announce 40 at 60s; get all at 90s; find all at 90s");
 
     EXPECT(test_figure(run, "found") >= 100);
     EXPECT(test_figure(run, "peers found") >= 100);

@@ -66,7 +66,8 @@ static void do_whole(void *context, struct sim_world *world, uint64_t argument)
 }
 
 static void spread(struct sim_run *run, const struct sim_action *action, uint32_t n,
-                   void (*one)(void *context, struct sim_world *world, uint64_t argument), bool number, uint64_t argument)
+                   void (*one)(void *context, struct sim_world *world, uint64_t argument), bool number,
+                   uint64_t argument)
 {
     for (uint32_t i = 0; i < n; i++)
         sim_world_after(run->world, action->span * i / n, one, run, number ? i : argument);
@@ -100,7 +101,8 @@ static void start_share(struct sim_run *run, const struct sim_action *action)
 
     for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
         if (!sim_node_engine(run->world, i) && sim_chance(rng, action->ppm))
-            sim_world_after(run->world, (sim_us)(sim_random(rng) % (uint64_t)(action->span + 1)), do_start, run, i);
+            sim_world_after(run->world, (sim_us)(sim_random(rng) % (uint64_t)(action->span + 1)), do_start,
+                            run, i);
     }
 }
 
@@ -162,7 +164,8 @@ static void go(void *context, struct sim_world *world, uint64_t node)
 
     if (sim_node_engine(world, (uint32_t)node))
         sim_node_stop(world, (uint32_t)node, run->scenario.lose_disk ? SIM_CRASH_LOSE : SIM_CRASH_KEEP);
-    sim_world_after(world, sim_churn_draw(&run->scenario.churn.off, sim_world_rng(world)), come_back, run, node);
+    sim_world_after(world, sim_churn_draw(&run->scenario.churn.off, sim_world_rng(world)), come_back, run,
+                    node);
 }
 
 static void come_back(void *context, struct sim_world *world, uint64_t node)
@@ -208,7 +211,8 @@ static void do_join(void *context, struct sim_world *world, uint64_t node)
 
     start_node(run, (uint32_t)node);
     if (run->scenario.churn.on.scale_ms)
-        sim_world_after(world, sim_churn_draw_rest(&run->scenario.churn.on, sim_world_rng(world)), go, run, node);
+        sim_world_after(world, sim_churn_draw_rest(&run->scenario.churn.on, sim_world_rng(world)), go, run,
+                        node);
 }
 
 static void invite(struct sim_run *run, uint32_t off_ppm)

@@ -23,8 +23,9 @@ struct sim_sample {
 struct sim_tally {
     uint64_t started, ended, aborted, succeeded; /* aborted: its node was switched off */
     uint64_t queries, timeouts;
-    uint64_t wanted, reached;   /* lookups: of the true k closest, how many; how many it found */
-    uint64_t hops[SIM_HOPS_MAX], first_hops[SIM_HOPS_MAX]; /* deepest; first answer of one of the true k closest */
+    uint64_t wanted, reached; /* lookups: of the true k closest, how many; how many it found */
+    uint64_t hops[SIM_HOPS_MAX],
+        first_hops[SIM_HOPS_MAX]; /* deepest; first answer of one of the true k closest */
     uint64_t stored, copies;
     struct sim_sample took, first; /* until the end, until the first holder or value */
 };
@@ -49,7 +50,7 @@ struct sim_run {
     struct sim_tally lookups, puts, gets, announces, finds;
     struct sim_items records, keys;
     struct sim_attack *attacks;
-    size_t base_memory;     /* once all was set up */
+    size_t base_memory; /* once all was set up */
     sim_us end;
     bool counted_health;
     double live_percent, known_percent; /* see sim/figures.c */

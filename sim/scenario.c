@@ -22,7 +22,8 @@ struct reader {
     int line;
 };
 
-static int complain(const struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int complain(const struct reader *reader, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static int complain(const struct reader *reader, const char *format, ...)
 {
@@ -67,7 +68,8 @@ static bool read_time(const char *word, sim_us *out_time)
     static const struct {
         const char *name;
         sim_us length;
-    } units[] = {{"us", 1}, {"ms", 1000}, {"s", SIM_SECOND}, {"m", SIM_MINUTE}, {"h", SIM_HOUR}, {"d", 24 * SIM_HOUR}};
+    } units[] = {{"us", 1},         {"ms", 1000},    {"s", SIM_SECOND},
+                 {"m", SIM_MINUTE}, {"h", SIM_HOUR}, {"d", 24 * SIM_HOUR}};
     uint64_t millionths;
     const char *unit;
 
@@ -148,7 +150,8 @@ static void limits_off(struct kad_settings *settings)
 {
     settings->narrow_per_bucket = settings->narrow_per_table = settings->narrow_per_lookup = 0;
     settings->wide_per_bucket = settings->wide_per_table = 0;
-    settings->address_per_s = settings->address_burst = settings->group_per_s = settings->group_burst = 10000000;
+    settings->address_per_s = settings->address_burst = settings->group_per_s = settings->group_burst =
+        10000000;
     settings->unproven_gain = 0;
     settings->strikes = 0;
     settings->limit_addresses = 16; /* the least: nothing is kept in it */
@@ -161,7 +164,8 @@ static bool read_latency(const struct statement *statement, struct sim_latency *
         return true;
     }
     latency->kind = SIM_LATENCY_FIXED;
-    return statement->n == 3 && is(statement, 1, "fixed") && read_time(statement->words[2], &latency->one_way);
+    return statement->n == 3 && is(statement, 1, "fixed") &&
+           read_time(statement->words[2], &latency->one_way);
 }
 
 static bool read_length(const char *word, struct sim_weibull *out, sim_q32 shape)
@@ -181,7 +185,8 @@ static bool read_churn(const struct statement *statement, struct sim_churn *chur
 
     if (statement->n == 2)
         return sim_churn_named(statement->words[1], churn);
-    return statement->n == 4 && (shape || is(statement, 1, "fixed")) && read_length(statement->words[2], &churn->on, shape) &&
+    return statement->n == 4 && (shape || is(statement, 1, "fixed")) &&
+           read_length(statement->words[2], &churn->on, shape) &&
            read_length(statement->words[3], &churn->off, shape);
 }
 
@@ -214,7 +219,8 @@ static int read_setting(const struct reader *reader, const struct statement *sta
         return complain(reader, "set NAME VALUE");
     if (strcmp(statement->words[2], "on") == 0)
         value = 1;
-    else if (strcmp(statement->words[2], "off") != 0 && kad_parse_number(statement->words[2], 0, INT64_C(1) << 40, &value) != 0) {
+    else if (strcmp(statement->words[2], "off") != 0 &&
+             kad_parse_number(statement->words[2], 0, INT64_C(1) << 40, &value) != 0) {
         if (!read_time(statement->words[2], &time))
             return complain(reader, "'%s' is neither a number, a time, on nor off", statement->words[2]);
         value = time / 1000;
@@ -222,7 +228,8 @@ static int read_setting(const struct reader *reader, const struct statement *sta
     error = sim_setting(&reader->scenario->config.settings, statement->words[1], value);
     if (error == KAD_E_NOT_FOUND)
         return complain(reader, "there is no setting '%s'", statement->words[1]);
-    return error ? complain(reader, "'%s' is out of range for %s", statement->words[2], statement->words[1]) : 0;
+    return error ? complain(reader, "'%s' is out of range for %s", statement->words[2], statement->words[1])
+                 : 0;
 }
 
 static int count_setting(const struct reader *reader, const struct statement *statement, const char *name)
@@ -231,7 +238,9 @@ static int count_setting(const struct reader *reader, const struct statement *st
 
     if (statement->n != 2 || !read_count(statement->words[1], &n))
         return complain(reader, "%s NUMBER", name);
-    return sim_setting(&reader->scenario->config.settings, name, n) ? complain(reader, "%s is out of range", name) : 0;
+    return sim_setting(&reader->scenario->config.settings, name, n)
+               ? complain(reader, "%s is out of range", name)
+               : 0;
 }
 
 static int check_one(const struct reader *reader, bool good, const char *usage)
@@ -256,7 +265,8 @@ static int read_condition(const struct reader *reader, struct statement *s)
         return check_one(reader, good, "seed NUMBER");
     }
     if (strcmp(what, "peers") == 0)
-        return check_one(reader, two && read_count(value, &config->n_nodes) && config->n_nodes > 0, "peers NUMBER");
+        return check_one(reader, two && read_count(value, &config->n_nodes) && config->n_nodes > 0,
+                         "peers NUMBER");
     if (strcmp(what, "latency") == 0)
         return check_one(reader, read_latency(s, &config->latency), "latency world | latency fixed TIME");
     if (strcmp(what, "loss") == 0)
@@ -270,7 +280,8 @@ static int read_condition(const struct reader *reader, struct statement *s)
     if (strcmp(what, "dead") == 0)
         return check_one(reader, two && read_share(value, &scenario->dead_ppm), "dead SHARE%");
     if (strcmp(what, "churn") == 0)
-        return check_one(reader, read_churn(s, &scenario->churn), "churn none|kad|ipfs|flatout | churn exponential|fixed ON OFF");
+        return check_one(reader, read_churn(s, &scenario->churn),
+                         "churn none|kad|ipfs|flatout | churn exponential|fixed ON OFF");
     if (strcmp(what, "disk") == 0)
         return check_one(reader, choose(s, "lose", "keep", &scenario->lose_disk), "disk keep|lose");
     if (strcmp(what, "tables") == 0)
@@ -342,7 +353,8 @@ static int read_action(const struct reader *reader, struct statement *s, sim_us 
         {"crash", "crash SHARE% [lose]", SIM_DO_CRASH},
         {"start", "start SHARE% [over TIME]", SIM_DO_START},
         {"partition", "partition SHARE% for TIME [one-way]", SIM_DO_PARTITION},
-        {"attack", "attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME", SIM_DO_ATTACK},
+        {"attack", "attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME",
+         SIM_DO_ATTACK},
     };
     struct sim_action action = {.at = at, .span = 10 * SIM_SECOND};
     char place[WORD_MAX];
@@ -529,7 +541,8 @@ void sim_scenario_init(struct sim_scenario *scenario)
     scenario->config.check_every = 8;
     scenario->join_span = SIM_MINUTE;
     kad_settings_default(kad_network_mainline(), &scenario->config.settings);
-    scenario->config.settings.limit_addresses = 256; /* 16 KB a node; fewer than a node hears, and honest answers are lost */
+    scenario->config.settings.limit_addresses =
+        256; /* 16 KB a node; fewer than a node hears, and honest answers are lost */
 }
 
 sim_us sim_scenario_end(const struct sim_scenario *scenario)
@@ -538,7 +551,8 @@ sim_us sim_scenario_end(const struct sim_scenario *scenario)
 
     for (size_t i = 0; i < scenario->n_actions; i++) {
         const struct sim_action *action = &scenario->actions[i];
-        const sim_us over = action->at + action->span + scenario->config.settings.request_timeout_ms * 1000 + 2 * SIM_SECOND;
+        const sim_us over =
+            action->at + action->span + scenario->config.settings.request_timeout_ms * 1000 + 2 * SIM_SECOND;
 
         if (over > end)
             end = over;

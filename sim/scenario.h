@@ -16,32 +16,39 @@
 #include "sim/world.h"
 
 enum sim_action_kind {
-    SIM_DO_LOOKUP,    /* n: CLOSEST of random targets by random nodes */
-    SIM_DO_PUT,       /* n new records */
-    SIM_DO_GET,       /* n of them, or all: by random nodes */
-    SIM_DO_ANNOUNCE,  /* n new keys */
-    SIM_DO_FIND,      /* n of them, or all */
-    SIM_DO_LEAVE,     /* share of those that are on */
+    SIM_DO_LOOKUP,   /* n: CLOSEST of random targets by random nodes */
+    SIM_DO_PUT,      /* n new records */
+    SIM_DO_GET,      /* n of them, or all: by random nodes */
+    SIM_DO_ANNOUNCE, /* n new keys */
+    SIM_DO_FIND,     /* n of them, or all */
+    SIM_DO_LEAVE,    /* share of those that are on */
     SIM_DO_CRASH,
     SIM_DO_START,     /* share of those that are off */
     SIM_DO_PARTITION, /* share on the other side, for `span` */
     SIM_DO_ATTACK,    /* for `span` */
 };
 
-enum sim_attack_kind { SIM_FLOOD, SIM_FLOOD_SUBNET, SIM_FLOOD_SPOOFED, SIM_REFLECT, SIM_LIARS, SIM_N_ATTACKS };
+enum sim_attack_kind {
+    SIM_FLOOD,
+    SIM_FLOOD_SUBNET,
+    SIM_FLOOD_SPOOFED,
+    SIM_REFLECT,
+    SIM_LIARS,
+    SIM_N_ATTACKS
+};
 
 #define SIM_ALL UINT32_MAX
 
 struct sim_action {
     enum sim_action_kind kind;
     enum sim_attack_kind attack;
-    sim_us at, span;    /* span: `over` or `for` */
-    uint32_t n;         /* SIM_ALL; of attacks: hosts or targets */
-    uint32_t ppm;       /* share of nodes */
-    uint32_t rate;      /* of attacks: datagrams a second towards each target */
-    bool keep;          /* PUT, ANNOUNCE: published again and again */
-    bool lose;          /* CRASH: the disk too */
-    bool one_way;       /* PARTITION */
+    sim_us at, span; /* span: `over` or `for` */
+    uint32_t n;      /* SIM_ALL; of attacks: hosts or targets */
+    uint32_t ppm;    /* share of nodes */
+    uint32_t rate;   /* of attacks: datagrams a second towards each target */
+    bool keep;       /* PUT, ANNOUNCE: published again and again */
+    bool lose;       /* CRASH: the disk too */
+    bool one_way;    /* PARTITION */
 };
 
 enum sim_comparison { SIM_AT_LEAST, SIM_AT_MOST };
@@ -59,11 +66,11 @@ struct sim_expectation {
 struct sim_scenario {
     struct sim_config config;
     struct sim_churn churn;
-    uint32_t dead_ppm;       /* in all tables, and off */
-    bool lose_disk;          /* churn takes the disk too */
-    bool ideal;              /* tables; else nodes join, over join_span */
+    uint32_t dead_ppm; /* in all tables, and off */
+    bool lose_disk;    /* churn takes the disk too */
+    bool ideal;        /* tables; else nodes join, over join_span */
     sim_us join_span;
-    sim_us end;              /* at the least; 0: when the last action has had a minute */
+    sim_us end; /* at the least; 0: when the last action has had a minute */
     struct sim_action actions[SIM_ACTIONS_MAX];
     size_t n_actions;
     struct sim_expectation expects[SIM_EXPECTS_MAX];
@@ -74,7 +81,8 @@ struct sim_scenario {
 
 void sim_scenario_init(struct sim_scenario *scenario);
 /* Adds the statements of `text`, which need not end in NUL. Otherwise KAD_E_INVALID, and "line: what is wrong" in `out_problem`. */
-KAD_CHECK int sim_scenario_read(struct sim_scenario *scenario, struct kad_bytes text, char out_problem[SIM_PROBLEM_MAX]);
+KAD_CHECK int sim_scenario_read(struct sim_scenario *scenario, struct kad_bytes text,
+                                char out_problem[SIM_PROBLEM_MAX]);
 /* When the last action is over, and what it started has had its time. */
 sim_us sim_scenario_end(const struct sim_scenario *scenario);
 /* Whether there is a figure of this name (sim/figures.h). */

@@ -12,14 +12,18 @@ static const char *read_text(const char *text)
     static char problem[SIM_PROBLEM_MAX];
 
     sim_scenario_init(&scenario);
-    return sim_scenario_read(&scenario, (struct kad_bytes){(const uint8_t *)text, strlen(text)}, problem) == 0 ? NULL : problem;
+    return sim_scenario_read(&scenario, (struct kad_bytes){(const uint8_t *)text, strlen(text)}, problem) == 0
+               ? NULL
+               : problem;
 }
 
 TEST(statements_stand_on_lines_or_between_semicolons)
 {
-    EXPECT(!read_text("seed 7; peers 2000 ;; latency fixed 20ms # a comment; seed 9\n\n  loss 2.5%\nput 1000 at 60s\n"
-                      "at 1.5h partition 50% for 300s one-way; at 3m crash 10% lose; get all at 1h over 1m\n"
-                      "attack subnet on 10 rate 500 for 1m at 30s\nexpect queries per lookup <= 30; expect found >= 99.5%"));
+    EXPECT(!read_text(
+        "seed 7; peers 2000 ;; latency fixed 20ms # a comment; seed 9\n\n  loss 2.5%\nput 1000 at 60s\n"
+        "at 1.5h partition 50% for 300s one-way; at 3m crash 10% lose; get all at 1h over 1m\n"
+        "attack subnet on 10 rate 500 for 1m at 30s\nexpect queries per lookup <= 30; expect found >= "
+        "99.5%"));
     EXPECT_EQ(scenario.config.seed, 7);
     EXPECT_EQ(scenario.config.n_nodes, 2000);
     EXPECT_EQ(scenario.config.latency.one_way, 20000);
@@ -40,7 +44,8 @@ TEST(statements_stand_on_lines_or_between_semicolons)
 
 TEST(settings_of_the_engine_have_their_names)
 {
-    EXPECT(!read_text("k 20; alpha 5; set peer_ttl_ms 30m; set follow_address off; set max_queries 99; limits off"));
+    EXPECT(!read_text(
+        "k 20; alpha 5; set peer_ttl_ms 30m; set follow_address off; set max_queries 99; limits off"));
     EXPECT_EQ(scenario.config.settings.k, 20);
     EXPECT_EQ(scenario.config.settings.alpha, 5);
     EXPECT_EQ(scenario.config.settings.peer_ttl_ms, 30 * KAD_MINUTE);
@@ -65,7 +70,8 @@ TEST(what_is_wrong_is_named_with_its_line)
         {"at noon put 5", "1: 'noon' is no time"},
         {"put at 5s", "1: expected: put NUMBER [keep] [over TIME]"},
         {"partition 50% at 5s", "1: expected: partition SHARE% for TIME [one-way]"},
-        {"attack everybody for 5s", "1: expected: attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME"},
+        {"attack everybody for 5s",
+         "1: expected: attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME"},
         {"set speed 5", "1: there is no setting 'speed'"},
         {"set k 65", "1: '65' is out of range for k"},
         {"set k five", "1: 'five' is neither a number, a time, on nor off"},

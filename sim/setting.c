@@ -4,25 +4,61 @@
 
 enum type { COUNT, TIME, FLAG };
 
-#define FIELD(name, type) {#name, offsetof(struct kad_settings, name), type}
+#define FIELD(name, type)                                \
+    {                                                    \
+#name, offsetof(struct kad_settings, name), type \
+    }
 
 static const struct {
     const char *name;
     size_t offset;
     enum type type;
 } fields[] = {
-    FIELD(k, COUNT), FIELD(alpha, COUNT), FIELD(alpha_end, COUNT), FIELD(replicas, COUNT), FIELD(quorum, COUNT),
-    FIELD(query_timeout_ms, TIME), FIELD(patience_min_ms, TIME), FIELD(patience_max_ms, TIME),
-    FIELD(request_timeout_ms, TIME), FIELD(max_requests, COUNT), FIELD(max_queries, COUNT),
-    FIELD(narrow_per_lookup, COUNT), FIELD(table_wide, COUNT), FIELD(table_cache, COUNT), FIELD(max_failures, COUNT),
-    FIELD(narrow_per_bucket, COUNT), FIELD(narrow_per_table, COUNT), FIELD(wide_per_bucket, COUNT),
-    FIELD(wide_per_table, COUNT), FIELD(ping_after_ms, TIME), FIELD(refresh_after_ms, TIME), FIELD(refresh_pace_ms, TIME),
-    FIELD(verify_per_s, COUNT), FIELD(min_contacts, COUNT), FIELD(peer_ttl_ms, TIME), FIELD(record_ttl_ms, TIME),
-    FIELD(announce_again_ms, TIME), FIELD(put_again_ms, TIME), FIELD(max_publications, COUNT),
-    FIELD(sample_interval_ms, TIME), FIELD(limit_addresses, COUNT), FIELD(address_per_s, COUNT), FIELD(address_burst, COUNT),
-    FIELD(group_per_s, COUNT), FIELD(group_burst, COUNT), FIELD(strikes, COUNT), FIELD(gray_ms, TIME),
-    FIELD(unproven_gain, COUNT), FIELD(unproven_grant, COUNT), FIELD(limit_local, FLAG), FIELD(read_only, FLAG),
-    FIELD(enforce_id, FLAG), FIELD(follow_address, FLAG), FIELD(address_quorum, COUNT), FIELD(reply_peers, COUNT),
+    FIELD(k, COUNT),
+    FIELD(alpha, COUNT),
+    FIELD(alpha_end, COUNT),
+    FIELD(replicas, COUNT),
+    FIELD(quorum, COUNT),
+    FIELD(query_timeout_ms, TIME),
+    FIELD(patience_min_ms, TIME),
+    FIELD(patience_max_ms, TIME),
+    FIELD(request_timeout_ms, TIME),
+    FIELD(max_requests, COUNT),
+    FIELD(max_queries, COUNT),
+    FIELD(narrow_per_lookup, COUNT),
+    FIELD(table_wide, COUNT),
+    FIELD(table_cache, COUNT),
+    FIELD(max_failures, COUNT),
+    FIELD(narrow_per_bucket, COUNT),
+    FIELD(narrow_per_table, COUNT),
+    FIELD(wide_per_bucket, COUNT),
+    FIELD(wide_per_table, COUNT),
+    FIELD(ping_after_ms, TIME),
+    FIELD(refresh_after_ms, TIME),
+    FIELD(refresh_pace_ms, TIME),
+    FIELD(verify_per_s, COUNT),
+    FIELD(min_contacts, COUNT),
+    FIELD(peer_ttl_ms, TIME),
+    FIELD(record_ttl_ms, TIME),
+    FIELD(announce_again_ms, TIME),
+    FIELD(put_again_ms, TIME),
+    FIELD(max_publications, COUNT),
+    FIELD(sample_interval_ms, TIME),
+    FIELD(limit_addresses, COUNT),
+    FIELD(address_per_s, COUNT),
+    FIELD(address_burst, COUNT),
+    FIELD(group_per_s, COUNT),
+    FIELD(group_burst, COUNT),
+    FIELD(strikes, COUNT),
+    FIELD(gray_ms, TIME),
+    FIELD(unproven_gain, COUNT),
+    FIELD(unproven_grant, COUNT),
+    FIELD(limit_local, FLAG),
+    FIELD(read_only, FLAG),
+    FIELD(enforce_id, FLAG),
+    FIELD(follow_address, FLAG),
+    FIELD(address_quorum, COUNT),
+    FIELD(reply_peers, COUNT),
 };
 
 int sim_setting(struct kad_settings *settings, const char *name, int64_t value)
@@ -35,7 +71,8 @@ int sim_setting(struct kad_settings *settings, const char *name, int64_t value)
 
         if (strcmp(fields[i].name, name) != 0)
             continue;
-        if (value < 0 || (fields[i].type == COUNT && value > UINT32_MAX) || (fields[i].type == FLAG && value > 1))
+        if (value < 0 || (fields[i].type == COUNT && value > UINT32_MAX) ||
+            (fields[i].type == FLAG && value > 1))
             return KAD_E_INVALID;
         if (fields[i].type == COUNT)
             *(unsigned *)(void *)at = (unsigned)value;

@@ -106,7 +106,8 @@ static size_t reply(const struct oracle *oracle, size_t node, uint64_t target, s
     return n;
 }
 
-static void learn(const struct oracle *oracle, struct lookup *lookup, size_t node, uint64_t target, unsigned hop)
+static void learn(const struct oracle *oracle, struct lookup *lookup, size_t node, uint64_t target,
+                  unsigned hop)
 {
     const uint64_t distance = oracle->ids[node] ^ target;
     size_t at = lookup->n;
@@ -201,7 +202,8 @@ static void one(const struct oracle *oracle, unsigned alpha, uint64_t *state, st
         sum->closest_percent += is_true(oracle, nearest, lookup.known[i].node);
 }
 
-struct test_oracle_result test_oracle_run(size_t n_nodes, unsigned k, unsigned alpha, size_t n_lookups, uint64_t seed)
+struct test_oracle_result test_oracle_run(size_t n_nodes, unsigned k, unsigned alpha, size_t n_lookups,
+                                          uint64_t seed)
 {
     struct oracle oracle = {.ids = malloc(n_nodes * sizeof(uint64_t)), .n = n_nodes, .k = k, .seed = seed};
     struct test_oracle_result sum = {0};

@@ -11,11 +11,12 @@
 #include <stdint.h>
 
 struct test_oracle_result {
-    double hops_to_holder;   /* first answer of one of the k closest; from one's own table is hop 1 */
-    double queries;          /* until the k closest known have answered */
-    double closest_percent;  /* of the true k closest, found */
+    double hops_to_holder;  /* first answer of one of the k closest; from one's own table is hop 1 */
+    double queries;         /* until the k closest known have answered */
+    double closest_percent; /* of the true k closest, found */
 };
 
-struct test_oracle_result test_oracle_run(size_t n_nodes, unsigned k, unsigned alpha, size_t n_lookups, uint64_t seed);
+struct test_oracle_result test_oracle_run(size_t n_nodes, unsigned k, unsigned alpha, size_t n_lookups,
+                                          uint64_t seed);
 
 #endif

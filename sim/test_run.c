@@ -34,6 +34,7 @@ double test_figure(struct sim_run *run, const char *name)
 {
     double value = 0;
 
-    EXPECT_MSG(sim_figure(run, name, &value), "seed %llu: no %s", (unsigned long long)run->scenario.config.seed, name);
+    EXPECT_MSG(sim_figure(run, name, &value), "seed %llu: no %s",
+               (unsigned long long)run->scenario.config.seed, name);
     return value;
 }

@@ -13,8 +13,8 @@ struct job {
     struct kad_id target;
     uint32_t item;
     uint32_t n_closest;
-    uint32_t closest[64];  /* the truth when it began */
-    bool met;              /* one of them has answered */
+    uint32_t closest[64]; /* the truth when it began */
+    bool met;             /* one of them has answered */
 };
 
 static void sample(struct sim_sample *sample, kad_ms value)
@@ -82,8 +82,10 @@ static void end(struct job *job, struct sim_world *world, const struct kad_event
     if (tally == &job->run->gets)
         good = good && is_value_of(job, event);
     if (tally == &job->run->finds) {
-        const struct kad_endpoint *publisher = sim_node_endpoint(world, job->run->keys.items[job->item].publisher, KAD_IPV4);
-        const struct kad_endpoint *other = sim_node_endpoint(world, job->run->keys.items[job->item].publisher, KAD_IPV6);
+        const struct kad_endpoint *publisher =
+            sim_node_endpoint(world, job->run->keys.items[job->item].publisher, KAD_IPV4);
+        const struct kad_endpoint *other =
+            sim_node_endpoint(world, job->run->keys.items[job->item].publisher, KAD_IPV6);
 
         good = false;
         for (size_t i = 0; i < event->peers.n; i++)
@@ -115,7 +117,8 @@ static void told(void *context, struct sim_world *world, uint32_t node, const st
     kad_allocator_system.resize(NULL, job, sizeof(*job), 0);
 }
 
-static void begin(struct sim_run *run, struct sim_tally *tally, uint32_t node, uint32_t item, const struct kad_request *request)
+static void begin(struct sim_run *run, struct sim_tally *tally, uint32_t node, uint32_t item,
+                  const struct kad_request *request)
 {
     struct job *job = kad_allocator_system.resize(NULL, NULL, 0, sizeof(*job));
     int error;
@@ -124,7 +127,8 @@ static void begin(struct sim_run *run, struct sim_tally *tally, uint32_t node, u
         return;
     *job = (struct job){.run = run, .tally = tally, .target = request->target, .item = item};
     if (tally == &run->lookups)
-        job->n_closest = (uint32_t)sim_world_closest(run->world, &job->target, run->scenario.config.settings.k, job->closest);
+        job->n_closest = (uint32_t)sim_world_closest(run->world, &job->target,
+                                                     run->scenario.config.settings.k, job->closest);
     tally->started++;
     error = sim_node_request(run->world, node, request, told, job);
     if (error) { /* refused: too many at once counts as a failure */
@@ -180,7 +184,8 @@ void sim_work_put(struct sim_run *run, bool keep)
 
     if (!item)
         return;
-    n = snprintf(text, sizeof(text), "24:%08x%016llx", run->records.n, (unsigned long long)run->scenario.config.seed);
+    n = snprintf(text, sizeof(text), "24:%08x%016llx", run->records.n,
+                 (unsigned long long)run->scenario.config.seed);
     request.record.type = KAD_RECORD_IMMUTABLE;
     request.record.value = (struct kad_bytes){(const uint8_t *)text, (size_t)n};
     kad_mainline_immutable_key(request.record.value, &request.record.key);

@@ -43,7 +43,8 @@ uint32_t sim_pool_take(struct sim_world *world, struct sim_pool *pool)
 
     if (!pool->n_free && pool->n_slots == pool->room) {
         const uint32_t room = pool->room ? 2 * pool->room : 64;
-        void *slots = kad_resize(allocator, pool->slots, pool->room * pool->slot_size, room * pool->slot_size);
+        void *slots =
+            kad_resize(allocator, pool->slots, pool->room * pool->slot_size, room * pool->slot_size);
         uint32_t *stack;
 
         if (!slots) {
@@ -95,7 +96,8 @@ static struct kad_endpoint make_v4(const struct sim_world *world, uint32_t *coun
 {
     for (;;) {
         const uint32_t bits = shuffle(world->config.seed, (*counter)++);
-        const uint8_t address[4] = {(uint8_t)(bits >> 24), (uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits};
+        const uint8_t address[4] = {(uint8_t)(bits >> 24), (uint8_t)(bits >> 16), (uint8_t)(bits >> 8),
+                                    (uint8_t)bits};
         const struct kad_endpoint endpoint = kad_endpoint_v4(address, 6881);
 
         if (kad_endpoint_scope(&endpoint) == KAD_SCOPE_PUBLIC)
@@ -107,15 +109,30 @@ static struct kad_endpoint make_v4(const struct sim_world *world, uint32_t *coun
 static struct kad_endpoint make_v6(const struct sim_world *world, uint32_t node)
 {
     const uint32_t bits = shuffle(world->config.seed ^ 6, node);
-    const uint8_t address[16] = {0x2a, 0, (uint8_t)(bits >> 24), (uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits,
-                                 0, 0, 2, 0, 0, 0, 0, 0, 0, 1};
+    const uint8_t address[16] = {0x2a,
+                                 0,
+                                 (uint8_t)(bits >> 24),
+                                 (uint8_t)(bits >> 16),
+                                 (uint8_t)(bits >> 8),
+                                 (uint8_t)bits,
+                                 0,
+                                 0,
+                                 2,
+                                 0,
+                                 0,
+                                 0,
+                                 0,
+                                 0,
+                                 0,
+                                 1};
 
     return kad_endpoint_v6(address, 6881);
 }
 
 static uint64_t address_hash(const struct kad_endpoint *endpoint)
 {
-    return kad_hash(UINT64_C(0x6b61642d73696d21), endpoint->address, sizeof(endpoint->address)) + endpoint->port;
+    return kad_hash(UINT64_C(0x6b61642d73696d21), endpoint->address, sizeof(endpoint->address)) +
+           endpoint->port;
 }
 
 static int make_nodes(struct sim_world *world)
@@ -147,8 +164,9 @@ static int make_nodes(struct sim_world *world)
         for (size_t j = 0; j < 4; j++)
             seed[16 + j] = (uint8_t)(i >> 8 * j);
         kad_rng_init(&rng, seed);
-        node->id = world->config.ids_fit ? kad_krpc_make_id(&node->endpoints[world->config.ipv4 ? 0 : 1], &rng)
-                                         : kad_id_random(&rng, 160);
+        node->id = world->config.ids_fit
+                       ? kad_krpc_make_id(&node->endpoints[world->config.ipv4 ? 0 : 1], &rng)
+                       : kad_id_random(&rng, 160);
     }
     return 0;
 }
@@ -168,7 +186,8 @@ static int make_world(struct sim_world *world)
         .room = BATCH_ROOM,
     };
     world->book = kad_book_new(allocator, UINT32_MAX / 16, sim_mix(world->config.seed, 0, 8));
-    if (!world->nodes || !world->by_id || !world->on || !world->batch.datagrams || !world->batch.memory || !world->book)
+    if (!world->nodes || !world->by_id || !world->on || !world->batch.datagrams || !world->batch.memory ||
+        !world->book)
         return KAD_E_MEMORY;
     error = make_nodes(world);
     if (!error)
@@ -184,7 +203,8 @@ int sim_world_new(const struct sim_config *config, struct sim_world **out_world)
 
     if (error)
         return error;
-    if (config->n_nodes == 0 || config->n_nodes >= SIM_WAKE / SIM_FAMILIES || (!config->ipv4 && !config->ipv6))
+    if (config->n_nodes == 0 || config->n_nodes >= SIM_WAKE / SIM_FAMILIES ||
+        (!config->ipv4 && !config->ipv6))
         return KAD_E_INVALID;
     world = kad_alloc_zero(&kad_allocator_system, sizeof(*world));
     if (!world)
@@ -260,8 +280,8 @@ void sim_world_schedule(struct sim_world *world, sim_us at, uint32_t kind, uint3
         sim_world_short(world);
 }
 
-void sim_world_after(struct sim_world *world, sim_us delay, void (*run)(void *, struct sim_world *, uint64_t), void *context,
-                     uint64_t argument)
+void sim_world_after(struct sim_world *world, sim_us delay, void (*run)(void *, struct sim_world *, uint64_t),
+                     void *context, uint64_t argument)
 {
     const uint32_t slot = sim_pool_take(world, &world->timers);
 
@@ -347,10 +367,12 @@ const char *sim_world_why(const struct sim_world *world)
 /* The first one counts: what follows may follow from it. */
 void sim_world_violated(struct sim_world *world, uint32_t node, const char *format, ...)
 {
-    const int n = world->why[0] ? -1
-                                : snprintf(world->why, sizeof(world->why), "seed %llu, at %lld.%06lld s, node %d: ",
-                                           (unsigned long long)world->config.seed, (long long)(world->now / SIM_SECOND),
-                                           (long long)(world->now % SIM_SECOND), (int)node);
+    const int n =
+        world->why[0]
+            ? -1
+            : snprintf(world->why, sizeof(world->why),
+                       "seed %llu, at %lld.%06lld s, node %d: ", (unsigned long long)world->config.seed,
+                       (long long)(world->now / SIM_SECOND), (long long)(world->now % SIM_SECOND), (int)node);
     va_list arguments;
 
     if (n < 0 || (size_t)n >= sizeof(world->why))

@@ -31,27 +31,28 @@ struct sim_config {
     uint64_t seed;
     uint32_t n_nodes;
     struct kad_settings settings;
-    struct sim_latency latency;        /* its seed comes from `seed` */
-    uint32_t loss_ppm;                 /* each datagram, independently */
-    uint32_t burst_ppm;                /* lost in bursts of eight of one sender (Gilbert), on the average */
+    struct sim_latency latency; /* its seed comes from `seed` */
+    uint32_t loss_ppm;          /* each datagram, independently */
+    uint32_t burst_ppm;         /* lost in bursts of eight of one sender (Gilbert), on the average */
     uint32_t duplicate_ppm;
-    uint32_t reorder_ppm;              /* delayed by up to 100 ms more */
-    bool ids_fit;                      /* ids made from addresses (BEP 42), which nodes know; else random */
+    uint32_t reorder_ppm; /* delayed by up to 100 ms more */
+    bool ids_fit;         /* ids made from addresses (BEP 42), which nodes know; else random */
     bool ipv4, ipv6;
-    uint32_t check_every;              /* every so many turns of the world; 0: never */
-    uint64_t memory_ceiling;           /* of one node, in bytes; 0: none */
+    uint32_t check_every;    /* every so many turns of the world; 0: never */
+    uint64_t memory_ceiling; /* of one node, in bytes; 0: none */
     /* A datagram to an address that is nobody's; NULL: it just vanishes. */
-    void (*stray)(void *context, struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
-                  const struct kad_endpoint *to, struct kad_bytes bytes);
+    void (*stray)(void *context, struct sim_world *world, uint32_t from,
+                  const struct kad_endpoint *from_endpoint, const struct kad_endpoint *to,
+                  struct kad_bytes bytes);
     void *context;
 };
 
 struct sim_counts {
     uint64_t events, turns, checks;
-    uint64_t datagrams, bytes;         /* sent by nodes */
-    uint64_t injected, injected_bytes; /* sent by hosts that are no nodes */
+    uint64_t datagrams, bytes;                      /* sent by nodes */
+    uint64_t injected, injected_bytes;              /* sent by hosts that are no nodes */
     uint64_t delivered, lost, duplicated, cut, off; /* cut: by a partition; off: the receiver was not there */
-    uint64_t strays, stray_bytes;      /* to addresses that are no node's */
+    uint64_t strays, stray_bytes;                   /* to addresses that are no node's */
     uint64_t starts, stops;
 };
 
@@ -64,19 +65,22 @@ void sim_world_free(struct sim_world *world);
 KAD_CHECK int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known);
 
 sim_us sim_world_now(const struct sim_world *world);
-kad_ms sim_world_ms(const struct sim_world *world);  /* what engines see */
+kad_ms sim_world_ms(const struct sim_world *world); /* what engines see */
 /* False: an invariant broke, or memory is short. */
 bool sim_world_run(struct sim_world *world, sim_us until);
 const char *sim_world_why(const struct sim_world *world); /* NULL: all is well */
-void sim_world_violated(struct sim_world *world, uint32_t node, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void sim_world_after(struct sim_world *world, sim_us delay, void (*run)(void *context, struct sim_world *world, uint64_t argument),
-                     void *context, uint64_t argument);
+void sim_world_violated(struct sim_world *world, uint32_t node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void sim_world_after(struct sim_world *world, sim_us delay,
+                     void (*run)(void *context, struct sim_world *world, uint64_t argument), void *context,
+                     uint64_t argument);
 
 uint64_t sim_world_trace(const struct sim_world *world); /* hash of every datagram, its time and its sender */
 const struct sim_counts *sim_world_counts(const struct sim_world *world);
-size_t sim_world_memory(const struct sim_world *world);  /* bytes held now, by everything */
+size_t sim_world_memory(const struct sim_world *world); /* bytes held now, by everything */
 size_t sim_world_memory_peak(const struct sim_world *world);
-struct sim_rng *sim_world_rng(struct sim_world *world);  /* for what happens to the world; datagrams have their own */
+struct sim_rng *
+sim_world_rng(struct sim_world *world); /* for what happens to the world; datagrams have their own */
 struct kad_settings *sim_world_settings(struct sim_world *world);
 
 /* -- nodes: numbers from 0 -------------------------------------------------------------------------------------- */
@@ -87,9 +91,11 @@ uint32_t sim_world_n_on(const struct sim_world *world);
 uint32_t sim_world_anybody(struct sim_world *world);
 
 const struct kad_id *sim_node_id(const struct sim_world *world, uint32_t node);
-const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint32_t node, enum kad_family family);
+const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint32_t node,
+                                             enum kad_family family);
 struct kad_engine *sim_node_engine(struct sim_world *world, uint32_t node); /* NULL: it is off */
-uint32_t sim_node_at(const struct sim_world *world, const struct kad_endpoint *endpoint); /* SIM_NOBODY: no node's */
+uint32_t sim_node_at(const struct sim_world *world,
+                     const struct kad_endpoint *endpoint); /* SIM_NOBODY: no node's */
 uint32_t sim_node_with_id(const struct sim_world *world, const struct kad_id *id);
 
 /* On; joins through what it saved, and `n_bootstraps` others that are on. */
@@ -109,12 +115,14 @@ void sim_world_partition(struct sim_world *world, enum sim_partition partition);
 
 /* HOP, PEERS and DONE events of a request; `event` NULL: its node was switched off. */
 typedef void sim_told(void *context, struct sim_world *world, uint32_t node, const struct kad_event *event);
-KAD_CHECK int sim_node_request(struct sim_world *world, uint32_t node, const struct kad_request *request, sim_told *told,
-                               void *context);
+KAD_CHECK int sim_node_request(struct sim_world *world, uint32_t node, const struct kad_request *request,
+                               sim_told *told, void *context);
 /* A datagram from an address that need be nobody's. Arrives like any other. */
-void sim_world_inject(struct sim_world *world, const struct kad_endpoint *from, uint32_t to, struct kad_bytes bytes);
+void sim_world_inject(struct sim_world *world, const struct kad_endpoint *from, uint32_t to,
+                      struct kad_bytes bytes);
 
 /* The `n` nearest to `target` of all that are on, nearest first: the truth that lookups are held against. */
-size_t sim_world_closest(const struct sim_world *world, const struct kad_id *target, size_t n, uint32_t *out_nodes);
+size_t sim_world_closest(const struct sim_world *world, const struct kad_id *target, size_t n,
+                         uint32_t *out_nodes);
 
 #endif

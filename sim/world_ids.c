@@ -49,7 +49,8 @@ const struct kad_id *sim_node_id(const struct sim_world *world, uint32_t node)
     return &world->nodes[node].id;
 }
 
-const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint32_t node, enum kad_family family)
+const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint32_t node,
+                                             enum kad_family family)
 {
     return &world->nodes[node].endpoints[family == KAD_IPV6];
 }
@@ -78,8 +79,8 @@ uint32_t sim_node_with_id(const struct sim_world *world, const struct kad_id *id
 }
 
 /* by_id[from..to) share `bit` bits. The half that shares one more with the target comes first, all of it. */
-static size_t collect(const struct sim_world *world, const struct kad_id *target, uint32_t from, uint32_t to, unsigned bit,
-                      size_t n, uint32_t *out_nodes, size_t found)
+static size_t collect(const struct sim_world *world, const struct kad_id *target, uint32_t from, uint32_t to,
+                      unsigned bit, size_t n, uint32_t *out_nodes, size_t found)
 {
     uint32_t middle = from, end = to;
 
@@ -106,7 +107,8 @@ static size_t collect(const struct sim_world *world, const struct kad_id *target
     return collect(world, target, middle, to, bit + 1, n, out_nodes, found);
 }
 
-size_t sim_world_closest(const struct sim_world *world, const struct kad_id *target, size_t n, uint32_t *out_nodes)
+size_t sim_world_closest(const struct sim_world *world, const struct kad_id *target, size_t n,
+                         uint32_t *out_nodes)
 {
     return collect(world, target, 0, world->config.n_nodes, 0, n, out_nodes, 0);
 }

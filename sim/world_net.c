@@ -5,15 +5,17 @@
 
 #include "base/hash.h"
 
-#define BURST          8 /* datagrams a burst takes, on the average */
-#define REORDER_MOST   (100 * 1000)
-#define OUTSIDE_RTT    (80 * 1000) /* of hosts that are no nodes, and have no place */
+#define BURST        8 /* datagrams a burst takes, on the average */
+#define REORDER_MOST (100 * 1000)
+#define OUTSIDE_RTT  (80 * 1000) /* of hosts that are no nodes, and have no place */
 
-static void note(struct sim_world *world, uint32_t from, const struct kad_endpoint *to, struct kad_bytes bytes)
+static void note(struct sim_world *world, uint32_t from, const struct kad_endpoint *to,
+                 struct kad_bytes bytes)
 {
     const uint64_t where = (uint64_t)to->port << 32 ^ kad_hash(1, to->address, sizeof(to->address));
 
-    world->trace = kad_hash(sim_mix(world->trace, (uint64_t)world->now, (uint64_t)from << 32 ^ where), bytes.data, bytes.size);
+    world->trace = kad_hash(sim_mix(world->trace, (uint64_t)world->now, (uint64_t)from << 32 ^ where),
+                            bytes.data, bytes.size);
 }
 
 static bool burst_takes(struct sim_world *world, uint32_t from)
@@ -31,13 +33,14 @@ static bool burst_takes(struct sim_world *world, uint32_t from)
 
 static bool is_cut(const struct sim_world *world, uint32_t from, uint32_t to)
 {
-    if (world->partition == SIM_WHOLE || from == SIM_NOBODY || world->nodes[from].side == world->nodes[to].side)
+    if (world->partition == SIM_WHOLE || from == SIM_NOBODY ||
+        world->nodes[from].side == world->nodes[to].side)
         return false;
     return world->partition == SIM_CUT || world->nodes[to].side == 0;
 }
 
-static void post(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint, uint32_t to,
-                 struct kad_bytes bytes)
+static void post(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
+                 uint32_t to, struct kad_bytes bytes)
 {
     const struct sim_node *receiver = &world->nodes[to];
     const uint32_t slot = sim_pool_take(world, &world->packets);
@@ -66,8 +69,8 @@ static void post(struct sim_world *world, uint32_t from, const struct kad_endpoi
     sim_world_schedule(world, world->now + delay, SIM_PACKET, slot);
 }
 
-static void carry(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint, uint32_t to,
-                  struct kad_bytes bytes)
+static void carry(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
+                  uint32_t to, struct kad_bytes bytes)
 {
     if (is_cut(world, from, to)) {
         world->counts.cut++;
@@ -102,7 +105,8 @@ void sim_world_send(struct sim_world *world, uint32_t from, const struct kad_end
         world->config.stray(world->config.context, world, from, from_endpoint, to, bytes);
 }
 
-void sim_world_inject(struct sim_world *world, const struct kad_endpoint *from, uint32_t to, struct kad_bytes bytes)
+void sim_world_inject(struct sim_world *world, const struct kad_endpoint *from, uint32_t to,
+                      struct kad_bytes bytes)
 {
     world->counts.injected++;
     world->counts.injected_bytes += bytes.size;

@@ -4,9 +4,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define MOST_TICKS  1000 /* of one turn: an engine that wants more never comes to rest */
-#define SAVED_MOST  256
-#define LATE_MOST   SIM_SECOND /* a request that lives this much longer than its deadline has been forgotten */
+#define MOST_TICKS 1000 /* of one turn: an engine that wants more never comes to rest */
+#define SAVED_MOST 256
+#define LATE_MOST  SIM_SECOND /* a request that lives this much longer than its deadline has been forgotten */
 
 /* -- turns ------------------------------------------------------------------------------------------------------ */
 
@@ -19,8 +19,8 @@ static void settle(struct sim_world *world, uint32_t number)
     for (unsigned i = 0; i < batch->n; i++) {
         const struct kad_datagram *datagram = &batch->datagrams[i];
 
-        sim_world_send(world, number, &node->endpoints[datagram->peer.family == KAD_IPV4 ? 0 : 1], &datagram->peer,
-                       datagram->bytes);
+        sim_world_send(world, number, &node->endpoints[datagram->peer.family == KAD_IPV4 ? 0 : 1],
+                       &datagram->peer, datagram->bytes);
     }
     batch->n = 0;
     while (kad_engine_next_event(node->engine, &event))
@@ -206,7 +206,8 @@ void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
 static int introduce(struct sim_world *world, uint32_t number, uint32_t other)
 {
     for (int i = 0; i < SIM_FAMILIES; i++) {
-        const struct kad_contact contact = {.id = world->nodes[other].id, .endpoint = world->nodes[other].endpoints[i]};
+        const struct kad_contact contact = {.id = world->nodes[other].id,
+                                            .endpoint = world->nodes[other].endpoints[i]};
         int error;
 
         if (contact.endpoint.family == KAD_FAMILY_NONE)
@@ -225,7 +226,8 @@ struct ranks {
 };
 
 /* The first place in [from, to) whose id has `bit` set; all share the bits before it. */
-static uint32_t first_with(const struct sim_world *world, const struct ranks *ranks, uint32_t from, uint32_t to, unsigned bit)
+static uint32_t first_with(const struct sim_world *world, const struct ranks *ranks, uint32_t from,
+                           uint32_t to, unsigned bit)
 {
     while (from < to) {
         const uint32_t middle = from + (to - from) / 2;
@@ -239,8 +241,8 @@ static uint32_t first_with(const struct sim_world *world, const struct ranks *ra
 }
 
 /* `most` distinct ones of [from, to), or all. Floyd's sample: no list of what is left. */
-static int introduce_some(struct sim_world *world, struct sim_rng *rng, const struct ranks *ranks, uint32_t number,
-                          uint32_t from, uint32_t to, uint32_t most)
+static int introduce_some(struct sim_world *world, struct sim_rng *rng, const struct ranks *ranks,
+                          uint32_t number, uint32_t from, uint32_t to, uint32_t most)
 {
     uint32_t chosen[128];
     uint32_t n = 0;
@@ -315,10 +317,12 @@ int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known)
 
 /* -- requests --------------------------------------------------------------------------------------------------- */
 
-int sim_node_request(struct sim_world *world, uint32_t number, const struct kad_request *request, sim_told *told, void *context)
+int sim_node_request(struct sim_world *world, uint32_t number, const struct kad_request *request,
+                     sim_told *told, void *context)
 {
     struct sim_node *node = &world->nodes[number];
-    const kad_ms patience = request->timeout_ms ? request->timeout_ms : world->config.settings.request_timeout_ms;
+    const kad_ms patience =
+        request->timeout_ms ? request->timeout_ms : world->config.settings.request_timeout_ms;
     struct kad_request asked = *request;
     const uint32_t slot = sim_pool_take(world, &world->pending);
     struct sim_pending *pending;
@@ -352,9 +356,11 @@ void sim_world_tell(struct sim_world *world, uint32_t number, const struct kad_e
 
     if (event->kind != KAD_EVENT_DONE && event->kind != KAD_EVENT_HOP && event->kind != KAD_EVENT_PEERS)
         return;
-    pending = slot && slot <= world->pending.n_slots ? &((struct sim_pending *)world->pending.slots)[slot - 1] : NULL;
+    pending = slot && slot <= world->pending.n_slots ? &((struct sim_pending *)world->pending.slots)[slot - 1]
+                                                     : NULL;
     if (!pending || !pending->told || pending->node != number || pending->request != event->request) {
-        sim_world_violated(world, number, "an event of request %llu, which is not under way", (unsigned long long)event->request);
+        sim_world_violated(world, number, "an event of request %llu, which is not under way",
+                           (unsigned long long)event->request);
         return;
     }
     told = pending->told;

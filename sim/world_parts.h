@@ -11,13 +11,13 @@
 #define SIM_FAMILIES 2
 
 struct sim_node {
-    struct kad_engine *engine;   /* NULL: off */
-    struct kad_store *store;     /* its disk: outlives the engine */
-    struct kad_contact *saved;   /* its table as it was when it went */
+    struct kad_engine *engine; /* NULL: off */
+    struct kad_store *store;   /* its disk: outlives the engine */
+    struct kad_contact *saved; /* its table as it was when it went */
     uint32_t n_saved;
-    uint32_t on_at;              /* its place in `on`, while it is on */
+    uint32_t on_at; /* its place in `on`, while it is on */
     struct sim_position position;
-    sim_us scheduled_at;         /* the wake-up that counts; others in the heap are stale */
+    sim_us scheduled_at; /* the wake-up that counts; others in the heap are stale */
     struct kad_id id;
     struct kad_endpoint endpoints[SIM_FAMILIES];
     uint16_t starts;
@@ -39,7 +39,7 @@ struct sim_timer {
 };
 
 struct sim_pending {
-    sim_told *told;  /* NULL: free */
+    sim_told *told; /* NULL: free */
     void *context;
     uint64_t request;
     sim_us deadline;
@@ -64,10 +64,10 @@ struct sim_world {
     struct sim_memory memory;
     struct kad_book *book;
     struct sim_node *nodes;
-    uint32_t *by_id;           /* node numbers, sorted by id */
-    uint32_t *on;              /* node numbers, in no order */
+    uint32_t *by_id; /* node numbers, sorted by id */
+    uint32_t *on;    /* node numbers, in no order */
     uint32_t n_on;
-    struct kad_index addresses;/* slots: node * SIM_FAMILIES + family */
+    struct kad_index addresses; /* slots: node * SIM_FAMILIES + family */
     struct kad_heap heap;
     struct sim_pool packets, timers, pending;
     struct kad_batch batch;
@@ -87,7 +87,7 @@ void sim_world_short(struct sim_world *world); /* out of memory: the world stops
 /* What a turn of a node leaves behind: datagrams, events, its next wake-up. */
 void sim_node_turn(struct sim_world *world, uint32_t node, const struct kad_datagram *in);
 void sim_node_check(struct sim_world *world, uint32_t node);
-void sim_world_scan(struct sim_world *world); /* requests that are overdue */
+void sim_world_scan(struct sim_world *world);                  /* requests that are overdue */
 void sim_world_forget(struct sim_world *world, uint32_t node); /* its requests: it is switched off */
 void sim_world_tell(struct sim_world *world, uint32_t node, const struct kad_event *event);
 void sim_world_schedule(struct sim_world *world, sim_us at, uint32_t kind, uint32_t slot);

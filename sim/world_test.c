@@ -7,7 +7,9 @@
 #include "core/id.h"
 #include "sim/test_run.h"
 
-#define SMALL "peers 60; latency world; loss 2%; duplicate 2%; reorder 5%; tables join over 10s; put 20 at 30s; get all at 50s; lookup 20 at 50s;"
+#define SMALL                                                                                               \
+    "peers 60; latency world; loss 2%; duplicate 2%; reorder 5%; tables join over 10s; put 20 at 30s; get " \
+    "all at 50s; lookup 20 at 50s;"
 
 static uint64_t trace_of(const char *text)
 {
@@ -66,7 +68,8 @@ TEST(the_closest_are_the_closest_of_those_that_are_on)
         n = sim_world_closest(run->world, &target, 20, found);
         EXPECT_EQ(n, 20);
         for (uint32_t j = 0; j < 500; j++) {
-            const int c = kad_id_compare(&target, sim_node_id(run->world, j), sim_node_id(run->world, found[19]));
+            const int c =
+                kad_id_compare(&target, sim_node_id(run->world, j), sim_node_id(run->world, found[19]));
             bool listed = false;
 
             for (size_t m = 0; m < n; m++)
@@ -74,20 +77,23 @@ TEST(the_closest_are_the_closest_of_those_that_are_on)
             EXPECT_EQ(listed, sim_node_engine(run->world, j) && c <= 0);
         }
         for (size_t m = 1; m < n; m++)
-            EXPECT(kad_id_compare(&target, sim_node_id(run->world, found[m - 1]), sim_node_id(run->world, found[m])) < 0);
+            EXPECT(kad_id_compare(&target, sim_node_id(run->world, found[m - 1]),
+                                  sim_node_id(run->world, found[m])) < 0);
     }
     sim_run_free(run);
 }
 
 TEST(faults_come_as_often_as_asked_for)
 {
-    struct sim_run *run = test_run("seed 3; peers 100; latency world; loss 5%; bursts 3%; duplicate 4%; tables ideal; check 0;"
-                                   "lookup 3000 at 1s over 20s");
+    struct sim_run *run =
+        test_run("seed 3; peers 100; latency world; loss 5%; bursts 3%; duplicate 4%; tables ideal; check 0;"
+                 "lookup 3000 at 1s over 20s");
     const struct sim_counts *counts = sim_world_counts(run->world);
     const double n = (double)counts->datagrams;
 
     EXPECT_MSG(counts->lost > n * .065 && counts->lost < n * .09, "%g of %g lost", (double)counts->lost, n);
-    EXPECT_MSG(counts->duplicated > n * .03 && counts->duplicated < n * .045, "%g of %g twice", (double)counts->duplicated, n);
+    EXPECT_MSG(counts->duplicated > n * .03 && counts->duplicated < n * .045, "%g of %g twice",
+               (double)counts->duplicated, n);
     EXPECT_EQ(counts->strays, 0);
     sim_run_free(run);
 }
@@ -95,8 +101,9 @@ TEST(faults_come_as_often_as_asked_for)
 /* A duplicate is an answer nobody waits for any more; it must change nothing but counters. */
 TEST(duplicates_and_disorder_harm_nothing)
 {
-    struct sim_run *run = test_run("seed 4; peers 100; latency world; duplicate 50%; reorder 50%; tables join over 10s;"
-                                   "put 50 at 60s; get all at 80s; lookup 100 at 80s");
+    struct sim_run *run =
+        test_run("seed 4; peers 100; latency world; duplicate 50%; reorder 50%; tables join over 10s;"
+                 "put 50 at 60s; get all at 80s; lookup 100 at 80s");
 
     EXPECT(test_figure(run, "stored") >= 100);
     EXPECT(test_figure(run, "found") >= 100);
@@ -106,8 +113,9 @@ TEST(duplicates_and_disorder_harm_nothing)
 
 TEST(nothing_crosses_a_partition)
 {
-    struct sim_run *run = test_run_begin("seed 5; peers 60; latency fixed 20ms; tables ideal; partition 50% for 60s at 10s;"
-                                         "lookup 100 at 15s over 30s");
+    struct sim_run *run =
+        test_run_begin("seed 5; peers 60; latency fixed 20ms; tables ideal; partition 50% for 60s at 10s;"
+                       "lookup 100 at 15s over 30s");
 
     EXPECT(sim_run_until(run, 10 * SIM_SECOND + 30 * 1000)); /* what was under way has arrived */
     EXPECT_EQ(sim_world_counts(run->world)->cut, 0);
@@ -123,14 +131,19 @@ TEST(a_disk_outlives_its_node)
         const char *text;
         bool kept;
     } cases[] = {
-        {"seed 6; peers 40; latency world; tables join over 5s; put 20 at 20s; at 60s crash 100%; at 61s start 100% over 2s; get all at 90s", true},
-        {"seed 6; peers 40; latency world; tables join over 5s; put 20 at 20s; at 60s crash 100% lose; at 61s start 100% over 2s; get all at 90s", false},
+        {"seed 6; peers 40; latency world; tables join over 5s; put 20 at 20s; at 60s crash 100%; at 61s "
+         "start 100% over 2s; get all at 90s",
+         true},
+        {"seed 6; peers 40; latency world; tables join over 5s; put 20 at 20s; at 60s crash 100% lose; at "
+         "61s start 100% over 2s; get all at 90s",
+         false},
     };
 
     for (size_t i = 0; i < 2; i++) {
         struct sim_run *run = test_run(cases[i].text);
 
-        EXPECT_MSG((test_figure(run, "found") >= 100) == cases[i].kept, "%s: %.1f", cases[i].text, test_figure(run, "found"));
+        EXPECT_MSG((test_figure(run, "found") >= 100) == cases[i].kept, "%s: %.1f", cases[i].text,
+                   test_figure(run, "found"));
         sim_run_free(run);
     }
 }

@@ -83,6 +83,7 @@ void kad_dht_clear(struct kad_dht *dht)
     kad_join_clear(dht);
     kad_query_pool_clear(&dht->queries);
     kad_events_clear(&dht->events);
+    kad_free(dht->allocator, dht->sample, sizeof(*dht->sample));
     kad_free(dht->allocator, dht->votes, KAD_REACH_VOTERS * sizeof(*dht->votes));
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (dht->tables[i])

@@ -33,6 +33,15 @@
 
 struct kad_operation;
 
+#define KAD_SAMPLE_SIZE 20
+
+/* What samplers are told for one interval (BEP 51). */
+struct kad_sample {
+    kad_ms period;
+    uint32_t n, total;
+    struct kad_id keys[KAD_SAMPLE_SIZE];
+};
+
 /* How joining stands. Saved contacts wait here until they have been asked. */
 struct kad_join {
     struct kad_endpoint *bootstraps;
@@ -71,6 +80,7 @@ struct kad_dht {
     struct kad_operation *finished, *finished_last; /* the host has not taken their DONE yet */
     struct kad_operation *told;                     /* the host may still read its result */
     kad_ms operations_wake_at;                      /* no operation has anything to do before */
+    struct kad_sample *sample;                      /* allocated with the first sampler */
     kad_ms expire_at;
     struct kad_join join;
     struct kad_upkeep upkeep;
@@ -80,7 +90,7 @@ struct kad_dht {
     uint64_t last_request;
     int32_t rtt_8,
         rtt_deviation_4; /* smoothed RTT times 8, deviation times 4 (RFC 6298); rtt_8 < 0: unknown */
-    uint8_t n_measured; /* RTTs so far, up to a few */
+    uint8_t n_measured;  /* RTTs so far, up to a few */
     uint16_t n_host_operations;
     uint16_t n_silent; /* queries unanswered in a row, nothing heard from anybody meanwhile */
     unsigned watch;    /* enum kad_event_mask */

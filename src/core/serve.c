@@ -205,23 +205,40 @@ static void serve_put(struct serving *s)
                  &s->dht->counters->stored);
 }
 
+/* The sample stays the same for an interval (BEP 51), so it is drawn once; only while there are too few keys to choose from
+ * is it drawn anew, because then it grows. NULL: no memory. */
+static const struct kad_sample *sample_of_now(struct serving *s)
+{
+    struct kad_dht *dht = s->dht;
+    const kad_ms period = s->now / dht->settings->sample_interval_ms;
+
+    if (!dht->sample) {
+        dht->sample = kad_alloc_zero(dht->allocator, sizeof(*dht->sample));
+        if (!dht->sample)
+            return NULL;
+    }
+    if (dht->sample->period != period || dht->sample->n < KAD_SAMPLE_SIZE) {
+        dht->sample->period = period;
+        dht->sample->n = (uint32_t)dht->store->ops->sample(dht->store, &dht->rng, s->now, dht->sample->keys,
+                                                           KAD_SAMPLE_SIZE, &dht->sample->total);
+    }
+    return dht->sample;
+}
+
 static void serve_sample(struct serving *s)
 {
-    const struct kad_settings *settings = s->dht->settings;
-    const uint64_t period = (uint64_t)(s->now / settings->sample_interval_ms);
-    struct kad_rng rng;
-    uint8_t seed[KAD_SEED_SIZE] = {0};
+    const struct kad_sample *sample = sample_of_now(s);
 
-    /* The sample stays the same for an interval (BEP 51): its randomness is the interval's number under our secret. */
-    memcpy(seed, s->dht->rng.key, 16);
-    memcpy(seed + 16, &period, sizeof(period));
-    seed[31] = 51;
-    kad_rng_init(&rng, seed);
+    if (!sample) {
+        refuse(s, KAD_REFUSAL_SERVER);
+        return;
+    }
     name_closest(s);
     s->reply.has_samples = true;
-    s->reply.n_samples = (uint16_t)s->dht->store->ops->sample(s->dht->store, &rng, s->now, s->reply.samples,
-                                                              20, &s->reply.sample_total);
-    s->reply.sample_interval_s = (uint32_t)(settings->sample_interval_ms / KAD_SECOND);
+    s->reply.n_samples = (uint16_t)sample->n;
+    s->reply.sample_total = sample->total;
+    s->reply.sample_interval_s = (uint32_t)(s->dht->settings->sample_interval_ms / KAD_SECOND);
+    memcpy(s->reply.samples, sample->keys, sample->n * sizeof(*sample->keys));
 }
 
 /* Whoever asks us is alive, or says so: known contacts are refreshed, strangers may be asked back. */

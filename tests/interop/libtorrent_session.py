@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """libtorrent_session - one libtorrent session, driven by JSON lines on standard input.
 
 Each line {"do": NAME, ...} calls the function of that name and is answered by one line.

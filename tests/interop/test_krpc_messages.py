@@ -52,7 +52,8 @@ class World:
         return krpc.Socket("127.0.%d.%d" % (40 + self.used // 250, 1 + self.used % 250), **how)
 
     def token(self, asker, target, method="get_peers", peer=None):
-        return asker.request(peer or self.v4, method, {"info_hash" if method == "get_peers" else "target": target})["token"]
+        name = "info_hash" if method == "get_peers" else "target"
+        return asker.request(peer or self.v4, method, {name: target})["token"]
 
 
 def refused(asker, peer, code, method, arguments, **how):
@@ -215,7 +216,8 @@ def damaged_queries_are_survived(world):
     for round_number in range(40):
         asker = world.asker()
         arguments = [("ping", {}), ("find_node", {"target": target, "want": [b"n4", b"n6"]}),
-                     ("get_peers", {"info_hash": target, "scrape": 1, "noseed": 1}), ("get", {"target": target, "seq": 1}),
+                     ("get_peers", {"info_hash": target, "scrape": 1, "noseed": 1}),
+                     ("get", {"target": target, "seq": 1}),
                      ("announce_peer", {"info_hash": target, "port": 1, "token": b"tttttttt", "implied_port": 1}),
                      ("put", {"v": [b"a", {"b": 1}], "token": b"tttttttt", **signed(key, b"x", 1, b"salt", cas=1)}),
                      ("sample_infohashes", {"target": target})]
