@@ -16,6 +16,14 @@ endforeach()
 
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow
     $<$<COMPILE_LANGUAGE:C>:-Wconversion> $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>)
+# gcc clears a message of some 300 bytes with "rep stos", which takes 40 cycles to get going: a tenth of a whole ping.
+include(CheckCCompilerFlag)
+set(KAD_MEMSET_STRATEGY -mmemset-strategy=unrolled_loop:512:noalign,libcall:-1:noalign)
+check_c_compiler_flag(${KAD_MEMSET_STRATEGY} KAD_HAVE_MEMSET_STRATEGY)
+if(KAD_HAVE_MEMSET_STRATEGY)
+    add_compile_options($<$<CONFIG:Release>:${KAD_MEMSET_STRATEGY}>)
+    add_link_options($<$<CONFIG:Release>:${KAD_MEMSET_STRATEGY}>)
+endif()
 # Paths relative to the root in __FILE__, so that builds agree and failures read well.
 add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(KAD_WERROR)

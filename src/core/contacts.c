@@ -206,7 +206,8 @@ kad_ms kad_dht_patience(const struct kad_dht *dht)
     kad_ms patience;
 
     if (dht->n_measured < MEASURED_ENOUGH)
-        return settings->patience_max_ms; /* the first who answers is likely a near one: no measure for the others */
+        return settings
+            ->patience_max_ms; /* the first who answers is likely a near one: no measure for the others */
     patience = dht->rtt_8 / 8 + dht->rtt_deviation_4;
     return kad_ms_max(settings->patience_min_ms, kad_ms_min(settings->patience_max_ms, patience));
 }

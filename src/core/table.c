@@ -236,7 +236,7 @@ bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
     const struct kad_bucket *b = &table->buckets[bucket];
     unsigned n_beside = b->n_slots, capacity = kad_table_capacity(table, bucket);
 
-    if (prefix >= table->config.id_bits || kad_bucket_find_id(table, bucket, id))
+    if (prefix >= table->config.id_bits)
         return false;
     if (n_beside >= capacity && bucket + 1 == table->n_buckets && table->n_buckets < table->config.id_bits) {
         /* The last one would split until `id` stands apart from some, if there are any it can be parted from. */
@@ -245,8 +245,8 @@ bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
             n_beside += kad_id_prefix(&table->self, kad_slot_id(table, &b->slots[i])) == prefix;
         capacity = kad_bucket_capacity_split(table, prefix);
     }
-    return (n_beside < capacity || victim_for(table, bucket, id, false)) &&
-           !kad_table_group_full(table, bucket, endpoint);
+    return (n_beside < capacity || victim_for(table, bucket, id, false)) && /* first: it refuses the most */
+           !kad_bucket_find_id(table, bucket, id) && !kad_table_group_full(table, bucket, endpoint);
 }
 
 /* -- who goes --------------------------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ struct harvest {
 /* Contacts of one bucket that are to be sorted. */
 struct sieve {
     size_t n;
-    kad_contact_ref contacts[KAD_BUCKET_MAX + 1]; /* one past what is kept is written, too */
+    kad_contact_ref contacts[KAD_BUCKET_MAX + 1];   /* one past what is kept is written, too */
     int32_t distances[KAD_BUCKET_MAX + 1 + RANKED]; /* the first 31 bits: SSE2 compares signed numbers only */
 };
 
@@ -66,7 +66,8 @@ static void sift(const struct harvest *harvest, const struct kad_bucket *b, uint
     while (n >> (bits + 1) >= wanted + wanted / 2)
         bits++;
     difference = bits ? b->slots[0].near ^ b->slots[n - 1].near : 0;
-    common = difference ? (unsigned)__builtin_clz(difference) : 32; /* bits all of them agree in tell nobody apart */
+    common = difference ? (unsigned)__builtin_clz(difference)
+                        : 32; /* bits all of them agree in tell nobody apart */
     for (; bits > 0 && common + bits <= 32; bits--) {
         const uint32_t shared = (target & ~upper(common)) | (b->slots[0].near & upper(common));
         const uint32_t first = shared & upper(common + bits), last = shared | ~upper(common + bits);
@@ -86,7 +87,7 @@ static void rank(const struct sieve *sieve, size_t from, int32_t out_ranks[RANKE
     int32_t own[RANKED], ranks[RANKED] = {0};
 
     memcpy(own, &sieve->distances[from], sizeof(own));
-    for (size_t i = 0; i < sieve->n; i++) {
+    for (size_t i = 0; i < (sieve->n + 7) / 8 * 8; i++) {
         const int32_t other = sieve->distances[i];
 
         for (size_t j = 0; j < RANKED; j++)
@@ -101,7 +102,8 @@ static bool sort_by_rank(struct sieve *sieve, kad_contact_ref out_contacts[KAD_B
     const size_t n = sieve->n;
     size_t sum = 0;
 
-    memset(&sieve->distances[n], 0, RANKED * sizeof(sieve->distances[0])); /* ranked, and not looked at */
+    for (size_t i = 0; i < RANKED; i++) /* fills up the last round: nearer than nobody */
+        sieve->distances[n + i] = INT32_MAX;
     for (size_t from = 0; from < n; from += RANKED) {
         int32_t ranks[RANKED];
 

@@ -37,7 +37,7 @@ struct kad_config {
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
     char name[KAD_CONFIG_TEXT];
     char socket[KAD_CONFIG_TEXT]; /* "": kad.sock in the data directory */
-    unsigned store; /* enum kad_store_kind */
+    unsigned store;               /* enum kad_store_kind */
     uint64_t store_max_bytes;
     unsigned log_level;             /* enum kad_log_level */
     unsigned log_format;            /* enum kad_log_format */
