@@ -87,7 +87,7 @@ static void rank(const struct sieve *sieve, size_t from, int32_t out_ranks[RANKE
     int32_t own[RANKED], ranks[RANKED] = {0};
 
     memcpy(own, &sieve->distances[from], sizeof(own));
-    for (size_t i = 0; i < (sieve->n + 7) / 8 * 8; i++) {
+    for (size_t i = 0; i < (sieve->n + 7) / 8 * 8; i++) { /* of eights, so that its end too is foreseen */
         const int32_t other = sieve->distances[i];
 
         for (size_t j = 0; j < RANKED; j++)
@@ -102,7 +102,7 @@ static bool sort_by_rank(struct sieve *sieve, kad_contact_ref out_contacts[KAD_B
     const size_t n = sieve->n;
     size_t sum = 0;
 
-    for (size_t i = 0; i < RANKED; i++) /* fills up the last round: nearer than nobody */
+    for (size_t i = 0; i < RANKED; i++) /* what fills up the last round is nearer than nobody */
         sieve->distances[n + i] = INT32_MAX;
     for (size_t from = 0; from < n; from += RANKED) {
         int32_t ranks[RANKED];
