@@ -239,7 +239,7 @@ class Aria2(Server):
 
 class BittorrentDht(Server):
     name = "bittorrent-dht"
-    asks = BASIC + ITEMS
+    asks = BASIC + ["get", "put"]  # mutable items need a verify function of the host's
 
     def missing(self):
         if not shutil.which("node"):

@@ -136,6 +136,20 @@ TEST(half_of_the_network_may_die)
     sim_run_free(run);
 }
 
+/* After an hour in halves neither side has a contact in the other; ten minutes later there is one network again, and what
+ * either half stored is found from both. */
+TEST(a_split_network_becomes_one_again)
+{
+    struct sim_run *run =
+        test_run("seed 33; peers 150; latency world; tables join over 10s; check 256; put 40 keep at 2m;"
+                 "partition 50% for 60m at 3m; lookup 150 at 73m; get all at 73m");
+
+    EXPECT_MSG(test_figure(run, "true closest") >= 98, "seed 33: %.1f %%", test_figure(run, "true closest"));
+    EXPECT_MSG(test_figure(run, "found") >= 100, "seed 33: %.1f %%", test_figure(run, "found"));
+    EXPECT(sim_world_counts(run->world)->cut > 1000);
+    sim_run_free(run);
+}
+
 /* Under the churn that was measured in Kad, tables are of the living and lookups succeed. */
 TEST(churn_leaves_tables_alive)
 {

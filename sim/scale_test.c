@@ -8,9 +8,9 @@
 #include "sim/test_oracle.h"
 #include "sim/test_run.h"
 
-#define PLAIN                                                                                           \
-    "limits off; latency world; check 0; set table_wide 0; set follow_address off; set verify_per_s 0;" \
-    "set refresh_pace_ms 1h;"
+#define PLAIN                                                                                        \
+    "limits off; latency world; check 0; set alpha_end 0; set table_wide 0; set follow_address off;" \
+    "set verify_per_s 0; set refresh_pace_ms 1h;"
 
 static void expect_near(double got, double wanted, double percent, const char *what)
 {
