@@ -5,7 +5,8 @@
 
 #include "base/hash.h"
 
-#define BURST        8 /* datagrams a burst takes, on the average */
+#define BURST        8          /* datagrams a burst takes, on the average */
+#define BURST_MOST   SIM_SECOND /* for whom that takes long */
 #define REORDER_MOST (100 * 1000)
 #define OUTSIDE_RTT  (80 * 1000) /* of hosts that are no nodes, and have no place */
 
@@ -24,11 +25,16 @@ static bool burst_takes(struct sim_world *world, uint32_t from)
 
     if (!node || !world->config.burst_ppm)
         return false;
-    if (node->bursting)
-        node->bursting = sim_below(&world->net_rng, BURST) > 0;
-    else
-        node->bursting = sim_chance(&world->net_rng, world->config.burst_ppm / BURST);
-    return node->bursting;
+    if (world->now < node->bursts_until) {
+        if (sim_below(&world->net_rng, BURST) > 0)
+            return true;
+        node->bursts_until = 0;
+        return false;
+    }
+    if (!sim_chance(&world->net_rng, world->config.burst_ppm / BURST))
+        return false;
+    node->bursts_until = world->now + BURST_MOST;
+    return true;
 }
 
 static bool is_cut(const struct sim_world *world, uint32_t from, uint32_t to)

@@ -18,11 +18,11 @@ struct sim_node {
     uint32_t on_at; /* its place in `on`, while it is on */
     struct sim_position position;
     sim_us scheduled_at; /* the wake-up that counts; others in the heap are stale */
+    sim_us bursts_until; /* what it sends before is lost, unless the burst ends early */
     struct kad_id id;
     struct kad_endpoint endpoints[SIM_FAMILIES];
     uint16_t starts;
     uint8_t side;
-    bool bursting;
 };
 
 struct sim_packet {

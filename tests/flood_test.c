@@ -3,8 +3,10 @@
  * from addresses all over 127/8 ("spoofed": IP_PKTINFO chooses the source) come as fast as this process can send them;
  * meanwhile an honest client's queries are answered, the node's memory stays, and each drop is counted.
  *
- * The node runs in a child process with limit_local on, so that loopback addresses are limited as public ones are.
+ * The node runs in a child process with limit_local on, so that loopback addresses are limited as public ones are. Only in
+ * the release build does its memory mean anything: a sanitizer keeps what is freed.
  */
+// release
 #include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
