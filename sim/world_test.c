@@ -91,9 +91,10 @@ TEST(faults_come_as_often_as_asked_for)
     const struct sim_counts *counts = sim_world_counts(run->world);
     const double n = (double)counts->datagrams;
 
-    EXPECT_MSG(counts->lost > n * .065 && counts->lost < n * .09, "%g of %g lost", (double)counts->lost, n);
-    EXPECT_MSG(counts->duplicated > n * .03 && counts->duplicated < n * .045, "%g of %g twice",
-               (double)counts->duplicated, n);
+    EXPECT_MSG((double)counts->lost > n * .065 && (double)counts->lost < n * .09, "%g of %g lost",
+               (double)counts->lost, n);
+    EXPECT_MSG((double)counts->duplicated > n * .03 && (double)counts->duplicated < n * .045,
+               "%g of %g twice", (double)counts->duplicated, n);
     EXPECT_EQ(counts->strays, 0);
     sim_run_free(run);
 }
