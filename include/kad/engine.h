@@ -216,6 +216,7 @@ enum kad_warning {
     KAD_WARN_STORE_FAILED, /* the store reports errors */
     KAD_WARN_EVENTS_LOST,  /* the host takes events too slowly */
     KAD_WARN_FEW_CONTACTS,
+    KAD_N_WARNINGS,
 };
 const char *kad_warning_text(enum kad_warning warning);
 

@@ -116,7 +116,8 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
         kad_contact_ref contacts[KAD_MESSAGE_CONTACTS];
         const size_t n = take_contacts(dht, answer, &from->endpoint, contacts);
 
-        kad_operation_answered(dht, query.operation, &query, answer, contacts, n, now, out);
+        received.strike =
+            !kad_operation_answered(dht, query.operation, &query, answer, contacts, n, now, out);
         for (size_t i = 0; i < n; i++)
             kad_book_release(dht->book, contacts[i]);
     } else {
@@ -129,13 +130,20 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
     return received;
 }
 
+static bool known(const struct kad_dht *dht, const struct kad_query *query)
+{
+    return query->contact != KAD_NO_CONTACT &&
+           kad_table_find(dht->tables[kad_family_index(query->to.family)], query->contact);
+}
+
 void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, struct kad_outbox *out)
 {
     struct kad_query query;
 
     kad_query_take(&dht->queries, query_slot, &query);
     dht->counters->timeouts++;
-    if (dht->n_silent < UINT16_MAX)
+    if (known(dht, &query) &&
+        dht->n_silent < UINT16_MAX) /* strangers may well not exist, and prove nothing */
         dht->n_silent++;
     if (query.contact != KAD_NO_CONTACT && dht->n_silent <= KAD_SILENCE_BLAMED)
         kad_dht_silent(dht, query.contact, now, out);

@@ -88,6 +88,8 @@ static void act_on(struct kad_dht *dht, const struct kad_table_update *update, k
         dht->counters->table_limited++;
     if (added || gone)
         tell_change(dht, added, gone);
+    if (added)
+        kad_join_met(dht, now);
     if (update->removed != KAD_NO_CONTACT)
         kad_book_release(dht->book, update->removed);
     if (update->probe != KAD_NO_CONTACT) {
@@ -192,6 +194,10 @@ void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now)
         kad_table_free(old);
         dht->tables[i] = fresh;
     }
+    dht->join.n_deepened =
+        0; /* another id, other neighbours: looked for now, or again soon after the running lookup */
+    if (dht->join.ready && !dht->join.operation)
+        dht->join.next_at = now;
     if (dht->watch & KAD_WATCH_STATE) {
         struct kad_event *event = kad_events_push(&dht->events, KAD_EVENT_ID);
 

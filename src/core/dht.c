@@ -132,12 +132,13 @@ bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_messag
     return false;
 }
 
-void kad_dht_warn(struct kad_dht *dht, enum kad_warning warning)
+void kad_dht_warn(struct kad_dht *dht, enum kad_warning warning, kad_ms now)
 {
     struct kad_event *event;
 
-    if (!(dht->watch & KAD_WATCH_STATE))
+    if (!(dht->watch & KAD_WATCH_STATE) || (now && now < dht->warn_again_at[warning]))
         return;
+    dht->warn_again_at[warning] = now + KAD_MINUTE;
     event = kad_events_push(&dht->events, KAD_EVENT_WARNING);
     if (event)
         event->warning = warning;
@@ -204,12 +205,13 @@ static void find_peers(struct kad_dht *dht, struct kad_event *event)
 
 bool kad_dht_next_event(struct kad_dht *dht, struct kad_event *out_event)
 {
-    if (dht->events.n_lost > dht->counters->events_lost) {
+    const bool taken = kad_events_take(&dht->events, out_event);
+
+    if (dht->events.n_lost > dht->counters->events_lost) { /* there is room for saying so now */
         dht->counters->events_lost = dht->events.n_lost;
-        kad_dht_warn(dht, KAD_WARN_EVENTS_LOST);
-        dht->events.n_lost = dht->counters->events_lost; /* the warning itself may not fit */
+        kad_dht_warn(dht, KAD_WARN_EVENTS_LOST, 0);
     }
-    if (!kad_events_take(&dht->events, out_event))
+    if (!taken)
         return kad_operation_event(dht, out_event);
     if (out_event->kind == KAD_EVENT_PEERS)
         find_peers(dht, out_event);

@@ -87,6 +87,7 @@ struct kad_dht {
     struct kad_publications publications;
     struct kad_events events;
     struct kad_counters *counters; /* the engine's */
+    kad_ms warn_again_at[KAD_N_WARNINGS];
     uint64_t last_request;
     int32_t rtt_8,
         rtt_deviation_4; /* smoothed RTT times 8, deviation times 4 (RFC 6298); rtt_8 < 0: unknown */
@@ -177,6 +178,8 @@ bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_messag
 /* join.c */
 void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 kad_ms kad_join_wake_at(const struct kad_dht *dht);
+void kad_join_met(struct kad_dht *dht,
+                  kad_ms now); /* somebody came into the table: maybe they found us first */
 void kad_join_ended(struct kad_dht *dht, kad_ms now); /* its operation did */
 KAD_CHECK int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint, kad_ms now);
 KAD_CHECK int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now);
@@ -189,6 +192,7 @@ void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why);
 /* The next thing to tell the host: events in their order, then ends of requests. */
 bool kad_dht_next_event(struct kad_dht *dht, struct kad_event *out_event);
-void kad_dht_warn(struct kad_dht *dht, enum kad_warning warning);
+/* At most one of a kind a minute: strangers can bring some of them about. `now` 0: whenever. */
+void kad_dht_warn(struct kad_dht *dht, enum kad_warning warning, kad_ms now);
 
 #endif

@@ -70,8 +70,8 @@ static bool knows_peer(const struct kad_operation *operation, const struct kad_e
     return false;
 }
 
-static void take_peers(struct kad_dht *dht, struct kad_operation *operation, const struct kad_endpoint *peers,
-                       size_t n)
+static void take_peers(struct kad_dht *dht, struct kad_operation *operation, enum kad_scope least,
+                       const struct kad_endpoint *peers, size_t n)
 {
     const uint32_t before = operation->n_peers;
     struct kad_event *event;
@@ -79,7 +79,8 @@ static void take_peers(struct kad_dht *dht, struct kad_operation *operation, con
     for (size_t i = 0; i < n; i++) {
         void *list = operation->peers;
 
-        if (kad_endpoint_scope(&peers[i]) == KAD_SCOPE_INVALID || knows_peer(operation, &peers[i]))
+        if (kad_endpoint_scope(&peers[i]) == KAD_SCOPE_INVALID || kad_endpoint_scope(&peers[i]) < least ||
+            knows_peer(operation, &peers[i]))
             continue;
         if (!make_room(dht, &list, &operation->room_peers, operation->n_peers + 1, sizeof(*operation->peers),
                        KAD_OPERATION_PEERS))
@@ -212,7 +213,7 @@ bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation,
             *out_broke_rules = !take_record(dht, operation, &answer->record);
         break;
     case KAD_REQUEST_PEERS:
-        take_peers(dht, operation, answer->peers, answer->n_peers);
+        take_peers(dht, operation, kad_endpoint_scope(&query->to), answer->peers, answer->n_peers);
         take_blooms(dht, operation, answer);
         break;
     case KAD_REQUEST_GET:
@@ -236,7 +237,11 @@ bool kad_operation_harvest_own(struct kad_dht *dht, struct kad_operation *operat
     struct kad_endpoint peers[KAD_MESSAGE_PEERS];
     struct kad_record record;
 
-    if (operation->request.kind == KAD_REQUEST_GET) {
+    if (operation->request.kind == KAD_REQUEST_PUT) {
+        /* What we hold ourselves counts as seen: ours must not replace a newer one, here or elsewhere. */
+        if (store->ops->get(store, &operation->request.target, now, &record) == 0)
+            take_record(dht, operation, &record);
+    } else if (operation->request.kind == KAD_REQUEST_GET) {
         if (store->ops->get(store, &operation->request.target, now, &record) == 0)
             take_record(dht, operation, &record);
         if (operation->best.type != KAD_RECORD_NONE)
@@ -245,7 +250,7 @@ bool kad_operation_harvest_own(struct kad_dht *dht, struct kad_operation *operat
         const size_t n = store->ops->peers(store, &operation->request.target, KAD_FAMILY_NONE, false,
                                            &dht->rng, now, peers, KAD_COUNT_OF(peers));
 
-        take_peers(dht, operation, peers, n);
+        take_peers(dht, operation, KAD_SCOPE_INVALID, peers, n);
         if (operation->n_peers)
             operation->first_at = now;
     }
@@ -280,12 +285,13 @@ void kad_operation_store_own(struct kad_dht *dht, struct kad_operation *operatio
     }
     if (result == 0) {
         operation->n_stored++;
+        operation->stored_own = true;
         kad_dht_stored(dht, now);
         if (operation->first_at == KAD_NEVER)
             operation->first_at = now;
     } else if (result == KAD_E_LIMIT) {
-        kad_dht_warn(dht, KAD_WARN_STORE_FULL);
+        kad_dht_warn(dht, KAD_WARN_STORE_FULL, now);
     } else if (result == KAD_E_SYSTEM) {
-        kad_dht_warn(dht, KAD_WARN_STORE_FAILED);
+        kad_dht_warn(dht, KAD_WARN_STORE_FAILED, now);
     }
 }

@@ -213,11 +213,11 @@ void kad_join_ended(struct kad_dht *dht, kad_ms now)
         join->attempts = 0;
         return;
     }
-    if (alone && join->n_bootstraps && !join->warned && ++join->attempts >= 2) {
-        join->warned = true;
-        kad_dht_warn(dht, KAD_WARN_NO_BOOTSTRAP);
-    } else if (join->attempts < 16) {
+    if (join->attempts < 16)
         join->attempts++;
+    if (alone && join->n_bootstraps && !join->warned && join->attempts >= 2) {
+        join->warned = true;
+        kad_dht_warn(dht, KAD_WARN_NO_BOOTSTRAP, now);
     }
     for (int i = 1; i < join->attempts && wait < RETRY_MOST; i++)
         wait *= 2;
@@ -225,12 +225,16 @@ void kad_join_ended(struct kad_dht *dht, kad_ms now)
         join->next_at = now + kad_rng_jitter(&dht->rng, kad_ms_min(wait, RETRY_MOST), 20);
 }
 
+void kad_join_met(struct kad_dht *dht, kad_ms now)
+{
+    if (!dht->join.ready && !dht->join.operation)
+        soon(dht, now);
+}
+
 void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
     struct kad_join *join = &dht->join;
 
-    if (!join->ready && !join->operation && kad_dht_n_contacts(dht) > 0)
-        join->next_at = kad_ms_min(join->next_at, now); /* somebody found us first */
     if (!join->operation && now >= join->next_at)
         begin(dht, now);
     if (join->operation && join->n_asked < join->n_bootstraps)
@@ -240,11 +244,12 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
     if (join->ready && !join->operation && join->next_at > now + 2 * RETRY_MOST &&
         dht->n_silent >= KAD_SILENCE_REJOIN)
         join->next_at = now + RETRY_FIRST;
-    if (join->ready && !join->operation && kad_dht_n_contacts(dht) == 0 && join->n_bootstraps) {
-        join->ready = false; /* everybody left, or our link is down */
+    if (join->ready && !join->operation && kad_dht_n_contacts(dht) == 0) {
+        join->ready =
+            false; /* everybody left, or our link is down; who has no bootstraps waits to be found */
         join->attempts = 0;
-        join->next_at = now + RETRY_FIRST;
-        kad_dht_warn(dht, KAD_WARN_FEW_CONTACTS);
+        join->next_at = join->n_bootstraps ? now + RETRY_FIRST : KAD_NEVER;
+        kad_dht_warn(dht, KAD_WARN_FEW_CONTACTS, now);
     }
 }
 

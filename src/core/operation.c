@@ -123,7 +123,7 @@ int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
     operation->owner = (uint8_t)owner;
     operation->started_at = now;
     operation->first_at = KAD_NEVER;
-    operation->deadline_at = now + patience;
+    operation->deadline_at = now + kad_ms_min(patience, 24 * KAD_HOUR);
     operation->wake_at = now;
     if (!copy_record(dht, operation)) {
         kad_free(dht->allocator, operation, sizeof(*operation));
@@ -266,6 +266,12 @@ static int judge(const struct kad_operation *operation)
                                                                                             : KAD_E_NOT_FOUND;
 }
 
+/* Our own copy keeps nothing alive once we are gone. */
+static bool stored_elsewhere(const struct kad_operation *operation)
+{
+    return operation->n_stored > (uint32_t)operation->stored_own;
+}
+
 void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason,
                        kad_ms now)
 {
@@ -286,12 +292,19 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
 
     switch ((enum kad_operation_owner)operation->owner) {
     case KAD_OWNER_HOST:
-        if (stores(operation) && operation->request.keep && reason != KAD_REASON_CANCELLED)
-            operation->error =
-                kad_publish_keep(dht, &operation->request, now) ? KAD_E_LIMIT : operation->error;
+        if (stores(operation) && operation->request.keep && reason != KAD_REASON_CANCELLED &&
+            operation->error != KAD_E_REFUSED &&
+            kad_publish_keep(dht, &operation->request, stored_elsewhere(operation), now) != 0)
+            operation->error = KAD_E_LIMIT;
         dht->counters->requests_done[reason]++;
         operation->wake_at = now; /* when it ended */
         list_found(dht, operation);
+        for (int i = 0; i < KAD_FAMILIES;
+             i++) { /* the host may take its time; contacts should not wait for it */
+            if (operation->families[i])
+                kad_lookup_clear(&operation->lookups[i]);
+            operation->families[i] = false;
+        }
         if (dht->finished_last && dht->finished)
             dht->finished_last->next = operation;
         else
@@ -306,8 +319,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
             dht->upkeep.n_running--;
         break;
     case KAD_OWNER_PUBLISH:
-        kad_publish_ended(dht, &operation->request.target, operation->request.kind, operation->n_stored > 0,
-                          now);
+        kad_publish_ended(dht, &operation->request.target, operation->request.kind,
+                          stored_elsewhere(operation) || operation->refusal == KAD_REFUSAL_SEQUENCE, now);
         break;
     }
     kad_operation_free(dht, operation);
@@ -448,7 +461,7 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
 {
     struct kad_lookup *lookup = &operation->lookups[family];
 
-    if (!lookup->n_candidates && operation->n_bootstraps)
+    if (!lookup->n_candidates && operation->n_bootstraps && !operation->n_answers)
         return false; /* the first contacts are still to come */
     lookup->config.patience_ms = kad_dht_patience(dht);
     for (;;) {
@@ -507,6 +520,7 @@ static enum kad_refusal outdated(const struct kad_operation *operation)
 static void begin_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
 {
     operation->phase = KAD_PHASE_STORING;
+    kad_operation_harvest_own(dht, operation, now); /* something newer may have come to us meanwhile */
     operation->refusal = outdated(operation);
     if (operation->refusal != KAD_REFUSAL_NONE)
         return; /* with nothing to store it ends at once */
@@ -564,6 +578,10 @@ static void advance_storing(struct kad_dht *dht, struct kad_operation *operation
                             struct kad_outbox *out)
 {
     while (operation->next_storing < operation->n_storing && out->room) {
+        if (kad_query_pool_full(&dht->queries)) {
+            operation->wake_at = now + POOL_FULL_WAIT;
+            return;
+        }
         if (!store_at(dht, operation, operation->storing[operation->next_storing], now, out) && !out->room)
             break; /* the batch is full: once more with the next */
         operation->next_storing++;
@@ -619,8 +637,8 @@ static void advance_single(struct kad_dht *dht, struct kad_operation *operation,
 
     if (operation->n_queries)
         return; /* asked; the answer or its absence ends it */
-    if (!out->room) {
-        operation->wake_at = now;
+    if (!out->room || kad_query_pool_full(&dht->queries)) {
+        operation->wake_at = out->room ? now + POOL_FULL_WAIT : now;
         return;
     }
     if (!ask(dht, operation, &query, now, out))
@@ -686,16 +704,21 @@ void kad_operations_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out
 
 /* -- what comes back -------------------------------------------------------------------------------------------- */
 
+static void restart_lookup(struct kad_dht *dht, struct kad_operation *operation, int family)
+{
+    struct kad_lookup *lookup = &operation->lookups[family];
+    const struct kad_lookup_config config = lookup->config;
+
+    kad_lookup_clear(lookup);
+    kad_lookup_init(lookup, dht->allocator, dht->book, &operation->request.target, &config);
+}
+
 static void restart_lookups(struct kad_dht *dht, struct kad_operation *operation)
 {
     for (int i = 0; i < KAD_FAMILIES; i++) {
-        struct kad_lookup *lookup = &operation->lookups[i];
-        const struct kad_lookup_config config = lookup->config;
-
-        if (!operation->families[i] || lookup->reason == KAD_REASON_NONE || lookup->n_answered)
-            continue;
-        kad_lookup_clear(lookup);
-        kad_lookup_init(lookup, dht->allocator, dht->book, &operation->request.target, &config);
+        if (operation->families[i] && operation->lookups[i].reason != KAD_REASON_NONE &&
+            !operation->lookups[i].n_answered)
+            restart_lookup(dht, operation, i);
     }
 }
 
@@ -728,7 +751,7 @@ static void list_named(struct kad_dht *dht, struct kad_operation *operation, con
         };
 }
 
-void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation,
+bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation,
                             const struct kad_query *query, const struct kad_message *answer,
                             const kad_contact_ref *contacts, size_t n_contacts, kad_ms now,
                             struct kad_outbox *out)
@@ -743,7 +766,7 @@ void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
     if (query->purpose == KAD_FOR_STORING) {
         operation->n_stored++;
         go_on(dht, operation, now, out);
-        return;
+        return true;
     }
     if (query->purpose == KAD_FOR_BOOTSTRAP) {
         operation->n_bootstraps--;
@@ -765,6 +788,9 @@ void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
         }
         if (kad_lookup_reply(lookup, query->contact, named, n))
             continue;
+        if (n && lookup->reason == KAD_REASON_NO_CONTACTS)
+            restart_lookup(dht, operation,
+                           i); /* the other family's nodes are the first to name any of this one */
         for (size_t j = 0; j < n; j++)
             kad_lookup_add(lookup, named[j]);
     }
@@ -781,6 +807,7 @@ void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
         kad_operation_end(dht, operation, KAD_REASON_SATISFIED, now);
     else
         go_on(dht, operation, now, out);
+    return !broke_rules;
 }
 
 void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,

@@ -41,6 +41,7 @@ struct kad_operation {
     kad_ms started_at, deadline_at, wake_at, first_at;
     struct kad_lookup lookups[KAD_FAMILIES];
     bool families[KAD_FAMILIES]; /* lookups in use */
+    bool stored_own;             /* one of n_stored is our own store */
     bool looked_at_own;          /* our own store was asked first */
     uint8_t owner, phase, reason;
     uint8_t hops, hops_to_first;
@@ -85,7 +86,8 @@ bool kad_operation_cancel(struct kad_dht *dht, uint64_t id, kad_ms now);
 bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event); /* the next DONE */
 
 /* What came of a query of this operation's. `contacts` are acceptable, retained by the caller. */
-void kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation,
+/* False: it broke the rules. */
+bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation,
                             const struct kad_query *query, const struct kad_message *answer,
                             const kad_contact_ref *contacts, size_t n_contacts, kad_ms now,
                             struct kad_outbox *out);

@@ -14,6 +14,12 @@ static kad_ms interval(struct kad_dht *dht, const struct kad_publication *public
     return kad_rng_jitter(&dht->rng, base, 10);
 }
 
+/* Nobody took it: soon again, well within its life elsewhere. */
+static kad_ms pause(struct kad_dht *dht, const struct kad_publication *publication, bool stored)
+{
+    return stored ? interval(dht, publication) : kad_rng_jitter(&dht->rng, KAD_MINUTE, 20);
+}
+
 static void reschedule(struct kad_publications *all)
 {
     all->next_at = KAD_NEVER;
@@ -40,7 +46,7 @@ static struct kad_publication *add(struct kad_dht *dht)
     if (all->n == dht->settings->max_publications)
         return NULL;
     if (all->n == all->room) {
-        const uint16_t room = all->room ? (uint16_t)(all->room * 2) : 4;
+        const uint32_t room = all->room ? all->room * 2 : 4;
         void *list =
             kad_resize(dht->allocator, all->list, all->room * sizeof(*all->list), room * sizeof(*all->list));
 
@@ -53,7 +59,7 @@ static struct kad_publication *add(struct kad_dht *dht)
     return &all->list[all->n];
 }
 
-int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, kad_ms now)
+int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, bool stored, kad_ms now)
 {
     struct kad_publications *all = &dht->publications;
     struct kad_publication *publication = find(all, &request->target, request->kind);
@@ -61,6 +67,8 @@ int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, kad
     const bool fresh = !publication;
     uint8_t *bytes = NULL;
 
+    if (!fresh && publication->request.record.sequence > request->record.sequence)
+        return 0; /* what is kept is newer */
     if (fresh)
         publication = add(dht);
     if (!publication)
@@ -83,8 +91,8 @@ int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, kad
     publication->request.timeout_ms = 0;
     publication->request.record.value.data = bytes;
     publication->request.record.salt.data = bytes ? bytes + request->record.value.size : NULL;
-    publication->due_at = now + interval(dht, publication);
-    all->n = (uint16_t)(all->n + fresh);
+    publication->due_at = now + pause(dht, publication, stored);
+    all->n += fresh;
     reschedule(all);
     return 0;
 }
@@ -106,8 +114,35 @@ bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key)
         *publication = all->list[--all->n];
         found = true;
     }
+    for (struct kad_operation *next, *operation = dht->operations; operation; operation = next) {
+        next = operation->next;
+        if (!kad_id_equal(&operation->request.target, key))
+            continue;
+        if (operation->owner == KAD_OWNER_PUBLISH) {
+            kad_operation_end(dht, operation, KAD_REASON_CANCELLED, 0);
+            found = true;
+        } else if (operation->request.keep) { /* being published for the first time */
+            operation->request.keep = false;
+            found = true;
+        }
+    }
     reschedule(all);
     return found;
+}
+
+/* The one that has waited longest: so none starves, however many there are. */
+static struct kad_publication *most_overdue(struct kad_publications *all, kad_ms now)
+{
+    struct kad_publication *first = NULL;
+
+    for (size_t i = 0; i < all->n; i++) {
+        struct kad_publication *publication = &all->list[i];
+
+        if (!publication->running && publication->due_at <= now &&
+            (!first || publication->due_at < first->due_at))
+            first = publication;
+    }
+    return first;
 }
 
 void kad_publish_tick(struct kad_dht *dht, kad_ms now)
@@ -116,12 +151,12 @@ void kad_publish_tick(struct kad_dht *dht, kad_ms now)
 
     if (now < all->next_at)
         return;
-    for (size_t i = 0; i < all->n && all->n_running < RUNNING_MAX; i++) {
-        struct kad_publication *publication = &all->list[i];
+    while (all->n_running < RUNNING_MAX) {
+        struct kad_publication *publication = most_overdue(all, now);
         struct kad_operation *operation;
 
-        if (publication->running || publication->due_at > now)
-            continue;
+        if (!publication)
+            break;
         if (kad_operation_begin(dht, &publication->request, KAD_OWNER_PUBLISH, now, &operation) == 0) {
             publication->running = true;
             all->n_running++;
@@ -144,9 +179,7 @@ void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_r
     if (publication && publication->running) {
         publication->running = false;
         all->n_running--;
-        /* Nobody took it: soon again, well within its life elsewhere. */
-        publication->due_at =
-            now + (stored ? interval(dht, publication) : kad_rng_jitter(&dht->rng, KAD_MINUTE, 20));
+        publication->due_at = now + pause(dht, publication, stored);
         dht->counters->published += stored;
     }
     reschedule(all);

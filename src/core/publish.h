@@ -20,13 +20,15 @@ struct kad_publication {
 
 struct kad_publications {
     struct kad_publication *list;
-    uint16_t n, room;
+    uint32_t n, room;
     uint8_t n_running;
     kad_ms next_at;
 };
 
-/* Adds, or replaces the one of the same kind and key. First due one interval from now. */
-KAD_CHECK int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, kad_ms now);
+/* Adds, or replaces the one of the same kind and key. First due one interval from now, or
+ * soon when nobody else has stored it yet. */
+KAD_CHECK int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, bool stored,
+                               kad_ms now);
 bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key);
 void kad_publish_tick(struct kad_dht *dht, kad_ms now);
 void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored,

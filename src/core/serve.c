@@ -29,6 +29,8 @@ static void name_closest_of(struct serving *s, int family)
     const struct kad_table *table = s->dht->tables[family];
     kad_contact_ref closest[65];
     const unsigned k = s->dht->settings->k;
+    const bool outsider =
+        kad_endpoint_scope(&s->from->endpoint) == KAD_SCOPE_PUBLIC; /* our own network is not its business */
     unsigned named = 0;
     size_t n;
 
@@ -39,7 +41,8 @@ static void name_closest_of(struct serving *s, int family)
     for (size_t i = 0; i < n && named < k && s->reply.n_contacts < KAD_MESSAGE_CONTACTS; i++) {
         const struct kad_contact *contact = kad_book_contact(s->dht->book, closest[i]);
 
-        if (kad_endpoint_equal(&contact->endpoint, &s->from->endpoint))
+        if (kad_endpoint_equal(&contact->endpoint, &s->from->endpoint) ||
+            (outsider && kad_endpoint_scope(&contact->endpoint) != KAD_SCOPE_PUBLIC))
             continue;
         s->reply.contacts[s->reply.n_contacts++] = *contact;
         named++;
@@ -80,6 +83,8 @@ static void add_to_blooms(void *context, const struct kad_endpoint *peer, bool s
     struct serving *s = context;
 
     kad_bloom_add(seed ? s->bloom_seeds : s->bloom_peers, peer);
+    s->reply.bloom_seeds = s->bloom_seeds; /* only when there is something to count */
+    s->reply.bloom_peers = s->bloom_peers;
 }
 
 static void serve_get_peers(struct serving *s)
@@ -95,12 +100,10 @@ static void serve_get_peers(struct serving *s)
     reply->n_peers =
         (uint16_t)store->peers(s->dht->store, &s->query->target, (enum kad_family)s->from->endpoint.family,
                                s->query->no_seeds, &s->dht->rng, s->now, reply->peers, most);
-    if (s->query->scrape && reply->n_peers) {
+    if (s->query->scrape) {
         memset(s->bloom_seeds, 0, sizeof(s->bloom_seeds));
         memset(s->bloom_peers, 0, sizeof(s->bloom_peers));
         store->each_peer(s->dht->store, &s->query->target, s->now, add_to_blooms, s);
-        reply->bloom_seeds = s->bloom_seeds;
-        reply->bloom_peers = s->bloom_peers;
     }
 }
 
@@ -126,7 +129,7 @@ static void store_result(struct serving *s, int result, uint64_t *counter)
     refuse(s, KAD_REFUSAL_SERVER);
     if (result == KAD_E_SYSTEM)
         s->dht->counters->store_errors++;
-    kad_dht_warn(s->dht, result == KAD_E_SYSTEM ? KAD_WARN_STORE_FAILED : KAD_WARN_STORE_FULL);
+    kad_dht_warn(s->dht, result == KAD_E_SYSTEM ? KAD_WARN_STORE_FAILED : KAD_WARN_STORE_FULL, s->now);
 }
 
 static void serve_announce(struct serving *s)

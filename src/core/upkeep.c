@@ -23,6 +23,8 @@ static void ask_stale_contact(struct kad_dht *dht, struct kad_table *table, kad_
     prefix = kad_id_prefix(&dht->self, &contact->id);
     kad_message_init(&message);
     message.method = KAD_FIND_NODE;
+    message.want_ipv4 = dht->tables[0];
+    message.want_ipv6 = dht->tables[1];
     message.target = kad_id_random_at(&dht->rng, &dht->self, prefix, dht->rules->id_bits);
     kad_dht_ask(dht, &query, &message, now, out);
 }

@@ -240,7 +240,7 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
     if (received.drop == KAD_DROP_NONE) {
         if (engine->network->codec->decode(in->bytes, (enum kad_family)in->peer.family, &message) ==
             KAD_DECODE_MALFORMED)
-            received = (struct kad_received){.drop = KAD_DROP_MALFORMED, .strike = true};
+            received = (struct kad_received){.drop = KAD_DROP_MALFORMED};
         else if (verdict == KAD_LIMIT_ANSWER && message.kind == KAD_QUERY)
             received.drop =
                 KAD_DROP_ADDRESS_RATE; /* over a limit, and let through for an answer's sake only */
