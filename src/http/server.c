@@ -14,6 +14,7 @@
 #include "http/unix_socket.h"
 
 struct kad_http {
+    unsigned n_connections; /* when MHD last ran */
     struct kad_exchanges exchanges;
     struct MHD_Daemon *daemon;
     char *path;
@@ -26,6 +27,13 @@ struct kad_http {
 /* MHD says when it wants to look at its clocks again; 0 is "at once", which is the loop's next turn. */
 static void run(struct kad_http *http);
 
+static unsigned n_connections(const struct kad_http *http)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+    return info ? info->num_connections : 0;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     run(timer->data);
@@ -33,9 +41,15 @@ static void on_timer(uv_timer_t *timer)
 
 static void run(struct kad_http *http)
 {
+    const unsigned before = http->n_connections;
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
     MHD_run(http->daemon);
+    /* At its limit MHD stops listening, and looks whether it may again at the beginning of a run: a place that came free in
+     * this one would only be noticed when something else happens. */
+    if (n_connections(http) < before)
+        MHD_run(http->daemon);
+    http->n_connections = n_connections(http);
     if (MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES)
         uv_timer_start(&http->timer, on_timer, wait_ms, 0);
     else
