@@ -322,10 +322,10 @@ int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *cont
     ref = kad_book_intern(engine->dht.book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
     if (ref == KAD_NO_CONTACT)
         return KAD_E_LIMIT;
+    engine->dht.join.ready = true; /* a given table is a joined one: nothing is to be looked for */
     kad_dht_heard(&engine->dht, ref, -1, now, NULL);
     kad_table_touch(engine->dht.tables[kad_family_index(contact->endpoint.family)], &contact->id, now);
     kad_book_release(engine->dht.book, ref);
-    engine->dht.join.ready = true; /* a given table is a joined one */
     return 0;
 }
 
