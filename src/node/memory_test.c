@@ -324,12 +324,12 @@ static pid_t start_server(char address[64])
     return child;
 }
 
-static struct kad_request numbered_put(unsigned number, char text[32])
+static struct kad_request numbered_put(unsigned number, char text[64])
 {
     char value[16];
 
     snprintf(value, sizeof(value), "value %u", number);
-    snprintf(text, 32, "%zu:%s", strlen(value), value);
+    snprintf(text, 64, "%zu:%s", strlen(value), value);
     return member_put_of(text);
 }
 
@@ -340,7 +340,7 @@ TEST(what_was_answered_survives_kill_9)
     static struct member b, again;
     struct kad_node_config config;
     struct kad_info info;
-    char address[64], text[32];
+    char address[64], text[64];
     unsigned n_answered = 0;
     pid_t child;
 
