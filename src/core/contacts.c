@@ -61,14 +61,17 @@ static void tell_change(struct kad_dht *dht, const struct kad_contact *added, co
         event->table.gone = *gone;
 }
 
-static void ping(struct kad_dht *dht, kad_contact_ref contact, const struct kad_endpoint *to, kad_ms now,
-                 struct kad_outbox *out)
+void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out)
 {
-    struct kad_query query = {.to = *to, .contact = contact, .purpose = KAD_FOR_TABLE, .method = KAD_PING};
+    struct kad_query query = {
+        .to = kad_book_contact(dht->book, contact)->endpoint,
+        .contact = contact,
+        .purpose = KAD_FOR_TABLE,
+        .method = KAD_PING,
+    };
     struct kad_message message;
 
     kad_message_init(&message);
-    message.kind = KAD_QUERY;
     message.method = KAD_PING;
     kad_dht_ask(dht, &query, &message, now, out);
 }
@@ -92,11 +95,8 @@ static void act_on(struct kad_dht *dht, const struct kad_table_update *update, k
         kad_join_met(dht, now);
     if (update->removed != KAD_NO_CONTACT)
         kad_book_release(dht->book, update->removed);
-    if (update->probe != KAD_NO_CONTACT) {
-        const struct kad_endpoint to = kad_book_contact(dht->book, update->probe)->endpoint;
-
-        ping(dht, update->probe, &to, now, out);
-    }
+    if (update->probe != KAD_NO_CONTACT)
+        kad_dht_ping(dht, update->probe, now, out);
 }
 
 void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now,
@@ -164,7 +164,7 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_
     if (ref == KAD_NO_CONTACT)
         return;
     upkeep->verify_left--;
-    ping(dht, ref, &contact->endpoint, now, out);
+    kad_dht_ping(dht, ref, now, out);
     kad_book_release(dht->book, ref);
 }
 

@@ -161,6 +161,8 @@ void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms n
 bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *contact,
                         const struct kad_endpoint *from);
 bool kad_dht_id_fits(const struct kad_dht *dht, const struct kad_contact *contact);
+/* Is this contact alive? The answer, or its absence, goes to the table. */
+void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out);
 /* Asks a stranger whether it is there, if the table has a place for it and the pace allows. */
 void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now,
                     struct kad_outbox *out);

@@ -124,17 +124,8 @@ static void ask_saved(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 
     while (join->n_saved && out->room && !kad_query_pool_full(&dht->queries)) {
         const kad_contact_ref contact = join->saved[--join->n_saved];
-        struct kad_query query = {
-            .contact = contact,
-            .to = kad_book_contact(dht->book, contact)->endpoint,
-            .purpose = KAD_FOR_TABLE,
-            .method = KAD_PING,
-        };
-        struct kad_message message;
 
-        kad_message_init(&message);
-        message.method = KAD_PING;
-        kad_dht_ask(dht, &query, &message, now, out);
+        kad_dht_ping(dht, contact, now, out);
         kad_book_release(dht->book, contact);
     }
     if (!join->n_saved && join->saved)

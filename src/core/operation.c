@@ -7,9 +7,9 @@
 
 #define POOL_FULL_WAIT 10 /* ms until queries are tried again when too many are unanswered */
 
-static bool stores(const struct kad_operation *operation)
+static bool stores(const struct kad_request *request)
 {
-    return operation->request.kind == KAD_REQUEST_ANNOUNCE || operation->request.kind == KAD_REQUEST_PUT;
+    return request->kind == KAD_REQUEST_ANNOUNCE || request->kind == KAD_REQUEST_PUT;
 }
 
 static bool asks_one(const struct kad_request *request)
@@ -47,7 +47,7 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
         return KAD_E_INVALID;
     }
     if (asks_one(request)) {
-        if (stores(&(struct kad_operation){.request.kind = request->kind}))
+        if (stores(request))
             return KAD_E_INVALID;
         if (kad_endpoint_scope(&request->endpoint) == KAD_SCOPE_INVALID ||
             !dht->tables[kad_family_index(request->endpoint.family)])
@@ -292,7 +292,7 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
 
     switch ((enum kad_operation_owner)operation->owner) {
     case KAD_OWNER_HOST:
-        if (stores(operation) && operation->request.keep && reason != KAD_REASON_CANCELLED &&
+        if (stores(&operation->request) && operation->request.keep && reason != KAD_REASON_CANCELLED &&
             operation->error != KAD_E_REFUSED &&
             kad_publish_keep(dht, &operation->request, stored_elsewhere(operation), now) != 0)
             operation->error = KAD_E_LIMIT;
@@ -619,7 +619,7 @@ static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation,
     /* While nobody has answered, bootstraps may still: then the lookup begins again with what they name. */
     if (!over || (operation->n_bootstraps && !operation->n_answers))
         return;
-    if (!stores(operation)) {
+    if (!stores(&operation->request)) {
         kad_operation_end(dht, operation, reason_of(operation), now);
         return;
     }
