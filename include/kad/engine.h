@@ -261,7 +261,8 @@ struct kad_event {
     } peers;
     struct { /* DONE. Pointers are valid until the next kad_engine_ call */
         enum kad_request_kind kind;
-        int error; /* 0; KAD_E_NOT_FOUND, _TIMEOUT, _REFUSED, _CLOSED (cancelled) */
+        int error; /* 0; KAD_E_NOT_FOUND, _TIMEOUT, _REFUSED, _CLOSED (cancelled); of a node, see kad_node_request(),
+                    * _SYSTEM */
         enum kad_reason reason;
         struct kad_id target;
         kad_ms duration_ms;
@@ -277,6 +278,7 @@ struct kad_event {
         const struct kad_record *record; /* GET: best found, or NULL */
         uint32_t n_copies;               /* GET: nodes that gave this very record */
         uint32_t n_stored, n_refused;    /* ANNOUNCE, PUT */
+        bool stored_here;                /* the same: one of n_stored is our own store */
         enum kad_refusal refusal;        /* the first one met */
         const struct kad_id *samples;
         size_t n_samples;

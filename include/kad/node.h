@@ -88,7 +88,9 @@ void kad_node_free(struct kad_node *node);
  * kad_node_request(), _cancel() or _withdraw(). */
 typedef void kad_node_callback(void *user, const struct kad_event *event);
 /* Begins a request; request->user is ignored, `user` stands in its events. `callback` and `out_id` may be NULL. What is
- * put or announced with `keep` is published again by later runs too, until kad_node_withdraw().
+ * put or announced with `keep` is published again by later runs too, until kad_node_withdraw(). What this node keeps of a
+ * put or announce, its own copy and the note to publish it again, is on disk before DONE; if the disk fails, DONE has
+ * KAD_E_SYSTEM (and n_stored, for the others hold it all the same).
  * 0 or a kad_error (then the callback is never called): those of kad_engine_request(), KAD_E_CLOSED (stopping). */
 KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *request,
                                kad_node_callback *callback, void *user, uint64_t *out_id);
@@ -97,7 +99,7 @@ KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *
  * KAD_E_MEMORY. */
 KAD_CHECK int kad_node_post(struct kad_node *node, const struct kad_request *request,
                             kad_node_callback *callback, void *user);
-/* False: no such request. Its DONE comes with KAD_REASON_CANCELLED. */
+/* False: no such request, or it has ended and waits for the disk. Its DONE comes with KAD_REASON_CANCELLED. */
 bool kad_node_cancel(struct kad_node *node, uint64_t id);
 /* Stops publishing what has this key, in later runs too. False: nothing has. */
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);

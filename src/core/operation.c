@@ -363,6 +363,7 @@ bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event)
     out_event->done.record = operation->best.type != KAD_RECORD_NONE ? &operation->best : NULL;
     out_event->done.n_copies = operation->n_copies;
     out_event->done.n_stored = operation->n_stored;
+    out_event->done.stored_here = operation->stored_own;
     out_event->done.n_refused = operation->n_refused;
     out_event->done.refusal = operation->refusal;
     out_event->done.samples = operation->samples;

@@ -226,7 +226,10 @@ json_t *kad_json_done(const struct kad_event *event, const struct kad_request *r
 
     if (event->done.error != KAD_OK)
         json_object_set_new(object, "error", json_string(kad_json_error_text(event->done.error)));
-    json_object_set_new(object, "reason", json_string(kad_reason_text(event->done.reason)));
+    json_object_set_new(object, "reason",
+                        json_string(event->done.error == KAD_E_SYSTEM /* a put or announce of ours */
+                                        ? "what this node keeps of it is not on its disk: its log says why"
+                                        : kad_reason_text(event->done.reason)));
     set_result(object, event, request);
     json_object_set_new(object, "hops", json_integer(event->done.hops));
     json_object_set_new(object, "first_ms", known(event->done.first_ms));

@@ -1,9 +1,10 @@
 /*
  * memory - what a node keeps on disk, and when it is written.
  *
- * The store: one commit before a turn's answers leave; a worker brings commits to the disk within a second. The state:
- * at once when a publication changed (those that change while it is written share the next writing), a second after the
- * node got ready or took a new id, every five minutes when the table changed, and at the end.
+ * The store: one commit before a turn's answers leave; a worker brings commits to the disk within a second, and at once
+ * when a request of ours waits for it. The state: at once when a publication changed, a second after the node got ready
+ * or took a new id, every five minutes when the table changed, and at the end. What comes while a sync or a writing runs
+ * shares the next. When the disk fails, both are tried again until it works.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define STORE_FILE       "store.mdb" /* as store/lmdb names it */
 #define SYNC_AFTER       KAD_SECOND
 #define SAVE_TABLE_EVERY (5 * KAD_MINUTE)
+#define SAVE_AGAIN       KAD_SECOND   /* after a failure */
 #define MAP_FOR_DEFAULT  (512u << 20) /* LMDB's file may grow to this unless more records are asked for */
 #define MAP_PER_BYTE     4
 
@@ -81,22 +83,57 @@ int kad_memory_load(struct kad_node *node, struct kad_state *state, char *out_wh
 
 void kad_memory_commit(struct kad_node *node)
 {
-    const bool failed = node->store->ops->commit && node->store->ops->commit(node->store) < 0;
+    struct kad_lmdb_store_info info;
+    bool failed;
 
-    if (failed && !node->commit_failed)
-        kad_tell(node, KAD_LOG_ERROR, "store_failed", "what",
-                 "cannot write to disk; what is stored is in memory only", NULL);
+    if (node->commit_failed)
+        (void)node->store->ops->expire(node->store, node->now); /* tells it that time has passed */
+    failed = node->store->ops->commit && node->store->ops->commit(node->store) < 0;
+    if (failed && !node->commit_failed) {
+        kad_lmdb_store_info(node->store, &info);
+        kad_tell(node, KAD_LOG_ERROR, "store_failed", "why", info.last_error, "what",
+                 "what is stored is in memory only; trying on", NULL);
+    }
     if (!failed && node->commit_failed)
         kad_tell(node, KAD_LOG_INFO, "store_works_again", NULL, NULL);
     node->commit_failed = failed;
 }
 
-/* Grows whenever something was stored: what a sync is due for. */
-static uint64_t store_mark(const struct kad_node *node)
+static uint64_t n_commits(const struct kad_node *node)
 {
-    const struct kad_counters *counters = kad_engine_counters(node->engine);
+    struct kad_lmdb_store_info info = {0};
 
-    return counters->stored + counters->announced;
+    if (node->store_is_lmdb)
+        kad_lmdb_store_info(node->store, &info);
+    return info.n_commits;
+}
+
+static bool begin_job(struct kad_node *node, struct kad_job *job, uv_work_cb work, uv_after_work_cb done)
+{
+    job->work.data = job;
+    job->node = node;
+    job->running = uv_queue_work(node->loop, &job->work, work, done) == 0;
+    node->n_open += job->running;
+    return job->running;
+}
+
+/* A disk that fails is told of once, and so is its recovery. */
+static void tell_change(const struct kad_node *node, bool *failed, int error, int reason, const char *worse,
+                        const char *better)
+{
+    if (error && !*failed)
+        kad_tell(node, KAD_LOG_ERROR, worse, "why", strerror(reason), "what", "trying on", NULL);
+    if (!error && *failed)
+        kad_tell(node, KAD_LOG_INFO, better, NULL, NULL);
+    *failed = error != KAD_OK;
+}
+
+static void synced(struct kad_node *node, int error, int reason)
+{
+    tell_change(node, &node->sync_failed, error, reason, "sync_failed", "sync_works_again");
+    if (!error)
+        node->store_safe = node->store_syncing;
+    kad_held_settle(node, error ? node->store_syncing : 0, 0);
 }
 
 static void sync_work(uv_work_t *work)
@@ -107,29 +144,20 @@ static void sync_work(uv_work_t *work)
     job->reason = errno;
 }
 
-static void job_done(struct kad_job *job, const char *failure)
-{
-    struct kad_node *node = job->node;
-
-    job->running = false;
-    if (job->error)
-        kad_tell(node, KAD_LOG_ERROR, failure, "why", strerror(job->reason), NULL);
-    kad_node_ended(node);
-}
-
 static void sync_done(uv_work_t *work, int status)
 {
+    struct kad_job *job = work->data;
+
     (void)status;
-    job_done(work->data, "sync_failed");
+    job->running = false;
+    synced(job->node, job->error, job->reason);
+    kad_node_ended(job->node);
 }
 
-static bool begin_job(struct kad_node *node, struct kad_job *job, uv_work_cb work, uv_after_work_cb done)
+static void begin_sync(struct kad_node *node)
 {
-    job->work.data = job;
-    job->node = node;
-    job->running = uv_queue_work(node->loop, &job->work, work, done) == 0;
-    node->n_open += job->running;
-    return job->running;
+    node->store_syncing = n_commits(node);
+    node->sync_at = begin_job(node, &node->sync, sync_work, sync_done) ? KAD_NEVER : node->now + SYNC_AFTER;
 }
 
 /* -- the state -------------------------------------------------------------------------------------------------- */
@@ -194,6 +222,18 @@ static void drop_snapshot(struct kad_node *node)
     node->saving = (struct kad_bytes){0};
 }
 
+static void saved(struct kad_node *node, int error, int reason)
+{
+    tell_change(node, &node->save_failed, error, reason, "state_not_saved", "state_saved_again");
+    if (!error) {
+        node->state_safe = node->state_saving;
+        node->table_saved = node->table_saving;
+    } else if (node->save_at > kad_node_clock(node) + SAVE_AGAIN) {
+        node->save_at = kad_node_clock(node) + SAVE_AGAIN;
+    }
+    kad_held_settle(node, 0, error ? node->state_saving : 0);
+}
+
 static void save_work(uv_work_t *work)
 {
     struct kad_job *job = work->data;
@@ -208,20 +248,26 @@ static void save_done(uv_work_t *work, int status)
     struct kad_job *job = work->data;
 
     (void)status;
+    job->running = false;
     drop_snapshot(job->node);
-    job_done(job, "state_not_saved");
+    saved(job->node, job->error, job->reason);
+    kad_node_ended(job->node);
+}
+
+static void take_snapshot(struct kad_node *node)
+{
+    node->table_saving = table_mark(node);
+    node->state_saving = node->state_changed;
+    node->saving = snapshot(node);
 }
 
 static void begin_save(struct kad_node *node)
 {
-    node->saved_table = table_mark(node);
-    node->kept_changed = false;
     node->save_at = node->now + SAVE_TABLE_EVERY;
-    node->saving = snapshot(node);
+    take_snapshot(node);
     if (node->saving.size == 0 || !begin_job(node, &node->save, save_work, save_done)) {
         drop_snapshot(node);
-        node->kept_changed = true;
-        node->save_at = node->now + KAD_SECOND;
+        saved(node, KAD_E_MEMORY, ENOMEM);
     }
 }
 
@@ -231,24 +277,49 @@ void kad_memory_changed(struct kad_node *node, kad_ms within)
 
     if (!node->has_data_dir)
         return;
-    node->kept_changed = true;
+    node->state_changed++;
     node->save_at = at < node->save_at ? at : node->save_at;
     kad_node_turn_soon(node); /* which sets the timer anew */
 }
 
+int kad_memory_need(struct kad_node *node, bool stored, bool kept, uint64_t *out_store_at,
+                    uint64_t *out_state_at)
+{
+    *out_store_at = *out_state_at = 0;
+    if (kept && node->has_data_dir) {
+        kad_memory_changed(node, 0);
+        *out_state_at = node->state_changed;
+    }
+    if (!stored || !node->store_is_lmdb)
+        return KAD_OK;
+    if (node->commit_failed)
+        return KAD_E_SYSTEM;
+    if (n_commits(node) == node->store_safe)
+        return KAD_OK; /* a sync that another waited for came in between */
+    *out_store_at = n_commits(node);
+    node->sync_at = kad_node_clock(node);
+    kad_node_turn_soon(node);
+    return KAD_OK;
+}
+
 void kad_memory_save_now(struct kad_node *node)
 {
-    if (node->has_data_dir) {
-        const struct kad_bytes bytes = snapshot(node);
+    int error = KAD_OK;
 
-        if (bytes.size == 0 || kad_data_dir_write(&node->data_dir, node->state_name, bytes) < 0)
-            kad_tell(node, KAD_LOG_ERROR, "state_not_saved", "why",
-                     bytes.size ? strerror(errno) : kad_error_text(KAD_E_MEMORY), NULL);
-        kad_free(node->allocator, (void *)(uintptr_t)bytes.data, bytes.size);
+    if (node->has_data_dir) {
+        take_snapshot(node);
+        errno = ENOMEM;
+        error = node->saving.size ? kad_data_dir_write(&node->data_dir, node->state_name, node->saving)
+                                  : KAD_E_MEMORY;
+        saved(node, error, errno);
+        drop_snapshot(node);
     }
     kad_memory_commit(node);
-    if (node->store_is_lmdb && kad_lmdb_store_sync(node->store) < 0)
-        kad_tell(node, KAD_LOG_ERROR, "sync_failed", "why", strerror(errno), NULL);
+    if (node->store_is_lmdb) {
+        node->store_syncing = n_commits(node);
+        error = kad_lmdb_store_sync(node->store);
+        synced(node, error, errno);
+    }
 }
 
 /* -- when ------------------------------------------------------------------------------------------------------- */
@@ -261,26 +332,25 @@ void kad_memory_begin(struct kad_node *node)
 
 void kad_memory_tick(struct kad_node *node)
 {
-    if (node->store_is_lmdb && node->sync_at == KAD_NEVER && store_mark(node) != node->synced_store)
+    if (node->store_is_lmdb && node->sync_at == KAD_NEVER && n_commits(node) != node->store_safe)
         node->sync_at = node->now + SYNC_AFTER;
-    if (node->now >= node->sync_at && !node->sync.running) {
-        node->synced_store = store_mark(node);
-        node->sync_at =
-            begin_job(node, &node->sync, sync_work, sync_done) ? KAD_NEVER : node->now + SYNC_AFTER;
-    }
+    if (node->now >= node->sync_at && !node->sync.running)
+        begin_sync(node);
     if (node->now >= node->save_at && !node->save.running) {
-        if (node->kept_changed || table_mark(node) != node->saved_table)
+        if (node->state_changed != node->state_safe || table_mark(node) != node->table_saved)
             begin_save(node);
         else
             node->save_at = node->now + SAVE_TABLE_EVERY;
     }
 }
 
-/* While a job runs its next turn waits for its end, which is a turn too. */
+/* While a job runs its next turn waits for its end, which is a turn too. A store that failed is tried again by a turn. */
 kad_ms kad_memory_wake_at(const struct kad_node *node)
 {
     const kad_ms save_at = node->save.running ? KAD_NEVER : node->save_at;
     const kad_ms sync_at = node->sync.running ? KAD_NEVER : node->sync_at;
+    const kad_ms commit_at = node->commit_failed ? node->now + SYNC_AFTER : KAD_NEVER;
+    const kad_ms first = save_at < sync_at ? save_at : sync_at;
 
-    return save_at < sync_at ? save_at : sync_at;
+    return first < commit_at ? first : commit_at;
 }

@@ -4,6 +4,7 @@
  *     node.c       made, started, stopped, freed
  *     turn.c       what happens when something comes or time has passed
  *     requests.c   who wants to know what became of a request
+ *     held.c       ends of puts and announces that wait for the disk
  *     memory.c     state and store on disk: what is saved when
  *     bootstrap.c  names of nodes to join through
  *     tell.c       what is logged
@@ -89,12 +90,16 @@ struct kad_node {
     size_t n_bootstraps;
 
     struct kad_data_dir data_dir;
-    bool has_data_dir, kept_changed, commit_failed;
+    bool has_data_dir, commit_failed, sync_failed, save_failed;
     char state_name[64];
     struct kad_job save, sync;
     struct kad_bytes saving; /* what `save` writes */
     kad_ms save_at, sync_at;
-    uint64_t saved_table, synced_store; /* marks of what was there at the last save, sync */
+    /* Changes are counted: commits of the store; what happened to the state. `safe`: as many are on disk. */
+    uint64_t store_syncing, store_safe;
+    uint64_t state_changed, state_saving, state_safe;
+    uint64_t table_saving, table_saved;
+    struct kad_held *held;
 };
 
 /* -- turn.c ----------------------------------------------------------------------------------------------------- */
@@ -127,6 +132,18 @@ void kad_memory_tick(struct kad_node *node);
 kad_ms kad_memory_wake_at(const struct kad_node *node);
 void kad_memory_changed(struct kad_node *node, kad_ms within); /* something worth saving within this */
 void kad_memory_save_now(struct kad_node *node);               /* at the end; no job runs */
+/* What a request of ours that ended here still needs from the disk, and that the disk gets it now: `stored` in the store,
+ * `kept` in the state. 0: nothing. KAD_E_SYSTEM: the store does not take it. */
+KAD_CHECK int kad_memory_need(struct kad_node *node, bool stored, bool kept, uint64_t *out_store_at,
+                              uint64_t *out_state_at);
+
+/* -- held.c ----------------------------------------------------------------------------------------------------- */
+
+/* Copies the DONE and what it points to; the callback gets it when so much is on disk. 0 or KAD_E_MEMORY. */
+KAD_CHECK int kad_held_add(struct kad_node *node, const struct kad_event *event, uint64_t store_at,
+                           uint64_t state_at, kad_node_callback *callback, void *user);
+/* Tells those that have what they waited for; and, with KAD_E_SYSTEM, those of whose needs a write up to these failed. */
+void kad_held_settle(struct kad_node *node, uint64_t failed_store, uint64_t failed_state);
 
 /* -- bootstrap.c ------------------------------------------------------------------------------------------------ */
 

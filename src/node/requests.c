@@ -72,16 +72,49 @@ bool kad_node_cancel(struct kad_node *node, uint64_t id)
     return found;
 }
 
-/* It is done: published by the engine from here on, unless it was given up. */
-static void keep(struct kad_node *node, struct kad_pending *pending, const struct kad_event *event)
+/* It is done: published by the engine from here on, unless it was given up. 0 or why it will not outlive this run. */
+static int keep(struct kad_node *node, struct kad_pending *pending)
 {
-    if (!pending->keep || event->done.reason == KAD_REASON_CANCELLED || event->done.error == KAD_E_LIMIT)
-        return;
+    int error;
+
     pending->kept.published = true;
-    if (kad_kept_add(&node->kept, &pending->kept) < 0)
-        kad_tell(node, KAD_LOG_WARN, "publication_not_kept", "why", "too many, or no memory", NULL);
+    error = kad_kept_add(&node->kept, &pending->kept);
+    if (error)
+        kad_tell(node, KAD_LOG_WARN, "publication_not_kept", "why", kad_error_text(error), NULL);
     pending->kept = (struct kad_kept){0}; /* the list's now */
-    kad_memory_changed(node, 0);
+    return error;
+}
+
+/* What we acknowledge is on disk as far as it is ours to keep: the callback waits for that. */
+static int hold(struct kad_node *node, struct kad_pending *pending, const struct kad_event *event, bool kept)
+{
+    uint64_t store_at, state_at;
+    int error = kad_memory_need(node, event->done.stored_here, kept, &store_at, &state_at);
+
+    if (error || (!store_at && !state_at))
+        return error;
+    if (!pending->callback)
+        return KAD_OK;
+    error = kad_held_add(node, event, store_at, state_at, pending->callback, pending->user);
+    if (!error)
+        pending->callback = NULL;
+    return error;
+}
+
+static void done(struct kad_node *node, struct kad_pending *pending, struct kad_event *event)
+{
+    const bool given_up = event->done.reason == KAD_REASON_CANCELLED;
+    bool kept = pending->keep && !given_up && event->done.error != KAD_E_LIMIT;
+    int error = KAD_OK;
+
+    if (kept) {
+        error = keep(node, pending);
+        kept = error == KAD_OK;
+    }
+    if (!given_up && !error)
+        error = hold(node, pending, event, kept);
+    if (!event->done.error)
+        event->done.error = error;
 }
 
 void kad_requests_event(struct kad_node *node, const struct kad_event *event)
@@ -91,7 +124,7 @@ void kad_requests_event(struct kad_node *node, const struct kad_event *event)
 
     theirs.user = pending->user;
     if (event->kind == KAD_EVENT_DONE)
-        keep(node, pending, event);
+        done(node, pending, &theirs);
     if (pending->callback)
         pending->callback(pending->user, &theirs);
     if (event->kind == KAD_EVENT_DONE)
