@@ -15,11 +15,14 @@ function(kad_find_sources out)
     set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
-set(KAD_INSTALLED)
-# kad_library(name POSIX? LINK libs... SOURCES globs...): a folder without sources makes no library.
+# kad_library(name POSIX? LINK libs... SOURCES globs... LEAVE_OUT globs...): a folder without sources makes no library.
 function(kad_library name)
-    cmake_parse_arguments(arg "POSIX;INSTALL" "" "LINK;SOURCES" ${ARGN})
+    cmake_parse_arguments(arg "POSIX" "" "LINK;SOURCES;LEAVE_OUT" ${ARGN})
     kad_find_sources(sources ${arg_SOURCES})
+    if(arg_LEAVE_OUT)
+        file(GLOB left_out CONFIGURE_DEPENDS ${arg_LEAVE_OUT})
+        list(REMOVE_ITEM sources ${left_out})
+    endif()
     list(FILTER sources EXCLUDE REGEX "/cli/main\\.c$")
     if(NOT sources)
         return()
@@ -30,9 +33,6 @@ function(kad_library name)
     endif()
     target_compile_definitions(${name} PRIVATE KAD_VERSION="${PROJECT_VERSION}")
     kad_link(${name} ${arg_LINK})
-    if(arg_INSTALL)
-        set(KAD_INSTALLED ${KAD_INSTALLED} ${name} PARENT_SCOPE)
-    endif()
 endfunction()
 
 # Links what exists (libraries come out of globs) and the C library's mathematics.
@@ -44,23 +44,25 @@ function(kad_link target)
     endforeach()
 endfunction()
 
-kad_library(kad INSTALL
+kad_library(kad
     SOURCES src/base/*.c src/crypto/*.c src/core/*.c src/wire/*.c src/channel/*.c src/engine/*.c src/store/mem*.c
     LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
-kad_library(kad-node POSIX INSTALL
-    SOURCES src/net/*.c src/node/*.c src/http/*.c src/store/lmdb*.c
-    LINK kad PkgConfig::UV PkgConfig::LMDB PkgConfig::MICROHTTPD PkgConfig::JANSSON PkgConfig::INIH)
+kad_library(kad-node POSIX
+    SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c
+    LEAVE_OUT src/node/config*.c src/node/log.c
+    LINK kad PkgConfig::UV PkgConfig::LMDB)
 kad_library(kad-sim
     SOURCES sim/*.c
     LINK kad)
+# What a program around a node has and an embedded node has not: files of settings, lines of log, a face for others.
+kad_library(kad-program-parts POSIX
+    SOURCES src/node/config*.c src/node/log.c src/http/*.c
+    LINK kad-node kad PkgConfig::MICROHTTPD PkgConfig::JANSSON PkgConfig::INIH)
 kad_library(kad-cli POSIX
     SOURCES src/cli/*.c
-    LINK kad-node kad-sim kad)
+    LINK kad-program-parts kad-node kad-sim kad)
 
-if(EXISTS ${CMAKE_SOURCE_DIR}/src/cli/main.c)
-    add_executable(kad-program src/cli/main.c)
-    set_target_properties(kad-program PROPERTIES OUTPUT_NAME kad)
-    target_compile_definitions(kad-program PRIVATE ${KAD_POSIX} KAD_VERSION="${PROJECT_VERSION}")
-    kad_link(kad-program kad-cli kad-node kad-sim kad)
-    list(APPEND KAD_INSTALLED kad-program)
-endif()
+add_executable(kad-program src/cli/main.c)
+set_target_properties(kad-program PROPERTIES OUTPUT_NAME kad)
+target_compile_definitions(kad-program PRIVATE ${KAD_POSIX} KAD_VERSION="${PROJECT_VERSION}")
+kad_link(kad-program kad-cli kad-node kad-sim kad)

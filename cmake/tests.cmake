@@ -6,6 +6,7 @@
 # A line of its own says more ("//" in C, "#" in scripts):
 #   release      only in the release build      (label release)
 #   serial       nothing else runs beside it
+#   threads      several threads at once: also runs under ThreadSanitizer    (label threads)
 #   timeout 600  seconds; 300 if not given
 find_path(CMOCKA_INCLUDE cmocka.h)
 find_library(CMOCKA_LIBRARY cmocka)
@@ -14,12 +15,13 @@ set(sanitizer_environment
     "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
     "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1")
 
-# Reads the marks of `file` into mark_release, mark_serial, mark_timeout, and sets wanted: whether this build runs it.
+# Reads the marks of `file` into mark_release, mark_serial, mark_threads, mark_timeout, and sets wanted: whether this build runs it.
 macro(kad_read_marks file)
-    file(STRINGS ${file} marks REGEX "^(//|#) (release|serial|timeout [0-9]+)$")
+    file(STRINGS ${file} marks REGEX "^(//|#) (release|serial|threads|timeout [0-9]+)$")
     set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
     string(REGEX MATCH "(//|#) release" mark_release "${marks}")
     string(REGEX MATCH "(//|#) serial" mark_serial "${marks}")
+    string(REGEX MATCH "(//|#) threads" mark_threads "${marks}")
     set(mark_timeout 300)
     if(marks MATCHES "timeout ([0-9]+)")
         set(mark_timeout ${CMAKE_MATCH_1})
@@ -33,6 +35,9 @@ endmacro()
 function(kad_test_properties name labels)
     if(mark_release)
         list(APPEND labels release)
+    endif()
+    if(mark_threads)
+        list(APPEND labels threads)
     endif()
     set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${mark_timeout})
     if(mark_serial)
@@ -61,6 +66,7 @@ if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
     target_include_directories(kad-test PUBLIC ${CMOCKA_INCLUDE})
     target_link_libraries(kad-test PUBLIC ${CMOCKA_LIBRARY})
 
+    add_custom_target(thread-tests)
     add_custom_target(release-tests) # not part of `all` there: who runs `make build` wants the program
     file(GLOB_RECURSE unit_tests CONFIGURE_DEPENDS src/*_test.c sim/*_test.c)
     file(GLOB whole_tests CONFIGURE_DEPENDS tests/*_test.c tests/*/*_test.c)
@@ -75,6 +81,9 @@ if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
         set_target_properties(${program}_test PROPERTIES
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests EXCLUDE_FROM_ALL ${KAD_RELEASE_TESTS})
         add_dependencies(release-tests ${program}_test)
+        if(mark_threads)
+            add_dependencies(thread-tests ${program}_test)
+        endif()
         # From the top layer down, so that static libraries resolve; the lower half sees libkad alone.
         if(name MATCHES "^(base|crypto|core|wire|channel|engine|store\\.mem)")
             kad_link(${program}_test kad-test kad)

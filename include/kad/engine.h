@@ -356,11 +356,21 @@ size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,
 /* Checks every internal invariant; false names the broken one. For tests, fuzzing, simulation. */
 bool kad_engine_sound(const struct kad_engine *engine, kad_ms now, const char **out_why);
 
-/* The key of an immutable Mainline value (bencoded), of a mutable one, and signing: BEP 44. `value` is bencoded already. */
+/* -- Mainline's keys and values: pure functions, any thread ----------------------------------------------------- */
+
+/* The key of an immutable value (BEP 44): the SHA-1 of `value`, which is bencoded already. */
 void kad_mainline_immutable_key(struct kad_bytes value, struct kad_id *out_key);
+/* The key of a mutable one (BEP 44): the SHA-1 of public key and salt (may be empty). */
 void kad_mainline_mutable_key(const uint8_t public_key[32], struct kad_bytes salt, struct kad_id *out_key);
-KAD_CHECK int kad_mainline_sign(struct kad_record *record,
-                                const uint8_t seed[32]); /* fills key, public key, signature */
+/* Signs a mutable record (BEP 44): value, salt and sequence are given, key, public key and signature are filled in from
+ * the Ed25519 seed. 0 or KAD_E_INVALID (value or salt too long). */
+KAD_CHECK int kad_mainline_sign(struct kad_record *record, const uint8_t seed[32]);
+/* An id or key for anything that has bytes, a name, a public key, a file: their SHA-1. */
+void kad_mainline_id_of(struct kad_bytes bytes, struct kad_id *out_id);
+/* A text as a value, that is bencoded: "5:hello". 0, or KAD_E_SPACE when `room` bytes do not hold it. */
+KAD_CHECK int kad_mainline_wrap(struct kad_bytes text, uint8_t *out_value, size_t room, size_t *out_size);
+/* The text of such a value, borrowed from it. KAD_E_INVALID: it is something else. */
+KAD_CHECK int kad_mainline_unwrap(struct kad_bytes value, struct kad_bytes *out_text);
 
 #ifdef __cplusplus
 }

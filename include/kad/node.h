@@ -12,8 +12,10 @@
  *                        config.on_stopped
  *     kad_node_free()    after it has stopped, or before it was started
  *
- * Several nodes may share a loop. Of the functions below only kad_node_post() and kad_node_stop() may be called from any
- * thread; all others belong to the loop's.
+ * Threads. A node belongs to the thread that runs its loop, and so do the functions below but for those that say "any
+ * thread": kad_node_stop(), kad_node_post() and the others around it, kad_node_call() and kad_node_info(). What needs more
+ * than these offer goes into a function for kad_node_call(). All callbacks come on the loop's thread. Several nodes may
+ * share a loop; nodes on different loops share nothing. kad_node_free() is for when no other thread uses the node any more.
  */
 #ifndef KAD_NODE_H
 #define KAD_NODE_H
@@ -94,15 +96,38 @@ typedef void kad_node_callback(void *user, const struct kad_event *event);
  * 0 or a kad_error (then the callback is never called): those of kad_engine_request(), KAD_E_CLOSED (stopping). */
 KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *request,
                                kad_node_callback *callback, void *user, uint64_t *out_id);
-/* The same from any thread, through the mailbox. The request is copied; the callback still runs on the loop's thread, and
- * brings what kad_node_request() would have returned as done.error. 0, KAD_E_LIMIT (mailbox full), KAD_E_CLOSED,
- * KAD_E_MEMORY. */
-KAD_CHECK int kad_node_post(struct kad_node *node, const struct kad_request *request,
-                            kad_node_callback *callback, void *user);
 /* False: no such request, or it has ended and waits for the disk. Its DONE comes with KAD_REASON_CANCELLED. */
 bool kad_node_cancel(struct kad_node *node, uint64_t id);
 /* Stops publishing what has this key, in later runs too. False: nothing has. */
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);
+
+/* -- from any thread -------------------------------------------------------------------------------------------- */
+
+/* These leave a letter in the node's mailbox, which holds 1,024, and ring; letters are taken in the order they came. They
+ * return 0, KAD_E_LIMIT (the mailbox is full: later), KAD_E_CLOSED (it stops or has stopped), KAD_E_MEMORY. What was
+ * accepted happens exactly once: at the latest when the node stops, or is freed without having been started. */
+
+/* Begins a request as kad_node_request() does. The request is copied; the callback still runs on the loop's thread, and
+ * brings what kad_node_request() would have returned as done.error. */
+KAD_CHECK int kad_node_post(struct kad_node *node, const struct kad_request *request,
+                            kad_node_callback *callback, void *user);
+/* Cancels every request that was begun with this `user`, by any thread; none is fine. Their callbacks come, as ever. */
+KAD_CHECK int kad_node_post_cancel(struct kad_node *node, const void *user);
+/* Stops publishing what has this key. */
+KAD_CHECK int kad_node_post_withdraw(struct kad_node *node, const struct kad_id *key);
+
+/* Called on the loop's thread, where it may use all of the node but kad_node_free(); it must not block. */
+typedef void kad_node_function(struct kad_node *node, void *user);
+/* Calls `function` soon. */
+KAD_CHECK int kad_node_call(struct kad_node *node, kad_node_function *function, void *user);
+/* The same, and returns when it has returned. On the loop's own thread it is called at once. The loop must be running or
+ * about to: whoever is to run it would wait here for himself. */
+KAD_CHECK int kad_node_call_wait(struct kad_node *node, kad_node_function *function, void *user);
+/* What the node knows and has counted, as of one moment, by kad_node_call_wait(). Either may be NULL. */
+KAD_CHECK int kad_node_info(struct kad_node *node, struct kad_info *out_info,
+                            struct kad_counters *out_counters);
+
+/* -- looking in ------------------------------------------------------------------------------------------------- */
 
 /* What the node listens on now (ports resolved). Returns how many; writes at most `room`. */
 size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_endpoints, size_t room);

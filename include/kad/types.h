@@ -60,8 +60,11 @@ struct kad_allocator {
     void *context;
 };
 
-/* malloc and friends. */
+/* malloc and friends. Any thread. */
 extern const struct kad_allocator kad_allocator_system;
+
+/* Random bytes of the operating system's, for seeds and keys. Any thread. */
+void kad_entropy(void *out_data, size_t size);
 
 /* An IP address and a port. 20 bytes without padding, unused bytes zero, so endpoints compare as memory. IPv4 stands in
  * the first four bytes of `address`; IPv4-mapped IPv6 addresses are never kept. */

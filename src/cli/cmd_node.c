@@ -11,7 +11,7 @@
 #include "base/endpoint.h"
 #include "cli/ask.h"
 #include "cli/host.h"
-#include "cli/local_net.h"
+#include "node/local_net.h"
 #include "node/config.h"
 #include "node/log.h"
 

@@ -15,7 +15,7 @@
 #include "base/endpoint.h"
 #include "base/text.h"
 #include "cli/host.h"
-#include "cli/local_net.h"
+#include "node/local_net.h"
 #include "cli/print.h"
 #include "cli/show.h"
 #include "crypto/crypto.h"

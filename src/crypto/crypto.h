@@ -33,7 +33,7 @@ bool kad_ed25519_verify(const uint8_t public_key[KAD_ED25519_PUBLIC], const void
 void kad_ed25519_sign_expanded(const uint8_t expanded[64], const uint8_t public_key[KAD_ED25519_PUBLIC],
                                const void *data, size_t size, uint8_t out_signature[KAD_ED25519_SIGNATURE]);
 
-void kad_entropy(void *out_data, size_t size); /* the operating system's; hosts use it to make seeds */
+/* kad_entropy(), the operating system's random bytes, is public: kad/types.h. */
 void kad_wipe(void *data, size_t size);
 
 #endif

@@ -162,14 +162,3 @@ struct kad_id kad_target_id(const struct kad_target *key, struct kad_bytes salt)
     }
     return target;
 }
-
-char *kad_id_format(const struct kad_id *id, char text[KAD_ID_TEXT])
-{
-    size_t size = MAINLINE_ID;
-
-    for (size_t i = MAINLINE_ID; i < KAD_ID_SIZE; i++) {
-        if (id->bytes[i] != 0)
-            size = KAD_ID_SIZE;
-    }
-    return kad_hex(id->bytes, size, text);
-}

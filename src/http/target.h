@@ -12,7 +12,7 @@
 #ifndef KAD_HTTP_TARGET_H
 #define KAD_HTTP_TARGET_H
 
-#include "kad/types.h"
+#include "kad/text.h"
 
 struct kad_target {
     struct kad_id id; /* unless is_public */
@@ -27,9 +27,5 @@ KAD_CHECK int kad_target_parse(const char *text, struct kad_target *out_target);
 
 /* The id that `key` stands for; `salt`, if not empty, replaces the one in the link. */
 struct kad_id kad_target_id(const struct kad_target *key, struct kad_bytes salt);
-
-#define KAD_ID_TEXT (2 * KAD_ID_SIZE + 1)
-/* 40 digits for an id whose tail is zero, which Mainline's are, else 64. Returns `text`. */
-char *kad_id_format(const struct kad_id *id, char text[KAD_ID_TEXT]);
 
 #endif

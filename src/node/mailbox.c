@@ -22,27 +22,27 @@ void kad_letter_free(struct kad_mailbox *mailbox, struct kad_letter *letter)
     kad_free(mailbox->allocator, letter, sizeof(*letter));
 }
 
-static struct kad_letter *write_letter(const struct kad_mailbox *mailbox, const struct kad_request *request)
+static struct kad_letter *copy_letter(const struct kad_mailbox *mailbox, const struct kad_letter *letter)
 {
-    struct kad_letter *letter = kad_alloc_zero(mailbox->allocator, sizeof(*letter));
+    struct kad_letter *copy = kad_alloc_zero(mailbox->allocator, sizeof(*copy));
 
-    if (letter && kad_kept_copy(mailbox->allocator, request, &letter->request) < 0) {
-        kad_free(mailbox->allocator, letter, sizeof(*letter));
+    if (!copy)
+        return NULL;
+    *copy = *letter;
+    if (kad_kept_copy(mailbox->allocator, &letter->request.request, &copy->request) < 0) {
+        kad_free(mailbox->allocator, copy, sizeof(*copy));
         return NULL;
     }
-    return letter;
+    return copy;
 }
 
-int kad_mailbox_post(struct kad_mailbox *mailbox, const struct kad_request *request,
-                     kad_node_callback *callback, void *user)
+int kad_mailbox_post(struct kad_mailbox *mailbox, const struct kad_letter *theirs)
 {
-    struct kad_letter *letter = write_letter(mailbox, request);
+    struct kad_letter *letter = copy_letter(mailbox, theirs);
     int error = KAD_OK;
 
     if (!letter)
         return KAD_E_MEMORY;
-    letter->callback = callback;
-    letter->user = user;
     uv_mutex_lock(&mailbox->lock);
     if (mailbox->closed) {
         error = KAD_E_CLOSED;
@@ -59,6 +59,17 @@ int kad_mailbox_post(struct kad_mailbox *mailbox, const struct kad_request *requ
     if (error)
         kad_letter_free(mailbox, letter);
     return error;
+}
+
+bool kad_mailbox_is_reader(struct kad_mailbox *mailbox)
+{
+    const uv_thread_t self = uv_thread_self();
+    bool is;
+
+    uv_mutex_lock(&mailbox->lock);
+    is = mailbox->has_reader && uv_thread_equal(&mailbox->reader, &self);
+    uv_mutex_unlock(&mailbox->lock);
+    return is;
 }
 
 void kad_mailbox_ask_to_stop(struct kad_mailbox *mailbox)
@@ -84,6 +95,8 @@ struct kad_letter *kad_mailbox_take(struct kad_mailbox *mailbox)
     struct kad_letter *letter;
 
     uv_mutex_lock(&mailbox->lock);
+    mailbox->reader = uv_thread_self();
+    mailbox->has_reader = true;
     letter = mailbox->first;
     if (letter) {
         mailbox->first = letter->next;

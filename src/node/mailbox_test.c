@@ -1,3 +1,4 @@
+// threads
 #include "base/test.h"
 #include "node/mailbox.h"
 
@@ -6,6 +7,13 @@
 static void nobody(void *user, const struct kad_event *event)
 {
     (void)user, (void)event;
+}
+
+static int post(struct kad_mailbox *mailbox, const struct kad_request *request, void *user)
+{
+    const struct kad_letter letter = {.request.request = *request, .callback = nobody, .user = user};
+
+    return kad_mailbox_post(mailbox, &letter);
 }
 
 /* A letter is a copy: the poster's memory may be gone when it is read. */
@@ -19,7 +27,7 @@ TEST(letters_come_in_order_and_whole)
     EXPECT_EQ(kad_mailbox_init(&mailbox, &kad_allocator_system), 0);
     for (int i = 0; i < 3; i++) {
         value[0] = (char)('0' + i);
-        EXPECT_EQ(kad_mailbox_post(&mailbox, &request, nobody, &value[i]), 0);
+        EXPECT_EQ(post(&mailbox, &request, &value[i]), 0);
     }
     memset(value, 'x', sizeof(value));
     for (int i = 0; i < 3; i++) {
@@ -40,12 +48,12 @@ TEST(a_full_mailbox_refuses_and_a_closed_one_too)
 
     EXPECT_EQ(kad_mailbox_init(&mailbox, &kad_allocator_system), 0);
     for (int i = 0; i < KAD_MAILBOX_MAX; i++)
-        EXPECT_EQ(kad_mailbox_post(&mailbox, &request, nobody, NULL), 0);
-    EXPECT_EQ(kad_mailbox_post(&mailbox, &request, nobody, NULL), KAD_E_LIMIT);
+        EXPECT_EQ(post(&mailbox, &request, NULL), 0);
+    EXPECT_EQ(post(&mailbox, &request, NULL), KAD_E_LIMIT);
     kad_letter_free(&mailbox, kad_mailbox_take(&mailbox));
-    EXPECT_EQ(kad_mailbox_post(&mailbox, &request, nobody, NULL), 0);
+    EXPECT_EQ(post(&mailbox, &request, NULL), 0);
     kad_mailbox_close(&mailbox);
-    EXPECT_EQ(kad_mailbox_post(&mailbox, &request, nobody, NULL), KAD_E_CLOSED);
+    EXPECT_EQ(post(&mailbox, &request, NULL), KAD_E_CLOSED);
     EXPECT(!kad_mailbox_stop_asked(&mailbox));
     kad_mailbox_ask_to_stop(&mailbox);
     EXPECT(kad_mailbox_stop_asked(&mailbox));
@@ -68,7 +76,7 @@ static void send_all(void *context)
         struct kad_request request = {.kind = KAD_REQUEST_GET, .port = (uint16_t)sender->n_posted};
 
         request.target.bytes[0] = (uint8_t)sender->number;
-        sender->n_posted += kad_mailbox_post(sender->mailbox, &request, nobody, NULL) == 0;
+        sender->n_posted += post(sender->mailbox, &request, NULL) == 0;
     }
 }
 

@@ -381,7 +381,7 @@ static void begin_stop(struct kad_node *node)
     node->phase = KAD_NODE_STOPPING; /* callbacks cannot ask for more */
     kad_engine_cancel_all(node->engine, node->now);
     kad_node_take_events(node);
-    kad_requests_take_posted(node);
+    kad_posted_take(node);
     assert(!node->pending && "each request ends");
     kad_bootstrap_clear(node);
     node->in_turn = false;
@@ -428,7 +428,7 @@ void kad_node_free(struct kad_node *node)
         kad_engine_cancel_all(node->engine, node->now);
         kad_node_take_events(node);
     }
-    kad_requests_take_posted(node);
+    kad_posted_take(node);
     kad_engine_free(node->engine);
     if (node->store)
         node->store->ops->free(node->store);

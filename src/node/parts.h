@@ -5,6 +5,7 @@
  *     turn.c       what happens when something comes or time has passed
  *     requests.c   who wants to know what became of a request
  *     held.c       ends of puts and announces that wait for the disk
+ *     posted.c     what other threads want
  *     memory.c     state and store on disk: what is saved when
  *     bootstrap.c  names of nodes to join through
  *     tell.c       what is logged
@@ -31,6 +32,7 @@ enum kad_node_phase { KAD_NODE_MADE, KAD_NODE_RUNNING, KAD_NODE_STOPPING, KAD_NO
 /* One request and who waits for it. In a list, so that none is forgotten. */
 struct kad_pending {
     struct kad_pending *next, *previous;
+    uint64_t id; /* the engine's */
     kad_node_callback *callback;
     void *user;
     struct kad_kept kept; /* what to keep published once it is done */
@@ -115,10 +117,14 @@ void kad_node_send(struct kad_node *node, struct kad_udp *readable);
 
 /* -- requests.c ------------------------------------------------------------------------------------------------- */
 
-void kad_requests_take_posted(struct kad_node *node);
 void kad_requests_event(struct kad_node *node, const struct kad_event *event); /* DONE, HOP, PEERS */
+void kad_requests_cancel_of(struct kad_node *node, const void *user); /* all that were begun with it */
 /* Tells the engine of publications from before the restart, a few at a time. */
 void kad_requests_restore(struct kad_node *node);
+
+/* -- posted.c --------------------------------------------------------------------------------------------------- */
+
+void kad_posted_take(struct kad_node *node);
 
 /* -- memory.c --------------------------------------------------------------------------------------------------- */
 

@@ -56,6 +56,7 @@ int kad_node_request(struct kad_node *node, const struct kad_request *request, k
         drop(node, pending);
         return error;
     }
+    pending->id = id;
     if (out_id)
         *out_id = id;
     kad_node_turn_soon(node);
@@ -70,6 +71,15 @@ bool kad_node_cancel(struct kad_node *node, uint64_t id)
     if (found)
         kad_node_turn_soon(node);
     return found;
+}
+
+void kad_requests_cancel_of(struct kad_node *node, const void *user)
+{
+    /* Their DONE events come later: the list stays as it is meanwhile. */
+    for (struct kad_pending *pending = node->pending; pending; pending = pending->next) {
+        if (pending->user == user)
+            kad_node_cancel(node, pending->id);
+    }
 }
 
 /* It is done: published by the engine from here on, unless it was given up. 0 or why it will not outlive this run. */
@@ -139,51 +149,6 @@ bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key)
     if (kept)
         kad_memory_changed(node, 0);
     return kept || published;
-}
-
-/* -- from other threads ----------------------------------------------------------------------------------------- */
-
-int kad_node_post(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
-                  void *user)
-{
-    return kad_mailbox_post(&node->mailbox, request, callback, user);
-}
-
-/* The engine never saw it; whoever posted it hears of it all the same. */
-static void refuse(const struct kad_letter *letter, int error)
-{
-    const struct kad_request *request = &letter->request.request;
-    const struct kad_event event = {
-        .kind = KAD_EVENT_DONE,
-        .user = letter->user,
-        .key = request->target,
-        .done =
-            {
-                .kind = request->kind,
-                .error = error,
-                .reason = error == KAD_E_CLOSED ? KAD_REASON_CANCELLED : KAD_REASON_NONE,
-                .target = request->target,
-                .hops_to_first = 0,
-                .first_ms = -1,
-            },
-    };
-
-    if (letter->callback)
-        letter->callback(letter->user, &event);
-}
-
-void kad_requests_take_posted(struct kad_node *node)
-{
-    struct kad_letter *letter;
-
-    while ((letter = kad_mailbox_take(&node->mailbox))) {
-        const int error =
-            kad_node_request(node, &letter->request.request, letter->callback, letter->user, NULL);
-
-        if (error)
-            refuse(letter, error);
-        kad_letter_free(&node->mailbox, letter);
-    }
 }
 
 /* -- from before the restart ------------------------------------------------------------------------------------ */

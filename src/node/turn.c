@@ -67,7 +67,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     node->in_turn = true;
     node->now = kad_clock_now(&node->clock); /* the one clock read of this turn */
 
-    kad_requests_take_posted(node);
+    kad_posted_take(node);
     kad_bootstrap_tick(node);
     if (readable)
         receive(node, readable);

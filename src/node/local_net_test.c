@@ -1,5 +1,5 @@
 /* Each node of a local network has an address of its own, also past the end of a byte. */
-#include "cli/local_net.h"
+#include "node/local_net.h"
 
 #include <string.h>
 

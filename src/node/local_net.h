@@ -1,8 +1,8 @@
 /*
  * local_net - configurations of many nodes on consecutive loopback addresses: a network on one machine.
  */
-#ifndef KAD_CLI_LOCAL_NET_H
-#define KAD_CLI_LOCAL_NET_H
+#ifndef KAD_NODE_LOCAL_NET_H
+#define KAD_NODE_LOCAL_NET_H
 
 #include "kad/node.h"
 

@@ -1,5 +1,5 @@
 /* local_net - see local_net.h. */
-#include "cli/local_net.h"
+#include "node/local_net.h"
 
 int kad_local_net_address(const struct kad_endpoint *first, size_t i, struct kad_endpoint *out_endpoint)
 {

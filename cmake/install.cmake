@@ -1,0 +1,89 @@
+# What `make install` puts where, and the shared libraries: for programs that are not built here.
+#
+#   bin/kad                       the program
+#   include/kad/                  headers: nothing else of the sources is public
+#   lib/libkad.so, libkad.a       the engine        kad.pc        find_package(kad) -> kad::kad
+#   lib/libkad-node.so, .a        and the node      kad-node.pc                     -> kad::node
+#   share/kad/ share/man/ share/doc/kad/
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# Only what the headers declare leaves a shared library, under one version of symbols. That version, like the soname, is
+# the part of KAD_VERSION that changes when programs have to be built anew: major and minor before 1.0, then the major.
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+    set(KAD_ABI ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+else()
+    set(KAD_ABI ${PROJECT_VERSION_MAJOR})
+endif()
+set(KAD_HEADERS types.h text.h engine.h kad.h)
+set(KAD_NODE_HEADERS ${KAD_HEADERS} node.h testnet.h)
+foreach(header kad.h ${KAD_NODE_HEADERS})
+    list(APPEND kad_header_files ${CMAKE_SOURCE_DIR}/include/kad/${header})
+endforeach()
+
+# kad_shared(name HEADERS ... OBJECTS targets... LINK libs...): libNAME.so of the objects of static libraries.
+function(kad_shared name)
+    cmake_parse_arguments(arg "" "" "HEADERS;OBJECTS;LINK" ${ARGN})
+    set(map ${CMAKE_BINARY_DIR}/${name}.map)
+    list(TRANSFORM arg_HEADERS PREPEND ${CMAKE_SOURCE_DIR}/include/kad/ OUTPUT_VARIABLE headers)
+    add_custom_command(OUTPUT ${map}
+        COMMAND ${CMAKE_SOURCE_DIR}/tools/public-symbols --map KAD_${KAD_ABI} ${headers} > ${map}
+        DEPENDS ${CMAKE_SOURCE_DIR}/tools/public-symbols ${headers}
+        COMMENT "Symbols of lib${name}.so" VERBATIM)
+    add_custom_target(${name}-map DEPENDS ${map})
+    foreach(target ${arg_OBJECTS})
+        list(APPEND objects $<TARGET_OBJECTS:${target}>)
+    endforeach()
+    add_library(${name}-shared SHARED ${objects})
+    add_dependencies(${name}-shared ${name}-map)
+    string(REPLACE kad-node node exported ${name})
+    set_target_properties(${name}-shared PROPERTIES
+        OUTPUT_NAME ${name} LINKER_LANGUAGE C EXPORT_NAME ${exported} LINK_DEPENDS ${map}
+        VERSION ${PROJECT_VERSION} SOVERSION ${KAD_ABI})
+    target_include_directories(${name}-shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_link_options(${name}-shared PRIVATE -Wl,--version-script=${map} -Wl,--as-needed)
+    if(NOT KAD_SANITIZE) # what a sanitizer calls is in the program
+        target_link_options(${name}-shared PRIVATE -Wl,--no-undefined)
+    endif()
+    target_link_libraries(${name}-shared PRIVATE ${arg_LINK} m)
+    install(TARGETS ${name}-shared EXPORT kad-shared)
+endfunction()
+
+if(KAD_SHARED AND NOT KAD_FUZZ AND NOT KAD_COVERAGE)
+    kad_shared(kad HEADERS ${KAD_HEADERS} OBJECTS kad LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
+    kad_shared(kad-node HEADERS ${KAD_NODE_HEADERS} OBJECTS kad kad-node
+        LINK PkgConfig::SODIUM PkgConfig::CRYPTO PkgConfig::UV PkgConfig::LMDB)
+    set(shared_exports shared)
+endif()
+
+set_target_properties(kad PROPERTIES EXPORT_NAME kad-static)
+set_target_properties(kad-node PROPERTIES EXPORT_NAME node-static)
+target_include_directories(kad INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+install(TARGETS kad kad-node EXPORT kad-static)
+install(TARGETS kad-program)
+install(DIRECTORY include/kad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY sim/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/kad/scenarios)
+install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES packaging/kad.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
+# find_package(kad)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/kad)
+foreach(kind ${shared_exports} static)
+    install(EXPORT kad-${kind} NAMESPACE kad:: DESTINATION ${package_dir})
+endforeach()
+configure_package_config_file(cmake/kadConfig.cmake.in kadConfig.cmake INSTALL_DESTINATION ${package_dir})
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+    set(compatible SameMinorVersion)
+else()
+    set(compatible SameMajorVersion)
+endif()
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/kadConfigVersion.cmake COMPATIBILITY ${compatible})
+install(FILES ${CMAKE_BINARY_DIR}/kadConfig.cmake ${CMAKE_BINARY_DIR}/kadConfigVersion.cmake DESTINATION ${package_dir})
+
+# pkg-config. Paths follow the .pc file, so that a tree that was moved (or staged with DESTDIR) is still right. Where
+# libraries go may be set as an absolute path (Debian's multiarch is not).
+foreach(name kad kad-node)
+    file(RELATIVE_PATH KAD_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+    configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+    install(FILES ${CMAKE_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()
