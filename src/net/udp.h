@@ -5,7 +5,8 @@
  *     kad_udp_receive()               the next datagram; one recvmmsg() fetches up to 32
  *     kad_udp_queue(), kad_udp_flush()  what shall leave is collected, then leaves in one sendmmsg()
  *
- * libuv only watches the descriptor (uv_poll): its own UDP costs a third more per datagram (FACTS.md section 1). A socket
+ * libuv only watches the descriptor (uv_poll): its own UDP costs a third more per datagram (FACTS.md section 1). While
+ * datagrams come by the batch not even that: an idle handle asks the socket in every round, until there is nothing. A socket
  * speaks one family (IPV6_V6ONLY). What the kernel will not take now waits in a bounded queue of copies, oldest first;
  * past its end datagrams are dropped and counted, as a network would.
  *

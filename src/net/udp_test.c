@@ -2,6 +2,7 @@
 #include "net/udp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -328,6 +329,108 @@ TEST(what_the_kernel_does_not_take_waits_its_turn)
     EXPECT_EQ(b.n_received, KAD_UDP_WAITING);
     for (size_t i = 0; i < n; i++)
         EXPECT_EQ(b.seen[i], i < KAD_UDP_WAITING);
+    close_side(&a);
+    close_side(&b);
+    EXPECT_EQ(uv_loop_close(&loop), 0);
+    kad_udp_buffers_free(buffers);
+}
+
+static uint32_t send_numbers(struct side *from, const struct side *to, uint32_t first, uint32_t n)
+{
+    uint32_t numbers[KAD_UDP_SEND_BATCH];
+
+    for (uint32_t i = 0; i < n; i++) {
+        numbers[i] = first + i;
+        kad_udp_queue(from->udp, &to->at, (struct kad_bytes){(const uint8_t *)&numbers[i], 4});
+    }
+    kad_udp_flush(from->udp);
+    return n;
+}
+
+/* A loop that will not wait is one that is in a rush. */
+static bool rushing(uv_loop_t *loop)
+{
+    return uv_backend_timeout(loop) == 0;
+}
+
+/* While datagrams come by the batch the loop asks for more without being told. It must stop when there are none, or it
+ * would spin for ever, and must be told again of what comes then. */
+TEST(a_rush_ends_and_what_comes_after_it_is_noticed)
+{
+    struct kad_udp_buffers *buffers = kad_udp_buffers_new(&kad_allocator_system);
+    static struct side a, b;
+    uint32_t n = 0;
+    uv_loop_t loop;
+
+    EXPECT_EQ(uv_loop_init(&loop), 0);
+    open_side(&a, &loop, buffers, KAD_IPV4);
+    open_side(&b, &loop, buffers, KAD_IPV4);
+    b.n_expected = UINT_MAX;
+    for (int i = 0; i < 3; i++) {
+        n += send_numbers(&a, &b, n, KAD_UDP_BATCH - 1);
+        uv_run(&loop, UV_RUN_ONCE);
+        EXPECT(!rushing(&loop)); /* so few are no rush */
+        n += send_numbers(&a, &b, n, KAD_UDP_BATCH);
+        uv_run(&loop, UV_RUN_ONCE);
+        EXPECT(rushing(&loop));
+        n += send_numbers(&a, &b, n, 1);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        EXPECT(rushing(&loop));
+        EXPECT_EQ(b.n_received, n);
+        uv_run(&loop, UV_RUN_NOWAIT);
+        EXPECT(!rushing(&loop));
+    }
+    close_side(&a);
+    close_side(&b);
+    EXPECT_EQ(uv_loop_close(&loop), 0);
+    kad_udp_buffers_free(buffers);
+}
+
+/* Only who watches is told when the kernel takes datagrams again. */
+TEST(what_must_wait_ends_a_rush)
+{
+    struct kad_udp_buffers *buffers = kad_udp_buffers_new(&kad_allocator_system);
+    static struct side a, b;
+    uv_loop_t loop;
+
+    EXPECT_EQ(uv_loop_init(&loop), 0);
+    open_side(&a, &loop, buffers, KAD_IPV4);
+    open_side(&b, &loop, buffers, KAD_IPV4);
+    b.n_expected = UINT_MAX;
+    send_numbers(&a, &b, 0, KAD_UDP_BATCH);
+    uv_run(&loop, UV_RUN_ONCE);
+    EXPECT(rushing(&loop));
+    send_failure = EAGAIN;
+    send_numbers(&b, &a, 0, 1);
+    send_failure = 0;
+    send_numbers(&a, &b, KAD_UDP_BATCH, KAD_UDP_BATCH);
+    send_failure = EAGAIN;
+    uv_run(&loop, UV_RUN_NOWAIT);
+    EXPECT_EQ(b.n_received, 2 * KAD_UDP_BATCH);
+    EXPECT(!rushing(&loop)); /* nor does a new one begin */
+    send_failure = 0;
+    a.n_expected = 1;
+    run(&loop);
+    EXPECT(a.seen[0]);
+    close_side(&a);
+    close_side(&b);
+    EXPECT_EQ(uv_loop_close(&loop), 0);
+    kad_udp_buffers_free(buffers);
+}
+
+TEST(a_socket_is_closed_in_a_rush)
+{
+    struct kad_udp_buffers *buffers = kad_udp_buffers_new(&kad_allocator_system);
+    static struct side a, b;
+    uv_loop_t loop;
+
+    EXPECT_EQ(uv_loop_init(&loop), 0);
+    open_side(&a, &loop, buffers, KAD_IPV4);
+    open_side(&b, &loop, buffers, KAD_IPV4);
+    b.n_expected = UINT_MAX;
+    send_numbers(&a, &b, 0, KAD_UDP_BATCH);
+    uv_run(&loop, UV_RUN_ONCE);
+    EXPECT(rushing(&loop));
     close_side(&a);
     close_side(&b);
     EXPECT_EQ(uv_loop_close(&loop), 0);
