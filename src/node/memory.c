@@ -7,6 +7,7 @@
  * shares the next. When the disk fails, both are tried again until it works.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,26 @@
 
 /* -- opening ---------------------------------------------------------------------------------------------------- */
 
+static int open_lmdb(struct kad_node *node, const struct kad_lmdb_store_config *config, uint64_t hash_key,
+                     char *out_why, size_t why_size)
+{
+    struct kad_lmdb_store_info info;
+    char loaded[24], left_out[24];
+    const int error = kad_lmdb_store_open(node->allocator, config, hash_key, kad_node_clock(node), out_why,
+                                          why_size, &node->store);
+
+    if (error)
+        return error;
+    kad_lmdb_store_info(node->store, &info);
+    snprintf(loaded, sizeof(loaded), "%" PRIu64, info.n_loaded);
+    snprintf(left_out, sizeof(left_out), "%" PRIu64, info.n_skipped);
+    kad_tell(node, KAD_LOG_INFO, "store_opened", "entries", loaded, NULL);
+    if (info.n_skipped)
+        kad_tell(node, KAD_LOG_WARN, "store_entries_left_out", "entries", left_out, "why",
+                 "damaged, or over a ceiling of the configuration", NULL);
+    return KAD_OK;
+}
+
 int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_why, size_t why_size)
 {
     struct kad_lmdb_store_config config = {.path = node->data_dir.path};
@@ -38,16 +59,14 @@ int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_wh
             MAP_PER_BYTE * node->config.store_max_bytes; /* half of it at most holds records; and peers */
     if (node->config.store == KAD_STORE_LMDB) {
         node->store_is_lmdb = true;
-        error = kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why,
-                                    why_size, &node->store);
+        error = open_lmdb(node, &config, hash_key, out_why, why_size);
         if (error != KAD_E_CORRUPT)
             return error;
         /* What others gave us to hold is worth less than a node that starts: they hold it too, and publish again. */
         kad_data_dir_set_aside(&node->data_dir, STORE_FILE);
         kad_tell(node, KAD_LOG_WARN, "store_damaged", "file", STORE_FILE, "why", out_why, "what",
                  "set aside with the ending .bad; starting with an empty one", NULL);
-        return kad_lmdb_store_open(node->allocator, &config, hash_key, kad_node_clock(node), out_why,
-                                   why_size, &node->store);
+        return open_lmdb(node, &config, hash_key, out_why, why_size);
     }
     error = kad_mem_store_new(node->allocator, &config.mem, hash_key, &node->store);
     if (error)
