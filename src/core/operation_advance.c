@@ -1,0 +1,218 @@
+/* operation_advance - what a request under way sends, and when it is over. */
+#include "core/operation_parts.h"
+
+void kad_operation_trace(struct kad_dht *dht, const struct kad_operation *operation,
+                         const struct kad_query *query, enum kad_hop_what what,
+                         const struct kad_message *answer, kad_ms now)
+{
+    struct kad_event *event;
+
+    if (!operation->request.trace)
+        return;
+    event = kad_events_push(&dht->events, KAD_EVENT_HOP);
+    if (!event)
+        return;
+    event->request = operation->id;
+    event->user = operation->request.user;
+    event->contact.endpoint = query->to;
+    if (query->contact != KAD_NO_CONTACT) {
+        event->contact = *kad_book_contact(dht->book, query->contact);
+        event->hop.prefix = (uint16_t)kad_id_prefix(&event->contact.id, &operation->request.target);
+    }
+    event->hop.what = what;
+    event->hop.hop = query->hop;
+    event->hop.at_ms = now - operation->started_at;
+    event->hop.rtt_ms =
+        what == KAD_HOP_ASKED || what == KAD_HOP_FAILED ? -1 : (int32_t)(now - query->sent_at);
+    if (answer) {
+        event->hop.n_contacts = answer->n_contacts;
+        event->hop.n_peers = answer->n_peers;
+        event->hop.value = answer->record.type != KAD_RECORD_NONE;
+    }
+}
+
+static enum kad_method method_of(const struct kad_operation *operation)
+{
+    switch (operation->request.kind) {
+    case KAD_REQUEST_PING:
+        return KAD_PING;
+    case KAD_REQUEST_PEERS:
+    case KAD_REQUEST_ANNOUNCE:
+        return KAD_GET_PEERS;
+    case KAD_REQUEST_GET:
+    case KAD_REQUEST_PUT:
+        return KAD_GET;
+    case KAD_REQUEST_SAMPLE:
+        return KAD_SAMPLE;
+    case KAD_REQUEST_CLOSEST:
+    case KAD_REQUEST_FIND:
+        break;
+    }
+    return KAD_FIND_NODE;
+}
+
+static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad_query *query, kad_ms now,
+                struct kad_outbox *out)
+{
+    struct kad_message message;
+
+    kad_message_init(&message);
+    query->operation = operation;
+    query->method = (uint8_t)method_of(operation);
+    message.method = method_of(operation);
+    message.target = operation->request.target;
+    message.want_ipv4 = dht->tables[0];
+    message.want_ipv6 = dht->tables[1];
+    message.scrape = operation->request.scrape;
+    if (!kad_dht_ask(dht, query, &message, now, out))
+        return false;
+    operation->n_in_flight++;
+    operation->n_queries++;
+    kad_operation_trace(dht, operation, query, KAD_HOP_ASKED, NULL, now);
+    return true;
+}
+
+/* Sends what one family's lookup wants. True when it is over. */
+static bool step(struct kad_dht *dht, struct kad_operation *operation, int family, kad_ms now,
+                 struct kad_outbox *out)
+{
+    struct kad_lookup *lookup = &operation->lookups[family];
+
+    if (!lookup->n_candidates && operation->n_bootstraps && !operation->n_answers)
+        return false; /* the first contacts are still to come */
+    lookup->config.patience_ms = kad_dht_patience(dht);
+    for (;;) {
+        struct kad_query query = {.purpose = KAD_FOR_LOOKUP};
+        struct kad_lookup_step next;
+
+        if (!out->room || kad_query_pool_full(&dht->queries)) {
+            if (lookup->reason != KAD_REASON_NONE)
+                return true;
+            operation->wake_at = kad_query_pool_full(&dht->queries) ? now + KAD_POOL_FULL_WAIT : now;
+            return false;
+        }
+        next = kad_lookup_next(lookup, now);
+        if (next.verdict == KAD_LOOKUP_DONE)
+            return true;
+        if (next.verdict == KAD_LOOKUP_WAIT) {
+            operation->wake_at = kad_ms_min(operation->wake_at, next.wake_at);
+            return false;
+        }
+        query.contact = next.ask;
+        query.to = kad_book_contact(dht->book, next.ask)->endpoint;
+        query.hop = next.hop;
+        if (!ask(dht, operation, &query, now, out))
+            kad_lookup_fail(lookup, next.ask);
+    }
+}
+
+static enum kad_reason reason_of(const struct kad_operation *operation)
+{
+    enum kad_reason reason = KAD_REASON_NO_CONTACTS;
+
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (!operation->families[i])
+            continue;
+        if (operation->lookups[i].reason == KAD_REASON_CONVERGED)
+            return KAD_REASON_CONVERGED;
+        if (operation->lookups[i].reason == KAD_REASON_EXHAUSTED)
+            reason = KAD_REASON_EXHAUSTED;
+    }
+    return reason;
+}
+
+static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
+{
+    bool over = true;
+
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (operation->families[i])
+            over = step(dht, operation, i, now, out) && over;
+    }
+    /* While nobody has answered, bootstraps may still: then the lookup begins again with what they name. */
+    if (!over || (operation->n_bootstraps && !operation->n_answers))
+        return;
+    if (!kad_request_stores(&operation->request)) {
+        kad_operation_end(dht, operation, reason_of(operation), now);
+        return;
+    }
+    operation->reason = (uint8_t)reason_of(operation);
+    kad_query_forget(&dht->queries, operation); /* late lookup answers no longer matter to us */
+    operation->n_in_flight = 0;
+    kad_operation_begin_storing(dht, operation, now);
+    kad_operation_advance_storing(dht, operation, now, out);
+}
+
+static void advance_single(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
+{
+    struct kad_query query = {.to = operation->request.endpoint, .purpose = KAD_FOR_SINGLE, .hop = 1};
+
+    if (operation->n_queries)
+        return; /* asked; the answer or its absence ends it */
+    if (!out->room || kad_query_pool_full(&dht->queries)) {
+        operation->wake_at = out->room ? now + KAD_POOL_FULL_WAIT : now;
+        return;
+    }
+    if (!ask(dht, operation, &query, now, out))
+        kad_operation_end(dht, operation, KAD_REASON_NO_CONTACTS, now);
+}
+
+void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
+{
+    struct kad_outbox full = {.room = 0};
+
+    if (!out)
+        out = &full;
+    if (now >= operation->deadline_at) {
+        kad_operation_end(dht, operation, KAD_REASON_DEADLINE, now);
+        return;
+    }
+    operation->wake_at = operation->deadline_at;
+    if (operation->phase == KAD_PHASE_LOOKUP && !operation->looked_at_own) {
+        operation->looked_at_own = true;
+        if (kad_operation_harvest_own(dht, operation, now)) {
+            kad_operation_end(dht, operation, KAD_REASON_SATISFIED, now);
+            return;
+        }
+    }
+    if (operation->phase == KAD_PHASE_LOOKUP)
+        advance_lookup(dht, operation, now, out);
+    else if (operation->phase == KAD_PHASE_STORING)
+        kad_operation_advance_storing(dht, operation, now, out);
+    else
+        advance_single(dht, operation, now, out);
+}
+
+/* After an operation was touched outside of the tick: the tick must know when it wants to be woken. */
+void kad_operation_go_on(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                         struct kad_outbox *out)
+{
+    const uint64_t id = operation->id;
+
+    kad_operation_advance(dht, operation, now, out);
+    for (operation = dht->operations; operation; operation = operation->next) {
+        if (operation->id == id) {
+            dht->operations_wake_at = kad_ms_min(dht->operations_wake_at, operation->wake_at);
+            return;
+        }
+    }
+}
+
+void kad_operations_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
+{
+    struct kad_operation *next;
+
+    if (now < dht->operations_wake_at)
+        return;
+    dht->operations_wake_at = KAD_NEVER;
+    for (struct kad_operation *operation = dht->operations; operation; operation = next) {
+        next = operation->next;
+        if (operation->wake_at <= now)
+            kad_operation_go_on(dht, operation, now, out);
+        else
+            dht->operations_wake_at = kad_ms_min(dht->operations_wake_at, operation->wake_at);
+    }
+}

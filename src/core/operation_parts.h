@@ -1,0 +1,39 @@
+/*
+ * operation_parts - what the files of an operation share.
+ *
+ *     operation.c            where it begins and how it ends
+ *     operation_advance.c    what is sent, and when it is over
+ *     operation_store.c      where to store, and whether
+ *     operation_answer.c     what comes back
+ *     harvest.c              what is taken from an answer
+ *
+ * Nobody else includes this.
+ */
+#ifndef KAD_CORE_OPERATION_PARTS_H
+#define KAD_CORE_OPERATION_PARTS_H
+
+#include "core/operation.h"
+
+#define KAD_POOL_FULL_WAIT 10 /* ms until queries are tried again when too many are unanswered */
+
+static inline bool kad_request_stores(const struct kad_request *request)
+{
+    return request->kind == KAD_REQUEST_ANNOUNCE || request->kind == KAD_REQUEST_PUT;
+}
+
+/* After an operation was touched outside of the tick: the tick must know when it wants to be woken. The operation may be
+ * gone afterwards. */
+void kad_operation_go_on(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                         struct kad_outbox *out);
+/* Tells the host of a step, if it wants to hear of them. `answer` may be NULL. */
+void kad_operation_trace(struct kad_dht *dht, const struct kad_operation *operation,
+                         const struct kad_query *query, enum kad_hop_what what,
+                         const struct kad_message *answer, kad_ms now);
+
+/* The lookups are over: chooses where to store. What is outdated is stored nowhere. */
+void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now);
+/* Sends the stores that wait; ends the operation after the last answer. */
+void kad_operation_advance_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                                   struct kad_outbox *out);
+
+#endif
