@@ -105,7 +105,8 @@ else()
 endif()
 
 # Two levels, not recursively: tests/interop/node_modules is large.
-file(GLOB scripts CONFIGURE_DEPENDS tests/test_*.py tests/test_*.sh tests/*/test_*.py tests/*/test_*.sh)
+file(GLOB scripts CONFIGURE_DEPENDS tests/test_*.py tests/test_*.sh tests/*/test_*.py tests/*/test_*.sh
+    bindings/*/tests/test_*.py)
 foreach(file ${scripts})
     kad_read_marks(${file})
     if(NOT wanted)
@@ -119,5 +120,5 @@ foreach(file ${scripts})
     endif()
     kad_test_properties(${name} interop)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT
-        "${sanitizer_environment};KAD=${CMAKE_BINARY_DIR}/kad;KAD_SOURCE=${CMAKE_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1")
+        "${sanitizer_environment};KAD=${CMAKE_BINARY_DIR}/kad;KAD_SOURCE=${CMAKE_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1;KAD_LIBRARY=${CMAKE_BINARY_DIR}/libkad-node.so")
 endforeach()
