@@ -241,7 +241,8 @@ TEST(a_sync_that_fails_is_an_error_and_the_next_may_work)
     close_alone(&a);
 }
 
-TEST(a_full_disk_is_an_error_and_room_heals_it)
+/* Everything that writes fails with `reason`, and works again later. */
+static void check_refused_writes(int reason)
 {
     static struct member a;
     struct kad_request put = member_put_of("4:full");
@@ -249,7 +250,7 @@ TEST(a_full_disk_is_an_error_and_room_heals_it)
 
     put.keep = true;
     open_alone(&a, KAD_STORE_LMDB);
-    test_disk.error = ENOSPC;
+    test_disk.error = reason;
     test_disk.writes_fail = true;
     EXPECT_EQ(member_ask(&a, &put), KAD_E_SYSTEM);
     EXPECT_EQ(member_ask(&a, &put), KAD_E_SYSTEM);
@@ -267,6 +268,16 @@ TEST(a_full_disk_is_an_error_and_room_heals_it)
     start(&a, KAD_STORE_LMDB);
     EXPECT_EQ(member_ask(&a, &get), 0);
     close_alone(&a);
+}
+
+TEST(a_full_disk_is_an_error_and_room_heals_it)
+{
+    check_refused_writes(ENOSPC);
+}
+
+TEST(so_is_one_that_was_made_read_only)
+{
+    check_refused_writes(EROFS);
 }
 
 /* Stopping ends what waits, once, with what became of it. */
