@@ -58,6 +58,7 @@ kad_library(kad-sim
 kad_library(kad-program-parts POSIX
     SOURCES src/node/config*.c src/node/log.c src/http/*.c
     LINK kad-node kad PkgConfig::MICROHTTPD PkgConfig::JANSSON PkgConfig::INIH)
+include(cmake/assets.cmake)
 kad_library(kad-cli POSIX
     SOURCES src/cli/*.c
     LINK kad-program-parts kad-node kad-sim kad)

@@ -66,7 +66,7 @@ def ping(nobody):
 
 def alive(net):
     status, _, body = ask(net, "GET", "/healthz")
-    check(status == 200 and json.loads(body) == {"status": "ok", "ready": True}, status, body)
+    check(status == 200 and json.loads(body) == {"status": "ok", "ready": True, "reason": None}, status, body)
 
 
 def routes(net):
@@ -90,7 +90,7 @@ def routes(net):
 def errors(net):
     key = "0" * 40
     for method, path, body, status, error in (
-            ("GET", "/", None, 404, "no such path"),
+            ("GET", "/no/such", None, 404, "no such path"),
             ("GET", "/api/dht/get?key=" + "f" * 40, None, 404, "not found"),
             ("GET", "/api/dht/put", None, 405, "method not allowed"),
             ("DELETE", "/api/node", None, 405, "method not allowed"),
@@ -229,7 +229,9 @@ def metrics(net):
                 types[name] = kind
             elif not line.startswith("# HELP "):
                 match = SAMPLE.fullmatch(line)
-                check(match and match.group(1) in types, line)
+                check(match, line)
+                base = re.sub("_(bucket|sum|count)$", "", match.group(1))
+                check(match.group(1) in types or types.get(base) == "histogram", line)
                 check((match.group(1), match.group(2)) not in samples, line)
                 samples[match.group(1), match.group(2)] = float(match.group(3))
         for name, kind in types.items():
@@ -254,7 +256,7 @@ def metrics(net):
 
 
 def test(folder):
-    net = LocalNet(folder, 8)
+    net = LocalNet(folder, 8, "--set", "api_max_connections=256", "--api", "none", "--metrics", "none")
     alive(net)
     check(os.stat(net.socket).st_mode & 0o777 == 0o600, "only the owner may connect")
     routes(net)

@@ -46,8 +46,8 @@ struct kad_options {
     struct kad_number seq, cas, port;
     /* kad node */
     struct kad_list listen, set;
-    bool read_only, print_config;
-    const char *data_dir, *name, *log_level, *log_format, *config, *store;
+    bool read_only, print_config, public_api;
+    const char *data_dir, *name, *log_level, *log_format, *config, *store, *api, *metrics;
     struct kad_number nodes;
 };
 

@@ -21,6 +21,11 @@ static const struct kad_option node_options[] = {
     KAD_TEXT("store", store, "KIND", "where values of others are held: lmdb (default) or mem"),
     KAD_TEXT("name", name, "TEXT", "a name, shown in status"),
     KAD_FLAG("read-only", read_only, "ask, but answer nobody (BEP 43)"),
+    KAD_TEXT("api", api, "ADDR",
+             "HTTP API over TCP (default: 127.0.0.1:8080; a taken default port only warns), or none"),
+    KAD_FLAG("public-api", public_api,
+             "let others read it; with the token in the data directory they may do more"),
+    KAD_TEXT("metrics", metrics, "ADDR", "/metrics for Prometheus (default: 127.0.0.1:9100), or none"),
     KAD_TEXT("log-level", log_level, "LEVEL", "error, warn, info (default), debug or trace"),
     KAD_TEXT("log-format", log_format, "FORMAT", "logfmt (default) or json"),
     KAD_TEXT("config", config, "FILE", "read settings from FILE; options override it"),
@@ -67,9 +72,15 @@ static int set_flags(struct kad_config *config, const struct kad_options *option
     const struct {
         const char *key, *value;
     } flags[] = {
-        {"data_dir", options->data_dir},   {"store", store},
-        {"name", options->name},           {"read_only", options->read_only ? "yes" : NULL},
-        {"log_level", options->log_level}, {"log_format", options->log_format},
+        {"data_dir", options->data_dir},
+        {"store", store},
+        {"name", options->name},
+        {"read_only", options->read_only ? "yes" : NULL},
+        {"log_level", options->log_level},
+        {"log_format", options->log_format},
+        {"api", options->api},
+        {"metrics", options->metrics},
+        {"public_api", options->public_api ? "yes" : NULL},
     };
     int error;
 
@@ -181,6 +192,7 @@ static int configure(struct running *running, size_t n)
 
 static int run_nodes(struct running *running, size_t n)
 {
+    struct kad_http_config http;
     const char *folder;
     int code;
 
@@ -193,8 +205,9 @@ static int run_nodes(struct running *running, size_t n)
     folder = running->nodes[0].data_dir;
     if (folder && !kad_host_make_folder(folder))
         return kad_cli_fail(running->cli, KAD_EXIT_USAGE, folder, strerror(errno));
-    if (kad_host_start(&running->host, running->nodes, n, *running->socket ? running->socket : NULL, true) !=
-        KAD_OK)
+    kad_host_web(&running->config, &http);
+    http.socket = *running->socket ? running->socket : NULL;
+    if (kad_host_start(&running->host, running->nodes, n, &http, true) != KAD_OK)
         code = kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, "cannot start", running->host.why);
     else
         kad_host_run(&running->host);

@@ -96,6 +96,8 @@ static int start_at(struct tour *tour, uint16_t port)
 {
     static const uint8_t first[4] = {127, 0, 77, 1};
     struct kad_node_config *full = &tour->configs[0];
+    struct kad_config defaults;
+    struct kad_http_config http;
     struct kad_endpoint second;
 
     kad_node_config_default(kad_network_mainline(), full);
@@ -113,7 +115,11 @@ static int start_at(struct tour *tour, uint16_t port)
     full->bootstrap[0] = tour->bootstrap;
     full->n_bootstrap = 1;
     tour->configs[1].n_bootstrap = 0;
-    return kad_host_start(&tour->host, tour->configs, N_NODES, tour->socket, true);
+    kad_config_default(kad_network_mainline(), &defaults);
+    kad_host_web(&defaults, &http);
+    http.socket = tour->socket;
+    http.api = http.metrics = NULL;
+    return kad_host_start(&tour->host, tour->configs, N_NODES, &http, true);
 }
 
 /* A port may be taken, by a node of this machine that listens everywhere. */

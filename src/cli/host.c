@@ -21,6 +21,8 @@ static void on_node_event(void *context, const struct kad_event *event)
         slot->ready = true;
         host->n_ready++;
     }
+    if (slot == host->slots)
+        kad_http_event(host->http, event);
     if (host->on_event)
         host->on_event(host->context, (size_t)(slot - host->slots), event);
 }
@@ -83,13 +85,13 @@ static int make_loop(struct kad_host *host, bool signals)
     return KAD_OK;
 }
 
-static int make_node(struct kad_host *host, struct kad_node_config *config, size_t i)
+static int make_node(struct kad_host *host, struct kad_node_config *config, bool has_face, size_t i)
 {
     struct kad_host_slot *slot = &host->slots[i];
 
     slot->host = host;
     config->loop = &host->loop;
-    config->watch |= KAD_WATCH_STATE;
+    config->watch |= has_face && i == 0 ? KAD_WATCH_ALL : KAD_WATCH_STATE;
     config->on_event = on_node_event;
     config->on_stopped = on_node_stopped;
     config->context = slot;
@@ -144,8 +146,29 @@ bool kad_host_make_folder(const char *path)
     return mkdir(room, 0700) == 0 || errno == EEXIST;
 }
 
-int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n, const char *socket,
-                   bool signals)
+void kad_host_web(const struct kad_config *config, struct kad_http_config *out_http)
+{
+    *out_http = (struct kad_http_config){
+        .is_public = config->public_api,
+        .names = config->api_names,
+        .limits =
+            {
+                .body_max = config->api_max_body,
+                .headers_max = config->api_max_headers,
+                .connections_max = config->api_max_connections,
+                .per_address_max = config->api_max_per_address,
+                .streams_max = config->api_max_streams,
+                .silence_ms = config->api_silence_ms,
+                .request_ms = config->api_request_ms,
+                .answer_ms = config->api_answer_ms,
+            },
+    };
+    out_http->api = kad_config_api(config, &out_http->api_is_default);
+    out_http->metrics = kad_config_metrics(config, &out_http->metrics_is_default);
+}
+
+int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n,
+                   const struct kad_http_config *http, bool signals)
 {
     int error = KAD_E_MEMORY;
 
@@ -157,11 +180,11 @@ int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_
     error = make_loop(host, signals);
     /* All sockets are bound before the first node sends: they join through each other. */
     for (size_t i = 0; i < n && error == KAD_OK; i++)
-        error = make_node(host, &configs[i], i);
+        error = make_node(host, &configs[i], http != NULL, i);
     for (size_t i = 0; i < n && error == KAD_OK; i++)
         error = start_node(host, &host->slots[i]);
-    if (error == KAD_OK && socket)
-        error = kad_http_new(host->slots[0].node, socket, &host->http, host->why, sizeof host->why);
+    if (error == KAD_OK && http)
+        error = kad_http_new(host->slots[0].node, http, &host->http, host->why, sizeof host->why);
     return error;
 }
 
@@ -192,9 +215,10 @@ static void on_done(void *user, struct kad_api_answer answer)
 unsigned kad_host_ask(struct kad_host *host, size_t index, const char *method, const char *path,
                       json_t *parameters, json_t **out_answer)
 {
+    const struct kad_api api = {.node = host->slots[index].node};
     struct asking asking = {.answered = false};
 
-    kad_api_begin(host->slots[index].node, method, path, parameters, on_done, &asking);
+    kad_api_begin(&api, (struct kad_api_asker){.trusted = true}, method, path, parameters, on_done, &asking);
     while (
         !asking.answered) /* the node ends each request by its own deadline, and all of them when it stops */
         uv_run(&host->loop, UV_RUN_ONCE);

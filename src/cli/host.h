@@ -18,6 +18,7 @@
 
 #include "http/server.h"
 #include "kad/node.h"
+#include "node/config.h"
 
 struct kad_host;
 
@@ -46,11 +47,14 @@ void kad_host_leave_out_ipv6(struct kad_node_config *config);
 /* Makes the folder, for its owner only, and those above it. False: errno says why. */
 bool kad_host_make_folder(const char *path);
 
+/* What the configuration says of the HTTP face; `socket` is left out. Borrows from `config`. */
+void kad_host_web(const struct kad_config *config, struct kad_http_config *out_http);
+
 /* A zeroed host (but for on_event and context). `configs` are n; their loop, on_event, on_stopped and context are set here.
- * `socket`: where the first one's HTTP face listens; NULL: nowhere. 0 or a kad_error with the reason in host->why;
+ * `http`: the first one's HTTP face; NULL: none. 0 or a kad_error with the reason in host->why;
  * then kad_host_free() all the same. */
 KAD_CHECK int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n,
-                             const char *socket, bool signals);
+                             const struct kad_http_config *http, bool signals);
 /* True: all have joined. False: not within timeout_ms, or stopped. */
 bool kad_host_await(struct kad_host *host, kad_ms timeout_ms);
 /* Takes over `parameters`. *out_answer is yours (NULL: no memory). The HTTP status. */

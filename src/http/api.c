@@ -4,11 +4,13 @@
 #include <stdlib.h>
 
 #include "http/json.h"
+#include "http/news.h"
 #include "http/params.h"
 #include "http/routes.h"
 
 struct kad_api_call {
-    struct kad_node *node;
+    const struct kad_api *api;
+    struct kad_api_asker asker;
     struct kad_request request; /* its bytes borrow from params */
     struct kad_params params;
     json_t *trace; /* NULL: not wanted */
@@ -31,6 +33,7 @@ static void on_event(void *user, const struct kad_event *event)
     struct kad_api_call *call = user;
     struct kad_api_answer answer = {0};
 
+    kad_news_request(call->api->feed, event, &call->request, call->asker.trusted);
     if (event->kind == KAD_EVENT_HOP && call->trace)
         json_array_append_new(call->trace, kad_json_hop(event));
     if (event->kind != KAD_EVENT_DONE)
@@ -78,11 +81,13 @@ static bool ask(struct kad_api_call *call, const struct kad_route *route, struct
     }
     if (call->request.trace)
         call->trace = json_array();
-    error = kad_node_request(call->node, &call->request, on_event, call, &call->id);
+    call->request.trace = call->trace || kad_feed_wanted(call->api->feed);
+    error = kad_node_request(call->api->node, &call->request, on_event, call, &call->id);
     if (error != KAD_OK) {
         *out_answer = not_taken(error);
         return true;
     }
+    kad_news_begun(call->api->feed, call->id, &call->request, call->asker.trusted);
     return false;
 }
 
@@ -101,20 +106,20 @@ static bool answer_now(struct kad_api_call *call, const char *method, const stru
     if (route->read)
         return ask(call, route, out_answer);
     if (route->act) {
-        *out_answer = route->act(call->node, &call->params);
+        *out_answer = route->act(call->api, call->asker, &call->params);
     } else if (!kad_params_finish(&call->params)) {
         *out_answer = wrong(400, "bad request", call->params.why);
     } else if (route->look) {
-        *out_answer = (struct kad_api_answer){.status = 200, .json = route->look(call->node)};
+        *out_answer = (struct kad_api_answer){.status = 200, .json = route->look(call->api->node)};
     } else {
         *out_answer = (struct kad_api_answer){
-            .status = 200, .text = route->text(call->node), .content_type = route->content_type};
+            .status = 200, .text = route->text(call->api), .content_type = route->content_type};
     }
     return true;
 }
 
-struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, const char *path,
-                                   json_t *parameters, kad_api_done *done, void *user)
+struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_asker asker, const char *method,
+                                   const char *path, json_t *parameters, kad_api_done *done, void *user)
 {
     struct kad_api_call *call = calloc(1, sizeof *call);
     struct kad_api_answer answer;
@@ -124,7 +129,8 @@ struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, co
         done(user, wrong(500, kad_json_error_text(KAD_E_MEMORY), NULL));
         return NULL;
     }
-    call->node = node;
+    call->api = api;
+    call->asker = asker;
     call->done = done;
     call->user = user;
     kad_params_init(&call->params, parameters);
@@ -140,5 +146,5 @@ struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, co
 
 void kad_api_cancel(struct kad_api_call *call)
 {
-    kad_node_cancel(call->node, call->id);
+    kad_node_cancel(call->api->node, call->id);
 }

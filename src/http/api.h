@@ -13,9 +13,25 @@
 
 #include <jansson.h>
 
+#include "http/feed.h"
+#include "http/history.h"
 #include "kad/node.h"
 
 struct kad_api_call;
+struct kad_web;
+
+/* What there is to ask. All of it is lent, for as long as calls run. */
+struct kad_api {
+    struct kad_node *node;
+    struct kad_feed *feed;             /* hears of requests; NULL: nobody does */
+    const struct kad_history *history; /* NULL: none is kept */
+    const struct kad_web *web;         /* what the server counts (http/web.h); NULL: there is none */
+};
+
+/* Who asks. */
+struct kad_api_asker {
+    bool trusted; /* local, or with the token: sees and does everything */
+};
 
 struct kad_api_answer {
     unsigned status;          /* HTTP's */
@@ -29,8 +45,8 @@ typedef void kad_api_done(void *user, struct kad_api_answer answer);
 
 /* Takes over `parameters` (an object; NULL: none). NULL: `done` has been called already; otherwise the call, which is gone
  * when `done` returns. */
-struct kad_api_call *kad_api_begin(struct kad_node *node, const char *method, const char *path,
-                                   json_t *parameters, kad_api_done *done, void *user);
+struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_asker asker, const char *method,
+                                   const char *path, json_t *parameters, kad_api_done *done, void *user);
 void kad_api_cancel(struct kad_api_call *call); /* done comes all the same, soon */
 
 #endif

@@ -5,20 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "base/text.h"
+#include "http/asset.h"
 #include "http/json.h"
-#include "http/server.h"
+#include "http/routes.h"
+#include "http/stream.h"
 
 enum state { READING, WAITING, ANSWERED };
 
 struct exchange {
-    struct kad_exchanges *all;
+    struct kad_door *door;
+    struct kad_client *client;
     struct MHD_Connection *connection;
     struct kad_api_call *call; /* while WAITING */
     struct kad_api_answer answer;
     enum state state;
+    bool trusted, of_stranger; /* of_stranger: counted in the door's n_strangers */
     char *body;
     size_t body_size, body_room;
     uv_poll_t watch;    /* the connection's descriptor, while WAITING */
@@ -62,7 +65,7 @@ static void start_watch(struct exchange *exchange)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-    if (!info || uv_poll_init(kad_node_loop(exchange->all->node), &exchange->watch, info->connect_fd) != 0)
+    if (!info || uv_poll_init(exchange->door->face->loop, &exchange->watch, info->connect_fd) != 0)
         return;
     exchange->watch.data = exchange;
     exchange->n_holders++;
@@ -85,9 +88,10 @@ static void on_done(void *user, struct kad_api_answer answer)
     exchange->call = NULL;
     if (suspended) {
         stop_watch(exchange);
-        exchange->all->n_waiting--;
+        exchange->door->n_waiting--;
+        exchange->door->n_strangers -= exchange->of_stranger;
         MHD_resume_connection(exchange->connection);
-        exchange->all->wake(exchange->all);
+        kad_door_wake(exchange->door);
     }
 }
 
@@ -95,6 +99,8 @@ static void answer_error(struct exchange *exchange, unsigned status, const char 
 {
     on_done(exchange, (struct kad_api_answer){.status = status, .json = kad_json_error(error, reason)});
 }
+
+/* -- what is sent -------------------------------------------------------------------------------------------------- */
 
 /* The answer as bytes MHD will free. The exchange gives them away. */
 static struct MHD_Response *make_response(struct exchange *exchange)
@@ -104,7 +110,7 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     char *text = answer->text;
 
     if (answer->json)
-        text = json_dumps(answer->json, JSON_COMPACT);
+        text = json_dumps(answer->json, JSON_COMPACT | JSON_REAL_PRECISION(12));
     answer->text = NULL;
     if (!text)
         return NULL;
@@ -118,20 +124,79 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     MHD_add_response_header(response, "Cache-Control", "no-store");
     if (answer->allow)
         MHD_add_response_header(response, "Allow", answer->allow);
+    if (answer->status == 401)
+        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     return response;
+}
+
+/* Takes over `response` (NULL: no memory; then MHD closes the connection). */
+static enum MHD_Result send_response(struct exchange *exchange, unsigned status,
+                                     struct MHD_Response *response)
+{
+    enum MHD_Result queued;
+
+    if (!response)
+        return MHD_NO;
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    queued = MHD_queue_response(exchange->connection, status, response);
+    MHD_destroy_response(response);
+    if (exchange->client->state != KAD_CLIENT_STREAMING)
+        kad_client_enter(exchange->client, KAD_CLIENT_WRITING);
+    exchange->door->face->web->answers[status / 100 < 6 ? status / 100 : 0]++;
+    return queued;
 }
 
 static enum MHD_Result send_answer(struct exchange *exchange)
 {
-    struct MHD_Response *response = make_response(exchange);
-    enum MHD_Result queued;
-
-    if (!response)
-        return MHD_NO; /* no memory: MHD closes the connection */
-    queued = MHD_queue_response(exchange->connection, exchange->answer.status, response);
-    MHD_destroy_response(response);
-    return queued;
+    return send_response(exchange, exchange->answer.status, make_response(exchange));
 }
+
+static enum MHD_Result send_error(struct exchange *exchange, unsigned status, const char *error,
+                                  const char *reason)
+{
+    answer_error(exchange, status, error, reason);
+    return send_answer(exchange);
+}
+
+/* A file of ours. Whoever has it already is told so. */
+static enum MHD_Result send_asset(struct exchange *exchange, const struct kad_asset *asset)
+{
+    const size_t size = (size_t)(asset->end - asset->bytes);
+    const char *known = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "If-None-Match");
+    char tag[KAD_ASSET_TAG];
+    const bool is_known = strstr(known ? known : "", kad_asset_tag(asset, tag));
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        is_known ? 0 : size, (void *)(uintptr_t)asset->bytes, MHD_RESPMEM_PERSISTENT);
+
+    if (response) {
+        MHD_add_response_header(response, "ETag", tag);
+        MHD_add_response_header(response, "Cache-Control",
+                                "no-cache"); /* ask each time; the tag saves the rest */
+        MHD_add_response_header(response, "Content-Type", kad_asset_type(asset));
+        MHD_add_response_header(response, "Content-Security-Policy",
+                                "default-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    }
+    return send_response(exchange, is_known ? 304 : 200, response);
+}
+
+static enum MHD_Result send_stream(struct exchange *exchange)
+{
+    struct kad_face *face = exchange->door->face;
+
+    if (face->web->n_streams >= face->limits.streams_max) {
+        face->web->refused[KAD_WEB_BUSY]++;
+        return send_error(exchange, 503, "limit reached", "too many event streams (api_max_streams)");
+    }
+    if (face->feed->closed)
+        return send_error(exchange, 503, "stopped", "the node is stopping");
+    exchange->state = ANSWERED;
+    kad_client_enter(exchange->client, KAD_CLIENT_STREAMING);
+    return send_response(exchange, 200,
+                         kad_stream_new(exchange->client, exchange->connection, exchange->trusted));
+}
+
+/* -- what is asked ------------------------------------------------------------------------------------------------- */
 
 /* A query argument is a string parameter; "?trace" alone is an empty one. */
 static enum MHD_Result add_argument(void *object, enum MHD_ValueKind kind, const char *name,
@@ -168,29 +233,64 @@ static json_t *parameters(struct exchange *exchange, char *why, size_t why_size)
     return object;
 }
 
-static enum MHD_Result begin(struct exchange *exchange, const char *method, const char *url)
+static enum MHD_Result ask(struct exchange *exchange, const char *method, const char *url)
 {
+    struct kad_door *door = exchange->door;
     char why[256];
-    json_t *object = parameters(exchange, why, sizeof why);
+    json_t *object;
 
-    if (!object) {
-        answer_error(exchange, 400, "bad request", why);
-        return send_answer(exchange);
+    if (!exchange->trusted && door->n_strangers >= KAD_EXCHANGE_STRANGERS) {
+        door->face->web->refused[KAD_WEB_BUSY]++;
+        return send_error(exchange, 429, "limit reached", "too many requests without the token at once");
     }
-    exchange->call = kad_api_begin(exchange->all->node, method, url, object, on_done, exchange);
+    object = parameters(exchange, why, sizeof why);
+    if (!object)
+        return send_error(exchange, 400, "bad request", why);
+    exchange->call = kad_api_begin(&door->face->api, (struct kad_api_asker){.trusted = exchange->trusted},
+                                   method, url, object, on_done, exchange);
     if (!exchange->call)
         return send_answer(exchange);
     exchange->state = WAITING;
-    exchange->all->n_waiting++;
+    exchange->of_stranger = !exchange->trusted;
+    door->n_waiting++;
+    door->n_strangers += exchange->of_stranger;
+    kad_client_enter(exchange->client, KAD_CLIENT_WAITING);
     MHD_suspend_connection(exchange->connection);
     start_watch(exchange);
     return MHD_YES;
 }
 
+static bool is_for_metrics(const char *url)
+{
+    return strcmp(url, "/metrics") == 0 || strcmp(url, "/healthz") == 0;
+}
+
+static enum MHD_Result begin(struct exchange *exchange, const char *method, const char *url)
+{
+    const bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    const struct kad_asset *asset = NULL;
+
+    if (exchange->door->kind == KAD_DOOR_METRICS && !is_for_metrics(url))
+        return send_error(exchange, 404, "no such path",
+                          "here are /metrics and /healthz; the rest is behind api");
+    if (strcmp(url, "/events") == 0 && strcmp(method, "GET") == 0)
+        return send_stream(exchange);
+    if (!kad_route_find(url))
+        asset = kad_asset_find(url);
+    if (asset && reads)
+        return send_asset(exchange, asset);
+    if (asset || strcmp(url, "/events") == 0) {
+        answer_error(exchange, 405, "method not allowed", asset ? "GET, HEAD" : "GET");
+        exchange->answer.allow = asset ? "GET, HEAD" : "GET";
+        return send_answer(exchange);
+    }
+    return ask(exchange, method, url);
+}
+
 /* False: too large. */
 static bool add_body(struct exchange *exchange, const char *bytes, size_t size)
 {
-    if (size > KAD_HTTP_BODY_MAX - exchange->body_size)
+    if (size > exchange->door->face->limits.body_max - exchange->body_size)
         return false;
     if (exchange->body_size + size > exchange->body_room) {
         const size_t room = exchange->body_size + size + 1024;
@@ -206,35 +306,75 @@ static bool add_body(struct exchange *exchange, const char *bytes, size_t size)
     return true;
 }
 
-static bool announces_too_much(struct MHD_Connection *connection)
+static bool announces_too_much(const struct exchange *exchange)
 {
-    const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+    const char *length = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Length");
     int64_t size;
 
-    return length && (kad_parse_number(length, 0, INT64_MAX, &size) != KAD_OK || size > KAD_HTTP_BODY_MAX);
+    return length && (kad_parse_number(length, 0, INT64_MAX, &size) != KAD_OK ||
+                      (uint64_t)size > exchange->door->face->limits.body_max);
 }
 
-static enum MHD_Result open_exchange(struct kad_exchanges *all, struct MHD_Connection *connection,
-                                     void **out_exchange)
+static const char *header(const struct exchange *exchange, const char *name)
 {
-    struct exchange *exchange = calloc(1, sizeof *exchange);
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
+}
+
+/* Whether it may come in; otherwise it is answered here. */
+static bool pass(struct exchange *exchange, const char *method, const char *url, enum MHD_Result *out_result)
+{
+    struct kad_web *web = exchange->door->face->web;
+    const struct kad_guard_request request = {
+        .method = method,
+        .path = url,
+        .host = header(exchange, "Host"),
+        .origin = header(exchange, "Origin"),
+        .fetch_site = header(exchange, "Sec-Fetch-Site"),
+        .content_type = header(exchange, "Content-Type"),
+        .authorization = header(exchange, "Authorization"),
+        .has_address =
+            MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, "address") != NULL,
+    };
+    const struct kad_guard_verdict verdict = kad_guard_check(&exchange->door->guard, &request);
+
+    exchange->trusted = verdict.trusted;
+    if (verdict.status == 0)
+        return true;
+    web->refused[verdict.status == 401 ? KAD_WEB_UNAUTHORIZED : KAD_WEB_FORBIDDEN]++;
+    *out_result = send_error(exchange, verdict.status, verdict.error, verdict.reason);
+    return false;
+}
+
+static enum MHD_Result open_exchange(struct kad_door *door, struct MHD_Connection *connection,
+                                     const char *method, const char *url, void **out_exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct exchange *exchange = info && info->socket_context ? calloc(1, sizeof *exchange) : NULL;
+    enum MHD_Result result = MHD_YES;
+    char why[64];
 
     if (!exchange)
         return MHD_NO;
-    exchange->all = all;
+    exchange->door = door;
+    exchange->client = info->socket_context;
     exchange->connection = connection;
     exchange->n_holders = 1;
     *out_exchange = exchange;
-    if (announces_too_much(connection)) {
-        answer_error(exchange, 413, "body too large", "at most 65536 bytes");
-        return send_answer(exchange);
+    door->face->web->requests++;
+    if (!pass(exchange, method, url, &result))
+        return result;
+    if (announces_too_much(exchange)) {
+        door->face->web->refused[KAD_WEB_TOO_LARGE]++;
+        snprintf(why, sizeof why, "at most %zu bytes", door->face->limits.body_max);
+        return send_error(exchange, 413, "body too large", why);
     }
     return MHD_YES;
 }
 
 /* MHD calls this with the headers, then with each part of the body, then once more at its end, and again when a suspended
  * connection was resumed. */
-enum MHD_Result kad_exchange_handle(void *exchanges, struct MHD_Connection *connection, const char *url,
+enum MHD_Result kad_exchange_handle(void *door, struct MHD_Connection *connection, const char *url,
                                     const char *method, const char *version, const char *upload,
                                     size_t *upload_size, void **exchange_slot)
 {
@@ -242,10 +382,12 @@ enum MHD_Result kad_exchange_handle(void *exchanges, struct MHD_Connection *conn
 
     (void)version;
     if (!exchange)
-        return open_exchange(exchanges, connection, exchange_slot);
+        return open_exchange(door, connection, method, url, exchange_slot);
     if (*upload_size > 0) {
-        if (exchange->state == READING && !add_body(exchange, upload, *upload_size))
+        if (exchange->state == READING && !add_body(exchange, upload, *upload_size)) {
+            exchange->door->face->web->refused[KAD_WEB_TOO_LARGE]++;
             return MHD_NO; /* a body of unknown length that grew too long cannot be answered in HTTP/1.1: it is cut off */
+        }
         *upload_size = 0;
         return MHD_YES;
     }
@@ -254,13 +396,17 @@ enum MHD_Result kad_exchange_handle(void *exchanges, struct MHD_Connection *conn
     return begin(exchange, method, url);
 }
 
-void kad_exchange_completed(void *exchanges, struct MHD_Connection *connection, void **exchange_slot,
+void kad_exchange_completed(void *door, struct MHD_Connection *connection, void **exchange_slot,
                             enum MHD_RequestTerminationCode why)
 {
-    (void)exchanges;
+    struct exchange *exchange = *exchange_slot;
+
+    (void)door;
     (void)connection;
     (void)why;
-    if (*exchange_slot)
-        release(*exchange_slot);
+    if (exchange) {
+        kad_client_enter(exchange->client, KAD_CLIENT_READING);
+        release(exchange);
+    }
     *exchange_slot = NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "base/endpoint.h"
 #include "base/types.h"
+#include "core/id.h"
 
 /* A number that is 0 while nobody knows it. */
 static json_t *known_size(double size)
@@ -170,14 +171,14 @@ static struct kad_table_row *rows_of(struct kad_node *node, enum kad_family fami
     return rows;
 }
 
-typedef json_t *row_to_json(const struct kad_table_row *row, kad_ms now);
+typedef json_t *row_to_json(const struct kad_table_row *row, const struct kad_id *own, kad_ms now);
 
-static json_t *table_row(const struct kad_table_row *row, kad_ms now)
+static json_t *table_row(const struct kad_table_row *row, const struct kad_id *own, kad_ms now)
 {
-    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:b, s:b}", "family",
+    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:b, s:b}", "family",
                      row->contact.endpoint.family == KAD_IPV4 ? "ipv4" : "ipv6", "bucket", (int)row->bucket,
-                     "id", kad_json_id(&row->contact.id), "address",
-                     kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
+                     "prefix", (int)kad_id_prefix(&row->contact.id, own), "id", kad_json_id(&row->contact.id),
+                     "address", kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
                      row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "heard_at",
                      kad_json_instant(row->heard_at), "heard_ms_ago",
                      (json_int_t)kad_ms_max(0, now - row->heard_at), "failures", (int)row->failures,
@@ -185,8 +186,9 @@ static json_t *table_row(const struct kad_table_row *row, kad_ms now)
 }
 
 /* KayakNet's shape. Mainline nodes have no names and no connections: connected_at is when the node was last heard. */
-static json_t *peer_row(const struct kad_table_row *row, kad_ms now)
+static json_t *peer_row(const struct kad_table_row *row, const struct kad_id *own, kad_ms now)
 {
+    (void)own;
     (void)now;
     if (row->replacement)
         return NULL;
@@ -201,13 +203,15 @@ static json_t *rows(struct kad_node *node, row_to_json *convert)
     static const enum kad_family families[] = {KAD_IPV4, KAD_IPV6};
     const kad_ms now = kad_node_now(node);
     json_t *list = json_array();
+    struct kad_info info;
 
+    kad_engine_info(kad_node_engine(node), &info);
     for (size_t i = 0; i < KAD_COUNT_OF(families); i++) {
         size_t n;
         struct kad_table_row *all = rows_of(node, families[i], &n);
 
         for (size_t j = 0; j < n; j++) {
-            json_t *row = convert(&all[j], now);
+            json_t *row = convert(&all[j], &info.id, now);
 
             if (row)
                 json_array_append_new(list, row);

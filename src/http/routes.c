@@ -1,12 +1,15 @@
 /* routes - see routes.h. */
 #include "http/routes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/types.h"
 #include "http/json.h"
-#include "http/target.h"
 #include "http/metrics.h"
+#include "http/news.h"
+#include "http/target.h"
+#include "http/web.h"
 #include "wire/krpc/bencode.h"
 
 /* -- parameters of requests: the names in docs/api.md ------------------------------------------------------------ */
@@ -179,16 +182,18 @@ static void read_put(struct kad_params *params, struct kad_request *request)
 
 /* -- the rest ---------------------------------------------------------------------------------------------------- */
 
-static struct kad_api_answer withdraw(struct kad_node *node, struct kad_params *params)
+static struct kad_api_answer withdraw(const struct kad_api *api, struct kad_api_asker asker,
+                                      struct kad_params *params)
 {
     struct kad_request request = {.kind = KAD_REQUEST_GET};
     struct kad_bytes salt = {0};
 
+    (void)asker;
     read_salt(params, &salt);
     read_target(params, "key", salt, &request);
     if (!kad_params_finish(params))
         return (struct kad_api_answer){.status = 400, .json = kad_json_error("bad request", params->why)};
-    if (!kad_node_withdraw(node, &request.target))
+    if (!kad_node_withdraw(api->node, &request.target))
         return (struct kad_api_answer){
             .status = 404,
             .json = kad_json_error(kad_json_error_text(KAD_E_NOT_FOUND), "this node does not publish it")};
@@ -196,13 +201,76 @@ static struct kad_api_answer withdraw(struct kad_node *node, struct kad_params *
         .status = 200, .json = json_pack("{s:o, s:b}", "key", kad_json_id(&request.target), "withdrawn", 1)};
 }
 
-/* Alive is who answers; whether it has joined stands beside it. */
-static json_t *health(struct kad_node *node)
+static struct kad_api_answer bad_request(const struct kad_params *params)
+{
+    return (struct kad_api_answer){.status = 400, .json = kad_json_error("bad request", params->why)};
+}
+
+/* For load balancers and supervisors: 200 is a node that serves, all else has a reason. */
+static struct kad_api_answer health(const struct kad_api *api, struct kad_api_asker asker,
+                                    struct kad_params *params)
 {
     struct kad_info info;
+    const char *reason = NULL;
 
-    kad_engine_info(kad_node_engine(node), &info);
-    return json_pack("{s:s, s:b}", "status", "ok", "ready", info.ready ? 1 : 0);
+    (void)asker;
+    if (!kad_params_finish(params))
+        return bad_request(params);
+    kad_engine_info(kad_node_engine(api->node), &info);
+    if (!info.ready)
+        reason = info.n_contacts[0] + info.n_contacts[1] > 0 ? "joining: looking for its neighbours"
+                                                             : "joining: no node has answered yet";
+    return (struct kad_api_answer){.status = reason ? 503 : 200,
+                                   .json = json_pack("{s:s, s:b, s:s?}", "status", reason ? "joining" : "ok",
+                                                     "ready", info.ready ? 1 : 0, "reason", reason)};
+}
+
+/* Where it keeps its things is nobody's business from afar. */
+static struct kad_api_answer node(const struct kad_api *api, struct kad_api_asker asker,
+                                  struct kad_params *params)
+{
+    json_t *object;
+
+    if (!kad_params_finish(params))
+        return bad_request(params);
+    object = kad_json_node(api->node);
+    if (!asker.trusted)
+        json_object_set_new(object, "data_dir", json_null());
+    return (struct kad_api_answer){.status = 200, .json = object};
+}
+
+static struct kad_api_answer history(const struct kad_api *api, struct kad_api_asker asker,
+                                     struct kad_params *params)
+{
+    struct kad_bytes step = {(const uint8_t *)"second", strlen("second")};
+    bool minutes;
+
+    (void)asker;
+    kad_params_text(params, "step", &step);
+    minutes = strcmp((const char *)step.data, "minute") == 0;
+    if (!minutes && strcmp((const char *)step.data, "second") != 0)
+        kad_params_wrong(params, "step", "second or minute is wanted");
+    if (!kad_params_finish(params))
+        return bad_request(params);
+    if (!api->history)
+        return (struct kad_api_answer){.status = 404,
+                                       .json = kad_json_error("not found", "no history is kept")};
+    return (struct kad_api_answer){
+        .status = 200,
+        .json = kad_news_history_json(minutes ? &api->history->minutes : &api->history->seconds,
+                                      minutes ? KAD_MINUTE : KAD_SECOND),
+    };
+}
+
+static char *metrics(const struct kad_api *api)
+{
+    char *text = kad_metrics_of(api->node), *both = NULL;
+
+    if (text && api->web)
+        both = kad_web_metrics(api->web, text);
+    if (both)
+        free(text);
+    return both ? both : text;
 }
 
 #define READ        "GET, HEAD", KAD_ROUTE_READ
@@ -212,13 +280,14 @@ static json_t *health(struct kad_node *node)
 #define PROMETHEUS  "text/plain; version=0.0.4; charset=utf-8"
 
 static const struct kad_route routes[] = {
-    {"/healthz", READ, .look = health},
-    {"/metrics", READ, .text = kad_metrics_of, .content_type = PROMETHEUS},
-    {"/api/node", READ, .look = kad_json_node},
-    {"/api/network/info", READ, .look = kad_json_node},
+    {"/healthz", READ, .act = health},
+    {"/metrics", READ, .text = metrics, .content_type = PROMETHEUS},
+    {"/api/node", READ, .act = node},
+    {"/api/network/info", READ, .act = node},
     {"/api/network/peers", READ, .look = kad_json_peers},
     {"/api/network/stats", READ, .look = kad_json_stats},
     {"/api/network/table", READ, .look = kad_json_table},
+    {"/api/network/history", READ, .act = history},
     {"/api/dht/ping", READ_POST, .read = read_ping, .kind = KAD_REQUEST_PING},
     {"/api/dht/find", READ_POST, .read = read_find, .kind = KAD_REQUEST_FIND},
     {"/api/dht/closest", READ_POST, .read = read_closest, .kind = KAD_REQUEST_CLOSEST},
@@ -229,6 +298,12 @@ static const struct kad_route routes[] = {
     {"/api/dht/announce", POST, .read = read_announce, .kind = KAD_REQUEST_ANNOUNCE},
     {"/api/dht/withdraw", POST_DELETE, .act = withdraw},
 };
+
+const struct kad_route *kad_routes(size_t *out_n)
+{
+    *out_n = KAD_COUNT_OF(routes);
+    return routes;
+}
 
 const struct kad_route *kad_route_find(const char *path)
 {

@@ -1,166 +1,278 @@
-/* server - see server.h. One exchange (a request and its answer) is exchange.c's. */
+/* server - see server.h. One place where clients come in is door.c's. */
 #include "http/server.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
-#include "http/exchange.h"
+#include "base/endpoint.h"
+#include "base/types.h"
+#include "crypto/crypto.h"
+#include "http/door.h"
+#include "http/news.h"
+#include "http/tcp_socket.h"
 #include "http/unix_socket.h"
 
+#define DOORS 3
+
 struct kad_http {
-    unsigned n_connections; /* when MHD last ran */
-    struct kad_exchanges exchanges;
-    struct MHD_Daemon *daemon;
-    char *path;
-    int listening;    /* -1: no more */
-    uv_poll_t poll;   /* MHD's epoll descriptor */
-    uv_timer_t timer; /* MHD's next deadline */
-    unsigned n_handles;
+    struct kad_node *node;
+    struct kad_face face;
+    struct kad_feed feed;
+    struct kad_history history;
+    struct kad_web web;
+    struct kad_door doors[DOORS];
+    unsigned n_doors, n_ended;
+    uv_timer_t second;
+    bool ticking; /* `second` is the loop's */
+    char *path, *names;
+    char token[KAD_GUARD_TOKEN];
 };
 
-/* MHD says when it wants to look at its clocks again; 0 is "at once", which is the loop's next turn. */
-static void run(struct kad_http *http);
+/* -- what is logged ------------------------------------------------------------------------------------------------ */
 
-static unsigned n_connections(const struct kad_http *http)
+static void tell(const struct kad_http *http, enum kad_log_level level, const char *event, const char *name,
+                 const char *value, const char *more_name, const char *more)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    const struct kad_node_config *config = kad_node_config_of(http->node);
+    const struct kad_log_field fields[] = {{name, value}, {more_name, more}};
 
-    return info ? info->num_connections : 0;
+    if (config->log && level <= config->log_level)
+        config->log(config->log_context, level, event, fields, more_name ? 2 : 1);
 }
 
-static void on_timer(uv_timer_t *timer)
+/* -- doors --------------------------------------------------------------------------------------------------------- */
+
+static void let_go(struct kad_http *http)
 {
-    run(timer->data);
-}
-
-static void run(struct kad_http *http)
-{
-    const unsigned before = http->n_connections;
-    MHD_UNSIGNED_LONG_LONG wait_ms;
-
-    MHD_run(http->daemon);
-    /* At its limit MHD stops listening, and looks whether it may again at the beginning of a run: a place that came free in
-     * this one would only be noticed when something else happens. */
-    if (n_connections(http) < before)
-        MHD_run(http->daemon);
-    http->n_connections = n_connections(http);
-    if (MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES)
-        uv_timer_start(&http->timer, on_timer, wait_ms, 0);
-    else
-        uv_timer_stop(&http->timer);
-}
-
-/* Without a thread of its own MHD has no descriptor that says a connection was resumed. */
-static void wake(struct kad_exchanges *exchanges)
-{
-    struct kad_http *http = (struct kad_http *)((char *)exchanges - offsetof(struct kad_http, exchanges));
-
-    uv_timer_start(&http->timer, on_timer, 0, 0);
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events)
-{
-    (void)status;
-    (void)events;
-    run(poll->data);
-}
-
-static int start_daemon(struct kad_http *http)
-{
-    http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, kad_exchange_handle, &http->exchanges,
-        MHD_OPTION_LISTEN_SOCKET, http->listening, MHD_OPTION_NOTIFY_COMPLETED, kad_exchange_completed,
-        &http->exchanges, MHD_OPTION_CONNECTION_LIMIT, (unsigned)KAD_HTTP_CONNECTIONS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)KAD_HTTP_HEADERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)KAD_HTTP_PATIENCE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-    return http->daemon ? KAD_OK : KAD_E_SYSTEM;
-}
-
-static int join_loop(struct kad_http *http, uv_loop_t *loop)
-{
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-
-    if (!info || uv_poll_init(loop, &http->poll, info->epoll_fd) != 0)
-        return KAD_E_SYSTEM;
-    uv_timer_init(loop, &http->timer);
-    http->n_handles = 2;
-    http->poll.data = http;
-    http->timer.data = http;
-    uv_poll_start(&http->poll, UV_READABLE, on_readable);
-    run(http);
-    return KAD_OK;
-}
-
-static void stop_listening(struct kad_http *http)
-{
-    if (http->listening < 0)
-        return;
-    unlink(http->path);
-    close(http->listening);
-    http->listening = -1;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct kad_http *http = handle->data;
-
-    if (--http->n_handles > 0)
-        return;
+    kad_feed_clear(&http->feed);
+    kad_wipe(http->token, sizeof http->token);
     free(http->path);
+    free(http->names);
     free(http);
 }
 
-int kad_http_new(struct kad_node *node, const char *path, struct kad_http **out_http, char *out_why,
-                 size_t why_size)
+/* The doors and the timer have left the loop. */
+static void left_loop(struct kad_http *http)
+{
+    if (++http->n_ended == http->n_doors + http->ticking)
+        let_go(http);
+}
+
+static void on_door_closed(struct kad_door *door)
+{
+    left_loop((struct kad_http *)((char *)door->face - offsetof(struct kad_http, face)));
+}
+
+static void on_second_closed(uv_handle_t *handle)
+{
+    left_loop(handle->data);
+}
+
+/* A listening descriptor becomes the next door. */
+static int open_door(struct kad_http *http, enum kad_door_kind kind, int listening, struct kad_guard guard)
+{
+    struct kad_door *door = &http->doors[http->n_doors];
+    int error;
+
+    *door = (struct kad_door){
+        .face = &http->face, .kind = kind, .guard = guard, .listening = listening, .closed = on_door_closed};
+    error = kad_door_open(door);
+    http->n_doors += error == KAD_OK;
+    return error;
+}
+
+static int open_local(struct kad_http *http, const char *path, char *why, size_t size)
+{
+    const int fd = kad_unix_listen(path);
+    int error;
+
+    if (fd < 0) {
+        snprintf(why, size, "cannot listen on %s: %s", path,
+                 fd == KAD_E_EXISTS ? "another node answers there, or it is no socket"
+                                    : strerrordesc_np(errno));
+        return fd;
+    }
+    http->path = strdup(path);
+    error = http->path ? open_door(http, KAD_DOOR_LOCAL, fd, (struct kad_guard){.open = true}) : KAD_E_MEMORY;
+    if (error != KAD_OK)
+        snprintf(why, size, "cannot serve on %s", path);
+    return error;
+}
+
+static bool only_this_machine(const struct kad_endpoint *endpoint)
+{
+    struct kad_endpoint some = *endpoint;
+
+    some.port = 1; /* the scope of port 0 is none */
+    return kad_endpoint_scope(&some) == KAD_SCOPE_LOOPBACK;
+}
+
+static int open_tcp(struct kad_http *http, enum kad_door_kind kind, const char *address, bool is_default,
+                    struct kad_guard guard, char *why, size_t size)
+{
+    const char *event = kind == KAD_DOOR_API ? "api" : "metrics";
+    struct kad_endpoint endpoint, bound;
+    char text[KAD_ENDPOINT_TEXT];
+    int fd, error;
+
+    if (kad_endpoint_parse(address, 0, &endpoint) != KAD_OK) {
+        snprintf(why, size, "%s: \"%s\" is no address and port", event, address);
+        return KAD_E_INVALID;
+    }
+    fd = kad_tcp_listen(&endpoint, &bound);
+    if (fd == KAD_E_EXISTS && is_default) {
+        tell(http, KAD_LOG_WARN, "port_taken", "for", event, "address", address);
+        return KAD_OK;
+    }
+    if (fd < 0) {
+        snprintf(why, size, "%s: cannot listen on %s: %s", event, address, strerrordesc_np(errno));
+        return fd;
+    }
+    guard.check_host = !guard.is_public && only_this_machine(&bound);
+    error = open_door(http, kind, fd, guard);
+    if (error != KAD_OK)
+        snprintf(why, size, "cannot serve on %s", address);
+    else
+        tell(http, KAD_LOG_INFO, event, "address", kad_endpoint_format(&bound, text), "access",
+             guard.is_public             ? "public"
+             : only_this_machine(&bound) ? "local"
+                                         : "open");
+    return error;
+}
+
+/* Without a data directory there is no token, and strangers may only read. */
+static int get_token(struct kad_http *http, char *why, size_t size)
+{
+    const char *folder = kad_node_config_of(http->node)->data_dir;
+    int error;
+
+    if (!folder)
+        return KAD_OK;
+    error = kad_guard_token(folder, http->token);
+    if (error != KAD_OK)
+        snprintf(why, size, "%s/api.token: %s", folder,
+                 error == KAD_E_CORRUPT ? "not 64 hexadecimal digits; remove it for a new one"
+                                        : strerrordesc_np(errno));
+    return error;
+}
+
+static int open_api(struct kad_http *http, const struct kad_http_config *config, char *why, size_t size)
+{
+    int error = config->is_public ? get_token(http, why, size) : KAD_OK;
+
+    if (error != KAD_OK)
+        return error;
+    return open_tcp(http, KAD_DOOR_API, config->api, config->api_is_default,
+                    (struct kad_guard){.is_public = config->is_public,
+                                       .names = http->names,
+                                       .token = *http->token ? http->token : NULL},
+                    why, size);
+}
+
+/* -- each second --------------------------------------------------------------------------------------------------- */
+
+static void on_second(uv_timer_t *timer)
+{
+    struct kad_http *http = timer->data;
+    const struct kad_history_reading reading = kad_news_read(http->node);
+
+    kad_history_add(&http->history, &reading);
+    kad_news_stats(&http->feed, http->node, &http->history);
+    for (unsigned i = 0; i < http->n_doors; i++)
+        kad_door_sweep(&http->doors[i]);
+}
+
+static void on_news(void *context)
+{
+    struct kad_http *http = context;
+
+    for (unsigned i = 0; i < http->n_doors; i++) {
+        if (http->doors[i].streams)
+            kad_door_wake(&http->doors[i]);
+    }
+}
+
+static void start_ticking(struct kad_http *http)
+{
+    uv_timer_init(http->face.loop, &http->second);
+    http->second.data = http;
+    http->ticking = true;
+    on_second(&http->second);
+    uv_timer_start(&http->second, on_second, KAD_SECOND, KAD_SECOND);
+}
+
+/* -- the whole ----------------------------------------------------------------------------------------------------- */
+
+static struct kad_http *make(struct kad_node *node, const struct kad_http_config *config)
 {
     struct kad_http *http = calloc(1, sizeof *http);
-    int error = KAD_E_MEMORY;
 
-    snprintf(out_why, why_size, "%s: out of memory", path);
-    if (!http || !(http->path = strdup(path))) {
+    if (!http)
+        return NULL;
+    http->node = node;
+    http->names = strdup(config->names ? config->names : "");
+    if (!http->names) {
         free(http);
-        return error;
+        return NULL;
     }
-    http->exchanges.node = node;
-    http->exchanges.wake = wake;
-    http->listening = kad_unix_listen(path);
-    if (http->listening < 0) {
-        error = http->listening;
-        snprintf(out_why, why_size, "cannot listen on %s: %s", path,
-                 error == KAD_E_EXISTS ? "another node answers there, or it is no socket"
-                                       : strerrordesc_np(errno));
-        free(http->path);
-        free(http);
-        return error;
+    kad_feed_init(&http->feed);
+    http->feed.changed = on_news;
+    http->feed.context = http;
+    kad_history_init(&http->history);
+    http->face = (struct kad_face){
+        .api = {.node = node, .feed = &http->feed, .history = &http->history, .web = &http->web},
+        .feed = &http->feed,
+        .web = &http->web,
+        .limits = config->limits,
+        .loop = kad_node_loop(node),
+    };
+    return http;
+}
+
+int kad_http_new(struct kad_node *node, const struct kad_http_config *config, struct kad_http **out_http,
+                 char *out_why, size_t why_size)
+{
+    struct kad_http *http = make(node, config);
+    int error = KAD_OK;
+
+    if (!http) {
+        snprintf(out_why, why_size, "out of memory");
+        return KAD_E_MEMORY;
     }
-    error = start_daemon(http);
-    if (error == KAD_OK)
-        error = join_loop(http, kad_node_loop(node));
+    if (config->socket)
+        error = open_local(http, config->socket, out_why, why_size);
+    if (error == KAD_OK && config->api)
+        error = open_api(http, config, out_why, why_size);
+    if (error == KAD_OK && config->metrics)
+        error = open_tcp(http, KAD_DOOR_METRICS, config->metrics, config->metrics_is_default,
+                         (struct kad_guard){.names = http->names}, out_why, why_size);
     if (error != KAD_OK) {
-        snprintf(out_why, why_size, "cannot serve on %s", path);
-        if (http->daemon)
-            MHD_stop_daemon(http->daemon); /* closes the socket it was given */
-        else
-            close(http->listening);
-        unlink(path);
-        free(http->path);
-        free(http);
+        kad_http_free(http);
         return error;
     }
+    start_ticking(http);
     *out_http = http;
     return KAD_OK;
 }
 
+void kad_http_event(struct kad_http *http, const struct kad_event *event)
+{
+    if (http)
+        kad_news_event(&http->feed, http->node, event);
+}
+
 void kad_http_close(struct kad_http *http)
 {
-    MHD_quiesce_daemon(http->daemon);
-    stop_listening(http);
+    if (!http->feed.closed)
+        kad_feed_close(&http->feed);
+    for (unsigned i = 0; i < http->n_doors; i++) {
+        if (http->doors[i].kind == KAD_DOOR_LOCAL && http->doors[i].listening >= 0)
+            unlink(http->path);
+        kad_door_close(&http->doors[i]);
+    }
 }
 
 void kad_http_free(struct kad_http *http)
@@ -168,11 +280,12 @@ void kad_http_free(struct kad_http *http)
     if (!http)
         return;
     kad_http_close(http);
-    assert(http->exchanges.n_waiting == 0 && "the node has not stopped: it still owes answers");
-    /* What was answered a moment ago is still to be written: once to resume the connections, once to write, once to end. */
-    for (int i = 0; i < 4; i++)
-        MHD_run(http->daemon);
-    MHD_stop_daemon(http->daemon);
-    uv_close((uv_handle_t *)&http->poll, on_closed);
-    uv_close((uv_handle_t *)&http->timer, on_closed);
+    if (http->n_doors + http->ticking == 0) {
+        let_go(http);
+        return;
+    }
+    for (unsigned i = 0; i < http->n_doors; i++)
+        kad_door_end(&http->doors[i]);
+    if (http->ticking)
+        uv_close((uv_handle_t *)&http->second, on_second_closed);
 }

@@ -16,6 +16,20 @@ const char *const kad_public_bootstrap[] = {
     NULL,
 };
 
+static void default_api(struct kad_config *config)
+{
+    strcpy(config->api, "default");
+    strcpy(config->metrics, "default");
+    config->api_max_connections = 512;
+    config->api_max_per_address = 64;
+    config->api_max_streams = 64;
+    config->api_max_body = 64 * 1024;
+    config->api_max_headers = 16 * 1024;
+    config->api_silence_ms = 15 * KAD_SECOND;
+    config->api_request_ms = 20 * KAD_SECOND;
+    config->api_answer_ms = KAD_MINUTE;
+}
+
 void kad_config_default(const struct kad_network *network, struct kad_config *out_config)
 {
     static const uint8_t any[16];
@@ -28,6 +42,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->n_listen = 2;
     strcpy(out_config->data_dir, "/var/lib/kad");
     out_config->store = KAD_STORE_LMDB;
+    default_api(out_config);
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
 }
@@ -237,6 +252,43 @@ static int refuse(char *why, const char *text)
     return KAD_E_INVALID;
 }
 
+static const char *address_of(const char *value, const char *standard, bool *out_is_default)
+{
+    *out_is_default = *value == '\0' || strcmp(value, "default") == 0;
+    if (*out_is_default)
+        return standard;
+    return strcmp(value, "none") == 0 ? NULL : value;
+}
+
+const char *kad_config_api(const struct kad_config *config, bool *out_is_default)
+{
+    return address_of(config->api, config->public_api ? "[::]:8080" : "127.0.0.1:8080", out_is_default);
+}
+
+const char *kad_config_metrics(const struct kad_config *config, bool *out_is_default)
+{
+    return address_of(config->metrics, "127.0.0.1:9100", out_is_default);
+}
+
+static int check_api(const struct kad_config *config, char *why)
+{
+    bool is_default;
+    const char *api = kad_config_api(config, &is_default), *metrics = kad_config_metrics(config, &is_default);
+    struct kad_endpoint endpoint;
+
+    if (metrics && kad_endpoint_parse(metrics, 0, &endpoint) < 0)
+        return refuse(why, "metrics: not an address and port such as 127.0.0.1:9100, `none` or `default`");
+    if (!api)
+        return KAD_OK;
+    if (kad_endpoint_parse(api, 0, &endpoint) < 0)
+        return refuse(why, "api: not an address and port such as 127.0.0.1:8080, `none` or `default`");
+    endpoint.port = 1; /* port 0, any, has no scope */
+    if (!config->public_api && kad_endpoint_scope(&endpoint) != KAD_SCOPE_LOOPBACK)
+        return refuse(why,
+                      "api: others could reach it there; public_api allows that, and lets them only read");
+    return KAD_OK;
+}
+
 int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY])
 {
     const char *field;
@@ -253,7 +305,7 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return refuse(out_why, "listen: nowhere");
     if (config->store == KAD_STORE_LMDB && kept_nowhere(config))
         return refuse(out_why, "store: lmdb needs a data_dir");
-    return KAD_OK;
+    return check_api(config, out_why);
 }
 
 /* `public` in the list gives way to the hosts it stands for. */

@@ -36,8 +36,14 @@ struct kad_config {
     unsigned n_bootstrap;
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
     char name[KAD_CONFIG_TEXT];
-    char socket[KAD_CONFIG_TEXT]; /* "": kad.sock in the data directory */
-    unsigned store;               /* enum kad_store_kind */
+    char socket[KAD_CONFIG_TEXT];                        /* "": kad.sock in the data directory */
+    char api[KAD_CONFIG_TEXT], metrics[KAD_CONFIG_TEXT]; /* address:port, "default", "none" */
+    char api_names[KAD_CONFIG_TEXT];                     /* host names, by comma */
+    bool public_api;
+    unsigned api_max_connections, api_max_per_address, api_max_streams;
+    uint64_t api_max_body, api_max_headers;
+    kad_ms api_silence_ms, api_request_ms, api_answer_ms;
+    unsigned store; /* enum kad_store_kind */
     uint64_t store_max_bytes;
     unsigned log_level;             /* enum kad_log_level */
     unsigned log_format;            /* enum kad_log_format */
@@ -60,6 +66,10 @@ KAD_CHECK int kad_config_set(struct kad_config *config, const char *key, const c
 KAD_CHECK int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY]);
 /* Texts and strings are borrowed from `config`, which must outlive the node. */
 void kad_config_node(const struct kad_config *config, struct kad_node_config *out_node);
+
+/* Where the API and the metrics are offered over TCP, and whether that is only a suggestion; NULL: nowhere. */
+const char *kad_config_api(const struct kad_config *config, bool *out_is_default);
+const char *kad_config_metrics(const struct kad_config *config, bool *out_is_default);
 
 /* The whole effective configuration as a file that reads back to the same. Returns its length; writes at most
  * room - 1 characters and a zero. */

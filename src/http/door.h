@@ -1,0 +1,81 @@
+/*
+ * door - one place where clients come in: a listening socket, libmicrohttpd behind it, and the clients inside.
+ *
+ * libmicrohttpd has no thread here: its epoll descriptor is one more descriptor of the loop, and its next deadline one
+ * more timer. A client is in one of four states, and has so long in it:
+ *
+ *     READING     its request comes in           limits.request_ms; and the slowest goes when all places are taken
+ *     WAITING     the node works on it           the request's own deadline
+ *     WRITING     it takes the answer            limits.answer_ms
+ *     STREAMING   it listens to the feed         until the feed overtakes it
+ *
+ * For server.c, exchange.c and stream.c.
+ */
+#ifndef KAD_HTTP_DOOR_H
+#define KAD_HTTP_DOOR_H
+
+#include <microhttpd.h>
+#include <uv.h>
+
+#include "http/api.h"
+#include "http/guard.h"
+#include "http/web.h"
+
+enum kad_door_kind { KAD_DOOR_LOCAL, KAD_DOOR_API, KAD_DOOR_METRICS };
+enum kad_client_state { KAD_CLIENT_READING, KAD_CLIENT_WAITING, KAD_CLIENT_WRITING, KAD_CLIENT_STREAMING };
+
+/* One connection. */
+struct kad_client {
+    struct kad_client *next, *previous;
+    struct kad_door *door;
+    int fd;
+    enum kad_client_state state;
+    uint64_t since; /* the loop's milliseconds */
+    bool cut;
+};
+
+struct kad_stream;
+
+/* What all doors share. */
+struct kad_face {
+    struct kad_api api;
+    struct kad_feed *feed;
+    struct kad_web *web;
+    struct kad_web_limits limits;
+    uv_loop_t *loop;
+};
+
+struct kad_door {
+    struct kad_face *face;
+    enum kad_door_kind kind;
+    struct kad_guard guard;
+    int listening; /* -1: no more */
+    struct MHD_Daemon *daemon;
+    uv_poll_t poll;   /* MHD's epoll descriptor */
+    uv_timer_t timer; /* MHD's next deadline */
+    unsigned n_handles;
+    void (*closed)(struct kad_door *door); /* all handles are */
+
+    struct kad_client *clients;
+    struct kad_stream *streams;
+    unsigned n_clients, n_before; /* n_before: when MHD last ran */
+    unsigned n_waiting;           /* requests with the node */
+    unsigned n_strangers;         /* of them, not trusted */
+};
+
+/* `door` is zeroed but for face, kind, guard and listening, which is the door's from here on. 0 or KAD_E_SYSTEM; then the
+ * descriptor is closed. */
+KAD_CHECK int kad_door_open(struct kad_door *door);
+void kad_door_close(struct kad_door *door); /* no new clients */
+/* The last answers leave; door->closed is called when the loop has let go of it. */
+void kad_door_end(struct kad_door *door);
+
+/* A connection was resumed, or the feed has news: MHD has to run soon. */
+void kad_door_wake(struct kad_door *door);
+/* About once a second: cuts off who is too slow. */
+void kad_door_sweep(struct kad_door *door);
+
+void kad_client_enter(struct kad_client *client, enum kad_client_state state);
+void kad_client_cut(struct kad_client *client, enum kad_web_refusal why);
+
+#endif
