@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ECHO_QUERY = 100 };
-
 static const char *const names[ASK_KINDS] = {
     [ASK_ECHO] = "echo",
     [ASK_PING] = "ping",
@@ -62,20 +60,6 @@ void ask_make_key(struct ask_key *out_key, uint64_t number, uint64_t n_infohashe
         sign(out_key, number);
 }
 
-static size_t write_echo(struct krpc_writer *writer, uint32_t tid)
-{
-    static const char tail[] = "1:y1:qe";
-    char filler[ECHO_QUERY] = {0};
-
-    krpc_raw(writer, "d1:t4:"); /* where echo.c looks for it */
-    krpc_copy(writer, &tid, sizeof tid);
-    krpc_raw(writer, "1:x77:");
-    krpc_copy(writer, filler, ECHO_QUERY - writer->size - strlen(tail));
-    krpc_raw(writer, tail);
-    assert(writer->size == ECHO_QUERY && "the filler is 77 bytes");
-    return writer->size;
-}
-
 static void write_target(struct krpc_writer *writer, const char *name, const uint8_t *target, uint64_t seed)
 {
     uint8_t random[KRPC_ID];
@@ -94,9 +78,7 @@ size_t ask_write(uint8_t *out, enum ask ask, const struct ask_key *key, const ui
     struct krpc_writer writer = {out, 0};
     const char *query = names[ask];
 
-    if (ask == ASK_ECHO)
-        return write_echo(&writer, tid);
-
+    assert(ask != ASK_ECHO && "that is ask_write_echo()");
     krpc_raw(&writer, "d1:ad2:id20:");
     krpc_copy(&writer, from, KRPC_ID);
     switch (ask) {
@@ -143,4 +125,18 @@ size_t ask_write(uint8_t *out, enum ask ask, const struct ask_key *key, const ui
     krpc_copy(&writer, &tid, sizeof tid);
     krpc_raw(&writer, "1:y1:qe");
     return writer.size;
+}
+
+size_t ask_write_echo(uint8_t *out, size_t size, uint16_t answer, uint32_t tid)
+{
+    struct krpc_writer writer = {out, 0};
+
+    assert(size >= ASK_ECHO_MIN && size <= KRPC_MESSAGE_MAX && "room for what it must say");
+    krpc_raw(&writer, "d1:t4:"); /* echo.c looks for both at fixed places */
+    krpc_copy(&writer, &tid, sizeof tid);
+    krpc_raw(&writer, "1:n2:");
+    krpc_copy(&writer, &answer, sizeof answer);
+    krpc_raw(&writer, "1:y1:qe");
+    memset(out + writer.size, 0, size - writer.size);
+    return size;
 }

@@ -28,6 +28,7 @@ enum ask {
 enum {
     ASK_TOKEN_MAX = 64,
     ASK_VALUE = 200, /* bytes of an item */
+    ASK_ECHO_MIN = 32,
 };
 
 struct ask_key {
@@ -52,5 +53,7 @@ void ask_make_key(struct ask_key *out_key, uint64_t number, uint64_t n_infohashe
  * target is made of `seed`. `from` names the asking node. */
 size_t ask_write(uint8_t *out, enum ask ask, const struct ask_key *key, const uint8_t from[KRPC_ID],
                  uint64_t seed, uint32_t tid);
+/* The echo's query: `size` bytes (ASK_ECHO_MIN or more) that ask for as many as `answer`. Returns `size`. */
+size_t ask_write_echo(uint8_t *out, size_t size, uint16_t answer, uint32_t tid);
 
 #endif

@@ -47,7 +47,7 @@ struct slot {
 };
 
 struct tally {
-    uint64_t asked, answers, errors, lost, bytes, nodes, peers, values;
+    uint64_t asked, answers, errors, lost, bytes_asked, bytes, nodes, peers, values;
     int64_t wall_ns, cpu_ns, load_ns, last_at; /* last_at: of the last answer */
     char error[80];                            /* the first one, as a sample */
 };
@@ -60,6 +60,7 @@ struct load {
     unsigned window, n_sources;
     double seconds, warm_seconds;
     unsigned burst, pause_ms;
+    unsigned echo_query, echo_answer; /* bytes */
     uint64_t seed;
 
     struct ask_key *keys;
@@ -101,9 +102,14 @@ static void ask_one(struct load *load, enum ask ask, uint32_t key_number, uint8_
     slot->sent_at = bench_now_ns();
     out.ours = source_address(load, key ? key->source : (uint32_t)load->seed);
     source_id(id, out.ours);
-    out.size = ask_write(bytes, ask, key, id, load->seed++, (uint32_t)slot->generation << 16 | i);
+    if (ask == ASK_ECHO)
+        out.size = ask_write_echo(bytes, load->echo_query, (uint16_t)load->echo_answer,
+                                  (uint32_t)slot->generation << 16 | i);
+    else
+        out.size = ask_write(bytes, ask, key, id, load->seed++, (uint32_t)slot->generation << 16 | i);
     udp_send(load->udp, &out);
     load->tally.asked++;
+    load->tally.bytes_asked += out.size;
 }
 
 /* Servers ping whoever asks them; a load that kept silent would look like a dead node. */
@@ -416,30 +422,38 @@ static void report(const struct load *load, enum ask ask)
 
     printf("{\"mode\": \"%s\", \"answers\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"lost\": %" PRIu64
            ", \"seconds\": %.3f, \"per_second\": %.0f, \"cpu_us\": %.3f, \"busy\": %.3f, \"load_us\": %.3f, "
-           "\"bytes\": %.1f, \"nodes\": %.2f, \"peers\": %.2f, \"values\": %.2f, \"error\": \"%s\"}\n",
+           "\"query_bytes\": %.1f, \"bytes\": %.1f, \"nodes\": %.2f, \"peers\": %.2f, \"values\": %.2f, "
+           "\"error\": \"%s\"}\n",
            ask_name(ask), t->answers, t->errors, t->lost, seconds, (double)t->answers / seconds,
            (double)t->cpu_ns / 1e3 / answers, (double)t->cpu_ns / (seconds * 1e9),
-           (double)t->load_ns / 1e3 / answers, (double)t->bytes / answers, (double)t->nodes / answers,
-           (double)t->peers / answers, (double)t->values / answers, t->error);
+           (double)t->load_ns / 1e3 / answers, (double)t->bytes_asked / (double)(t->asked ? t->asked : 1),
+           (double)t->bytes / answers, (double)t->nodes / answers, (double)t->peers / answers,
+           (double)t->values / answers, t->error);
 }
 
 static void usage(void)
 {
-    errx(2, "usage: load MODE --to HOST:PORT --pid PID [--from ADDRESS --sources N --port PORT] [--window N] "
-            "[--seconds S --warm S] [--keys N] [--burst N --pause MS] [--core N] "
-            "[--announces N --infohashes N --items N]");
+    errx(2,
+         "usage: load MODE --to HOST:PORT --pid PID [--from ADDRESS --sources N --port PORT] [--window N] "
+         "[--seconds S --warm S] [--keys N] [--burst N --pause MS] [--core N] "
+         "[--announces N --infohashes N --items N] [--query BYTES --answer BYTES]   (the last two: of echo)");
 }
 
 int main(int argc, char **argv)
 {
-    static struct load load = {.window = 128, .n_sources = 64, .seconds = 1, .warm_seconds = 0.1};
+    static struct load load = {.window = 128,
+                               .n_sources = 64,
+                               .seconds = 1,
+                               .warm_seconds = 0.1,
+                               .echo_query = 100,
+                               .echo_answer = 300};
     static const struct option options[] = {
-        {"to", 1, NULL, 't'},        {"pid", 1, NULL, 'p'},   {"from", 1, NULL, 'f'},
-        {"sources", 1, NULL, 's'},   {"port", 1, NULL, 'P'},  {"window", 1, NULL, 'w'},
-        {"seconds", 1, NULL, 'd'},   {"warm", 1, NULL, 'W'},  {"keys", 1, NULL, 'k'},
-        {"burst", 1, NULL, 'b'},     {"pause", 1, NULL, 'u'}, {"core", 1, NULL, 'c'},
-        {"announces", 1, NULL, 'a'}, {"items", 1, NULL, 'i'}, {"infohashes", 1, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"to", 1, NULL, 't'},        {"pid", 1, NULL, 'p'},    {"from", 1, NULL, 'f'},
+        {"sources", 1, NULL, 's'},   {"port", 1, NULL, 'P'},   {"window", 1, NULL, 'w'},
+        {"seconds", 1, NULL, 'd'},   {"warm", 1, NULL, 'W'},   {"keys", 1, NULL, 'k'},
+        {"burst", 1, NULL, 'b'},     {"pause", 1, NULL, 'u'},  {"core", 1, NULL, 'c'},
+        {"announces", 1, NULL, 'a'}, {"items", 1, NULL, 'i'},  {"infohashes", 1, NULL, 'h'},
+        {"query", 1, NULL, 'q'},     {"answer", 1, NULL, 'A'}, {NULL, 0, NULL, 0},
     };
     uint64_t n_announces = 0, n_items = 0, n_infohashes = 0;
     size_t n_keys = 1000;
@@ -495,12 +509,19 @@ int main(int argc, char **argv)
         case 'h':
             n_infohashes = strtoull(optarg, NULL, 10);
             break;
+        case 'q':
+            load.echo_query = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'A':
+            load.echo_answer = (unsigned)strtoul(optarg, NULL, 10);
+            break;
         default:
             usage();
         }
     }
     if (optind + 1 != argc || !load.to || !load.n_sources || load.n_sources > 16384 || !load.window ||
-        load.window > WINDOW_MAX)
+        load.window > WINDOW_MAX || load.echo_query < ASK_ECHO_MIN || load.echo_query > KRPC_MESSAGE_MAX ||
+        load.echo_answer > UINT16_MAX)
         usage();
     load.udp = udp_open(0, port, true);
 

@@ -56,7 +56,7 @@ def serve_table(result):
               for ask in found if "error" in (costs(result, name, ask) or {})]
     return text + ("\nFailed:\n" + "\n".join(failed) + "\n" if failed else "") + (
         "\nanswers a second are those of one load generator in a closed loop of 128 requests on the other core; "
-        "transmission answers at most 100/s and is measured in bursts of 300.\n")
+        "the echo is asked and answers as many bytes as kad; transmission answers at most 100/s and is measured in bursts of 300.\n")
 
 
 def memory_table(result):
