@@ -41,6 +41,8 @@ struct kad_settings {
     unsigned k;              /* bucket size, contacts per answer, lookup width: 1 .. 64 */
     unsigned alpha;          /* queries of a lookup in flight while it walks: 1 .. 64 */
     unsigned alpha_end;      /* the same once the nearest node known has answered; 0: as alpha */
+    unsigned lookup_retries; /* 0 or 1: near nodes that kept silent are asked once more before a lookup ends */
+    unsigned lookup_spare;   /* so many more than k are asked when near nodes keep silent: 0 .. 64 */
     unsigned replicas;       /* nodes a value or announce is put to: 1 .. 64 */
     unsigned quorum;         /* copies of the newest mutable value that end a get early; 0: go to the end */
     kad_ms query_timeout_ms; /* an unanswered query counts as a failure */
@@ -95,6 +97,8 @@ enum kad_event_mask {
     KAD_WATCH_ALL = 15,   /* DONE, and the HOP and PEERS of requests that ask for them, always come */
 };
 
+struct kad_measures;
+
 struct kad_engine_config {
     const struct kad_network *network;
     const struct kad_settings *settings;   /* lent for the life of the engine */
@@ -106,6 +110,7 @@ struct kad_engine_config {
     bool ipv4, ipv6;                       /* which families this node speaks */
     struct kad_endpoint address;           /* own outside address if known, for the id rule; else family 0 */
     unsigned watch;                        /* enum kad_event_mask */
+    struct kad_measures *measures;         /* lent, zeroed by the host; NULL: nothing is measured */
 };
 
 KAD_CHECK int kad_engine_new(const struct kad_engine_config *config, kad_ms now,
@@ -323,6 +328,23 @@ struct kad_counters {
     uint64_t refreshes, events_lost, store_errors;
 };
 
+/* How often a measured number fell into each range: counts[i] at most kad_histogram_bounds()[i] and above the bound before
+ * it, the last one above all. Too large for a million simulated nodes: the host lends them
+ * (kad_engine_config). */
+#define KAD_HISTOGRAM_BOUNDS 14
+struct kad_histogram {
+    uint64_t counts[KAD_HISTOGRAM_BOUNDS + 1];
+    uint64_t sum;
+};
+struct kad_measures {
+    struct kad_histogram query_rtt_ms; /* own queries that were answered */
+    struct kad_histogram request_ms;   /* requests of the host, cancelled ones excepted */
+    struct kad_histogram request_hops;
+};
+enum kad_histogram_unit { KAD_HISTOGRAM_MS, KAD_HISTOGRAM_HOPS };
+/* KAD_HISTOGRAM_BOUNDS ascending numbers. */
+const uint32_t *kad_histogram_bounds(enum kad_histogram_unit unit);
+
 struct kad_info {
     struct kad_id id;
     struct kad_endpoint address; /* outside address by vote; family 0: unknown */
@@ -353,6 +375,9 @@ struct kad_table_row {
 /* Rows of the table of one family, from bucket 0 on. Returns how many there are; writes at most `room`. */
 size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,
                         struct kad_table_row *out_rows, size_t room);
+/* A number for the whole state (its store and settings aside): two engines that were given the same in the same order have
+ * the same, in every build; whatever one of them will ever do differently shows in it. All events must have been taken. */
+uint64_t kad_engine_hash(struct kad_engine *engine);
 /* Checks every internal invariant; false names the broken one. For tests, fuzzing, simulation. */
 bool kad_engine_sound(const struct kad_engine *engine, kad_ms now, const char **out_why);
 

@@ -135,6 +135,8 @@ size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_
 struct kad_engine *kad_node_engine(struct kad_node *node);
 struct uv_loop_s *kad_node_loop(struct kad_node *node);
 const struct kad_node_config *kad_node_config_of(const struct kad_node *node);
+/* Since it was made; lives as long as the node. */
+const struct kad_measures *kad_node_measures(const struct kad_node *node);
 kad_ms kad_node_now(const struct kad_node *node);
 kad_ms kad_node_started_at(const struct kad_node *node);
 

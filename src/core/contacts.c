@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "base/endpoint.h"
+#include "core/measure.h"
 
 #define MEASURED_ENOUGH 8
 
@@ -224,6 +225,8 @@ void kad_dht_measured(struct kad_dht *dht, kad_ms rtt)
 {
     const int32_t r = (int32_t)kad_ms_min(rtt, 60 * KAD_SECOND);
 
+    if (dht->measures)
+        kad_histogram_add(&dht->measures->query_rtt_ms, KAD_HISTOGRAM_MS, rtt);
     dht->n_measured = (uint8_t)(dht->n_measured + (dht->n_measured < MEASURED_ENOUGH));
     if (dht->rtt_8 < 0) {
         dht->rtt_8 = r * 8;

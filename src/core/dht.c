@@ -34,6 +34,7 @@ int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_m
         .book = config->book,
         .store = config->store,
         .counters = config->counters,
+        .measures = config->measures,
         .watch = config->watch,
         .operations_wake_at = KAD_NEVER,
         .expire_at = now,

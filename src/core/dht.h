@@ -87,6 +87,7 @@ struct kad_dht {
     struct kad_publications publications;
     struct kad_events events;
     struct kad_counters *counters; /* the engine's */
+    struct kad_measures *measures; /* the host's, or NULL */
     kad_ms warn_again_at[KAD_N_WARNINGS];
     uint64_t last_request;
     int32_t rtt_8,
@@ -104,6 +105,7 @@ struct kad_dht_config {
     struct kad_book *book;
     struct kad_store *store;
     struct kad_counters *counters;
+    struct kad_measures *measures; /* may be NULL */
     const uint8_t *seed;
     const struct kad_id *id;     /* NULL: made */
     struct kad_endpoint address; /* own, if known */

@@ -131,8 +131,36 @@ static void state(FILE *out, const struct kad_info *info)
     gauge(out, "kademlia_memory_bytes", "Memory the engine and its store hold.", (double)info->memory);
 }
 
-char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *counters, const char *network,
-                       kad_ms uptime_ms)
+/* Prometheus wants seconds, and each bucket to hold all smaller ones. */
+static void histogram(FILE *out, const char *name, const char *help, const struct kad_histogram *histogram,
+                      enum kad_histogram_unit unit)
+{
+    const uint32_t *bounds = kad_histogram_bounds(unit);
+    const double scale = unit == KAD_HISTOGRAM_MS ? 1000 : 1;
+    uint64_t n = 0;
+
+    head(out, name, "histogram", help);
+    for (unsigned i = 0; i < KAD_HISTOGRAM_BOUNDS; i++) {
+        n += histogram->counts[i];
+        fprintf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bounds[i] / scale, n);
+    }
+    n += histogram->counts[KAD_HISTOGRAM_BOUNDS];
+    fprintf(out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_sum %.17g\n%s_count %" PRIu64 "\n", name, n, name,
+            (double)histogram->sum / scale, name, n);
+}
+
+static void measures(FILE *out, const struct kad_measures *m)
+{
+    histogram(out, "kademlia_query_rtt_seconds", "Round trip time of queries that were answered.",
+              &m->query_rtt_ms, KAD_HISTOGRAM_MS);
+    histogram(out, "kademlia_lookup_duration_seconds", "Time until a request of a user ended.",
+              &m->request_ms, KAD_HISTOGRAM_MS);
+    histogram(out, "kademlia_lookup_hops", "Hops of requests of users.", &m->request_hops,
+              KAD_HISTOGRAM_HOPS);
+}
+
+char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *counters,
+                       const struct kad_measures *measured, const char *network, kad_ms uptime_ms)
 {
     char *text = NULL;
     size_t size = 0;
@@ -146,6 +174,7 @@ char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *c
     state(out, info);
     traffic(out, counters);
     work(out, counters);
+    measures(out, measured);
     if (fclose(out) != 0) {
         free(text);
         return NULL;
@@ -158,7 +187,7 @@ char *kad_metrics_of(struct kad_node *node)
     struct kad_info info;
 
     kad_engine_info(kad_node_engine(node), &info);
-    return kad_metrics_text(&info, kad_engine_counters(kad_node_engine(node)),
+    return kad_metrics_text(&info, kad_engine_counters(kad_node_engine(node)), kad_node_measures(node),
                             kad_network_name(kad_node_config_of(node)->network),
                             kad_node_now(node) - kad_node_started_at(node));
 }

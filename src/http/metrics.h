@@ -11,7 +11,7 @@
 
 /* malloc'ed text, or NULL. */
 char *kad_metrics_of(struct kad_node *node);
-char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *counters, const char *network,
-                       kad_ms uptime_ms);
+char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *counters,
+                       const struct kad_measures *measured, const char *network, kad_ms uptime_ms);
 
 #endif

@@ -10,7 +10,8 @@
 
 static char *text_of(const struct kad_info *info, const struct kad_counters *counters)
 {
-    char *text = kad_metrics_text(info, counters, "mainline", 1500);
+    static const struct kad_measures measures = {.request_ms = {.counts = {1, 0, 2, [14] = 1}, .sum = 40009}};
+    char *text = kad_metrics_text(info, counters, &measures, "mainline", 1500);
 
     EXPECT(text != NULL);
     return text;
@@ -43,8 +44,9 @@ TEST(the_format_holds)
         }
         n_samples++;
         EXPECT_MSG(strncmp(line, "kademlia_", 9) == 0, "%s", line);
-        EXPECT_MSG(strncmp(line, name, strlen(name)) == 0 && strchr("{ ", line[strlen(name)]), "%s under %s",
-                   line, name);
+        EXPECT_MSG(strncmp(line, name, strlen(name)) == 0 &&
+                       strchr(strcmp(type, "histogram") == 0 ? "_" : "{ ", line[strlen(name)]),
+                   "%s under %s", line, name);
         EXPECT_MSG(strrchr(line, ' ') && isdigit((unsigned char)strrchr(line, ' ')[1]), "%s", line);
     }
     EXPECT(n_samples > 50);
@@ -68,6 +70,12 @@ TEST(values_stand_where_readers_look)
     EXPECT(strstr(text, "\nkademlia_queries_received_total{method=\"ping\"} 5\n"));
     EXPECT(strstr(text, "\nkademlia_ready 1\n"));
     EXPECT(strstr(text, "\nkademlia_uptime_seconds 1.5\n"));
+    EXPECT(strstr(text, "\nkademlia_lookup_duration_seconds_bucket{le=\"0.001\"} 1\n"));
+    EXPECT(strstr(text, "\nkademlia_lookup_duration_seconds_bucket{le=\"0.005\"} 3\n"));
+    EXPECT(strstr(text, "\nkademlia_lookup_duration_seconds_bucket{le=\"30\"} 3\n"));
+    EXPECT(strstr(text, "\nkademlia_lookup_duration_seconds_bucket{le=\"+Inf\"} 4\n"));
+    EXPECT(strstr(text, "\nkademlia_lookup_duration_seconds_count 4\n"));
+    EXPECT(strstr(text, "\nkademlia_lookup_duration_seconds_sum 40.009"));
     EXPECT(!strstr(text, "kademlia_rtt_seconds")); /* unknown: absent, not zero */
     free(text);
 }

@@ -159,6 +159,7 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
         .ipv6 = speaks(node, KAD_IPV6),
         .address = own_address(node),
         .watch = node->config.watch | KAD_WATCH_STATE,
+        .measures = &node->measures,
     };
     int error;
 
@@ -472,6 +473,11 @@ struct uv_loop_s *kad_node_loop(struct kad_node *node)
 const struct kad_node_config *kad_node_config_of(const struct kad_node *node)
 {
     return &node->config;
+}
+
+const struct kad_measures *kad_node_measures(const struct kad_node *node)
+{
+    return &node->measures;
 }
 
 kad_ms kad_node_now(const struct kad_node *node)

@@ -72,6 +72,7 @@ struct kad_node {
     struct kad_udp *sockets[KAD_NODE_LISTEN_MAX];
     size_t n_sockets;
     struct kad_engine *engine;
+    struct kad_measures measures;
     struct kad_store *store;
     bool store_is_lmdb;
     struct kad_batch out;
