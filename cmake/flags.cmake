@@ -41,7 +41,12 @@ if(KAD_COVERAGE)
     add_link_options(--coverage)
 endif()
 if(KAD_FUZZ)
-    add_compile_options(-fsanitize=fuzzer-no-link)
+    # libFuzzer follows comparisons, and took half its time for those that UBSan puts before each access. A null pointer
+    # is caught by its access too; the other two by the tests, which replay the corpus.
+    add_compile_options(-fsanitize=fuzzer-no-link -fno-sanitize=null,alignment,pointer-overflow)
+    # Looking whether all is well is nothing to explore.
+    set_source_files_properties(src/core/sound.c src/core/table_sound.c PROPERTIES COMPILE_OPTIONS
+        -fno-sanitize=fuzzer-no-link)
 endif()
 
 include_directories(${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})

@@ -109,7 +109,7 @@ static void receive(struct world *world, const struct kad_endpoint *from, const 
 static void pass_time(struct world *world, kad_ms duration)
 {
     world->now += duration;
-    for (int i = 0; i < 64 && kad_engine_wake_at(world->engine) <= world->now; i++) {
+    for (int i = 0; i < 24 && kad_engine_wake_at(world->engine) <= world->now; i++) {
         kad_engine_tick(world->engine, world->now, &world->batch);
         settle(world);
     }

@@ -1,7 +1,15 @@
-/* table_sound - what always holds of a routing table, looked at from scratch. */
+/*
+ * table_sound - what always holds of a routing table, looked at from scratch.
+ *
+ * It runs after each event of a simulation and each step of a fuzzer, so each slot is looked at a constant number of times,
+ * and nothing is allocated.
+ */
 #include "core/table_parts.h"
 
+#include <string.h>
+
 #include "base/endpoint.h"
+#include "base/hash.h"
 
 /* Each rule returns what is wrong, or NULL. */
 
@@ -49,18 +57,16 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
         n_probed += (slot->flags & KAD_SLOT_PROBED) != 0;
         if (!wrong && slot->failures >= table->config.max_failures && slot->failures > 0)
             wrong = "a contact failed too often and is still there";
-        for (unsigned j = 0; j < i && !wrong; j++) {
-            if (b->slots[j].near == slot->near &&
-                kad_id_equal(kad_slot_id(table, &b->slots[j]), kad_slot_id(table, slot)))
+        for (unsigned j = i;
+             j-- > 0 && !wrong && b->slots[j].near == slot->near;) { /* in order, so side by side */
+            if (kad_id_equal(kad_slot_id(table, &b->slots[j]), kad_slot_id(table, slot)))
                 wrong = "an id is in the table twice";
         }
     }
     for (unsigned i = 0; i < b->n_cache && !wrong; i++) {
         wrong = check_place(table, bucket, &b->cache[i]);
-        for (unsigned j = 0; j < b->n_slots && !wrong; j++) {
-            if (b->slots[j].contact == b->cache[i].contact)
-                wrong = "a contact waits for the place it has";
-        }
+        if (!wrong && kad_bucket_find(table, bucket, b->cache[i].contact))
+            wrong = "a contact waits for the place it has";
         if (!wrong && kad_bucket_find_waiting(b, b->cache[i].contact) != &b->cache[i])
             wrong = "a contact waits twice";
     }
@@ -69,45 +75,114 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
     return wrong;
 }
 
-/* A contact's group is over its share when there are more of it than the limit allows, this one included. */
-static bool group_over(const struct kad_table *table, unsigned bucket, const struct kad_endpoint *endpoint)
+/* -- address groups --------------------------------------------------------------------------------------------- */
+
+/* Groups are counted in a small hash table on the stack: all at once where they fit, otherwise in passes, each over
+ * the groups whose hashes end in the same bits. */
+#define TALLIES_MAX 256
+
+struct tally {
+    uint64_t group; /* 0: nobody's. No group is 0 */
+    uint16_t bucket, n_bucket, n_table;
+    bool limited_in_bucket, limited_in_table; /* is one among them to whom the limits apply? */
+};
+
+struct share {
+    uint64_t (*group_of)(const struct kad_endpoint *endpoint);
+    unsigned per_bucket, per_table; /* 0: no limit */
+};
+
+/* NULL: the table is full. */
+static struct tally *tally_of(struct tally *tallies, size_t n_tallies, uint64_t group, uint64_t hash)
 {
-    const struct kad_table_config *config = &table->config;
-    const uint64_t narrow_group = kad_endpoint_narrow_group(endpoint),
-                   wide_group = kad_endpoint_wide_group(endpoint);
-    unsigned n_narrow[2] = {0}, n_wide[2] = {0}; /* in the table, in the bucket */
+    size_t at = hash >> 32;
 
-    for (unsigned i = 0; i < table->n_buckets; i++) {
-        for (unsigned j = 0; j < table->buckets[i].n_slots; j++) {
-            const kad_contact_ref contact = table->buckets[i].slots[j].contact;
-            const struct kad_endpoint *other = &kad_book_contact(table->book, contact)->endpoint;
-            const bool narrow = kad_endpoint_narrow_group(other) == narrow_group;
-            const bool wide = kad_endpoint_wide_group(other) == wide_group;
+    for (size_t i = 0; i < n_tallies; i++) {
+        struct tally *tally = &tallies[at++ & (n_tallies - 1)];
 
-            n_narrow[0] += narrow;
-            n_wide[0] += wide;
-            n_narrow[1] += narrow && i == bucket;
-            n_wide[1] += wide && i == bucket;
+        if (tally->group == group)
+            return tally;
+        if (tally->group == 0) {
+            tally->group = group;
+            return tally;
         }
     }
-    return (config->narrow_per_table && n_narrow[0] > config->narrow_per_table) ||
-           (config->narrow_per_bucket && n_narrow[1] > config->narrow_per_bucket) ||
-           (config->wide_per_table && n_wide[0] > config->wide_per_table) ||
-           (config->wide_per_bucket && n_wide[1] > config->wide_per_bucket);
+    return NULL;
 }
 
-static const char *check_groups(const struct kad_table *table)
+/* Counts one more; true when the group has more than its share now. */
+static bool over(struct tally *tally, unsigned bucket, bool limited, const struct share *share)
 {
+    if (tally->bucket != bucket) {
+        tally->bucket = (uint16_t)bucket;
+        tally->n_bucket = 0;
+        tally->limited_in_bucket = false;
+    }
+    tally->n_bucket++;
+    tally->n_table++;
+    tally->limited_in_bucket |= limited;
+    tally->limited_in_table |= limited;
+    return (share->per_bucket && tally->limited_in_bucket && tally->n_bucket > share->per_bucket) ||
+           (share->per_table && tally->limited_in_table && tally->n_table > share->per_table);
+}
+
+enum verdict { WITHIN, OVER, CROWDED };
+
+/* Of `n_passes` (a power of two), the pass over the groups whose hash ends in `pass`. CROWDED: they are too many for one. */
+static enum verdict check_pass(const struct kad_table *table, const struct share *share, uint64_t n_passes,
+                               uint64_t pass)
+{
+    struct tally tallies[TALLIES_MAX];
+    size_t n_tallies = 16; /* half of them are meant to stay empty */
+
+    while (n_tallies < TALLIES_MAX && n_tallies < 2 * table->n_contacts)
+        n_tallies *= 2;
+    memset(tallies, 0, n_tallies * sizeof(*tallies));
     for (unsigned i = 0; i < table->n_buckets; i++) {
         for (unsigned j = 0; j < table->buckets[i].n_slots; j++) {
             const kad_contact_ref contact = table->buckets[i].slots[j].contact;
             const struct kad_endpoint *endpoint = &kad_book_contact(table->book, contact)->endpoint;
+            const uint64_t group = share->group_of(endpoint), hash = kad_hash_word(0, group);
+            struct tally *tally;
 
-            if (kad_table_counts(table, endpoint) && group_over(table, i, endpoint))
-                return "an address group has more than its share";
+            if ((hash & (n_passes - 1)) != pass)
+                continue;
+            tally = tally_of(tallies, n_tallies, group, hash);
+            if (!tally)
+                return CROWDED;
+            if (over(tally, i, kad_table_counts(table, endpoint), share))
+                return OVER;
         }
     }
-    return NULL;
+    return WITHIN;
+}
+
+static const char *check_share(const struct kad_table *table, const struct share *share)
+{
+    enum verdict verdict = WITHIN;
+    uint64_t n_passes = 1;
+
+    if (!share->per_bucket && !share->per_table)
+        return NULL;
+    while (table->n_contacts / n_passes > TALLIES_MAX / 2)
+        n_passes *= 2;
+    do {
+        for (uint64_t pass = 0; pass < n_passes && (pass == 0 || verdict == WITHIN); pass++)
+            verdict = check_pass(table, share, n_passes, pass);
+        n_passes *= 2; /* ends: no two groups have the same hash */
+    } while (verdict == CROWDED);
+    return verdict == OVER ? "an address group has more than its share" : NULL;
+}
+
+static const char *check_groups(const struct kad_table *table)
+{
+    const struct kad_table_config *config = &table->config;
+    const struct share narrow = {kad_endpoint_narrow_group, config->narrow_per_bucket,
+                                 config->narrow_per_table},
+                       wide = {kad_endpoint_wide_group, config->wide_per_bucket, config->wide_per_table};
+    const char *wrong = check_share(table, &narrow);
+
+    return wrong ? wrong : check_share(table, &wide);
 }
 
 bool kad_table_sound(const struct kad_table *table, const char **out_why)

@@ -1,3 +1,4 @@
+#include "base/endpoint.h"
 #include "base/test.h"
 #include "core/table_parts.h"
 #include "core/test_core.h"
@@ -153,4 +154,72 @@ TEST(a_group_over_its_share_is_named)
     f.bucket->slots[1] = kept;
     kad_book_release(f.book, neighbour);
     finish(&f);
+}
+
+/* Counts as slowly as can be: is there a public contact whose group has more than `limit` here? */
+static bool has_crowd(const struct kad_table *table, uint64_t (*group_of)(const struct kad_endpoint *),
+                      bool within_bucket, unsigned limit)
+{
+    const struct kad_endpoint *all[1024];
+    unsigned buckets[1024], n = 0;
+
+    for (unsigned i = 0; i < table->n_buckets; i++) {
+        for (unsigned j = 0; j < table->buckets[i].n_slots; j++, n++) {
+            all[n] = &kad_book_contact(table->book, table->buckets[i].slots[j].contact)->endpoint;
+            buckets[n] = i;
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        unsigned n_same = 0;
+
+        for (unsigned j = 0; j < n; j++)
+            n_same += group_of(all[i]) == group_of(all[j]) && (!within_bucket || buckets[i] == buckets[j]);
+        if (n_same > limit && kad_endpoint_scope(all[i]) == KAD_SCOPE_PUBLIC)
+            return true;
+    }
+    return false;
+}
+
+/* A table too large to count its groups at once; some contacts are private, and their groups may be of any size. */
+TEST(crowds_are_found_as_counting_finds_them)
+{
+    const struct kad_table_config config = {.id_bits = 160, .k = 20, .wide = 128, .max_failures = 3};
+    const struct kad_id self = test_id(0);
+    struct kad_book *book = kad_book_new(&kad_allocator_system, 4000, 1);
+    struct kad_table *table = kad_table_new(&kad_allocator_system, book, &self, &config, 0);
+    struct kad_rng rng;
+    unsigned n_sound = 0, n_unsound = 0;
+
+    test_rng_init(&rng, 2);
+    for (uint32_t i = 0; i < 3000; i++) {
+        const struct kad_id id = kad_id_random_at(&rng, &self, kad_rng_below(&rng, 12), 160);
+        const uint32_t base = i % 5 == 0 ? 0x0a000000 : 0x0b000000;
+        const struct kad_endpoint endpoint = test_endpoint(base | kad_rng_below(&rng, 1 << 24), 1);
+        const kad_contact_ref contact = kad_book_intern(book, &id, &endpoint, (struct kad_bytes){NULL, 0});
+
+        kad_book_release(book, kad_table_heard(table, contact, true, -1, 0).removed);
+        kad_book_release(book, contact);
+    }
+    EXPECT(kad_table_count(table) > 400);
+    for (unsigned limit = 1; limit < 8; limit++) {
+        for (unsigned which = 0; which < 4; which++) {
+            uint64_t (*group_of)(const struct kad_endpoint *) =
+                which & 1 ? kad_endpoint_wide_group : kad_endpoint_narrow_group;
+            bool sound;
+
+            table->config = config;
+            *(which == 0   ? &table->config.narrow_per_table
+              : which == 1 ? &table->config.wide_per_table
+              : which == 2 ? &table->config.narrow_per_bucket
+                           : &table->config.wide_per_bucket) = limit;
+            sound = kad_table_sound(table, &(const char *){NULL});
+            EXPECT_MSG(sound == !has_crowd(table, group_of, which >= 2, limit), "limit %u of kind %u", limit,
+                       which);
+            n_sound += sound;
+            n_unsound += !sound;
+        }
+    }
+    EXPECT(n_sound > 3 && n_unsound > 3);
+    kad_table_free(table);
+    kad_book_free(book);
 }
