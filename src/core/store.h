@@ -21,6 +21,13 @@ struct kad_store {
     const struct kad_store_ops *ops;
 };
 
+/* Who looks through a store. What it is shown is borrowed for the call. */
+struct kad_store_viewer {
+    void (*record)(void *context, const struct kad_record *record);
+    void (*key)(void *context, const struct kad_id *key, uint32_t n_peers); /* one that has peers */
+    void *context;
+};
+
 struct kad_store_ops {
     /* 0 or KAD_E_NOT_FOUND. */
     int (*get)(struct kad_store *store, const struct kad_id *key, kad_ms now, struct kad_record *out_record);
@@ -46,6 +53,11 @@ struct kad_store_ops {
      * leave. 0 or KAD_E_SYSTEM. May be NULL. */
     int (*commit)(struct kad_store *store);
     void (*stats)(const struct kad_store *store, struct kad_store_stats *out_stats);
+    /* For people who want to see what is held: shows what stands in up to `n` places from `from` on (0: the beginning).
+     * Returns where to go on, 0 when that was the last. What changes between two calls may be missed or shown twice. May
+     * be NULL. */
+    uint64_t (*look)(const struct kad_store *store, uint64_t from, unsigned n, kad_ms now,
+                     const struct kad_store_viewer *viewer);
     void (*free)(struct kad_store *store); /* NULL is not fine here */
 };
 

@@ -18,6 +18,7 @@
 #include "kad/node.h"
 
 struct kad_api_call;
+struct kad_survey;
 struct kad_web;
 
 /* What there is to ask. All of it is lent, for as long as calls run. */
@@ -25,6 +26,7 @@ struct kad_api {
     struct kad_node *node;
     struct kad_feed *feed;             /* hears of requests; NULL: nobody does */
     const struct kad_history *history; /* NULL: none is kept */
+    struct kad_survey *survey;         /* NULL: nobody makes one */
     const struct kad_web *web;         /* what the server counts (http/web.h); NULL: there is none */
 };
 

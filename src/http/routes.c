@@ -8,6 +8,7 @@
 #include "http/json.h"
 #include "http/metrics.h"
 #include "http/news.h"
+#include "http/survey.h"
 #include "http/target.h"
 #include "http/web.h"
 #include "wire/krpc/bencode.h"
@@ -262,6 +263,18 @@ static struct kad_api_answer history(const struct kad_api *api, struct kad_api_a
     };
 }
 
+static struct kad_api_answer records(const struct kad_api *api, struct kad_api_asker asker,
+                                     struct kad_params *params)
+{
+    (void)asker;
+    if (!kad_params_finish(params))
+        return bad_request(params);
+    if (!api->survey)
+        return (struct kad_api_answer){.status = 404,
+                                       .json = kad_json_error("not found", "no survey is made")};
+    return (struct kad_api_answer){.status = 200, .json = kad_survey_json(api->survey, api->node)};
+}
+
 static char *metrics(const struct kad_api *api)
 {
     char *text = kad_metrics_of(api->node), *both = NULL;
@@ -288,6 +301,7 @@ static const struct kad_route routes[] = {
     {"/api/network/stats", READ, .look = kad_json_stats},
     {"/api/network/table", READ, .look = kad_json_table},
     {"/api/network/history", READ, .act = history},
+    {"/api/network/records", READ, .act = records},
     {"/api/dht/ping", READ_POST, .read = read_ping, .kind = KAD_REQUEST_PING},
     {"/api/dht/find", READ_POST, .read = read_find, .kind = KAD_REQUEST_FIND},
     {"/api/dht/closest", READ_POST, .read = read_closest, .kind = KAD_REQUEST_CLOSEST},

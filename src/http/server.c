@@ -12,6 +12,7 @@
 #include "crypto/crypto.h"
 #include "http/door.h"
 #include "http/news.h"
+#include "http/survey.h"
 #include "http/tcp_socket.h"
 #include "http/unix_socket.h"
 
@@ -22,6 +23,7 @@ struct kad_http {
     struct kad_face face;
     struct kad_feed feed;
     struct kad_history history;
+    struct kad_survey survey;
     struct kad_web web;
     struct kad_door doors[DOORS];
     unsigned n_doors, n_ended;
@@ -181,6 +183,7 @@ static void on_second(uv_timer_t *timer)
 
     kad_history_add(&http->history, &reading);
     kad_news_stats(&http->feed, http->node, &http->history);
+    kad_survey_step(&http->survey, http->node);
     for (unsigned i = 0; i < http->n_doors; i++)
         kad_door_sweep(&http->doors[i]);
 }
@@ -223,7 +226,11 @@ static struct kad_http *make(struct kad_node *node, const struct kad_http_config
     http->feed.context = http;
     kad_history_init(&http->history);
     http->face = (struct kad_face){
-        .api = {.node = node, .feed = &http->feed, .history = &http->history, .web = &http->web},
+        .api = {.node = node,
+                .feed = &http->feed,
+                .history = &http->history,
+                .survey = &http->survey,
+                .web = &http->web},
         .feed = &http->feed,
         .web = &http->web,
         .limits = config->limits,

@@ -246,6 +246,14 @@ static void lmdb_stats(const struct kad_store *store, struct kad_store_stats *ou
                          ((uint64_t)pending->records.n_words + pending->peers.n_words) * sizeof(uint64_t);
 }
 
+static uint64_t lmdb_look(const struct kad_store *store, uint64_t from, unsigned n, kad_ms now,
+                          const struct kad_store_viewer *viewer)
+{
+    const struct kad_store *mem = of_const(store)->mem;
+
+    return mem->ops->look(mem, from, n, now, viewer);
+}
+
 static void lmdb_free(struct kad_store *store)
 {
     struct lmdb_store *lmdb = of(store);
@@ -267,6 +275,7 @@ static const struct kad_store_ops lmdb_ops = {
     .expire = lmdb_expire,
     .commit = lmdb_commit,
     .stats = lmdb_stats,
+    .look = lmdb_look,
     .free = lmdb_free,
 };
 

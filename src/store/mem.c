@@ -172,6 +172,31 @@ static void mem_stats(const struct kad_store *store, struct kad_store_stats *out
     }
 }
 
+/* Places: the slots of records, then the keys in their order. */
+static uint64_t mem_look(const struct kad_store *store, uint64_t from, unsigned n, kad_ms now,
+                         const struct kad_store_viewer *viewer)
+{
+    const struct mem_store *mem = of_const(store);
+    const uint64_t n_slots = mem->records ? mem->records->n_slots : 0;
+    const uint64_t n_places = n_slots + (mem->peers ? mem->peers->n_keys : 0);
+    uint64_t at = from;
+
+    for (; at < n_places && at - from < n; at++) {
+        struct kad_record record;
+        uint64_t group;
+
+        if (at >= n_slots) {
+            const struct kad_mem_peers_key *key = &mem->peers->keys[mem->peers->order[at - n_slots]];
+
+            viewer->key(viewer->context, &key->id, kad_mem_peers_n(key));
+        } else if (kad_mem_records_slot(mem->records, (uint32_t)at, &record, &group) &&
+                   record.expires_at > now) {
+            viewer->record(viewer->context, &record);
+        }
+    }
+    return at < n_places ? at : 0;
+}
+
 static void mem_free(struct kad_store *store)
 {
     struct mem_store *mem = of(store);
@@ -190,6 +215,7 @@ static const struct kad_store_ops mem_ops = {
     .sample = mem_sample,
     .expire = mem_expire,
     .stats = mem_stats,
+    .look = mem_look,
     .free = mem_free,
 };
 

@@ -1,0 +1,12 @@
+/* look - see look.h. */
+#include "node/look.h"
+
+#include "node/parts.h"
+
+uint64_t kad_node_look(const struct kad_node *node, uint64_t from, unsigned n,
+                       const struct kad_store_viewer *viewer)
+{
+    const struct kad_store *store = node->store;
+
+    return store && store->ops->look ? store->ops->look(store, from, n, kad_node_clock(node), viewer) : 0;
+}
