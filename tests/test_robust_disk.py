@@ -185,11 +185,11 @@ def full_at_start(folder, disk, at, value):
 
 
 def read_only_at_start(folder, disk, at):
-    run("mount", "-o", "remount,ro", disk.path)
+    run("mount", "-o", "remount,bind,ro", disk.path)
     done = subprocess.run([KAD, "node", "--data-dir", os.path.join(disk.path, "node"), "--listen", at],
                           stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=PATIENCE_S)
     check(done.returncode != 0 and b"Read-only file system" in done.stderr, done.returncode, done.stderr)
-    run("mount", "-o", "remount,rw", disk.path)
+    run("mount", "-o", "remount,bind,rw", disk.path)
     node = OnDisk(folder, disk, at)
     check(node.has("room again"), "nothing happened to it")
     node.end()
