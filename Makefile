@@ -2,7 +2,7 @@
 #
 #   make run        build, and a newcomer's first minute: a local network, a value, a peer, a lookup hop by hop
 #   make test       check, every test under ASan and UBSan with gcc and clang, the release tests
-#   make check      arrows, formatting, no writable globals, script syntax
+#   make check      arrows, formatting, no writable globals, only public symbols, scripts
 #   make build      build/kad                                 make install [PREFIX= DESTDIR=]
 #   make bench      kad beside its peers                      make sim      every scenario in sim/scenarios
 #   make fuzz       FUZZ_RUNS=10000000 executions per target, or FUZZ_SECONDS=20 each
@@ -17,7 +17,7 @@ CTEST  = ctest --output-on-failure --no-tests=error -j $(JOBS)
 CONFIG = CMakeLists.txt CMakePresets.json $(wildcard cmake/*.cmake)
 
 .PHONY: all run test check bench fuzz sim fmt tidy install build clean coverage deps \
-        deps-build deps-test deps-bench deps-tidy build-release-tests build-dev build-dev-clang build-coverage build-fuzz
+        deps-build deps-test deps-bench deps-tidy build-release-tests build-tsan-threads build-dev build-dev-clang build-coverage build-fuzz
 
 # The steps share build directories; ninja and ctest are parallel inside.
 .NOTPARALLEL:
@@ -28,8 +28,9 @@ run: build
 	build/kad tour
 
 # Cheap checks first; the whole suite last, so that its verdict is the end of the output.
-test: check build-release-tests build-dev build-dev-clang
+test: check build-release-tests build-tsan-threads build-dev build-dev-clang
 	$(CTEST) --test-dir build -L release
+	$(CTEST) --test-dir build/tsan -L threads
 	$(CTEST) --test-dir build/dev-clang -L unit
 	$(CTEST) --test-dir build/dev
 
@@ -38,7 +39,9 @@ check: deps-test build
 	tools/check-arrows
 	tools/check-format
 	tools/check-globals --self-test
-	tools/check-globals build/libkad.a
+	tools/check-globals build/libkad.a build/libkad-node.a build/libkad.so build/libkad-node.so
+	tools/check-symbols --self-test
+	tools/check-symbols build
 	tools/check-scripts
 
 bench: deps-bench build
@@ -75,6 +78,10 @@ build-release-tests: deps-test build
 
 build-dev build-dev-clang build-coverage build-fuzz: build-%: deps-test build/%/build.ninja
 	cmake --build --preset $* -j $(JOBS)
+
+# Only the programs in which threads meet: the whole suite under ThreadSanitizer takes long and shows no more.
+build-tsan-threads: deps-test build/tsan/build.ninja
+	cmake --build --preset tsan --target thread-tests -j $(JOBS)
 
 build/build.ninja: $(CONFIG) | deps-build
 	cmake --preset release
