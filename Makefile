@@ -2,7 +2,8 @@
 #
 #   make run        build, and a newcomer's first minute: a local network, a value, a peer, a lookup hop by hop
 #   make test       check, every test under ASan and UBSan with gcc and clang, the release tests
-#   make check      arrows, formatting, no writable globals, only public symbols, scripts
+#   make check      arrows, formatting, no writable globals, only public symbols, the headers' documentation, scripts
+#   make docs       build/docs/html: the headers of include/kad, for reading
 #   make build      build/kad                                 make install [PREFIX= DESTDIR=]
 #   make bench      kad beside its peers                      make sim      every scenario in sim/scenarios
 #   make fuzz       FUZZ_RUNS=10000000 executions per target, or FUZZ_SECONDS=20 each
@@ -16,7 +17,7 @@ FUZZ_RUNS ?= 10000000
 CTEST  = ctest --output-on-failure --no-tests=error -j $(JOBS)
 CONFIG = CMakeLists.txt CMakePresets.json $(wildcard cmake/*.cmake)
 
-.PHONY: all run test check bench fuzz sim fmt tidy install build clean coverage deps \
+.PHONY: all run test check docs bench fuzz sim fmt tidy install build clean coverage deps \
         deps-build deps-test deps-bench deps-tidy build-release-tests build-tsan-threads build-dev build-dev-clang build-coverage build-fuzz
 
 # The steps share build directories; ninja and ctest are parallel inside.
@@ -42,6 +43,7 @@ check: deps-test build
 	tools/check-globals build/libkad.a build/libkad-node.a build/libkad.so build/libkad-node.so
 	tools/check-symbols --self-test
 	tools/check-symbols build
+	tools/docs
 	tools/check-scripts
 
 bench: deps-bench build
@@ -58,6 +60,9 @@ coverage: build-coverage
 	find build/coverage -name '*.gcda' -delete
 	$(CTEST) --test-dir build/coverage -L unit
 	tools/coverage build/coverage 90
+
+docs: deps-test
+	tools/docs
 
 fmt: deps-test
 	tools/check-format --fix

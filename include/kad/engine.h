@@ -32,63 +32,75 @@ struct kad_network; /* a network as data: codec, id rule, defaults */
 
 /* BitTorrent's Mainline DHT. */
 const struct kad_network *kad_network_mainline(void);
+/* "mainline". Any thread. */
 const char *kad_network_name(const struct kad_network *network);
 
 /* Everything that can be set. Start from kad_settings_default() and change what you must; kad_settings_check() names
  * the first field that is out of range. */
 struct kad_settings {
-    /* lookups */
-    unsigned k;              /* bucket size, contacts per answer, lookup width: 1 .. 64 */
-    unsigned alpha;          /* queries of a lookup in flight while it walks: 1 .. 64 */
-    unsigned alpha_end;      /* the same once the nearest node known has answered; 0: as alpha */
-    unsigned lookup_retries; /* 0 or 1: near nodes that kept silent are asked once more before a lookup ends */
-    unsigned lookup_spare;   /* so many more than k are asked when near nodes keep silent: 0 .. 64 */
-    unsigned replicas;       /* nodes a value or announce is put to: 1 .. 64 */
-    unsigned quorum;         /* copies of the newest mutable value that end a get early; 0: go to the end */
-    kad_ms query_timeout_ms; /* an unanswered query counts as a failure */
-    kad_ms patience_min_ms,
-        patience_max_ms;        /* bounds of the measured patience (smoothed RTT + 4 deviations) */
-    kad_ms request_timeout_ms;  /* a request's deadline when it names none */
-    unsigned max_requests;      /* at once, the host's; more are refused with KAD_E_LIMIT */
-    unsigned max_queries;       /* unanswered at once, over all requests */
+    /* -- lookups -- */
+    unsigned k;                /* bucket size, contacts per answer, lookup width: 1 .. 64 */
+    unsigned alpha;            /* queries of a lookup in flight while it walks: 1 .. 64 */
+    unsigned alpha_end;        /* the same once the nearest node known has answered; 0: as alpha */
+    unsigned lookup_retries;   /* near nodes that kept silent are asked so often again: 0 or 1 */
+    unsigned lookup_spare;     /* so many more than k are asked when near nodes keep silent: 0 .. 64 */
+    unsigned replicas;         /* nodes a value or announce is put to: 1 .. 64 */
+    unsigned quorum;           /* copies of the newest mutable value that end a get early; 0: go to the end */
+    kad_ms query_timeout_ms;   /* an unanswered query counts as a failure */
+    kad_ms patience_min_ms;    /* bounds of the measured patience (smoothed RTT + 4 deviations): the least */
+    kad_ms patience_max_ms;    /* and the most */
+    kad_ms request_timeout_ms; /* a request's deadline when it names none */
+    unsigned max_requests;     /* at once, the host's; more are refused with KAD_E_LIMIT */
+    unsigned max_queries;      /* unanswered at once, over all requests */
     unsigned narrow_per_lookup; /* candidates of one /24 or /64 in a lookup; 0: no limit */
-    /* routing table (see core/table.h) */
-    unsigned table_wide, table_cache, max_failures;
-    unsigned narrow_per_bucket, narrow_per_table, wide_per_bucket, wide_per_table;
-    kad_ms ping_after_ms;    /* a contact unheard for this long is pinged, one per refresh_pace_ms */
+    /* -- routing table -- */
+    unsigned table_wide; /* capacity of the farthest bucket, halved per bucket down to k; 0: k; at most 128 */
+    unsigned table_cache;       /* contacts in a bucket's replacement cache */
+    unsigned max_failures;      /* a contact silent this often in a row leaves the table */
+    unsigned narrow_per_bucket; /* contacts of one /24 or /64 in a bucket; 0: any number; so the next three */
+    unsigned narrow_per_table;  /* the same in the table */
+    unsigned wide_per_bucket;   /* contacts of one /16 or /48 in a bucket */
+    unsigned wide_per_table;    /* the same in the table */
+    kad_ms ping_after_ms;       /* a contact unheard for this long is pinged, one per refresh_pace_ms */
     kad_ms refresh_after_ms; /* a bucket without a lookup for this long gets one, one per refresh_pace_ms */
-    kad_ms refresh_pace_ms;
-    unsigned verify_per_s; /* pings to strangers who asked us something and would fit the table */
-    unsigned min_contacts; /* fewer than this: joins again, in growing intervals */
-    /* life of what is stored */
-    kad_ms peer_ttl_ms; /* an announce is served this long */
-    kad_ms record_ttl_ms;
-    kad_ms announce_again_ms; /* what this node publishes is published again this often, +-10 % */
-    kad_ms put_again_ms;
-    unsigned max_publications;
+    kad_ms refresh_pace_ms;  /* at least this long between two of these */
+    unsigned verify_per_s;   /* pings to strangers who asked us something and would fit the table */
+    unsigned min_contacts;   /* fewer than this: joins again, in growing intervals */
+    /* -- life of what is stored -- */
+    kad_ms peer_ttl_ms;        /* an announce is served this long */
+    kad_ms record_ttl_ms;      /* a value is served this long */
+    kad_ms announce_again_ms;  /* what this node publishes is published again this often, +-10 % */
+    kad_ms put_again_ms;       /* the same for values */
+    unsigned max_publications; /* announces and puts with `keep`, at once */
     kad_ms sample_interval_ms; /* BEP 51: told to samplers, and how often the sample changes */
-    /* abuse (see core/limit.h) */
-    unsigned limit_addresses, address_per_s, address_burst, group_per_s, group_burst;
-    unsigned strikes;
-    kad_ms gray_ms;
-    unsigned unproven_gain, unproven_grant;
-    bool limit_local; /* apply address and group limits to loopback and private addresses too */
-    /* behaviour */
-    bool read_only; /* BEP 43: asks, never answers, is in no one's table */
-    bool
-        enforce_id; /* refuse contacts whose id does not fit their address (BEP 42); else only prefer others */
+    /* -- abuse -- */
+    unsigned limit_addresses; /* addresses whose rates are remembered: a power of two, 16 .. 65536 */
+    unsigned address_per_s;   /* datagrams a second from one address, over the long run; 0: no limit */
+    unsigned address_burst;   /* and at once */
+    unsigned group_per_s;     /* the same for all of a /24 or /64; 0: no limit */
+    unsigned group_burst;     /* and at once */
+    unsigned strikes;         /* broken rules within a minute that put an address on the graylist; 0: none */
+    kad_ms gray_ms;           /* how long it is ignored; doubled each time, up to a day */
+    unsigned unproven_gain; /* bytes to a group that has proved nothing, for each byte it sent; 0: no limit */
+    unsigned unproven_grant; /* and bytes a minute on top */
+    bool limit_local;        /* apply address and group limits to loopback and private addresses too */
+    /* -- behaviour -- */
+    bool read_only;  /* BEP 43: asks, never answers, is in no one's table */
+    bool enforce_id; /* refuse contacts whose id does not fit their address (BEP 42); else prefer others */
     bool follow_address;     /* take a new id when the world agrees on our outside address (BEP 42) */
     unsigned address_quorum; /* address groups that must have voted */
     unsigned reply_peers;    /* peers in one answer */
     char version[5];         /* BEP 5 "v": 4 bytes, or empty */
 };
 
+/* The network's own. Any thread. */
 void kad_settings_default(const struct kad_network *network, struct kad_settings *out_settings);
-KAD_CHECK int kad_settings_check(const struct kad_settings *settings,
-                                 const char **out_field); /* 0 or KAD_E_INVALID */
-/* The range of a numeric field by its name; false: there is none of that name. */
+/* 0 or KAD_E_INVALID, and the name of the field, which is a constant. Any thread. */
+KAD_CHECK int kad_settings_check(const struct kad_settings *settings, const char **out_field);
+/* The range of a numeric field by its name; false: there is none of that name. Any thread. */
 bool kad_settings_range(const char *field, int64_t *out_least, int64_t *out_most);
 
+/* Which events are wanted. */
 enum kad_event_mask {
     KAD_WATCH_NODES = 1,  /* KAD_EVENT_NODE */
     KAD_WATCH_TABLE = 2,  /* KAD_EVENT_TABLE */
@@ -99,20 +111,23 @@ enum kad_event_mask {
 
 struct kad_measures;
 
+/* What an engine is made of. "Lent" is for the life of the engine. */
 struct kad_engine_config {
-    const struct kad_network *network;
+    const struct kad_network *network;     /* kad_network_mainline() */
     const struct kad_settings *settings;   /* lent for the life of the engine */
     const struct kad_allocator *allocator; /* lent; NULL: malloc */
     uint8_t seed[32];                      /* all randomness; from the system's entropy, or a simulation's */
     const struct kad_id *id;               /* NULL: made from the seed */
     struct kad_store *store;               /* lent; NULL: own one in memory, with default ceilings */
     struct kad_book *book;                 /* lent; NULL: own one */
-    bool ipv4, ipv6;                       /* which families this node speaks */
+    bool ipv4;                             /* whether this node speaks IPv4 */
+    bool ipv6;                             /* or IPv6, or both */
     struct kad_endpoint address;           /* own outside address if known, for the id rule; else family 0 */
     unsigned watch;                        /* enum kad_event_mask */
     struct kad_measures *measures;         /* lent, zeroed by the host; NULL: nothing is measured */
 };
 
+/* The engine is the caller's. 0, KAD_E_INVALID (a setting out of range, no network, no family), KAD_E_MEMORY, KAD_E_SYSTEM. */
 KAD_CHECK int kad_engine_new(const struct kad_engine_config *config, kad_ms now,
                              struct kad_engine **out_engine);
 void kad_engine_free(struct kad_engine *engine); /* NULL is fine. Requests not done end without an event. */
@@ -122,26 +137,34 @@ void kad_engine_free(struct kad_engine *engine); /* NULL is fine. Requests not d
 #define KAD_DATAGRAM_MAX \
     1400 /* the largest we send (an IPv6 packet of 1,452 bytes at most); larger ones are taken */
 
+/* One datagram; the bytes are lent. */
 struct kad_datagram {
     struct kad_endpoint peer; /* from (in), to (out) */
-    struct kad_bytes bytes;
+    struct kad_bytes bytes;   /* what is in it, headers of IP and UDP aside */
 };
 
+/* Where the engine writes what is to be sent: the host's, for the call. The host sends the first `n` and sets n to 0. */
 struct kad_batch {
     struct kad_datagram *datagrams; /* `room` of them; bytes.data points into `memory` once written */
     uint8_t *memory;                /* room * KAD_DATAGRAM_MAX */
-    unsigned room, n;
+    unsigned room;                  /* datagrams that fit: at least 1, and some 32 are well */
+    unsigned n;                     /* datagrams that are there */
 };
 
+/* Takes one datagram that came, and appends to `out` what it brings about. Nothing wrong with it is an error: it is
+ * counted. */
 void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now,
                          struct kad_batch *out);
+/* Does what time demands. When it leaves `out` full there may be more: send, and call it again. */
 void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *out);
-kad_ms kad_engine_wake_at(const struct kad_engine *engine); /* KAD_NEVER: only input can change anything */
+/* When kad_engine_tick() is to be called at the latest. KAD_NEVER: only input can change anything. */
+kad_ms kad_engine_wake_at(const struct kad_engine *engine);
 /* The network refused to carry a datagram to this address (ICMP, no route): its queries fail now, not at their timeout. */
 void kad_engine_unreachable(struct kad_engine *engine, const struct kad_endpoint *peer, kad_ms now);
 
 /* -- requests --------------------------------------------------------------------------------------------------- */
 
+/* What can be asked for; behind each what it needs of the request. */
 enum kad_request_kind {
     KAD_REQUEST_PING,     /* endpoint */
     KAD_REQUEST_CLOSEST,  /* the k closest nodes to target; with an endpoint: what that one node says */
@@ -153,9 +176,10 @@ enum kad_request_kind {
     KAD_REQUEST_SAMPLE, /* keys that nodes around target hold peers for (BEP 51); with an endpoint: of that one */
 };
 
+/* A request. All zero but for `kind` and what that needs is a good one. */
 struct kad_request {
-    enum kad_request_kind kind;
-    struct kad_id target;
+    enum kad_request_kind kind;   /* what is asked for */
+    struct kad_id target;         /* an id or key */
     struct kad_endpoint endpoint; /* family 0: none */
     struct kad_record record;     /* PUT; copied. GET: salt only */
     int64_t cas;                  /* PUT with has_cas */
@@ -163,7 +187,7 @@ struct kad_request {
     uint16_t port;                /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
     bool seed;                    /* ANNOUNCE */
     bool scrape;                  /* PEERS */
-    bool has_cas;
+    bool has_cas;  /* PUT of a mutable record: only if the one stored has sequence number `cas` */
     bool first;    /* GET: the first valid record will do; PEERS: the first answer with peers */
     bool keep;     /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
     bool trace;    /* KAD_EVENT_HOP for each step */
@@ -174,34 +198,40 @@ struct kad_request {
 /* 0 and an id (never 0), or KAD_E_LIMIT, KAD_E_MEMORY, KAD_E_INVALID. Exactly one KAD_EVENT_DONE follows. */
 KAD_CHECK int kad_engine_request(struct kad_engine *engine, const struct kad_request *request, kad_ms now,
                                  uint64_t *out_id);
-bool kad_engine_cancel(struct kad_engine *engine, uint64_t id,
-                       kad_ms now); /* its DONE comes with KAD_REASON_CANCELLED */
+/* False: no such request is under way. Else its DONE comes with KAD_REASON_CANCELLED. */
+bool kad_engine_cancel(struct kad_engine *engine, uint64_t id, kad_ms now);
 /* Cancels everything (graceful stop): the DONE events are there to be taken afterwards. */
 void kad_engine_cancel_all(struct kad_engine *engine, kad_ms now);
-bool kad_engine_withdraw(struct kad_engine *engine, const struct kad_id *key); /* stops republishing */
+/* Stops publishing what has this key. False: nothing has. */
+bool kad_engine_withdraw(struct kad_engine *engine, const struct kad_id *key);
 
-/* Nodes to join through: asked at once, and whenever contacts run out. At most 64 are kept; no id needed. */
+/* Nodes to join through: asked at once, and whenever contacts run out. At most 64 are kept; no id needed. 0,
+ * KAD_E_INVALID (no such address), KAD_E_LIMIT, KAD_E_MEMORY. */
 KAD_CHECK int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *endpoint,
                                    kad_ms now);
-/* A contact from a saved table (warm start): takes part in joining, enters the table when it answers. With `trusted` it enters at
- * once: for simulations with given tables. */
+/* A contact from a saved table (warm start): takes part in joining, enters the table when it answers. With
+ * `trusted` it enters at once: for simulations with given tables. 0, KAD_E_INVALID, KAD_E_LIMIT, KAD_E_MEMORY. */
 KAD_CHECK int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted,
                                  kad_ms now);
 
 /* -- events ----------------------------------------------------------------------------------------------------- */
 
+/* Why a request ended. */
 enum kad_reason {
-    KAD_REASON_NONE = 0,
+    KAD_REASON_NONE = 0,    /* it never began */
     KAD_REASON_CONVERGED,   /* the k closest have answered */
     KAD_REASON_EXHAUSTED,   /* all that were known have answered or failed, fewer than k */
     KAD_REASON_NO_CONTACTS, /* nobody to ask */
     KAD_REASON_SATISFIED,   /* stopped early: it has what was wanted */
     KAD_REASON_DEADLINE,    /* out of time: "DHT query timeout" */
-    KAD_REASON_CANCELLED,
+    KAD_REASON_CANCELLED,   /* by the host, or with the engine's end */
 };
+/* "converged": a constant, never NULL. Any thread. */
 const char *kad_reason_text(enum kad_reason reason);
+/* "signature": a constant, never NULL. Any thread. */
 const char *kad_refusal_text(enum kad_refusal refusal);
 
+/* What an event tells; behind each which of its parts are filled in. */
 enum kad_event_kind {
     KAD_EVENT_DONE,    /* a request ended: `done` */
     KAD_EVENT_HOP,     /* a step of a traced request: `hop` */
@@ -215,80 +245,95 @@ enum kad_event_kind {
     KAD_EVENT_WARNING, /* `warning` */
 };
 
+/* What an operator should know. */
 enum kad_warning {
     KAD_WARN_NO_BOOTSTRAP, /* nobody to join through answers; trying on */
     KAD_WARN_STORE_FULL,   /* a record or announce was refused for lack of room */
     KAD_WARN_STORE_FAILED, /* the store reports errors */
     KAD_WARN_EVENTS_LOST,  /* the host takes events too slowly */
-    KAD_WARN_FEW_CONTACTS,
-    KAD_N_WARNINGS,
+    KAD_WARN_FEW_CONTACTS, /* everybody has left, or our link is down: joining anew */
+    KAD_N_WARNINGS,        /* how many kinds there are */
 };
+/* "store_full": a constant, never NULL. Any thread. */
 const char *kad_warning_text(enum kad_warning warning);
 
+/* One step of a traced request. */
 enum kad_hop_what {
-    KAD_HOP_ASKED,
-    KAD_HOP_ANSWERED,
-    KAD_HOP_LATE,
-    KAD_HOP_FAILED,
-    KAD_HOP_REFUSED,
-    KAD_HOP_STORED
+    KAD_HOP_ASKED,    /* a query went to the contact */
+    KAD_HOP_ANSWERED, /* it answered */
+    KAD_HOP_LATE,     /* it has had its time; its answer would still count */
+    KAD_HOP_FAILED,   /* it will not answer any more */
+    KAD_HOP_REFUSED,  /* it answered with an error */
+    KAD_HOP_STORED    /* it took what was put or announced */
 };
 
+/* A node that a request found. */
 struct kad_found {
-    struct kad_contact contact;
-    int32_t rtt_ms; /* -1: unknown */
-    uint8_t hop;
+    struct kad_contact contact; /* who and where */
+    int32_t rtt_ms;             /* milliseconds it took to answer; -1: unknown */
+    uint8_t hop;                /* how deep: 1 came from our own table */
 };
 
+/* Something that happened. What it points to is valid until the next call of the engine's. */
 struct kad_event {
-    enum kad_event_kind kind;
-    uint64_t request; /* id, for DONE, HOP, PEERS */
-    void *user;
-    struct kad_contact contact;
-    struct kad_id key;
-    enum kad_warning warning;
+    enum kad_event_kind kind;   /* says which of the parts below are filled in */
+    uint64_t request;           /* id, for DONE, HOP, PEERS */
+    void *user;                 /* the request's, for the same */
+    struct kad_contact contact; /* for HOP, NODE, TABLE, ADDRESS, ID */
+    struct kad_id key;          /* for STORED */
+    enum kad_warning warning;   /* for WARNING */
+    /* For TABLE. */
     struct {
-        bool added, removed;
+        bool added;              /* `contact` came in */
+        bool removed;            /* `gone` went out; both at once is a replacement */
         struct kad_contact gone; /* with removed */
-    } table;
+    } table;                     /* for TABLE */
+    /* For HOP: a step with `contact`. */
     struct {
-        enum kad_hop_what what;
-        uint8_t hop;     /* 1: from our own table */
-        uint16_t prefix; /* bits the contact's id shares with the target */
-        int32_t rtt_ms;
-        uint16_t n_contacts, n_peers; /* named in the answer */
-        bool value;                   /* the answer had the record */
-        kad_ms at_ms;                 /* since the request began */
-    } hop;
+        enum kad_hop_what what; /* the step */
+        uint8_t hop;            /* 1: from our own table */
+        uint16_t prefix;        /* bits the contact's id shares with the target */
+        int32_t rtt_ms;         /* of the answer, in milliseconds; -1: unknown */
+        uint16_t n_contacts;    /* contacts named in the answer */
+        uint16_t n_peers;       /* peers named in the answer */
+        bool value;             /* the answer had the record */
+        kad_ms at_ms;           /* since the request began */
+    } hop;                      /* for HOP */
+    /* For PEERS: those that are new. */
     struct {
-        const struct kad_endpoint *peers; /* valid until the next kad_engine_ call. For PEERS: the new ones */
-        size_t n;
-    } peers;
-    struct { /* DONE. Pointers are valid until the next kad_engine_ call */
-        enum kad_request_kind kind;
+        const struct kad_endpoint *peers; /* `n` of them */
+        size_t n;                         /* how many */
+    } peers;                              /* for PEERS */
+    /* For DONE: what came of the request. */
+    struct {
+        enum kad_request_kind kind; /* the request's */
         int error; /* 0; KAD_E_NOT_FOUND, _TIMEOUT, _REFUSED, _CLOSED (cancelled); of a node, see kad_node_request(),
                     * _SYSTEM */
-        enum kad_reason reason;
-        struct kad_id target;
-        kad_ms duration_ms;
-        uint16_t hops; /* depth of the deepest contact that answered */
+        enum kad_reason reason; /* why it ended */
+        struct kad_id target;   /* the request's */
+        kad_ms duration_ms;     /* from beginning to end */
+        uint16_t hops;          /* depth of the deepest contact that answered */
         uint16_t
-            hops_to_first; /* depth of the first answer that had what was asked (value, peers, the node) */
-        kad_ms first_ms;   /* when it came, -1: never */
-        uint32_t n_queries, n_answers, n_timeouts;
-        const struct kad_found
-            *closest; /* nearest first, both families: answered contacts only. Of a single node
-                                            asked: itself (PING), or whom it named, in its order */
-        size_t n_closest;
+            hops_to_first;   /* depth of the first answer that had what was asked (value, peers, the node) */
+        kad_ms first_ms;     /* when it came, since the request began; -1: never */
+        uint32_t n_queries;  /* queries sent */
+        uint32_t n_answers;  /* answers to them */
+        uint32_t n_timeouts; /* queries given up */
+        /* Nearest first, both families: contacts that answered. Of a single node asked: itself (PING), or whom it named, in
+         * its order. */
+        const struct kad_found *closest;
+        size_t n_closest;                /* how many of these */
         const struct kad_record *record; /* GET: best found, or NULL */
         uint32_t n_copies;               /* GET: nodes that gave this very record */
-        uint32_t n_stored, n_refused;    /* ANNOUNCE, PUT */
+        uint32_t n_stored;               /* ANNOUNCE, PUT: nodes that took it */
+        uint32_t n_refused;              /* ANNOUNCE, PUT: nodes that did not */
         bool stored_here;                /* the same: one of n_stored is our own store */
         enum kad_refusal refusal;        /* the first one met */
-        const struct kad_id *samples;
-        size_t n_samples;
-        double seeds, peers; /* scrape: estimates */
-    } done;
+        const struct kad_id *samples;    /* SAMPLE: keys */
+        size_t n_samples;                /* how many of these */
+        double seeds;                    /* scrape: how many have all of it, estimated */
+        double peers;                    /* scrape: how many others, estimated */
+    } done;                              /* for DONE */
 };
 
 /* The next event, false when there is none. */
@@ -296,81 +341,116 @@ bool kad_engine_next_event(struct kad_engine *engine, struct kad_event *out_even
 
 /* -- looking in ------------------------------------------------------------------------------------------------- */
 
+/* What became of a datagram that came. */
 enum kad_drop {
     KAD_DROP_NONE = 0,     /* accepted */
-    KAD_DROP_ADDRESS_RATE, /* its address, group is over its rate; graylisted */
-    KAD_DROP_GROUP_RATE,
-    KAD_DROP_GRAYLIST,
-    KAD_DROP_MALFORMED,
-    KAD_DROP_UNSOLICITED, /* an answer nobody asked for, or from the wrong address */
-    KAD_DROP_READ_ONLY,   /* a query, and we answer none */
-    KAD_DROP_FAMILY,      /* an address family we do not speak, or an address that cannot be answered */
-    KAD_DROP_ID,          /* the id does not fit the address and that is enforced */
-    KAD_N_DROPS,
+    KAD_DROP_ADDRESS_RATE, /* its address is over its rate */
+    KAD_DROP_GROUP_RATE,   /* its /24 or /64 is */
+    KAD_DROP_GRAYLIST,     /* its address broke the rules often enough to be ignored */
+    KAD_DROP_MALFORMED,    /* no message of this network */
+    KAD_DROP_UNSOLICITED,  /* an answer nobody asked for, or from the wrong address */
+    KAD_DROP_READ_ONLY,    /* a query, and we answer none */
+    KAD_DROP_FAMILY,       /* an address family we do not speak, or an address that cannot be answered */
+    KAD_DROP_ID,           /* the id does not fit the address and that is enforced */
+    KAD_N_DROPS,           /* how many kinds there are */
 };
-enum kad_unsent { KAD_UNSENT_BUDGET, KAD_UNSENT_ROOM, KAD_UNSENT_SIZE, KAD_N_UNSENT };
+/* Why an answer was not sent. */
+enum kad_unsent {
+    KAD_UNSENT_BUDGET, /* more bytes than an address that has proved nothing may get */
+    KAD_UNSENT_ROOM,   /* the batch was full */
+    KAD_UNSENT_SIZE,   /* larger than a datagram may be */
+    KAD_N_UNSENT,      /* how many kinds there are */
+};
+/* "malformed": a constant, never NULL. Any thread. */
 const char *kad_drop_text(enum kad_drop drop);
 
 #define KAD_METHODS 8 /* ping, find_node, get_peers, announce_peer, get, put, sample_infohashes, unknown */
+/* "find_node": the name of method 0 .. KAD_METHODS - 1, a constant. Any thread. */
 const char *kad_method_text(unsigned method);
 
+/* What was counted since the engine was made. */
 struct kad_counters {
-    uint64_t received[KAD_N_DROPS]; /* datagrams by what became of them */
-    uint64_t unsent[KAD_N_UNSENT];  /* answers not sent: byte budget, batch full, too large */
-    uint64_t bytes_in, bytes_out, datagrams_out;
-    uint64_t queries_in[KAD_METHODS], queries_out[KAD_METHODS];
-    uint64_t answers_in, errors_in, timeouts;
-    uint64_t refused[KAD_N_REFUSALS]; /* queries of others we refused */
-    uint64_t requests, requests_done[8 /* enum kad_reason */];
-    uint64_t table_added, table_removed, table_limited;
-    uint64_t stored, announced; /* records and peers taken from others */
-    uint64_t published;         /* by us, again or anew */
-    uint64_t refreshes, events_lost, store_errors;
+    uint64_t received[KAD_N_DROPS];    /* datagrams by what became of them */
+    uint64_t unsent[KAD_N_UNSENT];     /* answers not sent: byte budget, batch full, too large */
+    uint64_t bytes_in;                 /* of all datagrams that came */
+    uint64_t bytes_out;                /* of all that were sent */
+    uint64_t datagrams_out;            /* how many these were */
+    uint64_t queries_in[KAD_METHODS];  /* of others, by method */
+    uint64_t queries_out[KAD_METHODS]; /* ours, by method */
+    uint64_t answers_in;               /* to ours */
+    uint64_t errors_in;                /* errors for an answer to ours */
+    uint64_t timeouts;                 /* queries of ours that nobody answered */
+    uint64_t refused[KAD_N_REFUSALS];  /* queries of others we refused */
+    uint64_t requests;                 /* of the host, begun */
+    uint64_t requests_done[8];         /* ended, by enum kad_reason */
+    uint64_t table_added;              /* contacts that came into the table */
+    uint64_t table_removed;            /* and that left it */
+    uint64_t table_limited;            /* contacts a limit per group kept out */
+    uint64_t stored;                   /* records taken from others */
+    uint64_t announced;                /* peers taken from others */
+    uint64_t published;                /* by us, again or anew */
+    uint64_t refreshes;                /* lookups to keep buckets fresh */
+    uint64_t events_lost;              /* the host was too slow to take them */
+    uint64_t store_errors;             /* of the store underneath */
 };
 
+#define KAD_HISTOGRAM_BOUNDS 14 /* ranges of a histogram, but for the last */
 /* How often a measured number fell into each range: counts[i] at most kad_histogram_bounds()[i] and above the bound before
- * it, the last one above all. Too large for a million simulated nodes: the host lends them
- * (kad_engine_config). */
-#define KAD_HISTOGRAM_BOUNDS 14
+ * it, the last one above all. */
 struct kad_histogram {
-    uint64_t counts[KAD_HISTOGRAM_BOUNDS + 1];
-    uint64_t sum;
+    uint64_t counts[KAD_HISTOGRAM_BOUNDS + 1]; /* by range */
+    uint64_t sum;                              /* of all numbers */
 };
+/* What is measured. Too large for a million simulated nodes, so the host lends it (kad_engine_config). */
 struct kad_measures {
     struct kad_histogram query_rtt_ms; /* own queries that were answered */
     struct kad_histogram request_ms;   /* requests of the host, cancelled ones excepted */
-    struct kad_histogram request_hops;
+    struct kad_histogram request_hops; /* the same: depth of the deepest contact that answered */
 };
-enum kad_histogram_unit { KAD_HISTOGRAM_MS, KAD_HISTOGRAM_HOPS };
-/* KAD_HISTOGRAM_BOUNDS ascending numbers. */
+/* What the numbers of a histogram are. */
+enum kad_histogram_unit {
+    KAD_HISTOGRAM_MS,  /* milliseconds */
+    KAD_HISTOGRAM_HOPS /* steps of a lookup */
+};
+/* KAD_HISTOGRAM_BOUNDS ascending numbers, a constant. Any thread. */
 const uint32_t *kad_histogram_bounds(enum kad_histogram_unit unit);
 
+/* What an engine is and knows at one moment. Pairs are IPv4, IPv6. */
 struct kad_info {
-    struct kad_id id;
+    struct kad_id id;            /* its own */
     struct kad_endpoint address; /* outside address by vote; family 0: unknown */
-    unsigned id_bits;
-    bool ready, read_only;
-    size_t n_contacts[2]; /* IPv4, IPv6 */
-    unsigned n_buckets[2];
-    double network_size[2]; /* estimate, 0: unknown */
-    unsigned n_requests, n_queries, n_publications;
-    kad_ms patience_ms;                                /* now */
-    kad_ms rtt_ms;                                     /* smoothed over all; -1: unknown */
-    uint64_t n_records, record_bytes, n_keys, n_peers; /* held for others */
-    uint64_t memory; /* bytes this engine holds, its store included, the shared book not */
+    unsigned id_bits;            /* of an id of this network: 160 */
+    bool ready;                  /* it has joined */
+    bool read_only;              /* it asks and does not answer (BEP 43) */
+    size_t n_contacts[2];        /* in the table */
+    unsigned n_buckets[2];       /* of the table */
+    double network_size[2];      /* nodes there are, estimated; 0: unknown */
+    unsigned n_requests;         /* under way, the host's */
+    unsigned n_queries;          /* unanswered */
+    unsigned n_publications;     /* announces and puts that are published again and again */
+    kad_ms patience_ms;          /* how long an answer is waited for now before the next node is asked */
+    kad_ms rtt_ms;               /* smoothed over all; -1: unknown */
+    uint64_t n_records;          /* values held for others */
+    uint64_t record_bytes;       /* and how large they are */
+    uint64_t n_keys;             /* keys that peers are held for */
+    uint64_t n_peers;            /* and how many */
+    uint64_t memory;             /* bytes this engine holds, its store included, the shared book not */
 };
 
+/* Fills it in. */
 void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info);
+/* The engine's own: they go on counting, and live as long as it. */
 const struct kad_counters *kad_engine_counters(const struct kad_engine *engine);
 
+/* A contact as the routing table has it. */
 struct kad_table_row {
-    struct kad_contact contact;
-    unsigned bucket;
-    int32_t rtt_ms; /* -1: unknown */
-    kad_ms heard_at;
-    unsigned failures;
-    bool replacement; /* waits in the bucket's cache */
-    bool id_fits;     /* BEP 42 */
+    struct kad_contact contact; /* who and where */
+    unsigned bucket;   /* bits its id shares with ours, or the last bucket's number if that is less */
+    int32_t rtt_ms;    /* milliseconds, smoothed; -1: unknown */
+    kad_ms heard_at;   /* when it last answered or asked */
+    unsigned failures; /* queries in a row it did not answer */
+    bool replacement;  /* waits in the bucket's cache */
+    bool id_fits;      /* its id fits its address (BEP 42) */
 };
 /* Rows of the table of one family, from bucket 0 on. Returns how many there are; writes at most `room`. */
 size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,

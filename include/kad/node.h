@@ -29,48 +29,62 @@ extern "C" {
 struct kad_node;
 struct uv_loop_s;
 
-enum kad_log_level { KAD_LOG_ERROR, KAD_LOG_WARN, KAD_LOG_INFO, KAD_LOG_DEBUG, KAD_LOG_TRACE };
-enum kad_store_kind { KAD_STORE_MEMORY, KAD_STORE_LMDB };
+/* How much is logged: each what it says and what stands before it. */
+enum kad_log_level {
+    KAD_LOG_ERROR, /* what keeps the node from its work */
+    KAD_LOG_WARN,  /* what an operator should look at */
+    KAD_LOG_INFO,  /* its life: listening, ready, stopped */
+    KAD_LOG_DEBUG, /* contacts and records that come and go */
+    KAD_LOG_TRACE  /* each node heard of */
+};
+/* Where values and peers are held for others. */
+enum kad_store_kind {
+    KAD_STORE_MEMORY, /* gone with the node */
+    KAD_STORE_LMDB    /* in the data directory, too */
+};
 
 /* One line of log as fields: "event=ready contacts=12" is {"event","ready"},{"contacts","12"}. */
 struct kad_log_field {
-    const char *name;
-    const char *value;
+    const char *name;  /* without spaces; lent for the call */
+    const char *value; /* any text; lent for the call */
 };
+/* Takes one line of log, on the loop's thread. What it is given is lent for the call. */
 typedef void kad_log_function(void *context, enum kad_log_level level, const char *event,
                               const struct kad_log_field *fields, size_t n_fields);
 
-#define KAD_NODE_LISTEN_MAX    8
-#define KAD_NODE_BOOTSTRAP_MAX 64
+#define KAD_NODE_LISTEN_MAX    8  /* addresses */
+#define KAD_NODE_BOOTSTRAP_MAX 64 /* nodes */
 
+/* How a node is to be. Start from kad_node_config_default(). Large: some kilobytes. */
 struct kad_node_config {
-    const struct kad_network *network;
-    struct kad_settings settings;
-    struct uv_loop_s *loop; /* NULL: its own */
+    const struct kad_network *network; /* kad_network_mainline() */
+    struct kad_settings settings;      /* the network's, unless changed */
+    struct uv_loop_s *loop;            /* the host's, lent; NULL: its own */
     /* Port 0: any. An answer leaves by the socket its question came to, all else by the first of its family. `[::]` is
      * left out on a machine without IPv6, if there is another. */
     struct kad_endpoint listen[KAD_NODE_LISTEN_MAX];
-    size_t n_listen;
+    size_t n_listen; /* how many: at least 1 */
     /* "host:port", "1.2.3.4:port", "[v6]:port". Names are resolved off the loop, and again when nobody answers. */
     const char *bootstrap[KAD_NODE_BOOTSTRAP_MAX];
-    size_t n_bootstrap;
-    const char *data_dir; /* NULL: nothing is read or kept. Made if need be; one node's at a time */
-    enum kad_store_kind store;
-    uint64_t store_max_bytes; /* ceiling of the values held for others; 0: the store's own */
-    const char *name;         /* shown in status; may be NULL */
-    bool has_seed;            /* tests: deterministic ids; else the system's entropy */
-    uint8_t seed[32];
-    bool has_id;
-    struct kad_id id; /* else the saved one, else made */
-    enum kad_log_level log_level;
-    kad_log_function *log; /* NULL: silent */
-    void *log_context;
-    unsigned watch;                                                 /* enum kad_event_mask, for on_event */
+    size_t n_bootstrap;           /* how many; 0: it waits to be found */
+    const char *data_dir;         /* NULL: nothing is read or kept. Made if need be; one node's at a time */
+    enum kad_store_kind store;    /* LMDB needs a data directory */
+    uint64_t store_max_bytes;     /* ceiling of the values held for others; 0: the store's own */
+    const char *name;             /* shown in status; may be NULL */
+    bool has_seed;                /* tests: deterministic ids; else the system's entropy */
+    uint8_t seed[32];             /* with has_seed: all randomness of the node */
+    bool has_id;                  /* `id` is to be used */
+    struct kad_id id;             /* else the saved one, else made */
+    enum kad_log_level log_level; /* what `log` gets */
+    kad_log_function *log;        /* NULL: silent */
+    void *log_context;            /* handed to it */
+    unsigned watch;               /* enum kad_event_mask, for on_event */
     void (*on_event)(void *context, const struct kad_event *event); /* all but DONE, HOP, PEERS */
     void (*on_stopped)(void *context); /* the last call; it may free the node if the loop is the host's */
-    void *context;
+    void *context;                     /* handed to these two */
 };
 
+/* The network's settings, 0.0.0.0:6881 and [::]:6881, nobody to join through, everything in memory, no log. Any thread. */
 void kad_node_config_default(const struct kad_network *network, struct kad_node_config *out_config);
 
 /* `config` and its texts are copied. 0 or a kad_error with the reason in `out_why` ("cannot bind 127.0.0.1:6881: address
@@ -80,8 +94,10 @@ KAD_CHECK int kad_node_new(const struct kad_node_config *config, struct kad_node
                            size_t why_size);
 /* 0 or KAD_E_SYSTEM; then the node can only be freed. */
 KAD_CHECK int kad_node_start(struct kad_node *node);
-int kad_node_run(struct kad_node *node);   /* 0, when it has stopped */
-void kad_node_stop(struct kad_node *node); /* any thread, also in a callback; again is fine */
+/* Drives the node's own loop; returns 0 when it has stopped. */
+int kad_node_run(struct kad_node *node);
+/* Asks it to stop, and returns at once. Any thread, also in a callback; again is fine. */
+void kad_node_stop(struct kad_node *node);
 /* NULL is fine. With a loop of its own it waits for a name that is still being resolved. */
 void kad_node_free(struct kad_node *node);
 
@@ -133,11 +149,15 @@ KAD_CHECK int kad_node_info(struct kad_node *node, struct kad_info *out_info,
 size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_endpoints, size_t room);
 /* For kad_engine_info(), _counters(), _table(). Never call the others on it. */
 struct kad_engine *kad_node_engine(struct kad_node *node);
+/* The loop it is on, the host's or its own. */
 struct uv_loop_s *kad_node_loop(struct kad_node *node);
+/* Its configuration as it stands; the node's own, and as long as it. */
 const struct kad_node_config *kad_node_config_of(const struct kad_node *node);
 /* Since it was made; lives as long as the node. */
 const struct kad_measures *kad_node_measures(const struct kad_node *node);
+/* The node's time: Unix time in milliseconds that never runs backwards. */
 kad_ms kad_node_now(const struct kad_node *node);
+/* When kad_node_start() was called, in the node's time. */
 kad_ms kad_node_started_at(const struct kad_node *node);
 
 #ifdef __cplusplus

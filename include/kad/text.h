@@ -14,7 +14,7 @@ extern "C" {
 
 /* An endpoint from an address in network order and a port in host order. */
 struct kad_endpoint kad_endpoint_v4(const uint8_t address[4], uint16_t port);
-/* The same of 16 bytes. An IPv4-mapped address (::ffff:1.2.3.4) becomes IPv4. */
+/* The same of 16 bytes. An IPv4-mapped address becomes IPv4. */
 struct kad_endpoint kad_endpoint_v6(const uint8_t address[16], uint16_t port);
 /* Whether they are the same address and port. */
 bool kad_endpoint_equal(const struct kad_endpoint *a, const struct kad_endpoint *b);

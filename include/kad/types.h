@@ -16,36 +16,37 @@
 extern "C" {
 #endif
 
-typedef int64_t kad_ms;
+typedef int64_t kad_ms; /* milliseconds: an instant or a duration */
 
-#define KAD_NEVER  INT64_MAX
-#define KAD_SECOND ((kad_ms)1000)
-#define KAD_MINUTE (60 * KAD_SECOND)
-#define KAD_HOUR   (60 * KAD_MINUTE)
-#define KAD_CHECK  __attribute__((warn_unused_result))
+#define KAD_NEVER  INT64_MAX                           /* an instant that does not come */
+#define KAD_SECOND ((kad_ms)1000)                      /* a duration, as the next two */
+#define KAD_MINUTE (60 * KAD_SECOND)                   /* sixty seconds */
+#define KAD_HOUR   (60 * KAD_MINUTE)                   /* sixty minutes */
+#define KAD_CHECK  __attribute__((warn_unused_result)) /* the caller must look at what comes back */
 
 /* A run of bytes that somebody else owns. */
 struct kad_bytes {
-    const uint8_t *data;
-    size_t size;
+    const uint8_t *data; /* NULL is fine when there are none */
+    size_t size;         /* how many */
 };
 
 /* What the world can do to us. Functions return 0 or one of these; `kad_error_text` names them. */
 enum kad_error {
-    KAD_OK = 0,
-    KAD_E_MEMORY = -1,  /* the allocator refused */
-    KAD_E_LIMIT = -2,   /* a ceiling was reached */
-    KAD_E_INVALID = -3, /* an argument or input is malformed */
-    KAD_E_NOT_FOUND = -4,
-    KAD_E_EXISTS = -5,
-    KAD_E_SPACE = -6,    /* the output does not fit */
-    KAD_E_TIMEOUT = -7,  /* no answer in time */
-    KAD_E_REFUSED = -8,  /* the other side said no */
-    KAD_E_SYSTEM = -9,   /* the operating system said no; errno has it */
-    KAD_E_CORRUPT = -10, /* stored data does not verify */
-    KAD_E_CLOSED = -11,  /* stopped before it was done */
+    KAD_OK = 0,           /* it did what it says */
+    KAD_E_MEMORY = -1,    /* the allocator refused */
+    KAD_E_LIMIT = -2,     /* a ceiling was reached */
+    KAD_E_INVALID = -3,   /* an argument or input is malformed */
+    KAD_E_NOT_FOUND = -4, /* there is none */
+    KAD_E_EXISTS = -5,    /* there is one already */
+    KAD_E_SPACE = -6,     /* the output does not fit */
+    KAD_E_TIMEOUT = -7,   /* no answer in time */
+    KAD_E_REFUSED = -8,   /* the other side said no */
+    KAD_E_SYSTEM = -9,    /* the operating system said no; errno has it */
+    KAD_E_CORRUPT = -10,  /* stored data does not verify */
+    KAD_E_CLOSED = -11,   /* stopped before it was done */
 };
 
+/* "out of memory": a constant, never NULL, of any number. Any thread. */
 const char *kad_error_text(int error);
 
 /*
@@ -56,8 +57,8 @@ const char *kad_error_text(int error);
  *     resize(context, p, old, 0)       free; returns NULL
  */
 struct kad_allocator {
-    void *(*resize)(void *context, void *old, size_t old_size, size_t new_size);
-    void *context;
+    void *(*resize)(void *context, void *old, size_t old_size, size_t new_size); /* as above */
+    void *context;                                                               /* handed to it */
 };
 
 /* malloc and friends. Any thread. */
@@ -66,62 +67,62 @@ extern const struct kad_allocator kad_allocator_system;
 /* Random bytes of the operating system's, for seeds and keys. Any thread. */
 void kad_entropy(void *out_data, size_t size);
 
-/* An IP address and a port. 20 bytes without padding, unused bytes zero, so endpoints compare as memory. IPv4 stands in
- * the first four bytes of `address`; IPv4-mapped IPv6 addresses are never kept. */
+/* Which kind of address. */
 enum kad_family {
-    KAD_FAMILY_NONE = 0,
-    KAD_IPV4 = 4,
-    KAD_IPV6 = 6,
+    KAD_FAMILY_NONE = 0, /* no address */
+    KAD_IPV4 = 4,        /* 4 bytes */
+    KAD_IPV6 = 6,        /* 16 bytes */
 };
 
+/* An IP address and a port. 20 bytes without padding, unused bytes zero, so endpoints compare as memory. IPv4 stands in
+ * the first four bytes of `address`; IPv4-mapped IPv6 addresses are never kept. */
 struct kad_endpoint {
     uint8_t address[16]; /* network order */
     uint16_t port;       /* host order */
     uint8_t family;      /* enum kad_family */
-    uint8_t zero;
+    uint8_t zero;        /* always 0 */
 };
 
-#define KAD_ID_SIZE 32
+#define KAD_ID_SIZE 32 /* bytes of an id, of any network */
 
 /* A node id or key: 256 bit, compared by XOR distance. A 160-bit id (Mainline) has a tail of zeros. */
 struct kad_id {
-    uint8_t bytes[KAD_ID_SIZE];
+    uint8_t bytes[KAD_ID_SIZE]; /* the most significant first */
 };
 
 /* A node as others know it. */
 struct kad_contact {
-    struct kad_id id;
-    struct kad_endpoint endpoint;
+    struct kad_id id;             /* who it says it is */
+    struct kad_endpoint endpoint; /* where it is */
 };
 
-/*
- * A stored value, opaque but for what decides its life. What it must satisfy, and which of two is better, is the
- * network's rule.
- */
+/* What makes a record true. */
 enum kad_record_type {
-    KAD_RECORD_NONE = 0,
+    KAD_RECORD_NONE = 0,  /* no record */
     KAD_RECORD_IMMUTABLE, /* key is a hash of the value */
     KAD_RECORD_MUTABLE,   /* key is a hash of public key and salt; signed; highest sequence number wins */
     KAD_RECORD_CLASSES,   /* from here on: a network's own */
 };
 
 #define KAD_RECORD_VALUE_MAX 1000 /* bytes on the wire (BEP 44) */
-#define KAD_RECORD_SALT_MAX  64
+#define KAD_RECORD_SALT_MAX  64   /* bytes (BEP 44) */
 
+/* A stored value, opaque but for what decides its life. What it must satisfy, and which of two is better, is the
+ * network's rule. */
 struct kad_record {
-    uint8_t type; /* enum kad_record_type */
-    struct kad_id key;
+    uint8_t type;           /* enum kad_record_type */
+    struct kad_id key;      /* what it is found by */
     struct kad_bytes value; /* as on the wire, that is with Mainline one bencoded item */
     struct kad_bytes salt;  /* mutable; may be empty */
-    int64_t sequence;
-    uint8_t public_key[32];
-    uint8_t signature[64];
-    kad_ms expires_at; /* the holder's business */
+    int64_t sequence;       /* mutable: the highest wins */
+    uint8_t public_key[32]; /* mutable: whose it is (Ed25519) */
+    uint8_t signature[64];  /* mutable: over salt, sequence and value */
+    kad_ms expires_at;      /* the holder's business */
 };
 
 /* Why a query is refused. A codec maps these to its own codes (Mainline: BEP 5 and BEP 44). */
 enum kad_refusal {
-    KAD_REFUSAL_NONE = 0,
+    KAD_REFUSAL_NONE = 0,     /* it is not */
     KAD_REFUSAL_GENERIC,      /* 201 */
     KAD_REFUSAL_SERVER,       /* 202: full, or cannot just now */
     KAD_REFUSAL_PROTOCOL,     /* 203: malformed, bad argument, bad token */
@@ -131,7 +132,7 @@ enum kad_refusal {
     KAD_REFUSAL_SALT_TOO_BIG, /* 207: salt over 64 bytes */
     KAD_REFUSAL_CAS,          /* 301: cas is not the stored sequence number */
     KAD_REFUSAL_SEQUENCE,     /* 302: sequence number less than the stored one */
-    KAD_N_REFUSALS,
+    KAD_N_REFUSALS,           /* how many kinds there are */
 };
 
 #ifdef __cplusplus
