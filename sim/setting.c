@@ -17,6 +17,8 @@ static const struct {
     FIELD(k, COUNT),
     FIELD(alpha, COUNT),
     FIELD(alpha_end, COUNT),
+    FIELD(lookup_retries, COUNT),
+    FIELD(lookup_spare, COUNT),
     FIELD(replicas, COUNT),
     FIELD(quorum, COUNT),
     FIELD(query_timeout_ms, TIME),

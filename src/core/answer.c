@@ -142,10 +142,10 @@ void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, st
 
     kad_query_take(&dht->queries, query_slot, &query);
     dht->counters->timeouts++;
-    if (known(dht, &query) &&
+    if (!query.again && known(dht, &query) &&
         dht->n_silent < UINT16_MAX) /* strangers may well not exist, and prove nothing */
         dht->n_silent++;
-    if (query.contact != KAD_NO_CONTACT && dht->n_silent <= KAD_SILENCE_BLAMED)
+    if (!query.again && query.contact != KAD_NO_CONTACT && dht->n_silent <= KAD_SILENCE_BLAMED)
         kad_dht_silent(dht, query.contact, now, out);
     report_failure(dht, &query, NULL, now, out);
     kad_book_release(dht->book, query.contact);

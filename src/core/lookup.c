@@ -9,6 +9,8 @@
 #define FIRST_ROOM 16
 #define MAX_HOP    UINT8_MAX
 
+#define SPARE_FOR_ONE 4 /* places behind the window that a silent candidate opens */
+
 void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allocator, struct kad_book *book,
                      const struct kad_id *target, const struct kad_lookup_config *config)
 {
@@ -182,20 +184,24 @@ bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact)
 /* What one look over the candidates shows. */
 struct view {
     struct kad_candidate *ask; /* the nearest of the window that has not been asked */
+    struct kad_candidate
+        *again; /* the nearest silent one, passed over by the window, that may be asked again */
     unsigned n_window, n_answered;
-    bool arrived;         /* the nearest has answered */
-    unsigned n_in_flight; /* in the window or no longer: each holds a slot */
-    kad_ms wake_at;       /* when the next of those is late */
+    unsigned spare, n_spare; /* places behind the k nearest: allowed, used; a silent one uses one up, too */
+    bool arrived;            /* the nearest has answered */
+    unsigned n_in_flight;    /* in the window or no longer: each holds a slot */
+    kad_ms wake_at;          /* when the next of those is late */
     unsigned n_late;
     kad_ms late_wake_at; /* until when the last late one is worth waiting for */
 };
 
 /* The candidates [from, end) claim one id. One of them stands for it: who answered, else who was asked, else the
  * first. The others are asked only when it fails. */
-static void view_id(struct view *view, struct kad_candidate *from, const struct kad_candidate *end,
-                    bool in_window)
+static void view_id(const struct kad_lookup *lookup, struct view *view, struct kad_candidate *from,
+                    const struct kad_candidate *end)
 {
-    struct kad_candidate *fresh = NULL;
+    const bool near = view->n_window < lookup->config.width;
+    struct kad_candidate *fresh = NULL, *silent = NULL;
     bool answered = false, asked = false;
 
     for (struct kad_candidate *c = from; c != end; c++) {
@@ -205,9 +211,17 @@ static void view_id(struct view *view, struct kad_candidate *from, const struct 
             asked = true;
         else if (c->state == KAD_CANDIDATE_NEW && !fresh)
             fresh = c;
+        else if (c->state == KAD_CANDIDATE_LATE && c->n_asked <= lookup->config.retries && !silent)
+            silent = c;
     }
-    if (!in_window || (!answered && !asked && !fresh))
+    if (!near && (!view->arrived || view->n_spare >= view->spare))
         return;
+    view->n_spare += !near;
+    if (!answered && !asked && !fresh) {
+        if (near && !view->again)
+            view->again = silent;
+        return;
+    }
     view->n_window++;
     if (view->n_window == 1)
         view->arrived = answered;
@@ -221,7 +235,7 @@ static void note_time(struct kad_lookup *lookup, struct kad_candidate *c, struct
 {
     if (c->state == KAD_CANDIDATE_ASKED && now >= c->late_at) {
         c->state = KAD_CANDIDATE_LATE;
-        lookup->n_late++;
+        lookup->n_late = (uint16_t)(lookup->n_late + (c->n_asked == 1));
     }
     if (c->state == KAD_CANDIDATE_ASKED) {
         view->n_in_flight++;
@@ -232,9 +246,23 @@ static void note_time(struct kad_lookup *lookup, struct kad_candidate *c, struct
     }
 }
 
+/* How many places the silent ones open behind the k nearest: all at once, for one after the other would cost a round
+ * trip each. */
+static unsigned spare(const struct kad_lookup *lookup)
+{
+    unsigned places = 0;
+
+    for (size_t i = 0; i < lookup->n_candidates && places < lookup->config.spare; i++) {
+        if (lookup->candidates[i].state == KAD_CANDIDATE_LATE ||
+            lookup->candidates[i].state == KAD_CANDIDATE_FAILED)
+            places += SPARE_FOR_ONE;
+    }
+    return places < lookup->config.spare ? places : lookup->config.spare;
+}
+
 static struct view look(struct kad_lookup *lookup, kad_ms now)
 {
-    struct view view = {.wake_at = KAD_NEVER};
+    struct view view = {.wake_at = KAD_NEVER, .spare = spare(lookup)};
     struct kad_candidate *end, *next;
 
     if (lookup->n_candidates == 0)
@@ -243,7 +271,7 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
     for (struct kad_candidate *c = lookup->candidates; c != end; c = next) {
         for (next = c; next != end && (next == c || same_id(lookup, c, next)); next++)
             note_time(lookup, next, &view, now);
-        view_id(&view, c, next, view.n_window < lookup->config.width);
+        view_id(lookup, &view, c, next);
     }
     return view;
 }
@@ -251,13 +279,13 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
 static unsigned slots(const struct kad_lookup *lookup, const struct view *view)
 {
     if (view->arrived && lookup->config.parallel_end > lookup->config.parallel)
-        return lookup->config.parallel_end;
+        return lookup->config.parallel_end + view->spare;
     return lookup->config.parallel;
 }
 
 static enum kad_reason reason_to_end(const struct kad_lookup *lookup, const struct view *view)
 {
-    if (view->n_window == lookup->config.width)
+    if (view->n_window >= lookup->config.width)
         return KAD_REASON_CONVERGED;
     return lookup->n_candidates > 0 ? KAD_REASON_EXHAUSTED : KAD_REASON_NO_CONTACTS;
 }
@@ -271,14 +299,18 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
         return step;
 
     view = look(lookup, now);
+    if (!view.ask)
+        view.ask = view.again;
     if (view.ask && view.n_in_flight < slots(lookup, &view)) {
         view.ask->state = KAD_CANDIDATE_ASKED;
         view.ask->late_at = now + lookup->config.patience_ms;
-        lookup->n_asked++;
+        view.ask->n_pending++;
+        lookup->n_asked = (uint16_t)(lookup->n_asked + (view.ask->n_asked == 0));
         step.verdict = KAD_LOOKUP_ASK;
         step.ask = view.ask->contact;
         step.hop = view.ask->hop;
-    } else if (view.n_answered < view.n_window) {
+        step.again = view.ask->n_asked++ > 0;
+    } else if (view.n_answered < view.n_window || view.ask) {
         assert(view.n_in_flight > 0 && "a wait nothing can end");
         step.verdict = KAD_LOOKUP_WAIT;
         step.wake_at = view.wake_at;
@@ -327,6 +359,8 @@ bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from)
 
     if (!c)
         return false;
+    if (--c->n_pending > 0)
+        return true;
     c->state = KAD_CANDIDATE_FAILED;
     lookup->n_failed++;
     return true;

@@ -24,7 +24,13 @@
  * contacts put the end off only when fewer than `width` others are left: for as long again, or, when nobody at all
  * has answered, until they fail.
  *
- * Whom it has asked it never forgets, so nobody is asked twice and there are at most KAD_LOOKUP_CANDIDATES queries, whatever
+ * A datagram may just have been lost. So whoever is late and would stand in the window is asked once more (`retries`), as
+ * soon as a slot is free and nobody new is left to ask: all of them beside each other, and no patience beyond the
+ * usual. And once the nearest has answered, silent candidates open places behind the end of the window, `spare` at
+ * most: where many are dead, so are many of those the nearest name, and the next ones name whom these had no room for. A
+ * silent one takes up such a place, so this is one round more, not many.
+ *
+ * Whom it has asked it never forgets, so there are at most KAD_LOOKUP_CANDIDATES * (1 + `retries`) queries, whatever
  * the answers say. Each ASK must be followed by a reply or a failure in the end.
  */
 #ifndef KAD_CORE_LOOKUP_H
@@ -39,6 +45,8 @@ struct kad_lookup_config {
     unsigned width;        /* k: 1 .. 64 */
     unsigned parallel;     /* alpha: 1 .. 64 */
     unsigned parallel_end; /* the same once the nearest known has answered; not above `parallel`: no change */
+    unsigned retries;      /* 0 or 1: how often a silent one of the window is asked again */
+    unsigned spare;        /* how far silent ones may widen the window */
     kad_ms patience_ms;    /* until a slot is given up; kad_lookup_next() takes the current value */
     unsigned
         narrow_per_lookup; /* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
@@ -59,6 +67,8 @@ struct kad_candidate {
     uint8_t state;       /* enum kad_candidate_state */
     uint8_t hop;         /* 1: from our own table; else its introducer's + 1 */
     uint16_t group_mark; /* hash of the address group, 0: not limited */
+    uint8_t n_asked;
+    uint8_t n_pending; /* of those queries, neither answered nor failed */
     kad_ms late_at;
 };
 
@@ -68,6 +78,7 @@ struct kad_lookup_step {
     enum kad_lookup_verdict verdict;
     kad_contact_ref ask; /* valid with ASK */
     uint8_t hop;
+    bool again;     /* it was asked before */
     kad_ms wake_at; /* valid with WAIT */
 };
 
@@ -93,6 +104,7 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now);
 /* `from` answered, naming `closer` (retained as needed). An answer nobody asked for is ignored: false. */
 bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer,
                       size_t n_closer);
+/* One query to `from` came to nothing. While another is unanswered, that one counts. */
 bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from);
 /* Ends it now, for this reason; without effect when it has ended. */
 void kad_lookup_stop(struct kad_lookup *lookup, enum kad_reason reason);

@@ -463,3 +463,123 @@ TEST(end_of_the_walk_asks_more_at_once)
     expect_wait(&f, 0, 100);
     finish(&f);
 }
+
+/* One datagram in ten is lost on a bad link: to be silent once is no proof. Asked again is who would stand among the nearest,
+ * when nobody new is left to ask. */
+TEST(a_silent_one_of_the_nearest_is_asked_once_more)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){
+                  .width = 2, .parallel = 2, .parallel_end = 3, .retries = 1, .patience_ms = 100});
+    for (unsigned distance = 1; distance <= 4; distance++)
+        add(&f, distance);
+    expect_ask(&f, 0, 1);
+    expect_ask(&f, 0, 2);
+    answer(&f, 2, 0, 0, 0);
+    expect_ask(&f, 100, 3); /* 1 is late */
+    answer(&f, 3, 0, 0, 0);
+    EXPECT(kad_lookup_next(&f.lookup, 120).again); /* both of the window have answered, and yet */
+    expect_wait(&f, 120, 220);
+    answer(&f, 1, 0, 0, 0);
+    expect_done(&f, 130, KAD_REASON_CONVERGED);
+    expect_found(&f, 3, (const unsigned[]){1, 2, 3});
+    EXPECT_EQ(f.lookup.n_asked, 3);
+    EXPECT_EQ(f.lookup.n_late, 1);
+    finish(&f);
+}
+
+/* The dead cost one more datagram and one more patience, all of them together. */
+TEST(the_dead_are_asked_again_beside_each_other_and_once_only)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){.width = 2, .parallel = 3, .retries = 1, .patience_ms = 100});
+    for (unsigned distance = 1; distance <= 4; distance++)
+        add(&f, distance);
+    expect_ask(&f, 0, 1);
+    expect_ask(&f, 0, 2);
+    expect_ask(&f, 100, 3);
+    expect_ask(&f, 100, 4);
+    answer(&f, 3, 0, 0, 0);
+    answer(&f, 4, 0, 0, 0);
+    expect_ask(&f, 110, 1);
+    expect_ask(&f, 110, 2);
+    expect_wait(&f, 110, 210);
+    expect_done(&f, 210, KAD_REASON_CONVERGED);
+    finish(&f);
+}
+
+/* Who was refused, or is unreachable, has not lost a datagram; and who stands behind the window is not missed. */
+TEST(who_failed_or_is_far_is_not_asked_again)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){.width = 2, .parallel = 2, .retries = 1, .patience_ms = 100});
+    for (unsigned distance = 1; distance <= 2; distance++)
+        add(&f, distance);
+    add(&f, 9);
+    expect_ask(&f, 0, 1);
+    expect_ask(&f, 0, 2);
+    go_silent(&f, 1); /* refused */
+    answer(&f, 2, 0, 0, 0);
+    expect_ask(&f, 0, 9);
+    expect_wait(&f, 0, 100);
+    add(&f, 3);
+    expect_ask(&f, 100, 3); /* 9 is late, and 3 is nearer */
+    answer(&f, 3, 0, 0, 0);
+    expect_done(&f, 110, KAD_REASON_CONVERGED);
+    finish(&f);
+}
+
+/* The first query's failure says nothing about the second; an answer to either counts once. */
+TEST(an_old_failure_does_not_end_a_new_question)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){.width = 1, .parallel = 2, .retries = 1, .patience_ms = 100});
+    add(&f, 1);
+    add(&f, 2);
+    expect_ask(&f, 0, 1);
+    expect_ask(&f, 100, 2);
+    answer(&f, 2, 0, 0, 0);
+    expect_ask(&f, 110, 1);
+    EXPECT(go_silent(&f, 1)); /* the query of 0 has timed out */
+    expect_wait(&f, 120, 210);
+    EXPECT(answer(&f, 1, 0, 0, 0));
+    EXPECT(!answer(&f, 1, 0, 0, 0));
+    EXPECT(!go_silent(&f, 1));
+    expect_done(&f, 130, KAD_REASON_CONVERGED);
+    expect_found(&f, 2, (const unsigned[]){1, 2});
+    EXPECT_EQ(f.lookup.n_answered, 2);
+    EXPECT_EQ(f.lookup.n_failed, 0);
+    finish(&f);
+}
+
+/* Where the nearest are dead, lists are full of them: those behind the window are asked as well, for they may name whom
+ * these hid. */
+TEST(silent_ones_widen_the_window)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){.width = 2, .parallel = 8, .spare = 2, .patience_ms = 100});
+    for (unsigned distance = 2; distance <= 8; distance++)
+        add(&f, distance);
+    expect_ask(&f, 0, 2);
+    expect_ask(&f, 0, 3);
+    go_silent(&f, 2);
+    expect_ask(&f, 10, 4);
+    expect_wait(&f, 10, 100); /* still walking: nothing is spared before the nearest has answered */
+    answer(&f, 3, 0, 0, 0);
+    expect_ask(&f, 20, 5);
+    expect_ask(&f, 20, 6);
+    expect_wait(&f, 20, 110);
+    go_silent(&f, 6); /* it took up its place: nobody else is asked for it */
+    answer(&f, 4, 0, 0, 0);
+    expect_wait(&f, 30, 120);
+    answer(&f, 5, 1, 0, 0); /* whom nobody else knew */
+    expect_ask(&f, 40, 1);
+    answer(&f, 1, 0, 0, 0);
+    expect_done(&f, 50, KAD_REASON_CONVERGED);
+    finish(&f);
+}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "core/measure.h"
 
 static bool asks_one(const struct kad_request *request)
 {
@@ -77,6 +78,8 @@ static void seed_lookups(struct kad_dht *dht, struct kad_operation *operation)
         .width = settings->k,
         .parallel = settings->alpha,
         .parallel_end = settings->alpha_end,
+        .retries = settings->lookup_retries,
+        .spare = settings->lookup_spare,
         .narrow_per_lookup = settings->narrow_per_lookup,
         .limit_local = settings->limit_local,
     };
@@ -291,6 +294,10 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
             kad_publish_keep(dht, &operation->request, stored_elsewhere(operation), now) != 0)
             operation->error = KAD_E_LIMIT;
         dht->counters->requests_done[reason]++;
+        if (dht->measures && reason != KAD_REASON_CANCELLED) {
+            kad_histogram_add(&dht->measures->request_ms, KAD_HISTOGRAM_MS, now - operation->started_at);
+            kad_histogram_add(&dht->measures->request_hops, KAD_HISTOGRAM_HOPS, operation->hops);
+        }
         operation->wake_at = now; /* when it ended */
         list_found(dht, operation);
         for (int i = 0; i < KAD_FAMILIES;

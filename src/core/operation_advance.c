@@ -101,6 +101,7 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
         query.contact = next.ask;
         query.to = kad_book_contact(dht->book, next.ask)->endpoint;
         query.hop = next.hop;
+        query.again = next.again;
         if (!ask(dht, operation, &query, now, out))
             kad_lookup_fail(lookup, next.ask);
     }

@@ -48,6 +48,17 @@ static void list_named(struct kad_dht *dht, struct kad_operation *operation, con
         };
 }
 
+static bool answered_before(const struct kad_operation *operation, const struct kad_query *query)
+{
+    const int family = kad_family_index(query->to.family);
+    const struct kad_candidate *candidate;
+
+    if (!operation->families[family])
+        return false;
+    candidate = kad_lookup_candidate(&operation->lookups[family], query->contact);
+    return candidate && candidate->state == KAD_CANDIDATE_ANSWERED;
+}
+
 bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation,
                             const struct kad_query *query, const struct kad_message *answer,
                             const kad_contact_ref *contacts, size_t n_contacts, kad_ms now,
@@ -57,6 +68,10 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
     bool broke_rules = false, satisfied;
 
     operation->n_in_flight--;
+    if (query->purpose == KAD_FOR_LOOKUP && answered_before(operation, query)) {
+        kad_operation_go_on(dht, operation, now, out);
+        return true; /* it was only slow, and asked twice: what it says counts once */
+    }
     operation->n_answers++;
     kad_operation_trace(dht, operation, query,
                         query->purpose == KAD_FOR_STORING ? KAD_HOP_STORED : KAD_HOP_ANSWERED, answer, now);

@@ -32,6 +32,7 @@ struct kad_query {
     uint32_t newer, older;   /* list by sending time; free list through newer */
     uint16_t nonce;
     uint8_t method, purpose, hop, in_use;
+    bool again; /* the same contact was asked the same before: only the first silence is held against it */
 };
 
 struct kad_query_pool {

@@ -21,6 +21,8 @@ static const struct range ranges[] = {
     COUNT(k, 1, 64),
     COUNT(alpha, 1, 64),
     COUNT(alpha_end, 0, 64),
+    COUNT(lookup_retries, 0, 1),
+    COUNT(lookup_spare, 0, 64),
     COUNT(replicas, 1, 64),
     COUNT(quorum, 0, 64),
     TIME(query_timeout_ms, 10, 5 * KAD_MINUTE),

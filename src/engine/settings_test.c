@@ -27,6 +27,8 @@ TEST(edges_of_every_range_make_an_engine)
         COUNT(k),
         COUNT(alpha),
         COUNT(alpha_end),
+        COUNT(lookup_retries),
+        COUNT(lookup_spare),
         COUNT(replicas),
         COUNT(quorum),
         TIME(query_timeout_ms),

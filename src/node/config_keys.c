@@ -32,6 +32,8 @@ const struct kad_key kad_keys[] = {
     COUNT("lookup", k, "bucket size, contacts per answer, width of a lookup"),
     COUNT("lookup", alpha, "queries of a lookup in flight while it walks"),
     COUNT("lookup", alpha_end, "the same once the nearest node known has answered; 0: as alpha"),
+    COUNT("lookup", lookup_retries, "near nodes that kept silent are asked once more before a lookup ends"),
+    COUNT("lookup", lookup_spare, "so many more than k are asked when near nodes keep silent"),
     COUNT("lookup", replicas, "nodes a value or announce is put to"),
     COUNT("lookup", quorum, "copies of the newest mutable value that end a get early; 0: goes to the end"),
     DURATION("lookup", query_timeout_ms, "an unanswered query counts as a failure after this"),
