@@ -61,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case KAD_DECODED:
         if (message.record.type != KAD_RECORD_NONE)
-            kad_krpc.check_record(&message.record);
+            must(kad_krpc.check_record(&message.record) == KAD_REFUSAL_NONE || !message.record_checked,
+                 "said to be checked, and is wrong");
         if (message.kind == KAD_QUERY && message.method == KAD_UNKNOWN)
             break; /* its name is not kept: nothing to encode */
         if (message.kind == KAD_ERROR)

@@ -68,6 +68,7 @@ struct kad_message {
     bool has_sequence;
     bool has_cas;
     bool has_samples;
+    bool record_checked; /* PUT query: while decoding, `record` was found to be what check_record() wants */
     uint16_t n_contacts, n_peers, n_samples;
     /* Up to here kad_message_init() clears. */
     struct kad_contact contacts[KAD_MESSAGE_CONTACTS];

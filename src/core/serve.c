@@ -152,18 +152,17 @@ static void serve_announce(struct serving *s)
 
 static void serve_get(struct serving *s)
 {
-    struct kad_record held;
+    struct kad_record *held = &s->reply.record;
 
     give_token(s);
     name_closest(s);
-    if (s->dht->store->ops->get(s->dht->store, &s->query->target, s->now, &held) != 0)
+    if (s->dht->store->ops->get(s->dht->store, &s->query->target, s->now, held) != 0)
         return;
-    if (held.type == KAD_RECORD_MUTABLE && s->query->has_sequence && held.sequence <= s->query->sequence) {
+    if (held->type == KAD_RECORD_MUTABLE && s->query->has_sequence && held->sequence <= s->query->sequence) {
         s->reply.has_sequence = true; /* the asker has this one, or a newer */
-        s->reply.sequence = held.sequence;
-        return;
+        s->reply.sequence = held->sequence;
+        held->type = KAD_RECORD_NONE;
     }
-    s->reply.record = held;
 }
 
 static bool same_bytes(struct kad_bytes a, struct kad_bytes b)
@@ -195,7 +194,7 @@ static void serve_put(struct serving *s)
 
     if (!token_holds(s)) /* first: a signature costs 60 us, and only whoever has our token may have us pay */
         return;
-    refusal = s->dht->rules->check_record(&record);
+    refusal = s->query->record_checked ? KAD_REFUSAL_NONE : s->dht->rules->check_record(&record);
     if (refusal == KAD_REFUSAL_NONE)
         refusal = check_order(s, &record);
     if (refusal != KAD_REFUSAL_NONE) {

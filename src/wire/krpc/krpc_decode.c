@@ -297,6 +297,7 @@ static enum kad_decode decode_put(const struct krpc_parts *parts, struct kad_mes
         return refuse(message, KAD_REFUSAL_PROTOCOL, "v is not canonical bencoding");
     record->type = is_mutable ? KAD_RECORD_MUTABLE : KAD_RECORD_IMMUTABLE;
     record->key = message->target = kad_krpc_record_key(record);
+    message->record_checked = !is_mutable; /* all but a signature */
     return KAD_DECODED;
 }
 

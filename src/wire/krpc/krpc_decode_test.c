@@ -179,6 +179,7 @@ TEST(puts_of_bep_44)
     EXPECT_MEM(message.record.key.bytes, key, 20);
     EXPECT_MEM(&message.target, &message.record.key, sizeof message.target);
     EXPECT_EQ(kad_krpc.check_record(&message.record), KAD_REFUSAL_NONE);
+    EXPECT(message.record_checked); /* the value's hash is not computed twice */
 
     EXPECT_EQ(kad_crypto_init(), 0);
     expect_query(BYTES("d1:ad3:casi0e2:id20:" ID "1:k32:" KEY_44 "3:seqi1e3:sig64:" SIG_44
@@ -200,6 +201,7 @@ TEST(puts_of_bep_44)
     EXPECT_EQ(kad_unhex("411eba73b6f087ca51a3795d9c8c938d365e32c1", key, 20), 0);
     EXPECT_MEM(message.record.key.bytes, key, 20);
     EXPECT_EQ(kad_krpc.check_record(&message.record), KAD_REFUSAL_SIGNATURE); /* signed without salt */
+    EXPECT(!message.record_checked);                                          /* nobody has looked */
 }
 
 TEST(gets_of_bep_44)

@@ -248,6 +248,7 @@ static const struct {
            "5:token3:tok1:v12:Hello World!e1:t2:aa1:y1:re"),
     VECTOR("d1:rd2:id20:" ID "8:intervali600e3:numi300e7:samples40:" TARGET OTHER "e1:t2:aa1:y1:re"),
     VECTOR("d1:eli201e23:A Generic Error Ocurrede1:t2:aa1:y1:ee"),
+    VECTOR("d1:ad2:id20:" ID "5:token1:x1:v12:Hello World!e1:q3:put1:t2:aa1:y1:qe"),
 #undef VECTOR
 };
 
@@ -260,6 +261,8 @@ static enum kad_decode decode_exactly(const char *text, size_t size)
     EXPECT(copy != NULL);
     memcpy(copy, text, size);
     verdict = decode((struct kad_bytes){copy, size});
+    if (verdict == KAD_DECODED && message.record_checked)
+        EXPECT_EQ(kad_krpc.check_record(&message.record), KAD_REFUSAL_NONE);
     free(copy);
     return verdict;
 }
@@ -278,7 +281,7 @@ TEST(no_beginning_of_a_message_is_a_message)
 TEST(damaged_messages_do_no_harm)
 {
     struct kad_rng rng = kad_test_rng(51);
-    unsigned n_decoded = 0, n_refused = 0, n_malformed = 0;
+    unsigned n_decoded = 0, n_refused = 0, n_malformed = 0, n_checked = 0;
     char damaged[512];
 
     for (int round = 0; round < 40000; round++) {
@@ -291,6 +294,7 @@ TEST(damaged_messages_do_no_harm)
             damaged[kad_rng_below(&rng, (uint32_t)size)] = "0123456789ledi:-\xff\0"[kad_rng_below(&rng, 18)];
         switch (decode_exactly(damaged, size)) {
         case KAD_DECODED:
+            n_checked += message.record_checked;
             n_decoded++;
             break;
         case KAD_DECODE_BAD_QUERY:
@@ -303,6 +307,7 @@ TEST(damaged_messages_do_no_harm)
             break;
         }
     }
-    EXPECT_MSG(n_decoded > 1000 && n_refused > 100 && n_malformed > 1000,
-               "%u decoded, %u refused, %u malformed", n_decoded, n_refused, n_malformed);
+    EXPECT_MSG(n_decoded > 1000 && n_refused > 100 && n_malformed > 1000 && n_checked > 100,
+               "%u decoded, %u refused, %u malformed, %u with a record that is checked", n_decoded, n_refused,
+               n_malformed, n_checked);
 }
