@@ -27,7 +27,7 @@ static void make(const uint8_t secret[16], const struct kad_endpoint *peer, uint
 
     input[0] = peer->family;
     memcpy(input + 1, peer->address, 16);
-    hash = kad_siphash(secret, input, sizeof input);
+    hash = kad_siphash(secret, input, 1 + kad_endpoint_address_size(peer));
     for (unsigned i = 0; i < KAD_TOKEN_SIZE; i++)
         out_token[i] = (uint8_t)(hash >> 8 * i);
 }
@@ -48,19 +48,18 @@ void kad_token_make(struct kad_token_maker *maker, struct kad_rng *rng, const st
 bool kad_token_check(struct kad_token_maker *maker, struct kad_rng *rng, const struct kad_endpoint *peer,
                      kad_ms now, struct kad_bytes token)
 {
-    bool right = false;
-
     renew(maker, rng, now);
     if (token.size != KAD_TOKEN_SIZE)
         return false;
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) { /* nearly always it is of the first */
         uint8_t made[KAD_TOKEN_SIZE], difference = 0;
 
         make(maker->secret[i], peer, made);
         for (unsigned j = 0; j < KAD_TOKEN_SIZE;
              j++) /* all of it: how much of a guess was right stays unknown */
             difference |= (uint8_t)(made[j] ^ token.data[j]);
-        right |= difference == 0;
+        if (difference == 0)
+            return true;
     }
-    return right;
+    return false;
 }
