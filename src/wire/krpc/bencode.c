@@ -251,10 +251,14 @@ static void put_number(struct kad_bencode_writer *writer, uint64_t number, char 
     char text[21];
     char *at = text + sizeof text;
 
-    if (number < 100 && !writer->full && writer->end - writer->at >= 3) { /* nearly all of them */
-        *writer->at = (uint8_t)('0' + number / 10);
-        writer->at += number >= 10;
-        *writer->at++ = (uint8_t)('0' + number % 10);
+    if (number < 1000 && !writer->full && writer->end - writer->at >= 4) { /* nearly all of them */
+        const uint32_t small = (uint32_t)number;
+
+        *writer->at = (uint8_t)('0' + small / 100);
+        writer->at += small >= 100;
+        *writer->at = (uint8_t)('0' + small / 10 % 10);
+        writer->at += small >= 10;
+        *writer->at++ = (uint8_t)('0' + small % 10);
         *writer->at++ = (uint8_t)mark;
         return;
     }

@@ -14,9 +14,17 @@ static void put_string(struct kad_bencode_writer *writer, struct kad_bytes strin
     kad_bencode_put_string(writer, string.data, string.size);
 }
 
-static void put_id(struct kad_bencode_writer *writer, const struct kad_id *id)
+/* A key and the id that is its value. */
+#define PUT_ID(writer, key, id)       \
+    do {                              \
+        PUT((writer), key "20:");     \
+        put_id_bytes((writer), (id)); \
+    } while (0)
+
+static inline void put_id_bytes(struct kad_bencode_writer *writer, const struct kad_id *id)
 {
-    kad_bencode_put_string(writer, id->bytes, KAD_KRPC_ID);
+    static_assert(KAD_KRPC_ID == 20, "PUT_ID says so");
+    kad_bencode_put(writer, id->bytes, KAD_KRPC_ID);
 }
 
 /* Returns the end. */
@@ -99,8 +107,7 @@ static void put_reply(struct kad_bencode_writer *writer, const struct kad_messag
         put_bloom(writer, message->bloom_seeds);
     }
     if (message->has_sender) {
-        PUT(writer, "2:id");
-        put_id(writer, &message->sender);
+        PUT_ID(writer, "2:id", &message->sender);
     }
     if (message->has_samples) {
         PUT(writer, "8:interval");
@@ -174,8 +181,7 @@ static void put_announce(struct kad_bencode_writer *writer, const struct kad_mes
 {
     if (message->implied_port)
         PUT(writer, "12:implied_porti1e");
-    PUT(writer, "9:info_hash");
-    put_id(writer, &message->target);
+    PUT_ID(writer, "9:info_hash", &message->target);
     PUT(writer, "4:port");
     kad_bencode_put_integer(writer, message->port);
     if (message->seed)
@@ -211,8 +217,7 @@ static void put_arguments(struct kad_bencode_writer *writer, const struct kad_me
 {
     switch (message->method) {
     case KAD_GET_PEERS:
-        PUT(writer, "9:info_hash");
-        put_id(writer, &message->target);
+        PUT_ID(writer, "9:info_hash", &message->target);
         if (message->no_seeds)
             PUT(writer, "6:noseedi1e");
         if (message->scrape)
@@ -226,8 +231,7 @@ static void put_arguments(struct kad_bencode_writer *writer, const struct kad_me
         /* fall through */
     case KAD_FIND_NODE:
     case KAD_SAMPLE:
-        PUT(writer, "6:target");
-        put_id(writer, &message->target);
+        PUT_ID(writer, "6:target", &message->target);
         break;
     case KAD_ANNOUNCE:
         put_announce(writer, message);
@@ -259,8 +263,7 @@ static void put_query(struct kad_bencode_writer *writer, const struct kad_messag
         PUT(writer, "3:cas");
         kad_bencode_put_integer(writer, message->cas);
     }
-    PUT(writer, "2:id");
-    put_id(writer, &message->sender);
+    PUT_ID(writer, "2:id", &message->sender);
     put_arguments(writer, message);
     put_want(writer, message);
     PUT(writer, "e1:q");
