@@ -68,11 +68,15 @@ uint64_t kad_id_head(const struct kad_id *id)
 
 uint32_t kad_id_bits_from(const struct kad_id *id, unsigned bit)
 {
-    uint64_t window = 0; /* the 40 bits from the byte that holds `bit` on */
+    const unsigned at = bit / 64, before = bit % 64;
+    uint64_t window; /* the 64 bits from `bit` on */
 
-    for (unsigned i = 0; i < 5; i++)
-        window = window << 8 | (bit / 8 + i < KAD_ID_SIZE ? id->bytes[bit / 8 + i] : 0u);
-    return (uint32_t)(window >> (8 - bit % 8));
+    if (at >= WORDS)
+        return 0;
+    window = word(id, at) << before;
+    if (before > 32 && at + 1 < WORDS)
+        window |= word(id, at + 1) >> (64 - before);
+    return (uint32_t)(window >> 32);
 }
 
 struct kad_id kad_id_from_bytes(const void *bytes, size_t size)

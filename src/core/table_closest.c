@@ -12,9 +12,15 @@
  */
 #include "core/table_parts.h"
 
+#include <assert.h>
 #include <string.h>
 
-#define RANKED 16 /* ranked at once: four registers of SSE2, and about what a sifted bucket leaves */
+#define FEW    32 /* about twice what a sifted bucket leaves */
+#define RANKED 16 /* of more than a few, ranked at once: four registers of SSE2 */
+
+/* A register of SSE2, or whatever the machine has. */
+#define LANES 8
+typedef int16_t lanes __attribute__((vector_size(2 * LANES)));
 
 /* The `room` closest found so far and their order. Grows from the front bucket on, so a bucket only sorts itself. */
 struct harvest {
@@ -28,8 +34,10 @@ struct harvest {
 /* Contacts of one bucket that are to be sorted. */
 struct sieve {
     size_t n;
-    kad_contact_ref contacts[KAD_BUCKET_MAX + 1];   /* one past what is kept is written, too */
-    int32_t distances[KAD_BUCKET_MAX + 1 + RANKED]; /* the first 31 bits: SSE2 compares signed numbers only */
+    kad_contact_ref
+        contacts[KAD_BUCKET_MAX + LANES];       /* what is beyond what is kept is written or read, too */
+    int32_t distances[KAD_BUCKET_MAX + RANKED]; /* the first 31 bits: SSE2 compares signed numbers only */
+    int16_t numbers[KAD_BUCKET_MAX + FEW];      /* 15 bits from the first that is not the same in all */
 };
 
 /* The upper `bits` of 32. */
@@ -38,9 +46,11 @@ static uint32_t upper(unsigned bits)
     return bits ? UINT32_MAX << (32 - bits) : 0;
 }
 
+/* Slots from .. to - 1, all of whose distances agree in `shared` bits. */
 static void take(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, unsigned from,
-                 unsigned to, struct sieve *out_sieve)
+                 unsigned to, unsigned shared, struct sieve *out_sieve)
 {
+    const unsigned above = shared < 16 ? shared : 16;
     size_t n = 0;
 
     for (unsigned i = from; i < to; i++) {
@@ -48,6 +58,7 @@ static void take(const struct harvest *harvest, const struct kad_bucket *b, uint
 
         out_sieve->contacts[n] = slot->contact;
         out_sieve->distances[n] = (int32_t)((slot->near ^ target) >> 1);
+        out_sieve->numbers[n] = (int16_t)((int32_t)((slot->near ^ target) << above >> 17) - 1);
         n += (slot->failures > 0) == harvest->failing;
     }
     out_sieve->n = n;
@@ -65,7 +76,7 @@ static void sift(const struct harvest *harvest, const struct kad_bucket *b, uint
 
     while (n >> (bits + 1) >= wanted + wanted / 2)
         bits++;
-    difference = bits ? b->slots[0].near ^ b->slots[n - 1].near : 0;
+    difference = n > 1 ? b->slots[0].near ^ b->slots[n - 1].near : 0;
     common = difference ? (unsigned)__builtin_clz(difference)
                         : 32; /* bits all of them agree in tell nobody apart */
     for (; bits > 0 && common + bits <= 32; bits--) {
@@ -73,11 +84,46 @@ static void sift(const struct harvest *harvest, const struct kad_bucket *b, uint
         const uint32_t first = shared & upper(common + bits), last = shared | ~upper(common + bits);
         const unsigned to = last < UINT32_MAX ? kad_bucket_first(b, last + 1) : b->n_slots;
 
-        take(harvest, b, target, kad_bucket_first(b, first), to, out_sieve);
+        take(harvest, b, target, kad_bucket_first(b, first), to, common + bits, out_sieve);
         if (out_sieve->n >= wanted)
             return;
     }
-    take(harvest, b, target, 0, b->n_slots, out_sieve);
+    take(harvest, b, target, 0, b->n_slots, common, out_sieve);
+}
+
+/* Puts a few contacts in order by the 15 bits behind those that all share: half the work of sort_by_rank(). Nothing has
+ * to be foreseen but how many eights they fill. False: the bits do not tell some of them apart. */
+static bool sort_few(struct sieve *sieve, kad_contact_ref out_contacts[KAD_BUCKET_MAX + LANES])
+{
+    const size_t n = sieve->n, n_filled = (n + LANES - 1) / LANES * LANES;
+    int16_t ranks[FEW];
+    size_t sum = 0;
+
+    static_assert(FEW == 4 * LANES, "that many registers");
+    for (size_t i = 0; i < FEW; i++) /* what fills up is behind all */
+        sieve->numbers[n + i] = INT16_MAX;
+    for (size_t from = 0; from < n_filled; from += 2 * LANES) {
+        lanes own[2], less[2] = {{0}};
+
+        memcpy(own, &sieve->numbers[from], sizeof(own));
+        for (size_t i = 0; i < n_filled; i += LANES) {
+            for (size_t k = i; k < i + LANES; k++) {
+                const lanes other = sieve->numbers[k] - (lanes){0};
+
+                less[0] += other < own[0]; /* -1 where it is */
+                less[1] += other < own[1];
+            }
+        }
+        memcpy(&ranks[from], less, sizeof(less));
+    }
+    for (size_t i = 0; i < n_filled; i++) {
+        const size_t place = (size_t)-ranks[i];
+
+        out_contacts[place] = sieve->contacts[i];
+        sum += place;
+    }
+    sum -= (n_filled - n) * n;
+    return sum == n * (n - 1) / 2; /* of equals neither is nearer, so the sum falls short */
 }
 
 /* How many of all are nearer than each of the RANKED from `from` on. No branch depends on a distance: sorting the usual way
@@ -115,7 +161,7 @@ static bool sort_by_rank(struct sieve *sieve, kad_contact_ref out_contacts[KAD_B
             sum += place;
         }
     }
-    return sum == n * (n - 1) / 2; /* of equals neither is nearer, so the sum falls short */
+    return sum == n * (n - 1) / 2;
 }
 
 /* The same from the book, whatever the distances: seldom needed. */
@@ -140,13 +186,13 @@ static void harvest_bucket(struct harvest *harvest, unsigned index)
 {
     const struct kad_bucket *b = &harvest->table->buckets[index];
     const size_t wanted = harvest->room - harvest->n;
-    kad_contact_ref sorted[KAD_BUCKET_MAX];
+    kad_contact_ref sorted[KAD_BUCKET_MAX + LANES];
     struct sieve sieve; /* large, and deliberately not cleared */
 
     sift(harvest, b, kad_id_bits_from(harvest->target, index), wanted, &sieve);
     if (sieve.n == 0)
         return;
-    if (!sort_by_rank(&sieve, sorted))
+    if (!(sieve.n <= FEW && sort_few(&sieve, sorted)) && !sort_by_rank(&sieve, sorted))
         sort_exactly(harvest, &sieve, sorted);
     for (size_t i = 0; i < sieve.n && i < wanted; i++)
         harvest->contacts[harvest->n++] = sorted[i];

@@ -41,13 +41,20 @@ uint32_t kad_table_seconds(const struct kad_table *table, kad_ms now);
 /* What `bucket` holds once it is no longer the last. */
 unsigned kad_bucket_capacity_split(const struct kad_table *table, unsigned bucket);
 
-/* The first slot of `bucket` whose bits are at least `near`; n_slots: none. Halves without a branch, for nobody can
- * foretell what a stranger's target does. */
+/* The first slot of `bucket` whose bits are at least `near`; n_slots: none. Quarters without a branch, for nobody can
+ * foretell what a stranger's target does; and three looks at a time, for one has to wait for memory. */
 static inline unsigned kad_bucket_first(const struct kad_bucket *bucket, uint32_t near)
 {
     const struct kad_slot *from = bucket->slots;
     unsigned left = bucket->n_slots;
 
+    while (left > 3) {
+        const unsigned quarter = left / 4;
+
+        from += quarter * ((unsigned)(from[quarter - 1].near < near) + (from[2 * quarter - 1].near < near) +
+                           (from[3 * quarter - 1].near < near));
+        left -= 3 * quarter;
+    }
     while (left > 1) {
         const unsigned half = left / 2;
 
