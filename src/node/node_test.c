@@ -1,3 +1,4 @@
+// threads
 // timeout 600
 #include "base/test.h"
 #include "node/test_member.h"

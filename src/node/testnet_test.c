@@ -1,3 +1,4 @@
+// threads
 // timeout 600
 #include "kad/testnet.h"
 

@@ -11,6 +11,7 @@ import os
 import random
 import re
 import select
+import shutil
 import subprocess
 import sys
 
@@ -81,24 +82,36 @@ def build_with_cmake(prefix, folder):
     return build
 
 
-def build_with_pkg_config(prefix, lib, folder, static):
-    """node.c and own_loop_poll.c; the program's path by name."""
+def page():
+    with open(os.path.join(ROOT, "docs", "library.md")) as file:
+        return file.read()
+
+
+def build_as_the_page_says(lib, folder):
+    """The link lines of docs/library.md, as they stand there; the programs' paths by name."""
+    work = os.path.join(folder, "by-hand")
+    shutil.copytree(EXAMPLES, work)
+    compiler = " ".join([cached("CMAKE_C_COMPILER"), "-O1"] + WARNINGS + SANITIZE)
+    environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(lib, "pkgconfig"), LIBRARY_PATH=lib)
     built = {}
-    environment = dict(os.environ, PKG_CONFIG_PATH=os.path.join(lib, "pkgconfig"))
-    for name, module in (("node", "kad-node"), ("own_loop_poll", "kad")):
-        program = os.path.join(folder, name + ("-static" if static else "-shared"))
-        flags = run("pkg-config", *(["--static"] if static else []), "--cflags", "--libs", module, env=environment).split()
-        if static:
-            # As in docs/library.md: ours from the archives, the rest as the system has it.
-            flags = ["-l:lib%s.a" % flag[2:] if flag.startswith("-lkad") else flag for flag in flags]
-        else:
-            flags.append("-Wl,-rpath," + lib)
-        run(cached("CMAKE_C_COMPILER"), "-std=gnu11", "-O1", *WARNINGS, *SANITIZE,
-            os.path.join(EXAMPLES, name + ".c"), "-o", program, *flags)
-        needed = run("readelf", "-d", program)
-        check(("libkad" in needed) != static, needed)
-        built[name] = program
+    for line in re.findall(r"^cc .*pkg-config.*$", page(), re.M):
+        run("bash", "-e", "-o", "pipefail", "-c", line.replace("cc ", compiler + " ", 1), cwd=work, env=environment)
+        name = re.search(r" -o (\S+)", line).group(1)
+        built[name] = os.path.join(work, name)
+        needed = run("readelf", "-d", built[name])
+        check(("libkad" in needed) != name.endswith("-static"), name, needed)
+    check(sorted(built) == ["node", "node-static", "own_loop_poll", "own_loop_poll-static"], built)
     return built
+
+
+def examples_of_the_page_compile(prefix, folder):
+    blocks = re.findall(r"^```c\n(.*?)^```$", page(), re.S | re.M)
+    check(blocks, "no C in docs/library.md")
+    for block in blocks:
+        source = os.path.join(folder, "block.c")
+        with open(source, "w") as out:
+            out.write("#include <kad/kad.h>\n#include <kad/node.h>\n" + block)
+        run(cached("CMAKE_C_COMPILER"), "-std=c11", *WARNINGS, "-I", os.path.join(prefix, "include"), "-fsyntax-only", source)
 
 
 def lines_until(process, pattern):
@@ -179,8 +192,9 @@ def test(folder):
     how_large(lib, folder)
     each_header_stands_alone(prefix, folder)
     build = build_with_cmake(prefix, folder)
-    shared = build_with_pkg_config(prefix, lib, folder, static=False)
-    static = build_with_pkg_config(prefix, lib, folder, static=True)
+    by_hand = build_as_the_page_says(lib, folder)
+    examples_of_the_page_compile(prefix, folder)
+    os.environ["LD_LIBRARY_PATH"] = lib  # for what was linked by hand
     usage(build)
 
     told = os.path.join(folder, "address")
@@ -189,9 +203,9 @@ def test(folder):
     bootstrap = eventually("the network says where it is", lambda: os.path.exists(told) and open(told).read().strip())
 
     found = [lookup(os.path.join(build, name), bootstrap) for name in ("own_loop_poll", "own_loop_uv", "own_loop_event", "cpp")]
-    found += [lookup(built["own_loop_poll"], bootstrap) for built in (shared, static)]
+    found += [lookup(by_hand[name], bootstrap) for name in ("own_loop_poll", "own_loop_poll-static")]
     check(all(one[0] in every for one in found for every in found), "they do not agree on the nearest", json.dumps(found))
-    for program in (os.path.join(build, "node"), shared["node"], static["node"]):
+    for program in (os.path.join(build, "node"), by_hand["node"], by_hand["node-static"]):
         a_node_joins(program, bootstrap)
     two_people_talk(os.path.join(build, "chat"), bootstrap)
     net.stdin.close()
