@@ -17,7 +17,7 @@ FUZZ_RUNS ?= 10000000
 CTEST  = ctest --output-on-failure --no-tests=error -j $(JOBS)
 CONFIG = CMakeLists.txt CMakePresets.json $(wildcard cmake/*.cmake)
 
-.PHONY: all run test check docs bench fuzz sim fmt tidy install build clean coverage deps \
+.PHONY: all web run test check docs bench fuzz sim fmt tidy install build clean coverage deps \
         deps-build deps-test deps-bench deps-tidy build-release-tests build-tsan-threads build-dev build-dev-clang build-coverage build-fuzz
 
 # The steps share build directories; ninja and ctest are parallel inside.
@@ -52,6 +52,10 @@ bench: deps-bench build
 
 fuzz: build-fuzz
 	fuzz/run build/fuzz/fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS),--runs $(FUZZ_RUNS))
+
+# The pages at /, which are kept bundled so that building kad needs no npm.
+web: deps-test
+	cd web && npm run build
 
 sim: build
 	tools/run-scenarios build/kad
