@@ -6,8 +6,7 @@ import { grade } from "./peers.js";
 
 const ROW = 26;
 const DEPTH = 34;
-const DOT = 9;
-const PER_LINE = 32;
+const DOT = 8;
 
 /** Rows of /api/network/table -> [{index, nodes, waiting}], from bucket 0 on. */
 export function buckets(rows) {
@@ -27,19 +26,17 @@ function spine(list, at = 0) {
 }
 
 function drawBucket(bucket, place, select, chosen) {
-    const lines = Math.ceil(bucket.nodes.length / PER_LINE) || 1;
     const label = `Bucket ${bucket.index}: ${bucket.nodes.length} nodes, ${bucket.waiting} waiting`;
     const group = svg("g", {
         class: "bucket", role: "option", tabindex: -1, "aria-label": label, "aria-selected": String(bucket.index === chosen),
         transform: `translate(${place.y},${place.x})`, "data-bucket": bucket.index,
     },
     svg("title", {}, label),
-    svg("rect", { class: "frame", x: -4, y: -11, rx: 4, width: 74 + Math.min(bucket.nodes.length, PER_LINE) * DOT,
-        height: 10 + lines * 12 }),
+    svg("rect", { class: "frame", x: -4, y: -11, rx: 4, width: 74 + bucket.nodes.length * DOT, height: 22 }),
     svg("text", { x: 2, y: 4 }, `bit ${bucket.index}`),
     svg("text", { x: 44, y: 4, class: "faint" }, String(bucket.nodes.length)));
     bucket.nodes.forEach((node, i) => group.append(svg("circle", {
-        class: grade(node), r: 3.4, cx: 72 + (i % PER_LINE) * DOT, cy: Math.floor(i / PER_LINE) * 12,
+        class: grade(node), r: 3.4, cx: 72 + i * DOT, cy: 0,
     })));
     group.addEventListener("click", () => select(bucket.index));
     return group;
@@ -49,16 +46,12 @@ function drawBucket(bucket, place, select, chosen) {
 export function drawTree(place, rows, nodeId, chosen, select) {
     const list = buckets(rows);
     const focused = place.contains(document.activeElement) ? document.activeElement.dataset.bucket : undefined;
-    const root = tree().nodeSize([ROW, DEPTH]).separation((a, b) => {
-        const lines = (n) => Math.ceil((n.data.bucket?.nodes.length ?? 0) / PER_LINE) || 1;
-        return Math.max(1, (lines(a) + lines(b)) / 3);
-    })(hierarchy(spine(list)));
+    const root = tree().nodeSize([ROW, DEPTH])(hierarchy(spine(list)));
     let top = 0, bottom = 0, right = 0;
     root.each((n) => {
-        const lines = Math.ceil((n.data.bucket?.nodes.length ?? 0) / PER_LINE);
         top = Math.min(top, n.x);
-        bottom = Math.max(bottom, n.x + lines * 12);
-        right = Math.max(right, n.y + 90 + Math.min(n.data.bucket?.nodes.length ?? 0, PER_LINE) * DOT);
+        bottom = Math.max(bottom, n.x);
+        right = Math.max(right, n.y + 90 + (n.data.bucket?.nodes.length ?? 0) * DOT);
     });
     const picture = svg("svg", {
         width: right + 20, height: bottom - top + 40, viewBox: `-10 ${top - 20} ${right + 20} ${bottom - top + 40}`,
