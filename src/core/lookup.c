@@ -188,12 +188,19 @@ struct view {
         *again; /* the nearest silent one, passed over by the window, that may be asked again */
     unsigned n_window, n_answered;
     unsigned spare, n_spare; /* places behind the k nearest: allowed, used; a silent one uses one up, too */
+    bool unasked;            /* one of the k nearest has not been asked */
     bool arrived;            /* the nearest has answered */
     unsigned n_in_flight;    /* in the window or no longer: each holds a slot */
     kad_ms wake_at;          /* when the next of those is late */
     unsigned n_late;
     kad_ms late_wake_at; /* until when the last late one is worth waiting for */
 };
+
+/* Until the nearest has answered, or all of the window were asked. */
+static bool walking(const struct view *view)
+{
+    return !view->arrived && view->unasked;
+}
 
 /* The candidates [from, end) claim one id. One of them stands for it: who answered, else who was asked, else the
  * first. The others are asked only when it fails. */
@@ -214,7 +221,7 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
         else if (c->state == KAD_CANDIDATE_LATE && c->n_asked <= lookup->config.retries && !silent)
             silent = c;
     }
-    if (!near && (!view->arrived || view->n_spare >= view->spare))
+    if (!near && (walking(view) || view->n_spare >= view->spare))
         return;
     view->n_spare += !near;
     if (!answered && !asked && !fresh) {
@@ -229,6 +236,7 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
         view->n_answered++;
     else if (!asked && !view->ask)
         view->ask = fresh;
+    view->unasked = view->unasked || (near && !answered && !asked);
 }
 
 static void note_time(struct kad_lookup *lookup, struct kad_candidate *c, struct view *view, kad_ms now)
@@ -278,7 +286,7 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
 
 static unsigned slots(const struct kad_lookup *lookup, const struct view *view)
 {
-    if (view->arrived && lookup->config.parallel_end > lookup->config.parallel)
+    if (!walking(view) && lookup->config.parallel_end > lookup->config.parallel)
         return lookup->config.parallel_end + view->spare;
     return lookup->config.parallel;
 }
