@@ -79,6 +79,7 @@ TEST(what_is_wrong_is_named_with_its_line)
         {"expect luck >= 5", "1: there is no figure 'luck'"},
         {"expect found = 5", "1: '=' is neither >= nor <="},
         {"expect found 5", "1: expected: expect FIGURE >=|<= VALUE"},
+        {"memory_ceiling 0", "1: expected: memory_ceiling BYTES"},
         {"seed 1 2", "1: expected: seed NUMBER"},
         {"seed\x01", "1: a character that does not belong in a scenario"},
         {"a b c d e f g h i j k l m n o p q", "1: more than 16 words"},

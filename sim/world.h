@@ -38,8 +38,8 @@ struct sim_config {
     uint32_t reorder_ppm; /* delayed by up to 100 ms more */
     bool ids_fit;         /* ids made from addresses (BEP 42), which nodes know; else random */
     bool ipv4, ipv6;
-    uint32_t check_every;    /* every so many turns of the world; 0: never */
-    uint64_t memory_ceiling; /* of one node, in bytes; 0: none */
+    uint32_t check_every;    /* after every so many events; 0: never */
+    uint32_t memory_ceiling; /* of one node, in bytes; 0: none */
     /* A datagram to an address that is nobody's; NULL: it just vanishes. */
     void (*stray)(void *context, struct sim_world *world, uint32_t from,
                   const struct kad_endpoint *from_endpoint, const struct kad_endpoint *to,

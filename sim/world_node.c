@@ -44,6 +44,14 @@ static void schedule_wake(struct sim_world *world, uint32_t number)
     sim_world_schedule(world, at, SIM_WAKE, number);
 }
 
+/* Something happened to this node, and to no other: it is the one to look at. */
+static void touched(struct sim_world *world, uint32_t number)
+{
+    world->counts.turns++;
+    if (world->config.check_every && world->counts.turns % world->config.check_every == 0)
+        sim_node_check(world, number);
+}
+
 void sim_node_turn(struct sim_world *world, uint32_t number, const struct kad_datagram *in)
 {
     struct sim_node *node = &world->nodes[number];
@@ -62,9 +70,7 @@ void sim_node_turn(struct sim_world *world, uint32_t number, const struct kad_da
         settle(world, number);
     }
     schedule_wake(world, number);
-    world->counts.turns++;
-    if (world->config.check_every && world->counts.turns % world->config.check_every == 0)
-        sim_node_check(world, number);
+    touched(world, number);
 }
 
 /* -- on and off ------------------------------------------------------------------------------------------------- */
@@ -144,6 +150,7 @@ int sim_node_start(struct sim_world *world, uint32_t number, unsigned n_bootstra
         }
     }
     schedule_wake(world, number);
+    touched(world, number);
     return 0;
 }
 
@@ -344,6 +351,7 @@ int sim_node_request(struct sim_world *world, uint32_t number, const struct kad_
     pending->node = number;
     pending->deadline = world->now + patience * 1000;
     schedule_wake(world, number);
+    touched(world, number);
     return 0;
 }
 
@@ -396,12 +404,13 @@ void sim_node_check(struct sim_world *world, uint32_t number)
     world->counts.checks++;
     if (!kad_engine_sound(engine, sim_world_ms(world), &why))
         sim_world_violated(world, number, "%s", why);
-    if (world->config.memory_ceiling && world->counts.checks % 16 == 0) {
+    if (world->config.memory_ceiling) {
         struct kad_info info;
 
         kad_engine_info(engine, &info);
         if (info.memory > world->config.memory_ceiling)
-            sim_world_violated(world, number, "holds %llu bytes", (unsigned long long)info.memory);
+            sim_world_violated(world, number, "holds %llu bytes, and may hold %u",
+                               (unsigned long long)info.memory, world->config.memory_ceiling);
     }
 }
 

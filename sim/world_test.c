@@ -34,6 +34,27 @@ TEST(checking_changes_nothing)
     EXPECT(trace_of("seed 5; check 0;" SMALL) == trace_of("seed 5; check 1;" SMALL));
 }
 
+/* After every event the node that it touched is looked at; nobody has to ask for it. */
+TEST(each_event_of_a_node_is_followed_by_a_check)
+{
+    struct sim_run *run = test_run("seed 5;" SMALL);
+    const struct sim_counts *counts = sim_world_counts(run->world);
+
+    EXPECT(counts->checks == counts->turns);
+    EXPECT_MSG(counts->checks >= counts->delivered, "%llu checks", (unsigned long long)counts->checks);
+    sim_run_free(run);
+}
+
+TEST(a_node_over_its_memory_ceiling_stops_the_run)
+{
+    struct sim_run *run = test_run_begin("seed 5; memory_ceiling 5000;" SMALL);
+
+    EXPECT(!sim_run_until(run, run->end));
+    EXPECT_MSG(strstr(sim_world_why(run->world), "and may hold 5000"), "%s", sim_world_why(run->world));
+    sim_run_free(run);
+    sim_run_free(test_run("seed 5; memory_ceiling 200000;" SMALL));
+}
+
 /* Limits per address group mean nothing in a world of private addresses, and a datagram to a real one must be impossible to
  * mistake for one that stays inside. */
 TEST(addresses_are_public_unique_and_found_again)

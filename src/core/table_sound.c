@@ -79,7 +79,7 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
 
 /* Groups are counted in a small hash table on the stack: all at once where they fit, otherwise in passes, each over
  * the groups whose hashes end in the same bits. */
-#define TALLIES_MAX 256
+#define TALLIES_MAX 1024 /* 16 KB */
 
 struct tally {
     uint64_t group; /* 0: nobody's. No group is 0 */
@@ -133,9 +133,9 @@ static enum verdict check_pass(const struct kad_table *table, const struct share
                                uint64_t pass)
 {
     struct tally tallies[TALLIES_MAX];
-    size_t n_tallies = 16; /* half of them are meant to stay empty */
+    size_t n_tallies = 16; /* a third of them are meant to stay empty */
 
-    while (n_tallies < TALLIES_MAX && n_tallies < 2 * table->n_contacts)
+    while (n_tallies < TALLIES_MAX && 2 * n_tallies < 3 * table->n_contacts)
         n_tallies *= 2;
     memset(tallies, 0, n_tallies * sizeof(*tallies));
     for (unsigned i = 0; i < table->n_buckets; i++) {
@@ -164,7 +164,7 @@ static const char *check_share(const struct kad_table *table, const struct share
 
     if (!share->per_bucket && !share->per_table)
         return NULL;
-    while (table->n_contacts / n_passes > TALLIES_MAX / 2)
+    while (table->n_contacts / n_passes > TALLIES_MAX / 3 * 2)
         n_passes *= 2;
     do {
         for (uint64_t pass = 0; pass < n_passes && (pass == 0 || verdict == WITHIN); pass++)
