@@ -260,3 +260,29 @@ TEST(a_deadline_is_kept)
     uv_run(&loop, UV_RUN_DEFAULT);
     EXPECT_EQ(uv_loop_close(&loop), 0);
 }
+
+/* An engine in one fixed block: it says so when that is too small, and gives everything back when it is not. */
+TEST(an_engine_lives_in_a_fixed_block)
+{
+    static uint8_t memory[8 << 20];
+    static struct kad_settings settings;
+    struct kad_arena arena;
+    struct kad_allocator allocator;
+    struct kad_engine_config config = {.settings = &settings, .allocator = &allocator, .ipv4 = true};
+    struct kad_engine *engine;
+    size_t needed;
+
+    config.network = kad_network_mainline();
+    kad_settings_default(config.network, &settings);
+    kad_arena_init(&arena, memory, sizeof(memory));
+    allocator = kad_arena_allocator(&arena);
+    EXPECT_EQ(kad_engine_new(&config, 0, &engine), KAD_OK);
+    needed = arena.used;
+    EXPECT(needed > 0 && arena.in_use > 0);
+    kad_engine_free(engine);
+    EXPECT_EQ(arena.in_use, 0);
+    kad_arena_init(&arena, memory, needed / 2);
+    allocator = kad_arena_allocator(&arena);
+    EXPECT_EQ(kad_engine_new(&config, 0, &engine), KAD_E_MEMORY);
+    EXPECT_EQ(arena.in_use, 0);
+}

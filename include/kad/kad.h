@@ -3,11 +3,12 @@
  *
  *     types.h     the words all of it is written in; the allocator
  *     text.h      addresses and ids as text
- *     engine.h    one participant without sockets, clock, threads: for a loop of your own     libkad
+ *     arena.h     memory from one fixed block
+ *     engine.h    one participant without sockets, clock, threads: for a loop of your own     libkad, as all above
  *     node.h      the same on sockets, on libuv                                               libkad-node
  *     testnet.h   a network of nodes on this machine, for tests                               libkad-node
  *
- * This header brings the first three; include kad/node.h and kad/testnet.h with libkad-node.
+ * This header brings what is libkad's; include kad/node.h and kad/testnet.h with libkad-node.
  *
  * Versions are semantic (semver.org). Before 1.0 a new minor version may change what stands in these headers, and the
  * shared libraries carry major and minor in their name (libkad.so.0.1); from 1.0 on the major alone.
@@ -15,6 +16,7 @@
 #ifndef KAD_KAD_H
 #define KAD_KAD_H
 
+#include "kad/arena.h"
 #include "kad/engine.h"
 #include "kad/text.h"
 #include "kad/types.h"

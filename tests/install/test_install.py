@@ -82,6 +82,50 @@ def build_with_cmake(prefix, folder):
     return build
 
 
+def static_with_cmake(prefix, folder):
+    """find_package(kad COMPONENTS static), which brings what the archives need; a version that is not there is refused."""
+    project = os.path.join(folder, "static-project")
+    os.mkdir(project)
+    with open(os.path.join(project, "CMakeLists.txt"), "w") as out:
+        out.write("""cmake_minimum_required(VERSION 3.16)
+project(static-project C)
+find_package(kad ${WANTED} REQUIRED COMPONENTS static)
+add_executable(node %s/node.c)
+target_link_libraries(node kad::node-static)
+add_executable(own_loop_poll %s/own_loop_poll.c)
+target_link_libraries(own_loop_poll kad::kad-static)
+""" % (EXAMPLES, EXAMPLES))
+    build = os.path.join(project, "build")
+    configure = ["cmake", "-S", project, "-B", build, "-DCMAKE_PREFIX_PATH=" + prefix,
+                 "-DCMAKE_C_COMPILER=" + cached("CMAKE_C_COMPILER"), "-DCMAKE_C_FLAGS=" + " ".join(WARNINGS + SANITIZE)]
+    run(*configure, "-DWANTED=" + ".".join(version()[:2]))
+    run("cmake", "--build", build)
+    for name in ("node", "own_loop_poll"):
+        needed = run("readelf", "-d", os.path.join(build, name))
+        check("libkad" not in needed, name, needed)
+    later = subprocess.run(configure + ["-DWANTED=%d.0" % (int(version()[0]) + 1)], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=PATIENCE_S)
+    check(later.returncode != 0 and b"compatible" in later.stdout, later.stdout.decode())
+    return build
+
+
+def version():
+    """As the headers have it: [major, minor, patch]."""
+    with open(os.path.join(ROOT, "include", "kad", "kad.h")) as header:
+        return re.findall(r"^#define KAD_VERSION_(?:MAJOR|MINOR|PATCH) +([0-9]+)", header.read(), re.M)
+
+
+def names_carry_the_version(lib):
+    """soname, symbols and pkg-config all say the version of the headers."""
+    abi = ".".join(version()[:2]) if version()[0] == "0" else version()[0]
+    for name in ("kad", "kad-node"):
+        path = os.path.join(lib, "lib%s.so" % name)
+        check("[lib%s.so.%s]" % (name, abi) in run("readelf", "-d", path), "soname of", path)
+        check("kad_version@@KAD_" + abi in run("nm", "-D", path), "version of symbols in", path)
+        told = run("pkg-config", "--modversion", name, env=dict(os.environ, PKG_CONFIG_PATH=os.path.join(lib, "pkgconfig")))
+        check(told.strip() == ".".join(version()), told)
+
+
 def page():
     with open(os.path.join(ROOT, "docs", "library.md")) as file:
         return file.read()
@@ -190,8 +234,10 @@ def test(folder):
     prefix = install(folder)
     lib = libraries(prefix)
     how_large(lib, folder)
+    names_carry_the_version(lib)
     each_header_stands_alone(prefix, folder)
     build = build_with_cmake(prefix, folder)
+    static = static_with_cmake(prefix, folder)
     by_hand = build_as_the_page_says(lib, folder)
     examples_of_the_page_compile(prefix, folder)
     os.environ["LD_LIBRARY_PATH"] = lib  # for what was linked by hand
@@ -203,9 +249,11 @@ def test(folder):
     bootstrap = eventually("the network says where it is", lambda: os.path.exists(told) and open(told).read().strip())
 
     found = [lookup(os.path.join(build, name), bootstrap) for name in ("own_loop_poll", "own_loop_uv", "own_loop_event", "cpp")]
-    found += [lookup(by_hand[name], bootstrap) for name in ("own_loop_poll", "own_loop_poll-static")]
+    found += [lookup(program, bootstrap) for program in (by_hand["own_loop_poll"], by_hand["own_loop_poll-static"],
+                                                         os.path.join(static, "own_loop_poll"))]
     check(all(one[0] in every for one in found for every in found), "they do not agree on the nearest", json.dumps(found))
-    for program in (os.path.join(build, "node"), by_hand["node"], by_hand["node-static"]):
+    for program in (os.path.join(build, "node"), by_hand["node"], by_hand["node-static"],
+                    os.path.join(static, "node")):
         a_node_joins(program, bootstrap)
     two_people_talk(os.path.join(build, "chat"), bootstrap)
     net.stdin.close()
