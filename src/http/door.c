@@ -9,9 +9,7 @@
 #include "http/exchange.h"
 #include "http/stream.h"
 
-/* Connections left when the slowest clients begin to make room: whoever comes next is then still taken in. */
-#define SPARE_PLACES 4
-/* Nobody is called slow before this. */
+/* When all places are taken, who has been at its request for so long makes room. */
 #define CROWDED_MS KAD_SECOND
 
 /* -- clients ------------------------------------------------------------------------------------------------------- */
@@ -37,19 +35,6 @@ static bool waited(const struct kad_client *client, kad_ms ms)
     return !client->cut && uv_now(client->door->face->loop) - client->since >= (uint64_t)ms;
 }
 
-static void make_room(struct kad_door *door)
-{
-    struct kad_client *slowest = NULL;
-
-    for (struct kad_client *client = door->clients; client; client = client->next) {
-        if (client->state == KAD_CLIENT_READING && waited(client, CROWDED_MS) &&
-            (!slowest || client->since < slowest->since))
-            slowest = client;
-    }
-    if (slowest)
-        kad_client_cut(slowest, KAD_WEB_CROWDED);
-}
-
 static void *client_came(struct kad_door *door, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -69,8 +54,6 @@ static void *client_came(struct kad_door *door, struct MHD_Connection *connectio
     door->clients = client;
     door->n_clients++;
     door->face->web->n_connections++;
-    if (door->kind != KAD_DOOR_LOCAL && door->n_clients + SPARE_PLACES >= door->face->limits.connections_max)
-        make_room(door);
     return client;
 }
 
@@ -103,11 +86,14 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 void kad_door_sweep(struct kad_door *door)
 {
     const struct kad_web_limits *limits = &door->face->limits;
+    const bool is_crowded = door->kind != KAD_DOOR_LOCAL && door->n_clients >= limits->connections_max;
 
     for (struct kad_client *client = door->clients; client; client = client->next) {
         if (client->state == KAD_CLIENT_READING && waited(client, limits->request_ms))
             kad_client_cut(client, KAD_WEB_SLOW_REQUEST);
-        if (client->state == KAD_CLIENT_WRITING && waited(client, limits->answer_ms))
+        else if (client->state == KAD_CLIENT_READING && is_crowded && waited(client, CROWDED_MS))
+            kad_client_cut(client, KAD_WEB_CROWDED);
+        else if (client->state == KAD_CLIENT_WRITING && waited(client, limits->answer_ms))
             kad_client_cut(client, KAD_WEB_SLOW_READER);
     }
 }

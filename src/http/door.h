@@ -4,7 +4,7 @@
  * libmicrohttpd has no thread here: its epoll descriptor is one more descriptor of the loop, and its next deadline one
  * more timer. A client is in one of four states, and has so long in it:
  *
- *     READING     its request comes in           limits.request_ms; and the slowest goes when all places are taken
+ *     READING     its request comes in           limits.request_ms; one second when all places are taken
  *     WAITING     the node works on it           the request's own deadline
  *     WRITING     it takes the answer            limits.answer_ms
  *     STREAMING   it listens to the feed         until the feed overtakes it

@@ -21,7 +21,7 @@ enum kad_web_refusal {
     KAD_WEB_SLOW_REQUEST, /* not complete in time */
     KAD_WEB_SLOW_READER,  /* did not take its answer in time */
     KAD_WEB_SLOW_STREAM,  /* overtaken by the feed */
-    KAD_WEB_CROWDED,      /* its place was needed, and it was the slowest */
+    KAD_WEB_CROWDED,      /* its place was needed, and it was slow */
     KAD_WEB_TOO_LARGE,    /* body */
     KAD_WEB_FORBIDDEN,    /* host, origin, content type */
     KAD_WEB_UNAUTHORIZED, /* no token, or a wrong one */

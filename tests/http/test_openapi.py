@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+"""docs/openapi.json holds: it is an OpenAPI document, and every answer to every operation, over TCP and over the local
+socket, is what it declares for that status; docs/api.md's curl examples do what they say."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+import jsonschema
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from face import Face, ask  # noqa: E402
+from program import ROOT, check, main  # noqa: E402
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def is_valid():
+    done = subprocess.run(["node", os.path.join(HERE, "validate.mjs"), os.path.join(ROOT, "docs", "openapi.json")],
+                          capture_output=True, text=True)
+    check(done.returncode == 0, done.stdout, done.stderr)
+
+
+class Document:
+    def __init__(self, text):
+        self.all = json.loads(text)
+        self.resolver = jsonschema.RefResolver("", self.all)
+        self.tried = set()
+
+    def follow(self, node):
+        return self.resolver.resolve(node["$ref"])[1] if "$ref" in node else node
+
+    def holds(self, method, path, answer):
+        """The answer is one that the document declares."""
+        plain = path.split("?")[0]
+        operation = self.all["paths"][plain][method.lower()]
+        declared = operation["responses"].get(str(answer.status))
+        check(declared, method, path, "answers", answer.status, "which is not declared:", answer.body[:300])
+        self.tried.add((method.lower(), plain))
+        content = self.follow(declared).get("content", {})
+        media = answer.headers.get("content-type", "").split(";")[0]
+        if method == "HEAD" or not content:
+            return
+        check(media in content, method, path, media, "is not among", list(content))
+        if media == "application/json":
+            validator = jsonschema.Draft202012Validator(content[media]["schema"], resolver=self.resolver)
+            wrong = jsonschema.exceptions.best_match(validator.iter_errors(answer.json))
+            check(not wrong, method, path, answer.status, wrong)
+
+    def untried(self):
+        every = {(method, path) for path, item in self.all["paths"].items() for method in item}
+        return every - self.tried
+
+
+def try_all(document, where, net):
+    def tell(method, path, body=None, status=200):
+        answer = ask(where, method, path, body)
+        check(answer.status == status, method, path, body, "answers", answer.status, answer.body[:300])
+        document.holds(method, path, answer)
+        return answer
+
+    for path in ("/healthz", "/metrics", "/api/node", "/api/network/info", "/api/network/peers", "/api/network/table",
+                 "/api/network/stats", "/api/network/history", "/api/network/history?step=minute", "/openapi.json", "/"):
+        tell("GET", path)
+        check(ask(where, "HEAD", path).body == b"", "HEAD", path)
+    tell("GET", "/api/network/history?step=hour", status=400)
+
+    peer = net.address(2)
+    put = tell("POST", "/api/dht/put", {"value": "Hello World!", "keep": True, "trace": True}).json
+    for item in (b"6:listen", b"le", b"d1:a1:be", b"i42e", b"2:\xff\xfe"):
+        key = tell("POST", "/api/dht/put", {"bencoded_hex": item.hex()}).json["key"]
+        tell("GET", "/api/dht/get?key=" + key)
+    mutable = net.ask("put", "--mutable", "--new-key", "--key-file",
+                      os.path.join(net.data, "m.key"), "changing")
+    tell("GET", "/api/dht/get?key=" + mutable["key"])
+    announced = {"key": KEY, "port": 6881}
+    tell("POST", "/api/dht/announce", announced)
+    tell("GET", "/api/network/records")
+    for path, parameters, missing in (
+            ("ping", {"address": peer}, "x"), ("find", {"id": put["key"]}, None), ("closest", {"key": KEY}, "x"),
+            ("closest", {"key": KEY, "address": peer}, None), ("get", {"key": put["key"]}, "x"),
+            ("peers", {"key": KEY}, "x"), ("peers", {"key": KEY, "scrape": True}, None),
+            ("sample", {"target": KEY}, "x")):
+        path = "/api/dht/" + path
+        query = "&".join("%s=%s" % (name, str(value).lower()) for name, value in parameters.items())
+        status = 404 if path.endswith("find") else 200
+        tell("GET", path + "?trace&" + query, status=status)
+        tell("POST", path, dict(parameters, trace=True), status=status)
+        if missing:
+            tell("GET", path, status=400)
+            tell("POST", path, {}, status=400)
+    node = json.loads(net.kad("--json", "closest", KEY).out)["closest"][0]
+    tell("GET", "/api/dht/find?id=" + node["id"])
+    tell("GET", "/api/dht/get?key=" + "f" * 40, status=404)
+    tell("GET", "/api/dht/ping?timeout_ms=300&address=127.0.0.1:9", status=504)
+    tell("POST", "/api/dht/put", {"value": "x" * 997}, status=400)
+    tell("POST", "/api/dht/put", b" " * 65537, status=413)
+    tell("POST", "/api/dht/withdraw", {"key": put["key"]})
+    tell("DELETE", "/api/dht/withdraw?key=" + put["key"], status=404)
+
+
+def events(document, where, net):
+    from face import Events
+    stream = Events(where)
+    check("200 OK" in stream.head and "text/event-stream" in stream.head, stream.head)
+    document.tried.add(("get", "/events"))
+    stream.close()
+
+
+def examples(net):
+    """The curl commands of docs/api.md, with this network's addresses in place of the defaults."""
+    with open(os.path.join(ROOT, "docs", "api.md")) as file:
+        commands = re.findall(r"^    (curl .*)$", file.read(), re.M)
+    check(len(commands) >= 20, commands)
+    api, metrics = net.api[1], net.metrics[1]
+    with open(os.path.join(net.data, "api.token"), "w") as file:
+        file.write("0" * 64)  # nobody asks for it here, and it does no harm
+    for command in commands:
+        ours = (command.replace("127.0.0.1:8080", "127.0.0.1:%d" % api).replace("localhost:9100", "127.0.0.1:%d" % metrics)
+                .replace("/var/lib/kad", net.data).replace("127.0.0.1:6881", net.address(1)))
+        ours = ours.replace("curl ", "curl -sS --fail-with-body ", 1)
+        done = subprocess.run(["bash", "-c", "set -o pipefail; " + ours], capture_output=True, text=True, timeout=60)
+        streams = "--max-time" in command
+        check(done.returncode == (28 if streams else 0) or ("find?id=" in command and done.returncode == 22), command,
+              done.returncode, done.stdout, done.stderr)
+        check(done.stdout, command, "says nothing")
+
+
+def test(folder):
+    is_valid()
+    net = Face(folder, 8)
+    with open(os.path.join(ROOT, "docs", "openapi.json"), "rb") as file:
+        text = file.read()
+    check(ask(net.api, "GET", "/openapi.json").body == text, "the program has another document")
+    for where in (net.api, net.socket):
+        document = Document(text)
+        try_all(document, where, net)
+        events(document, where, net)
+        check(not document.untried(), "not tried:", document.untried())
+    examples(net)
+    check(net.stop() == 0, "exit status")
+
+
+main(test)
