@@ -99,8 +99,12 @@ static int open_local(struct kad_http *http, const char *path, char *why, size_t
     }
     http->path = strdup(path);
     error = http->path ? open_door(http, KAD_DOOR_LOCAL, fd, (struct kad_guard){.open = true}) : KAD_E_MEMORY;
-    if (error != KAD_OK)
+    if (!http->path)
+        close(fd);
+    if (error != KAD_OK) {
+        unlink(path);
         snprintf(why, size, "cannot serve on %s", path);
+    }
     return error;
 }
 
