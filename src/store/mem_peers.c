@@ -6,6 +6,7 @@
 #include "base/endpoint.h"
 #include "base/hash.h"
 #include "store/mem_groups.h"
+#include "store/mem_key.h"
 #include "store/mem_records.h"
 
 #define NONE UINT32_MAX
@@ -32,21 +33,12 @@ struct kad_mem_peers *kad_mem_peers_new(const struct kad_allocator *allocator,
     return p;
 }
 
-static bool has_list(const struct kad_mem_peers_key *key)
-{
-    return key->capacity > 1;
-}
-
 void kad_mem_peers_free(struct kad_mem_peers *p)
 {
     if (!p)
         return;
-    for (uint32_t i = 0; i < p->n_keys; i++) {
-        struct kad_mem_peers_key *key = &p->keys[p->order[i]];
-
-        if (has_list(key))
-            kad_free(p->allocator, key->list.many, key->capacity * sizeof(uint32_t));
-    }
+    for (uint32_t i = 0; i < p->n_keys; i++)
+        kad_mem_key_clear(p, &p->keys[p->order[i]]);
     kad_free(p->allocator, p->keys, p->key_capacity * sizeof *p->keys);
     kad_free(p->allocator, p->order, p->order_capacity * sizeof *p->order);
     kad_free(p->allocator, p->peers, p->peer_capacity * sizeof *p->peers);
@@ -141,88 +133,6 @@ bool kad_mem_peers_slot(const struct kad_mem_peers *p, uint32_t slot, struct kad
     return true;
 }
 
-/* -- a key's list and chain ------------------------------------------------------------------------------------- */
-
-static enum kad_mem_run run_of(const struct kad_endpoint *endpoint, bool seed)
-{
-    if (endpoint->family == KAD_IPV4)
-        return seed ? KAD_RUN_V4_SEEDS : KAD_RUN_V4;
-    return seed ? KAD_RUN_V6_SEEDS : KAD_RUN_V6;
-}
-
-static void set_place(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t place, uint32_t slot)
-{
-    uint32_t *list = has_list(key) ? key->list.many : &key->list.one;
-
-    list[place] = slot;
-    p->peers[slot].place = (uint16_t)place;
-}
-
-/* A hole at the end of `run`: each run behind it gives its first place to it and takes one at its end. */
-static void list_in(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t slot,
-                    enum kad_mem_run run)
-{
-    uint32_t hole = kad_mem_peers_n(key);
-
-    assert(hole < key->capacity && "the place was reserved");
-    for (unsigned r = KAD_N_RUNS - 1; r > run; r--) {
-        const uint32_t first = key->ends[r - 1];
-
-        if (first != hole)
-            set_place(p, key, hole, kad_mem_peers_list(key)[first]);
-        key->ends[r]++;
-        hole = first;
-    }
-    key->ends[run]++;
-    p->peers[slot].run = (uint8_t)run;
-    set_place(p, key, hole, slot);
-}
-
-static void list_out(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t slot)
-{
-    uint32_t hole = p->peers[slot].place;
-
-    for (unsigned r = p->peers[slot].run; r < KAD_N_RUNS; r++) {
-        const uint32_t last = --key->ends[r];
-
-        if (last != hole)
-            set_place(p, key, hole, kad_mem_peers_list(key)[last]);
-        hole = last;
-    }
-}
-
-/* Announces live equally long, so the walk from the newest end is one step. */
-static void chain_in(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t slot)
-{
-    uint32_t after = key->newest;
-    uint32_t *newer;
-
-    while (after != NONE && p->peers[after].expires_at > p->peers[slot].expires_at)
-        after = p->peers[after].older;
-    newer = after == NONE ? &key->oldest : &p->peers[after].newer;
-    p->peers[slot].older = after;
-    p->peers[slot].newer = *newer;
-    if (*newer == NONE)
-        key->newest = slot;
-    else
-        p->peers[*newer].older = slot;
-    *newer = slot;
-}
-
-static void chain_out(struct kad_mem_peers *p, struct kad_mem_peers_key *key, uint32_t slot)
-{
-    const struct kad_mem_peers_peer *peer = &p->peers[slot];
-
-    if (peer->older == NONE)
-        key->oldest = peer->newer;
-    else
-        p->peers[peer->older].newer = peer->newer;
-    if (peer->newer == NONE)
-        key->newest = peer->older;
-    else
-        p->peers[peer->newer].older = peer->older;
-}
-
 /* -- room ------------------------------------------------------------------------------------------------------- */
 
 /* Makes *array hold more than `n` things. Large ones grow by an eighth: what is held in reserve is memory too. */
@@ -263,26 +173,6 @@ static int reserve_slots(struct kad_mem_peers *p, bool with_key)
     return error;
 }
 
-static int reserve_list(struct kad_mem_peers *p, struct kad_mem_peers_key *key)
-{
-    const uint32_t n = kad_mem_peers_n(key), wished = n < 4 ? 4 : n + n / 2;
-    const uint16_t capacity = wished > KAD_MEM_PEERS_PER_KEY ? KAD_MEM_PEERS_PER_KEY : (uint16_t)wished;
-    const size_t old_size = has_list(key) ? key->capacity * sizeof(uint32_t) : 0;
-    uint32_t *list;
-
-    if (n < key->capacity)
-        return KAD_OK;
-    list = kad_resize(p->allocator, old_size ? key->list.many : NULL, old_size, capacity * sizeof *list);
-    if (!list)
-        return KAD_E_MEMORY;
-    if (old_size == 0)
-        list[0] = key->list.one;
-    key->list.many = list;
-    key->capacity = capacity;
-    p->list_bytes += capacity * sizeof *list - old_size;
-    return KAD_OK;
-}
-
 static int index_all(struct kad_mem_peers *p, uint32_t key_slot)
 {
     struct kad_mem_peers_key *key = &p->keys[key_slot];
@@ -313,16 +203,16 @@ static void refresh(struct kad_mem_peers *p, uint32_t slot, const struct kad_mem
 {
     struct kad_mem_peers_peer *held = &p->peers[slot];
     struct kad_mem_peers_key *key = &p->keys[held->key];
-    const enum kad_mem_run run = run_of(&peer->endpoint, peer->seed);
+    const enum kad_mem_run run = kad_mem_key_run(&peer->endpoint, peer->seed);
 
     if (peer->expires_at < held->expires_at)
         expire_sooner(p, slot, peer->expires_at);
-    chain_out(p, key, slot);
+    kad_mem_key_unchain(p, key, slot);
     held->expires_at = peer->expires_at;
-    chain_in(p, key, slot);
+    kad_mem_key_chain(p, key, slot);
     if (held->run != run) {
-        list_out(p, key, slot);
-        list_in(p, key, slot, run);
+        kad_mem_key_unlist(p, key, slot);
+        kad_mem_key_list(p, key, slot, run);
     }
 }
 
@@ -334,10 +224,7 @@ static void release_key(struct kad_mem_peers *p, uint32_t key_slot)
     kad_index_remove(&p->key_index, hash_key_id(p, &key->id), key_slot);
     p->order[key->order] = last;
     p->keys[last].order = key->order;
-    if (has_list(key)) {
-        kad_free(p->allocator, key->list.many, key->capacity * sizeof(uint32_t));
-        p->list_bytes -= key->capacity * sizeof(uint32_t);
-    }
+    kad_mem_key_clear(p, key);
     key->order = p->first_free_key;
     p->first_free_key = key_slot;
 }
@@ -354,8 +241,8 @@ static void detach(struct kad_mem_peers *p, uint32_t slot, const struct kad_mem_
         kad_index_remove(&p->peer_index, hash_peer(p, peer->key, &peer->endpoint), slot);
     if (peer->paid)
         kad_mem_groups_remove(&p->groups, p->hash_key, kad_endpoint_narrow_group(&peer->endpoint));
-    chain_out(p, key, slot);
-    list_out(p, key, slot);
+    kad_mem_key_unchain(p, key, slot);
+    kad_mem_key_unlist(p, key, slot);
 }
 
 /* The key is full: the peer that would have expired first gives its slot, and what memory it used, to the new one. */
@@ -371,8 +258,8 @@ static void take_over(struct kad_mem_peers *p, uint32_t slot, const struct kad_m
     held->endpoint = peer->endpoint;
     held->expires_at = peer->expires_at;
     held->paid = paid;
-    list_in(p, key, slot, run_of(&peer->endpoint, peer->seed));
-    chain_in(p, key, slot);
+    kad_mem_key_list(p, key, slot, kad_mem_key_run(&peer->endpoint, peer->seed));
+    kad_mem_key_chain(p, key, slot);
     if (key->indexed) {
         const int error = kad_index_add(&p->peer_index, hash_peer(p, held->key, &peer->endpoint), slot);
 
@@ -412,7 +299,7 @@ static int add_new(struct kad_mem_peers *p, uint32_t key_slot, const struct kad_
     } else {
         struct kad_mem_peers_key *key = &p->keys[key_slot];
 
-        if (reserve_list(p, key) != KAD_OK)
+        if (kad_mem_key_reserve(p, key) != KAD_OK)
             return KAD_E_MEMORY;
         if (kad_mem_peers_n(key) >= KAD_MEM_SCAN && !key->indexed && index_all(p, key_slot) != KAD_OK)
             return KAD_E_MEMORY;
@@ -440,8 +327,8 @@ static int add_new(struct kad_mem_peers *p, uint32_t key_slot, const struct kad_
                                         .ticket = p->heap.next_order - 1,
                                         .used = true,
                                         .expires_at = peer->expires_at};
-    list_in(p, &p->keys[key_slot], slot, run_of(&peer->endpoint, peer->seed));
-    chain_in(p, &p->keys[key_slot], slot);
+    kad_mem_key_list(p, &p->keys[key_slot], slot, kad_mem_key_run(&peer->endpoint, peer->seed));
+    kad_mem_key_chain(p, &p->keys[key_slot], slot);
     p->n_peers++;
     *out_slot = slot;
     return KAD_OK;

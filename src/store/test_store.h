@@ -3,6 +3,8 @@
  *
  *     static const struct test_store_kind kind = {...};
  *     TEST_STORE_SUITE(&kind)
+ *
+ * The cases stand in test_store_records.c, _limits.c, _peers.c and _model.c.
  */
 #ifndef KAD_STORE_TEST_STORE_H
 #define KAD_STORE_TEST_STORE_H
@@ -44,6 +46,16 @@ int test_store_put(struct kad_store *store, unsigned key, size_t value_size,
                    const struct kad_endpoint *publisher, kad_ms expires_at, kad_ms now);
 int test_store_announce(struct kad_store *store, unsigned key, struct kad_endpoint peer, bool seed,
                         kad_ms expires_at, kad_ms now);
+
+struct kad_store *test_store_open(const struct test_store_kind *kind,
+                                  const struct kad_mem_store_config *config);
+bool test_store_holds(struct kad_store *store, unsigned key, kad_ms now);
+/* peers() of a key, with randomness from `seed`. */
+size_t test_store_ask(struct kad_store *store, unsigned key, enum kad_family family, bool no_seeds,
+                      uint64_t seed, kad_ms now, struct kad_endpoint *out_peers, size_t n);
+struct kad_store_stats test_store_stats(const struct kad_store *store);
+bool test_store_among(const struct kad_endpoint *peers, size_t n, struct kad_endpoint peer);
+void test_store_expire_all(struct kad_store *store, kad_ms now); /* until nothing more is due */
 
 #define TEST_STORE_CASES(x)                                                                       \
     x(an_empty_store_has_nothing) x(a_record_comes_back_as_it_was) x(a_later_put_replaces)        \
