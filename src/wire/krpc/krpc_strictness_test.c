@@ -289,6 +289,8 @@ TEST(damaged_messages_do_no_harm)
         unsigned n_wrong = 1 + kad_rng_below(&rng, 4);
 
         EXPECT(size <= sizeof damaged);
+        if (size > sizeof damaged)
+            return; /* EXPECT() has ended the test, which not every compiler can see */
         memcpy(damaged, vectors[i].text, size);
         while (n_wrong--)
             damaged[kad_rng_below(&rng, (uint32_t)size)] = "0123456789ledi:-\xff\0"[kad_rng_below(&rng, 18)];
