@@ -333,6 +333,7 @@ struct kad_event {
         size_t n_samples;                /* how many of these */
         double seeds;                    /* scrape: how many have all of it, estimated */
         double peers;                    /* scrape: how many others, estimated */
+        char version[5];                 /* of a single node that answered (`contact`): its BEP 5 "v", or "" */
     } done;                              /* for DONE */
 };
 

@@ -78,7 +78,9 @@ struct kad_node_config {
     enum kad_log_level log_level; /* what `log` gets */
     kad_log_function *log;        /* NULL: silent */
     void *log_context;            /* handed to it */
-    unsigned watch;               /* enum kad_event_mask, for on_event */
+    const char *record; /* a file: everything that goes into the engine, from the start; NULL: nothing */
+    uint64_t record_max_bytes;                                      /* 0: 256 MiB */
+    unsigned watch;                                                 /* enum kad_event_mask, for on_event */
     void (*on_event)(void *context, const struct kad_event *event); /* all but DONE, HOP, PEERS */
     void (*on_stopped)(void *context); /* the last call; it may free the node if the loop is the host's */
     void *context;                     /* handed to these two */
@@ -144,6 +146,30 @@ KAD_CHECK int kad_node_info(struct kad_node *node, struct kad_info *out_info,
                             struct kad_counters *out_counters);
 
 /* -- looking in ------------------------------------------------------------------------------------------------- */
+
+/* A recording of the flight recorder. */
+struct kad_recording {
+    bool running;         /* it is being made */
+    bool full;            /* it reached its ceiling */
+    bool lost;            /* something is missing at its end */
+    char path[256];       /* the file */
+    kad_ms began_at;      /* in the node's time */
+    uint64_t n_bytes;     /* written */
+    uint64_t n_datagrams; /* recorded */
+    uint64_t n_requests;  /* recorded */
+};
+/*
+ * The flight recorder: from now on everything that goes into the engine is written to `path` (made, never written over, readable
+ * for its owner only), for `duration_ms` (0: until it is stopped) or up to `max_bytes` (0: 256 MiB); `kad replay` runs it
+ * again. docs/replay.md says what is in it. 0; KAD_E_EXISTS (one is being made, or the file is there), KAD_E_SYSTEM, KAD_E_INVALID, KAD_E_CLOSED,
+ * KAD_E_MEMORY, with the reason in `out_why`.
+ */
+KAD_CHECK int kad_node_record(struct kad_node *node, const char *path, uint64_t max_bytes, kad_ms duration_ms,
+                              char *out_why, size_t why_size);
+/* False: nothing is recorded. */
+bool kad_node_record_stop(struct kad_node *node);
+/* The present recording, or the last one; false: there was none. */
+bool kad_node_recording(const struct kad_node *node, struct kad_recording *out_recording);
 
 /* What the node listens on now (ports resolved). Returns how many; writes at most `room`. */
 size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_endpoints, size_t room);

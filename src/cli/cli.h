@@ -47,8 +47,13 @@ struct kad_options {
     /* kad node */
     struct kad_list listen, set;
     bool read_only, print_config, public_api;
+    const char *record;
+    struct kad_number record_max;
     const char *data_dir, *name, *log_level, *log_format, *config, *store, *api, *metrics;
     struct kad_number nodes;
+    /* kad record, replay, crawl */
+    bool stop, list_nodes;
+    struct kad_number length, until, rate, most;
 };
 
 enum kad_option_kind {

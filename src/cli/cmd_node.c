@@ -30,6 +30,8 @@ static const struct kad_option node_options[] = {
     KAD_TEXT("log-format", log_format, "FORMAT", "logfmt (default) or json"),
     KAD_TEXT("config", config, "FILE", "read settings from FILE; options override it"),
     KAD_LIST("set", set, "KEY=VALUE", "any setting of the configuration file"),
+    KAD_TEXT("record", record, "FILE", "write down everything that goes into the node, for kad replay"),
+    KAD_NUMBER("record-max", record_max, "MB", 1, 1000000, "end the recording at this size (default: 256)"),
     KAD_FLAG("print-config", print_config, "print the settings that hold, as a configuration file, and end"),
     KAD_NUMBER("nodes", nodes, "N", 1, KAD_LOCAL_NET_MAX,
                "run N nodes at loopback addresses that follow --listen"),
@@ -169,6 +171,8 @@ static int configure(struct running *running, size_t n)
     struct kad_node_config *first = &running->nodes[0];
 
     kad_config_node(&running->config, first);
+    first->record = running->cli->options.record;
+    first->record_max_bytes = (uint64_t)running->cli->options.record_max.value << 20;
     kad_host_leave_out_ipv6(first);
     first->log = kad_log_write;
     first->log_context = &running->log;

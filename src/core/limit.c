@@ -1,6 +1,7 @@
 #include "core/limit.h"
 
 #include "base/hash.h"
+#include "core/walk.h"
 
 #include <assert.h>
 #include <string.h>
@@ -352,4 +353,51 @@ bool kad_limit_send(struct kad_limit *limit, const struct kad_endpoint *to, size
     group->credit -= (uint32_t)size - granted;
     group->grant -= granted * GRANT_BYTE;
     return true;
+}
+
+static void walk_head(struct kad_walk *walk, struct head *head)
+{
+    KAD_WALK(walk, head->tag);
+    KAD_WALK(walk, head->used_at);
+    KAD_WALK(walk, head->packets);
+}
+
+/* Places in use only, each behind its number: most are empty. */
+static size_t next_used(const struct kad_limit *limit, bool groups, size_t at)
+{
+    while (at < limit->config.addresses &&
+           !(groups ? limit->groups[at].head.tag : limit->addresses[at].head.tag))
+        at++;
+    return at;
+}
+
+void kad_limit_walk(struct kad_walk *walk, struct kad_limit *limit)
+{
+    const size_t end = limit->config.addresses;
+    size_t at;
+
+    /* Who shares whose set is part of what comes next, so the keys are, too. */
+    KAD_WALK(walk, limit->address_key);
+    KAD_WALK(walk, limit->group_keys[0]);
+    KAD_WALK(walk, limit->group_keys[1]);
+    KAD_WALK(walk, limit->epoch);
+    KAD_WALK(walk, limit->begun);
+    for (at = 0; (at = kad_walk_count(walk, next_used(limit, false, at), end)) < end && !walk->bad; at++) {
+        struct address *entry = &limit->addresses[at];
+
+        walk_head(walk, &entry->head);
+        KAD_WALK(walk, entry->expected_until);
+        KAD_WALK(walk, entry->proved_until);
+        KAD_WALK(walk, entry->gray_until);
+        KAD_WALK(walk, entry->struck_at);
+        KAD_WALK(walk, entry->strikes);
+        KAD_WALK(walk, entry->times_gray);
+    }
+    for (at = 0; (at = kad_walk_count(walk, next_used(limit, true, at), end)) < end && !walk->bad; at++) {
+        struct group *entry = &limit->groups[at];
+
+        walk_head(walk, &entry->head);
+        KAD_WALK(walk, entry->credit);
+        KAD_WALK(walk, entry->grant);
+    }
 }

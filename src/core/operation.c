@@ -369,6 +369,8 @@ bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event)
     out_event->done.refusal = operation->refusal;
     out_event->done.samples = operation->samples;
     out_event->done.n_samples = operation->n_samples;
+    out_event->contact = operation->answerer;
+    memcpy(out_event->done.version, operation->version, sizeof(out_event->done.version));
     if (operation->blooms)
         kad_operation_scrape(operation, &out_event->done.seeds, &out_event->done.peers);
     return true;

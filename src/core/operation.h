@@ -66,7 +66,9 @@ struct kad_operation {
     uint32_t n_samples, room_samples;
     struct kad_operation_blooms *blooms;
 
-    struct kad_found *found; /* made when it ends */
+    struct kad_contact answerer; /* of a single node asked: who it turned out to be */
+    char version[5];             /* and its program (BEP 5 "v") */
+    struct kad_found *found;     /* made when it ends */
     uint32_t n_found;
     int error;
 };

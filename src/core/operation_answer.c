@@ -28,6 +28,17 @@ static void note_first(struct kad_operation *operation, uint8_t hop, kad_ms now)
 }
 
 /* A single node was asked: the result is itself (ping), or whom it named. */
+/* A single node was asked: who it is. */
+static void note_answerer(struct kad_operation *operation, const struct kad_contact *from,
+                          struct kad_bytes version)
+{
+    const size_t n = version.size < sizeof(operation->version) ? version.size : sizeof(operation->version) - 1;
+
+    operation->answerer = *from;
+    if (n)
+        memcpy(operation->version, version.data, n);
+}
+
 static void list_named(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
                        const kad_contact_ref *contacts, size_t n_contacts, kad_ms now)
 {
@@ -115,6 +126,8 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
     }
     if (operation->phase == KAD_PHASE_SINGLE)
         list_named(dht, operation, query, contacts, n_contacts, now);
+    if (operation->phase == KAD_PHASE_SINGLE)
+        note_answerer(operation, from, answer->version);
     if (satisfied || operation->phase == KAD_PHASE_SINGLE)
         kad_operation_end(dht, operation, KAD_REASON_SATISFIED, now);
     else

@@ -77,7 +77,7 @@ static uint32_t near_of(const struct kad_table *table, const struct kad_slot *sl
 }
 
 /* The slot as it stands in this bucket. */
-static struct kad_slot fitted(const struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
+struct kad_slot kad_bucket_fitted(const struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
 {
     struct kad_slot fit = *slot;
 
@@ -124,7 +124,7 @@ struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned buck
 bool kad_bucket_put(struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
 {
     struct kad_bucket *b = &table->buckets[bucket];
-    const struct kad_slot fit = fitted(table, bucket, slot);
+    const struct kad_slot fit = kad_bucket_fitted(table, bucket, slot);
     unsigned at;
 
     if (!grow(table, &b->slots, b->n_slots, &b->room_slots, SLOT_STEP, kad_table_capacity(table, bucket)))
@@ -172,7 +172,7 @@ bool kad_bucket_put_waiting(struct kad_table *table, unsigned bucket, const stru
         kad_book_release(table->book, kad_bucket_take_waiting(b, &b->cache[0]).contact);
     if (!grow(table, &b->cache, b->n_cache, &b->room_cache, CACHE_STEP, capacity))
         return false;
-    b->cache[b->n_cache] = fitted(table, bucket, slot);
+    b->cache[b->n_cache] = kad_bucket_fitted(table, bucket, slot);
     b->cache[b->n_cache].flags &= KAD_SLOT_PREFERRED; /* nothing decides over its place: it has none */
     b->n_cache++;
     return true;

@@ -70,6 +70,9 @@ struct kad_slot *kad_bucket_find_waiting(const struct kad_bucket *bucket, kad_co
 /* The contact of `bucket` that has this id. */
 struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned bucket, const struct kad_id *id);
 
+/* `slot` with what follows from its contact and the bucket it is meant for. */
+struct kad_slot kad_bucket_fitted(const struct kad_table *table, unsigned bucket,
+                                  const struct kad_slot *slot);
 /* Takes over the retention in `slot`. False when memory is refused. There must be a free place. */
 bool kad_bucket_put(struct kad_table *table, unsigned bucket, const struct kad_slot *slot);
 /* Gives the slot, and its retention, to the caller. */

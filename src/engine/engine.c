@@ -8,23 +8,14 @@
 #include "core/limit.h"
 #include "core/operation.h"
 #include "crypto/crypto.h"
+#include "engine/engine_parts.h"
+#include "engine/journal.h"
 #include "engine/network.h"
 #include "store/mem.h"
 
 #define OWN_BOOK_CEILING 16384
 
 static_assert(KAD_METHODS == KAD_N_METHODS, "the public count of methods");
-
-struct kad_engine {
-    struct kad_allocator allocator;
-    const struct kad_network *network;
-    const struct kad_settings *settings;
-    struct kad_limit *limit;
-    struct kad_book *own_book;   /* NULL: shared */
-    struct kad_store *own_store; /* NULL: the host's */
-    struct kad_counters counters;
-    struct kad_dht dht;
-};
 
 /* The batch of the host's that is being filled, as core's outbox. */
 struct carrier {
@@ -61,6 +52,7 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
         .book = config->book,
         .store = config->store,
         .counters = &engine->counters,
+        .measures = config->measures,
         .seed = config->seed,
         .id = config->id,
         .address = config->address,
@@ -141,6 +133,7 @@ void kad_engine_free(struct kad_engine *engine)
 {
     if (!engine)
         return;
+    assert(!engine->journal && "a recording is ended before what it records");
     kad_dht_clear(&engine->dht);
     free_parts(engine);
 }
@@ -195,6 +188,8 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
     datagram->bytes = (struct kad_bytes){bytes, n};
     engine->counters.bytes_out += n;
     engine->counters.datagrams_out++;
+    if (engine->journal)
+        kad_journal_sent(engine->journal, datagram);
     outbox->room = batch->room - batch->n;
     return true;
 }
@@ -234,6 +229,8 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
     struct kad_message message;
     enum kad_limit_verdict verdict;
 
+    if (engine->journal)
+        kad_journal_datagram(engine->journal, in, now, out);
     engine->counters.bytes_in += in->bytes.size;
     verdict = kad_limit_receive(engine->limit, &in->peer, in->bytes.size, now);
     received.drop = over_limit(verdict);
@@ -258,6 +255,8 @@ void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *ou
 {
     struct carrier carrier = carry(engine, out, now);
 
+    if (engine->journal)
+        kad_journal_tick(engine->journal, now, out);
     kad_dht_tick(&engine->dht, now, &carrier.outbox);
 }
 
@@ -268,6 +267,8 @@ kad_ms kad_engine_wake_at(const struct kad_engine *engine)
 
 void kad_engine_unreachable(struct kad_engine *engine, const struct kad_endpoint *peer, kad_ms now)
 {
+    if (engine->journal)
+        kad_journal_unreachable(engine->journal, peer, now);
     kad_dht_unreachable(&engine->dht, peer, now);
 }
 
@@ -277,8 +278,11 @@ int kad_engine_request(struct kad_engine *engine, const struct kad_request *requ
                        uint64_t *out_id)
 {
     struct kad_operation *operation;
-    const int error = kad_operation_begin(&engine->dht, request, KAD_OWNER_HOST, now, &operation);
+    int error;
 
+    if (engine->journal)
+        kad_journal_request(engine->journal, request, now);
+    error = kad_operation_begin(&engine->dht, request, KAD_OWNER_HOST, now, &operation);
     if (error)
         return error;
     *out_id = operation->id;
@@ -287,6 +291,8 @@ int kad_engine_request(struct kad_engine *engine, const struct kad_request *requ
 
 bool kad_engine_cancel(struct kad_engine *engine, uint64_t id, kad_ms now)
 {
+    if (engine->journal)
+        kad_journal_cancel(engine->journal, id, now);
     return kad_operation_cancel(&engine->dht, id, now);
 }
 
@@ -294,6 +300,8 @@ void kad_engine_cancel_all(struct kad_engine *engine, kad_ms now)
 {
     struct kad_operation *next;
 
+    if (engine->journal)
+        kad_journal_cancel(engine->journal, 0, now);
     for (struct kad_operation *operation = engine->dht.operations; operation; operation = next) {
         next = operation->next;
         if (operation->owner == KAD_OWNER_HOST)
@@ -303,11 +311,15 @@ void kad_engine_cancel_all(struct kad_engine *engine, kad_ms now)
 
 bool kad_engine_withdraw(struct kad_engine *engine, const struct kad_id *key)
 {
+    if (engine->journal)
+        kad_journal_withdraw(engine->journal, key);
     return kad_publish_withdraw(&engine->dht, key);
 }
 
 int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *endpoint, kad_ms now)
 {
+    if (engine->journal)
+        kad_journal_bootstrap(engine->journal, endpoint, now);
     return kad_join_add_bootstrap(&engine->dht, endpoint, now);
 }
 
@@ -315,6 +327,8 @@ int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *cont
 {
     kad_contact_ref ref;
 
+    if (engine->journal)
+        kad_journal_contact(engine->journal, contact, trusted, now);
     if (!trusted)
         return kad_join_add_saved(&engine->dht, contact, now);
     if (!kad_dht_acceptable(&engine->dht, contact, &contact->endpoint))
@@ -331,6 +345,8 @@ int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *cont
 
 bool kad_engine_next_event(struct kad_engine *engine, struct kad_event *out_event)
 {
+    if (engine->journal)
+        kad_journal_taking(engine->journal);
     return kad_dht_next_event(&engine->dht, out_event);
 }
 

@@ -13,4 +13,8 @@ struct kad_network {
     struct kad_settings settings;
 };
 
+struct kad_walk;
+/* All settings, as they are written into a journal (core/walk.h). */
+void kad_settings_walk(struct kad_walk *walk, struct kad_settings *settings);
+
 #endif

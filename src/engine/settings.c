@@ -1,6 +1,9 @@
 /* settings - the range of each setting, checked in the order of kad_settings. */
 #include "kad/engine.h"
 
+#include "core/walk.h"
+#include "engine/network.h"
+
 struct range {
     const char *field;
     size_t offset;
@@ -100,4 +103,21 @@ bool kad_settings_range(const char *field, int64_t *out_least, int64_t *out_most
         return true;
     }
     return false;
+}
+
+void kad_settings_walk(struct kad_walk *walk, struct kad_settings *settings)
+{
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        char *at = (char *)settings + ranges[i].offset;
+
+        if (ranges[i].milliseconds)
+            KAD_WALK(walk, *(kad_ms *)(void *)at);
+        else
+            KAD_WALK(walk, *(unsigned *)(void *)at);
+    }
+    KAD_WALK(walk, settings->limit_local);
+    KAD_WALK(walk, settings->read_only);
+    KAD_WALK(walk, settings->enforce_id);
+    KAD_WALK(walk, settings->follow_address);
+    kad_walk_bytes(walk, settings->version, sizeof(settings->version));
 }

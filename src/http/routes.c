@@ -8,6 +8,7 @@
 #include "http/json.h"
 #include "http/metrics.h"
 #include "http/news.h"
+#include "http/record.h"
 #include "http/survey.h"
 #include "http/target.h"
 #include "http/web.h"
@@ -311,6 +312,9 @@ static const struct kad_route routes[] = {
     {"/api/dht/put", POST, .read = read_put, .kind = KAD_REQUEST_PUT},
     {"/api/dht/announce", POST, .read = read_announce, .kind = KAD_REQUEST_ANNOUNCE},
     {"/api/dht/withdraw", POST_DELETE, .act = withdraw},
+    {"/api/record", READ, .act = kad_record_look},
+    {"/api/record/start", POST, .act = kad_record_start},
+    {"/api/record/stop", POST, .act = kad_record_stop},
 };
 
 const struct kad_route *kad_routes(size_t *out_n)

@@ -26,6 +26,7 @@ int kad_local_net_fill(struct kad_node_config *configs, size_t n, const char *bo
     for (size_t i = 1; i < n; i++) {
         configs[i] = configs[0];
         configs[i].data_dir = NULL;
+        configs[i].record = NULL; /* the first one's */
         configs[i].store = KAD_STORE_MEMORY;
         configs[i].has_id = false;
         configs[i].bootstrap[0] = bootstrap;

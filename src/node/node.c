@@ -38,7 +38,7 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
     char *at;
 
     node->config = *config;
-    node->texts_size = text_size(config->data_dir) + text_size(config->name) + 1;
+    node->texts_size = text_size(config->data_dir) + text_size(config->name) + text_size(config->record) + 1;
     for (size_t i = 0; i < config->n_bootstrap; i++)
         node->texts_size += text_size(config->bootstrap[i]);
     at = node->texts = kad_alloc(node->allocator, node->texts_size);
@@ -46,6 +46,7 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
         return KAD_E_MEMORY;
     node->config.data_dir = copy_text(&at, config->data_dir);
     node->config.name = copy_text(&at, config->name);
+    node->config.record = copy_text(&at, config->record);
     for (size_t i = 0; i < config->n_bootstrap; i++)
         node->config.bootstrap[i] = copy_text(&at, config->bootstrap[i]);
     return KAD_OK;
@@ -169,6 +170,8 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
     else if (has_id(&state->id))
         config.id = &state->id;
     error = kad_engine_new(&config, node->now, &node->engine);
+    if (!error && node->config.record)
+        error = kad_recorder_begin(node);
     for (size_t i = 0; !error && i < state->n_contacts; i++) {
         /* One that is not acceptable any more (another family, our own address) is none. */
         if (kad_engine_contact(node->engine, &state->contacts[i], false, node->now) == KAD_E_MEMORY)
@@ -224,6 +227,9 @@ static int make_parts(struct kad_node *node, char *why, size_t why_size)
         error = open_sockets(node, why, why_size);
     if (!error)
         error = kad_bootstrap_init(node, why, why_size);
+    if (!error && node->config.record)
+        error = kad_recorder_open(node, node->config.record, true, node->config.record_max_bytes, 0, why,
+                                  why_size);
     if (!error) {
         kad_state_init(state, node->allocator);
         error = make_core(node, state, why, why_size);
@@ -385,6 +391,7 @@ static void begin_stop(struct kad_node *node)
     kad_posted_take(node);
     assert(!node->pending && "each request ends");
     kad_bootstrap_clear(node);
+    kad_recorder_stop(node);
     node->in_turn = false;
     uv_close((uv_handle_t *)&node->timer, handle_closed);
     uv_close((uv_handle_t *)&node->bell, handle_closed);
@@ -430,6 +437,7 @@ void kad_node_free(struct kad_node *node)
         kad_node_take_events(node);
     }
     kad_posted_take(node);
+    kad_recorder_free(node);
     kad_engine_free(node->engine);
     if (node->store)
         node->store->ops->free(node->store);

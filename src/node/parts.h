@@ -8,6 +8,7 @@
  *     posted.c     what other threads want
  *     memory.c     state and store on disk: what is saved when
  *     bootstrap.c  names of nodes to join through
+ *     recorder.c   the flight recorder's file
  *     tell.c       what is logged
  */
 #ifndef KAD_NODE_PARTS_H
@@ -103,6 +104,8 @@ struct kad_node {
     uint64_t state_changed, state_saving, state_safe;
     uint64_t table_saving, table_saved;
     struct kad_held *held;
+    struct kad_recorder *recorder; /* NULL: nothing is recorded */
+    struct kad_recording recorded; /* the present or the last one */
 };
 
 /* -- turn.c ----------------------------------------------------------------------------------------------------- */
@@ -159,6 +162,16 @@ void kad_bootstrap_clear(struct kad_node *node);
 void kad_bootstrap_tick(struct kad_node *node);
 kad_ms kad_bootstrap_wake_at(const struct kad_node *node);
 void kad_bootstrap_again(struct kad_node *node); /* nobody answers: the names may mean other addresses now */
+
+/* -- recorder.c ------------------------------------------------------------------------------------------------- */
+
+KAD_CHECK int kad_recorder_open(struct kad_node *node, const char *path, bool replace, uint64_t max_bytes,
+                                kad_ms duration_ms, char *out_why, size_t why_size);
+KAD_CHECK int kad_recorder_begin(struct kad_node *node); /* at once: no events wait, no turn is on */
+void kad_recorder_tick(struct kad_node *node);
+kad_ms kad_recorder_wake_at(const struct kad_node *node);
+void kad_recorder_stop(struct kad_node *node);
+void kad_recorder_free(struct kad_node *node);
 
 /* -- tell.c ----------------------------------------------------------------------------------------------------- */
 

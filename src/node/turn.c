@@ -41,6 +41,7 @@ static kad_ms wake_at(const struct kad_node *node)
 
     at = at < kad_memory_wake_at(node) ? at : kad_memory_wake_at(node);
     at = at < kad_bootstrap_wake_at(node) ? at : kad_bootstrap_wake_at(node);
+    at = at < kad_recorder_wake_at(node) ? at : kad_recorder_wake_at(node);
     return at < node->restore_at ? at : node->restore_at;
 }
 
@@ -76,6 +77,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
 
     kad_memory_tick(node);
     kad_requests_restore(node);
+    kad_recorder_tick(node);
     node->in_turn = false;
     set_timer(node, wake_at(node));
 }

@@ -1,0 +1,33 @@
+/*
+ * engine_parts - what an engine is made of, for engine's own files.
+ *
+ *     engine.c        the face: datagrams, requests, time in; datagrams and events out
+ *     journal.c       the flight recorder's writing side: what goes in, and hashes of what comes of it
+ *     engine_state.c  the whole state: hashed, written down, read back
+ */
+#ifndef KAD_ENGINE_ENGINE_PARTS_H
+#define KAD_ENGINE_ENGINE_PARTS_H
+
+#include "core/dht.h"
+#include "core/limit.h"
+
+struct kad_journal;
+struct kad_walk;
+
+struct kad_engine {
+    struct kad_allocator allocator;
+    const struct kad_network *network;
+    const struct kad_settings *settings;
+    struct kad_limit *limit;
+    struct kad_book *own_book;   /* NULL: shared */
+    struct kad_store *own_store; /* NULL: the host's */
+    struct kad_journal *journal; /* NULL: nobody records */
+    struct kad_counters counters;
+    uint8_t load, shed; /* percent; how much of a drop is due */
+    struct kad_dht dht;
+};
+
+/* Everything but the store and the settings (core/walk.h). Reading needs an engine that was just made. */
+void kad_engine_walk(struct kad_walk *walk, struct kad_engine *engine);
+
+#endif
