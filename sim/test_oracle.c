@@ -6,12 +6,14 @@
 
 #define KNOWN_MOST 1024
 #define K_MOST     64
+#define TABLE_MOST (64 * K_MOST)
 
 struct oracle {
-    uint64_t *ids; /* sorted */
+    uint64_t *ids; /* sorted, when tables are ideal */
     size_t n;
     unsigned k;
     uint64_t seed;
+    const struct test_oracle_graph *graph; /* NULL: ideal tables */
 };
 
 struct known {
@@ -86,13 +88,23 @@ static size_t bucket(const struct oracle *oracle, size_t node, unsigned bit, siz
     return n;
 }
 
+static size_t table(const struct oracle *oracle, size_t node, size_t *out)
+{
+    size_t n = 0;
+
+    for (unsigned bit = 0; bit < 40 && !oracle->graph; bit++)
+        n += bucket(oracle, node, bit, out + n);
+    for (size_t i = 0; oracle->graph && i < oracle->graph->first[node + 1] - oracle->graph->first[node]; i++)
+        out[n++] = oracle->graph->known[oracle->graph->first[node] + i];
+    return n;
+}
+
 /* The k closest to `target` of the whole table of `node`, nearest first. */
 static size_t reply(const struct oracle *oracle, size_t node, uint64_t target, size_t *out)
 {
-    size_t found[64 * K_MOST], n = 0;
+    size_t found[TABLE_MOST], n;
 
-    for (unsigned bit = 0; bit < 40; bit++)
-        n += bucket(oracle, node, bit, found + n);
+    n = table(oracle, node, found);
     for (size_t i = 1; i < n; i++) { /* insertion sort */
         const size_t moved = found[i];
         size_t j = i;
@@ -202,21 +214,45 @@ static void one(const struct oracle *oracle, unsigned alpha, uint64_t *state, st
         sum->closest_percent += is_true(oracle, nearest, lookup.known[i].node);
 }
 
+static struct test_oracle_result run(const struct oracle *oracle, unsigned alpha, size_t n_lookups,
+                                     uint64_t *state)
+{
+    struct test_oracle_result sum = {0};
+
+    for (size_t i = 0; i < n_lookups; i++)
+        one(oracle, alpha, state, &sum);
+    sum.hops_to_holder /= (double)n_lookups;
+    sum.queries /= (double)n_lookups;
+    sum.closest_percent *= 100 / ((double)n_lookups * oracle->k);
+    return sum;
+}
+
+static uint64_t first_state(uint64_t seed)
+{
+    return seed * UINT64_C(0x9e3779b97f4a7c15) + 12345;
+}
+
 struct test_oracle_result test_oracle_run(size_t n_nodes, unsigned k, unsigned alpha, size_t n_lookups,
                                           uint64_t seed)
 {
     struct oracle oracle = {.ids = malloc(n_nodes * sizeof(uint64_t)), .n = n_nodes, .k = k, .seed = seed};
-    struct test_oracle_result sum = {0};
-    uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 12345;
+    struct test_oracle_result result;
+    uint64_t state = first_state(seed);
 
     for (size_t i = 0; i < n_nodes; i++)
         oracle.ids[i] = next(&state);
     qsort(oracle.ids, n_nodes, sizeof(uint64_t), by_value);
-    for (size_t i = 0; i < n_lookups; i++)
-        one(&oracle, alpha, &state, &sum);
+    result = run(&oracle, alpha, n_lookups, &state);
     free(oracle.ids);
-    sum.hops_to_holder /= (double)n_lookups;
-    sum.queries /= (double)n_lookups;
-    sum.closest_percent *= 100 / ((double)n_lookups * k);
-    return sum;
+    return result;
+}
+
+struct test_oracle_result test_oracle_run_on(const struct test_oracle_graph *graph, unsigned k,
+                                             unsigned alpha, size_t n_lookups, uint64_t seed)
+{
+    const struct oracle oracle = {
+        .ids = graph->ids, .n = graph->n_nodes, .k = k, .seed = seed, .graph = graph};
+    uint64_t state = first_state(seed);
+
+    return run(&oracle, alpha, n_lookups, &state);
 }
