@@ -28,6 +28,19 @@ static void set_bootstrap(struct kad_node_config *config, const struct kad_list 
     }
 }
 
+void kad_standalone_config(const struct kad_cli *cli, struct kad_node_config *out_config)
+{
+    kad_node_config_default(kad_network_mainline(), out_config);
+    out_config->settings.read_only = true;
+    out_config->store = KAD_STORE_MEMORY;
+    out_config->data_dir = NULL;
+    out_config->listen[0] = (struct kad_endpoint){.family = KAD_IPV4};
+    out_config->listen[1] = (struct kad_endpoint){.family = KAD_IPV6};
+    out_config->n_listen = 2;
+    kad_host_leave_out_ipv6(out_config);
+    set_bootstrap(out_config, &cli->options.bootstrap);
+}
+
 static int start(struct kad_cli *cli)
 {
     struct kad_standalone *standalone = calloc(1, sizeof *standalone);
@@ -36,15 +49,7 @@ static int start(struct kad_cli *cli)
     if (!standalone)
         return KAD_E_MEMORY;
     cli->standalone = standalone;
-    kad_node_config_default(kad_network_mainline(), &config);
-    config.settings.read_only = true;
-    config.store = KAD_STORE_MEMORY;
-    config.data_dir = NULL;
-    config.listen[0] = (struct kad_endpoint){.family = KAD_IPV4};
-    config.listen[1] = (struct kad_endpoint){.family = KAD_IPV6};
-    config.n_listen = 2;
-    kad_host_leave_out_ipv6(&config);
-    set_bootstrap(&config, &cli->options.bootstrap);
+    kad_standalone_config(cli, &config);
     return kad_host_start(&standalone->host, &config, 1, NULL, false);
 }
 

@@ -13,6 +13,8 @@ struct kad_standalone;
  * not be asked (the reason has been printed). */
 int kad_standalone_ask(struct kad_cli *cli, const char *method, const char *path, json_t *parameters,
                        unsigned *out_status, json_t **out_answer);
+/* How such a node is configured: --bootstrap, any port, in memory. Borrows from the options. */
+void kad_standalone_config(const struct kad_cli *cli, struct kad_node_config *out_config);
 void kad_standalone_free(struct kad_standalone *standalone); /* NULL is fine */
 
 #endif

@@ -365,7 +365,7 @@ void kad_crawl_failed(struct kad_crawl *crawl, const struct kad_crawl_ask *ask)
 
 /* -- what it came to ---------------------------------------------------------------------------------------------- */
 
-/* Chao's estimate, with his variance and an interval that never goes below what was seen. */
+/* Chao's estimate, and the upper end of his interval. The lower one is what was seen: his would leave out that it was all. */
 static void estimate(const struct kad_crawl *crawl, struct kad_crawl_result *result)
 {
     const uint32_t n_asked = crawl->n_answered + crawl->n_silent;
@@ -391,7 +391,6 @@ static void estimate(const struct kad_crawl *crawl, struct kad_crawl_result *res
     ratio = once / (twice + 1);
     variance = (twice + 1) * (ratio * ratio / 2 + ratio * ratio * ratio + ratio * ratio * ratio * ratio / 4);
     ratio = exp(NINETY_FIVE * sqrt(log(1 + variance / (unseen * unseen))));
-    result->n_low = seen + unseen / ratio;
     result->n_estimate = seen + unseen;
     result->n_high = seen + unseen * ratio;
 }
