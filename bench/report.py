@@ -1,6 +1,8 @@
 """Tables of a run, as markdown, and the verdict on kad's targets (FACTS section 4)."""
 import statistics
 
+import web
+
 TARGETS = {"ping": 1.15, "find_node": 1.15, "get_peers": 1.15, "announce_peer": 1.15, "get": 1.2,
            "sample_infohashes": 1.2, "put": 1.35}
 RSS_ANON_MB = {"rest": 4, "filled": 6}
@@ -128,6 +130,8 @@ def markdown(result):
              f"{', quick run' if result['quick'] else ''}. Read ratios, not absolutes.\n"]
     makers = {"serve": serve_table, "memory": memory_table, "start": start_table, "lookup": lookup_table}
     parts += [make(result) for key, make in makers.items() if result.get(key)]
+    if result.get("http"):
+        parts.append(web.report(result["http"], table))
     if result.get("sim"):
         parts.append("## Simulator\n\n" + "\n".join(f"- {name}: `{found}`" for name, found in result["sim"].items()) + "\n")
     rows = judged(result)

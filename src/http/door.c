@@ -126,14 +126,18 @@ static void run(struct kad_door *door)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
+    door->turn_ns = uv_hrtime();
     kad_streams_resume(door);
+    kad_exchanges_resume(door);
     MHD_run(door->daemon);
     /* At its limit MHD stops listening, and looks whether it may again at the beginning of a run: a place that came free in
      * this one would only be noticed when something else happens. */
     if (n_connections(door) < door->n_before)
         MHD_run(door->daemon);
     door->n_before = n_connections(door);
-    if (MHD_get_timeout(door->daemon, &wait_ms) == MHD_YES)
+    if (door->deferred)
+        kad_door_wake(door);
+    else if (MHD_get_timeout(door->daemon, &wait_ms) == MHD_YES)
         uv_timer_start(&door->timer, on_timer, wait_ms, 0);
     else
         uv_timer_stop(&door->timer);
@@ -211,7 +215,10 @@ void kad_door_end(struct kad_door *door)
 {
     kad_door_close(door);
     assert(door->n_waiting == 0 && "the node has not stopped: it still owes answers");
+    door->turn_ns = UINT64_MAX / 2; /* nothing is put off any more */
     kad_streams_resume(door);
+    while (door->deferred)
+        kad_exchanges_resume(door);
     /* What was answered a moment ago is still to be written: once to resume the connections, once to write, once to end. */
     for (int i = 0; i < 4; i++)
         MHD_run(door->daemon);

@@ -34,7 +34,20 @@ struct kad_client {
     bool cut;
 };
 
+struct kad_exchange;
+struct kad_route;
 struct kad_stream;
+
+/* An answer that is the same for all who ask. What took t to make, if that is long, is used again for KAD_CACHE_TIMES t:
+ * so a crowd that asks for a large one takes a bounded share of the loop's time. */
+#define KAD_CACHE_TIMES 5
+#define KAD_CACHE_NS    UINT64_C(100000) /* what takes less is made each time */
+#define KAD_CACHE_ROOM  8
+struct kad_cached {
+    const struct kad_route *route;
+    struct MHD_Response *response;
+    uint64_t until_ns;
+};
 
 /* What all doors share. */
 struct kad_face {
@@ -43,7 +56,12 @@ struct kad_face {
     struct kad_web *web;
     struct kad_web_limits limits;
     uv_loop_t *loop;
+    struct kad_cached cache[KAD_CACHE_ROOM];
 };
+
+/* Requests are taken up for so long in one turn of the loop; the others wait for the next, so that datagrams have their say
+ * in between. */
+#define KAD_DOOR_TURN_NS UINT64_C(500000)
 
 struct kad_door {
     struct kad_face *face;
@@ -58,9 +76,11 @@ struct kad_door {
 
     struct kad_client *clients;
     struct kad_stream *streams;
-    unsigned n_clients, n_before; /* n_before: when MHD last ran */
-    unsigned n_waiting;           /* requests with the node */
-    unsigned n_strangers;         /* of them, not trusted */
+    struct kad_exchange *deferred, *last_deferred; /* to the next turn, first come first */
+    uint64_t turn_ns;                              /* when this turn began */
+    unsigned n_clients, n_before;                  /* n_before: when MHD last ran */
+    unsigned n_waiting;                            /* requests with the node */
+    unsigned n_strangers;                          /* of them, not trusted */
 };
 
 /* `door` is zeroed but for face, kind, guard and listening, which is the door's from here on. 0 or KAD_E_SYSTEM; then the

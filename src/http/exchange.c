@@ -1,6 +1,7 @@
 /* exchange - see exchange.h. */
 #include "http/exchange.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,13 @@
 #include "http/routes.h"
 #include "http/stream.h"
 
+/* Of those that had to wait, in one turn. */
+#define RESUMED_AT_ONCE 32
+
 enum state { READING, WAITING, ANSWERED };
 
-struct exchange {
+struct kad_exchange {
+    struct kad_exchange *next; /* of the deferred */
     struct kad_door *door;
     struct kad_client *client;
     struct MHD_Connection *connection;
@@ -28,7 +33,7 @@ struct exchange {
     unsigned n_holders; /* MHD, and the loop while `watch` closes */
 };
 
-static void release(struct exchange *exchange)
+static void release(struct kad_exchange *exchange)
 {
     if (--exchange->n_holders > 0)
         return;
@@ -46,7 +51,7 @@ static void on_watch_closed(uv_handle_t *handle)
 /* The client may close its sending side and still wait for the answer; only when both sides are shut has it gone. */
 static void on_client(uv_poll_t *watch, int status, int events)
 {
-    struct exchange *exchange = watch->data;
+    struct kad_exchange *exchange = watch->data;
     struct pollfd now = {.events = 0};
     uv_os_fd_t fd;
 
@@ -60,7 +65,7 @@ static void on_client(uv_poll_t *watch, int status, int events)
         kad_api_cancel(exchange->call);
 }
 
-static void start_watch(struct exchange *exchange)
+static void start_watch(struct kad_exchange *exchange)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -72,7 +77,7 @@ static void start_watch(struct exchange *exchange)
     uv_poll_start(&exchange->watch, UV_DISCONNECT, on_client);
 }
 
-static void stop_watch(struct exchange *exchange)
+static void stop_watch(struct kad_exchange *exchange)
 {
     if (exchange->watch.data)
         uv_close((uv_handle_t *)&exchange->watch, on_watch_closed);
@@ -80,7 +85,7 @@ static void stop_watch(struct exchange *exchange)
 
 static void on_done(void *user, struct kad_api_answer answer)
 {
-    struct exchange *exchange = user;
+    struct kad_exchange *exchange = user;
     const bool suspended = exchange->state == WAITING;
 
     exchange->answer = answer;
@@ -95,7 +100,8 @@ static void on_done(void *user, struct kad_api_answer answer)
     }
 }
 
-static void answer_error(struct exchange *exchange, unsigned status, const char *error, const char *reason)
+static void answer_error(struct kad_exchange *exchange, unsigned status, const char *error,
+                         const char *reason)
 {
     on_done(exchange, (struct kad_api_answer){.status = status, .json = kad_json_error(error, reason)});
 }
@@ -103,7 +109,7 @@ static void answer_error(struct exchange *exchange, unsigned status, const char 
 /* -- what is sent -------------------------------------------------------------------------------------------------- */
 
 /* The answer as bytes MHD will free. The exchange gives them away. */
-static struct MHD_Response *make_response(struct exchange *exchange)
+static struct MHD_Response *make_response(struct kad_exchange *exchange)
 {
     struct kad_api_answer *answer = &exchange->answer;
     struct MHD_Response *response;
@@ -129,29 +135,39 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     return response;
 }
 
-/* Takes over `response` (NULL: no memory; then MHD closes the connection). */
-static enum MHD_Result send_response(struct exchange *exchange, unsigned status,
-                                     struct MHD_Response *response)
+/* NULL: no memory; then MHD closes the connection. */
+static enum MHD_Result queue_response(struct kad_exchange *exchange, unsigned status,
+                                      struct MHD_Response *response)
 {
-    enum MHD_Result queued;
+    const enum MHD_Result queued =
+        response ? MHD_queue_response(exchange->connection, status, response) : MHD_NO;
 
-    if (!response)
-        return MHD_NO;
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    queued = MHD_queue_response(exchange->connection, status, response);
-    MHD_destroy_response(response);
     if (exchange->client->state != KAD_CLIENT_STREAMING)
         kad_client_enter(exchange->client, KAD_CLIENT_WRITING);
     exchange->door->face->web->answers[status / 100 < 6 ? status / 100 : 0]++;
     return queued;
 }
 
-static enum MHD_Result send_answer(struct exchange *exchange)
+/* Takes over `response`. */
+static enum MHD_Result send_response(struct kad_exchange *exchange, unsigned status,
+                                     struct MHD_Response *response)
+{
+    enum MHD_Result queued;
+
+    if (response)
+        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    queued = queue_response(exchange, status, response);
+    if (response)
+        MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result send_answer(struct kad_exchange *exchange)
 {
     return send_response(exchange, exchange->answer.status, make_response(exchange));
 }
 
-static enum MHD_Result send_error(struct exchange *exchange, unsigned status, const char *error,
+static enum MHD_Result send_error(struct kad_exchange *exchange, unsigned status, const char *error,
                                   const char *reason)
 {
     answer_error(exchange, status, error, reason);
@@ -159,7 +175,7 @@ static enum MHD_Result send_error(struct exchange *exchange, unsigned status, co
 }
 
 /* A file of ours. Whoever has it already is told so. */
-static enum MHD_Result send_asset(struct exchange *exchange, const struct kad_asset *asset)
+static enum MHD_Result send_asset(struct kad_exchange *exchange, const struct kad_asset *asset)
 {
     const size_t size = (size_t)(asset->end - asset->bytes);
     const char *known = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "If-None-Match");
@@ -180,7 +196,7 @@ static enum MHD_Result send_asset(struct exchange *exchange, const struct kad_as
     return send_response(exchange, is_known ? 304 : 200, response);
 }
 
-static enum MHD_Result send_stream(struct exchange *exchange)
+static enum MHD_Result send_stream(struct kad_exchange *exchange)
 {
     struct kad_face *face = exchange->door->face;
 
@@ -209,7 +225,7 @@ static enum MHD_Result add_argument(void *object, enum MHD_ValueKind kind, const
 }
 
 /* Parameters out of query and body; NULL and the reason if the body is no JSON object. */
-static json_t *parameters(struct exchange *exchange, char *why, size_t why_size)
+static json_t *parameters(struct kad_exchange *exchange, char *why, size_t why_size)
 {
     json_t *object;
     json_error_t error;
@@ -233,7 +249,96 @@ static json_t *parameters(struct exchange *exchange, char *why, size_t why_size)
     return object;
 }
 
-static enum MHD_Result ask(struct exchange *exchange, const char *method, const char *url)
+/* -- answers that are used again ----------------------------------------------------------------------------------- */
+
+static bool has_parameters(const struct kad_exchange *exchange)
+{
+    return exchange->body_size > 0 ||
+           MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0;
+}
+
+static struct kad_cached *cached_of(struct kad_face *face, const struct kad_route *route)
+{
+    for (size_t i = 0; i < KAD_CACHE_ROOM; i++) {
+        if (!face->cache[i].route)
+            face->cache[i].route = route;
+        if (face->cache[i].route == route)
+            return &face->cache[i];
+    }
+    return NULL;
+}
+
+static struct MHD_Response *make_again(struct kad_exchange *exchange, struct kad_cached *cached)
+{
+    const uint64_t began_ns = uv_hrtime();
+    uint64_t cost_ns;
+
+    if (cached->response)
+        MHD_destroy_response(cached->response);
+    exchange->call = kad_api_begin(&exchange->door->face->api, (struct kad_api_asker){exchange->trusted},
+                                   "GET", cached->route->path, NULL, on_done, exchange);
+    assert(!exchange->call && "a look is answered at once");
+    cached->response = make_response(exchange);
+    if (cached->response)
+        MHD_add_response_header(cached->response, "X-Content-Type-Options", "nosniff");
+    cost_ns = uv_hrtime() - began_ns;
+    cached->until_ns = cost_ns < KAD_CACHE_NS ? 0 : began_ns + (KAD_CACHE_TIMES + 1) * cost_ns;
+    return cached->response;
+}
+
+static enum MHD_Result send_shared(struct kad_exchange *exchange, struct kad_cached *cached)
+{
+    struct MHD_Response *response = cached->response;
+
+    if (!response || uv_hrtime() >= cached->until_ns)
+        response = make_again(exchange, cached);
+    exchange->state = ANSWERED;
+    return queue_response(exchange, 200, response);
+}
+
+void kad_exchanges_forget(struct kad_face *face)
+{
+    for (size_t i = 0; i < KAD_CACHE_ROOM; i++) {
+        if (face->cache[i].response)
+            MHD_destroy_response(face->cache[i].response);
+    }
+}
+
+/* -- the turn ------------------------------------------------------------------------------------------------------ */
+
+static bool must_wait(const struct kad_door *door)
+{
+    const uint64_t now = uv_hrtime();
+
+    return now > door->turn_ns && now - door->turn_ns > KAD_DOOR_TURN_NS;
+}
+
+static void defer(struct kad_exchange *exchange)
+{
+    struct kad_door *door = exchange->door;
+
+    exchange->next = NULL;
+    if (door->deferred)
+        door->last_deferred->next = exchange;
+    else
+        door->deferred = exchange;
+    door->last_deferred = exchange;
+    MHD_suspend_connection(exchange->connection);
+}
+
+void kad_exchanges_resume(struct kad_door *door)
+{
+    for (int i = 0; i < RESUMED_AT_ONCE && door->deferred; i++) {
+        struct kad_exchange *exchange = door->deferred;
+
+        door->deferred = exchange->next;
+        MHD_resume_connection(exchange->connection);
+    }
+}
+
+/* -- what is done -------------------------------------------------------------------------------------------------- */
+
+static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, const char *url)
 {
     struct kad_door *door = exchange->door;
     char why[256];
@@ -265,18 +370,22 @@ static bool is_for_metrics(const char *url)
     return strcmp(url, "/metrics") == 0 || strcmp(url, "/healthz") == 0;
 }
 
-static enum MHD_Result begin(struct exchange *exchange, const char *method, const char *url)
+static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, const char *url)
 {
     const bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
-    const struct kad_asset *asset = NULL;
+    const struct kad_route *route = kad_route_find(url);
+    const struct kad_asset *asset = route ? NULL : kad_asset_find(url);
+    struct kad_cached *cached = NULL;
 
     if (exchange->door->kind == KAD_DOOR_METRICS && !is_for_metrics(url))
         return send_error(exchange, 404, "no such path",
                           "here are /metrics and /healthz; the rest is behind api");
     if (strcmp(url, "/events") == 0 && strcmp(method, "GET") == 0)
         return send_stream(exchange);
-    if (!kad_route_find(url))
-        asset = kad_asset_find(url);
+    if (route && reads && (route->look || route->text) && !has_parameters(exchange))
+        cached = cached_of(exchange->door->face, route);
+    if (cached)
+        return send_shared(exchange, cached);
     if (asset && reads)
         return send_asset(exchange, asset);
     if (asset || strcmp(url, "/events") == 0) {
@@ -288,7 +397,7 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method, cons
 }
 
 /* False: too large. */
-static bool add_body(struct exchange *exchange, const char *bytes, size_t size)
+static bool add_body(struct kad_exchange *exchange, const char *bytes, size_t size)
 {
     if (size > exchange->door->face->limits.body_max - exchange->body_size)
         return false;
@@ -306,7 +415,7 @@ static bool add_body(struct exchange *exchange, const char *bytes, size_t size)
     return true;
 }
 
-static bool announces_too_much(const struct exchange *exchange)
+static bool announces_too_much(const struct kad_exchange *exchange)
 {
     const char *length = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Length");
     int64_t size;
@@ -315,13 +424,14 @@ static bool announces_too_much(const struct exchange *exchange)
                       (uint64_t)size > exchange->door->face->limits.body_max);
 }
 
-static const char *header(const struct exchange *exchange, const char *name)
+static const char *header(const struct kad_exchange *exchange, const char *name)
 {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
 /* Whether it may come in; otherwise it is answered here. */
-static bool pass(struct exchange *exchange, const char *method, const char *url, enum MHD_Result *out_result)
+static bool pass(struct kad_exchange *exchange, const char *method, const char *url,
+                 enum MHD_Result *out_result)
 {
     struct kad_web *web = exchange->door->face->web;
     const struct kad_guard_request request = {
@@ -350,7 +460,7 @@ static enum MHD_Result open_exchange(struct kad_door *door, struct MHD_Connectio
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct exchange *exchange = info && info->socket_context ? calloc(1, sizeof *exchange) : NULL;
+    struct kad_exchange *exchange = info && info->socket_context ? calloc(1, sizeof *exchange) : NULL;
     enum MHD_Result result = MHD_YES;
     char why[64];
 
@@ -378,7 +488,7 @@ enum MHD_Result kad_exchange_handle(void *door, struct MHD_Connection *connectio
                                     const char *method, const char *version, const char *upload,
                                     size_t *upload_size, void **exchange_slot)
 {
-    struct exchange *exchange = *exchange_slot;
+    struct kad_exchange *exchange = *exchange_slot;
 
     (void)version;
     if (!exchange)
@@ -393,13 +503,17 @@ enum MHD_Result kad_exchange_handle(void *door, struct MHD_Connection *connectio
     }
     if (exchange->state == ANSWERED)
         return send_answer(exchange);
+    if (must_wait(exchange->door)) {
+        defer(exchange);
+        return MHD_YES;
+    }
     return begin(exchange, method, url);
 }
 
 void kad_exchange_completed(void *door, struct MHD_Connection *connection, void **exchange_slot,
                             enum MHD_RequestTerminationCode why)
 {
-    struct exchange *exchange = *exchange_slot;
+    struct kad_exchange *exchange = *exchange_slot;
 
     (void)door;
     (void)connection;

@@ -22,4 +22,8 @@ enum MHD_Result kad_exchange_handle(void *door, struct MHD_Connection *connectio
 void kad_exchange_completed(void *door, struct MHD_Connection *connection, void **exchange,
                             enum MHD_RequestTerminationCode why);
 
+/* Requests that were put off go on: as many as may be taken up in a turn. */
+void kad_exchanges_resume(struct kad_door *door);
+void kad_exchanges_forget(struct kad_face *face); /* cached answers */
+
 #endif
