@@ -76,7 +76,7 @@ class OnDisk(Node):
     def is_up(self):
         check(self.process.poll() is None, "the node ended:", self.said())
         try:
-            return self.api("GET", "/healthz")[0] == 200
+            return self.api("GET", "/api/node")[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 
@@ -149,7 +149,7 @@ def full_while_running(folder, disk, at):
     node.remote("ping", {})
     node.remote_put("from elsewhere")  # memory serves on
     check(node.has("from elsewhere") and node.has("before") and node.has(refused), "it serves what it holds")
-    check(node.api("GET", "/healthz")[0] == 200, "it is alive")
+    check(node.api("GET", "/api/node")[0] == 200, "it is alive")
 
     disk.empty()
     node.await_said("store_works_again")
