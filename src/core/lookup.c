@@ -9,7 +9,7 @@
 #define FIRST_ROOM 16
 #define MAX_HOP    UINT8_MAX
 
-#define SPARE_FOR_ONE 4 /* places behind the window that a silent candidate opens */
+#define SPARE_FOR_ONE 6 /* places behind the window that a silent candidate opens */
 
 void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allocator, struct kad_book *book,
                      const struct kad_id *target, const struct kad_lookup_config *config)
@@ -284,9 +284,11 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
     return view;
 }
 
+/* Places are open as soon as somebody kept silent, be it early on the way: the end is asked for at once then, rather
+ * than after each of its dead was waited for. */
 static unsigned slots(const struct kad_lookup *lookup, const struct view *view)
 {
-    if (!walking(view) && lookup->config.parallel_end > lookup->config.parallel)
+    if ((!walking(view) || view->spare) && lookup->config.parallel_end > lookup->config.parallel)
         return lookup->config.parallel_end + view->spare;
     return lookup->config.parallel;
 }

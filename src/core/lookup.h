@@ -17,7 +17,8 @@
  * and in the result, and the second is asked only when the first fails.
  *
  * Once the nearest candidate has answered, or all of the window were asked, walking is over and what is left is to hear the
- * rest: from then on `parallel_end` are asked at a time (the paper's last step asks all k at once, too).
+ * rest: from then on `parallel_end` are asked at a time (the paper's last step asks all k at once, too). So are they from the
+ * first silence on: where one is dead others are, and each found out one after the other costs a patience.
  *
  * Unlike the paper there are no rounds: a free slot is used as soon as it is free. A contact that answers later than
  * `patience_ms` leaves the window and gives up its slot, but its answer, if it comes before the end, still counts. Late
@@ -26,9 +27,9 @@
  *
  * A datagram may just have been lost. So whoever is late and would stand in the window is asked once more (`retries`), as
  * soon as a slot is free and nobody new is left to ask: all of them beside each other, and no patience beyond the
- * usual. And once walking is over, silent candidates open places behind the end of the window, `spare` at
- * most: where many are dead, so are many of those the nearest name, and the next ones name whom these had no room for. A
- * silent one takes up such a place, so this is one round more, not many.
+ * usual. And once all of the window were asked, or the nearest has answered, silent candidates open places behind the end of the
+ * window, `spare` at most: where many are dead, so are many of those the nearest name, and the next ones name whom these had no
+ * room for. A silent one takes up such a place, so this is one round more, not many.
  *
  * Whom it has asked it never forgets, so there are at most KAD_LOOKUP_CANDIDATES * (1 + `retries`) queries, whatever
  * the answers say. Each ASK must be followed by a reply or a failure in the end.

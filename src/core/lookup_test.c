@@ -582,3 +582,43 @@ TEST(silent_ones_widen_the_window)
     expect_done(&f, 50, KAD_REASON_CONVERGED);
     finish(&f);
 }
+
+/* The first silence tells that there are dead here: what is left is asked beside each other, not three at a time. */
+TEST(a_silence_hurries_the_rest_of_the_walk)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){
+                  .width = 6, .parallel = 2, .parallel_end = 4, .spare = 3, .patience_ms = 100});
+    for (unsigned distance = 1; distance <= 12; distance++)
+        add(&f, distance);
+    expect_ask(&f, 0, 1);
+    expect_ask(&f, 0, 2);
+    expect_wait(&f, 0, 100);
+    go_silent(&f, 1);
+    for (unsigned distance = 3; distance <= 8; distance++)
+        expect_ask(&f, 10, distance); /* the window's others, then the first behind it */
+    expect_wait(&f, 10, 100);
+    finish(&f);
+}
+
+/* Without silence nothing changes: two at a time until the nearest has answered. */
+TEST(a_walk_without_silence_keeps_its_pace)
+{
+    struct fixture f;
+
+    start(&f, (struct kad_lookup_config){
+                  .width = 6, .parallel = 2, .parallel_end = 4, .spare = 3, .patience_ms = 100});
+    for (unsigned distance = 1; distance <= 12; distance++)
+        add(&f, distance);
+    expect_ask(&f, 0, 1);
+    expect_ask(&f, 0, 2);
+    answer(&f, 2, 0, 0, 0);
+    expect_ask(&f, 10, 3);
+    expect_wait(&f, 10, 100);
+    answer(&f, 1, 0, 0, 0);
+    for (unsigned distance = 4; distance <= 6; distance++)
+        expect_ask(&f, 20, distance);
+    expect_wait(&f, 20, 110);
+    finish(&f);
+}
