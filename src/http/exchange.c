@@ -275,7 +275,7 @@ static struct MHD_Response *make_again(struct kad_exchange *exchange, struct kad
 
     if (cached->response)
         MHD_destroy_response(cached->response);
-    exchange->call = kad_api_begin(&exchange->door->face->api, (struct kad_api_asker){exchange->trusted},
+    exchange->call = kad_api_begin(&exchange->door->face->api, (struct kad_api_asker){.trusted = exchange->trusted},
                                    "GET", cached->route->path, NULL, on_done, exchange);
     assert(!exchange->call && "a look is answered at once");
     cached->response = make_response(exchange);
@@ -382,7 +382,7 @@ static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, 
                           "here are /metrics and /healthz; the rest is behind api");
     if (strcmp(url, "/events") == 0 && strcmp(method, "GET") == 0)
         return send_stream(exchange);
-    if (route && reads && (route->look || route->text) && !has_parameters(exchange))
+    if (route && reads && route->look && !has_parameters(exchange))
         cached = cached_of(exchange->door->face, route);
     if (cached)
         return send_shared(exchange, cached);

@@ -11,7 +11,7 @@ import jsonschema
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from face import Face, ask  # noqa: E402
-from program import ROOT, check, main  # noqa: E402
+from program import ROOT, check, eventually, main  # noqa: E402
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -99,6 +99,18 @@ def try_all(document, where, net):
     tell("POST", "/api/dht/put", b" " * 65537, status=413)
     tell("POST", "/api/dht/withdraw", {"key": put["key"]})
     tell("DELETE", "/api/dht/withdraw?key=" + put["key"], status=404)
+    recorder(tell, os.path.join(net.data, "%s.journal" % ("local" if isinstance(where, str) else "tcp")))
+
+
+def recorder(tell, path):
+    tell("POST", "/api/record/start", {}, status=400)
+    started = tell("POST", "/api/record/start", {"path": path}).json
+    check(started["running"] and started["path"] == path, started)
+    tell("POST", "/api/record/start", {"path": path + "2"}, status=409)
+    check(tell("GET", "/api/record").json["running"])
+    tell("POST", "/api/record/stop", {})
+    eventually("the recording has ended", lambda: not tell("GET", "/api/record").json["running"])
+    tell("POST", "/api/record/stop", {}, status=404)
 
 
 def events(document, where, net):
