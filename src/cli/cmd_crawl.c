@@ -374,7 +374,7 @@ static int conclude(struct crawling *crawling)
         kad_crawl_result(crawling->crawl, &result);
         code = result.n_answered ? KAD_EXIT_DONE : KAD_EXIT_NO_ANSWER;
     } else {
-        kad_cli_fail(crawling->cli, code, kad_error_text(KAD_E_MEMORY), NULL);
+        kad_cli_fail(crawling->cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
     }
     json_decref(answer);
     free(tally.groups);

@@ -369,7 +369,7 @@ static uint64_t look(const struct kad_store *store, uint64_t from, unsigned n, k
 static void free_store(struct kad_store *store)
 {
     (void)store;
-    assert(!"the journal is not the engine's to free");
+    assert(false && "the journal is not the engine's to free");
 }
 
 static const struct kad_store_ops store_ops = {

@@ -299,7 +299,7 @@ static void stats(const struct kad_store *store, struct kad_store_stats *out_sta
 static void free_store(struct kad_store *store)
 {
     (void)store;
-    assert(!"lent to the engine");
+    assert(false && "lent to the engine");
 }
 
 static const struct kad_store_ops store_ops = {
