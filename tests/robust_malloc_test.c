@@ -75,7 +75,6 @@ static void check_next_life(const struct fate *before, unsigned long at)
     struct kad_request get = {.kind = KAD_REQUEST_GET, .target = put.target};
     struct kad_node_config config;
     struct fate after = {.n_taken = 0};
-    struct kad_info info;
 
     member_configure(&config, &after.member, 1, NULL);
     config.data_dir = directory;
@@ -84,7 +83,6 @@ static void check_next_life(const struct fate *before, unsigned long at)
     EXPECT_MSG(!before->put || ask(&after, &get), "put, and lost: malloc %lu", at);
     get.target = kept.target;
     EXPECT_MSG(!before->kept || ask(&after, &get), "kept, and lost: malloc %lu", at);
-    kad_engine_info(kad_node_engine(after.member.node), &info);
     member_stop(&after.member);
 }
 
