@@ -88,3 +88,49 @@ TEST(refreshing_takes_no_memory)
     EXPECT_EQ(memory.in_use, before);
     close_mem(store);
 }
+
+struct seen {
+    unsigned n_records, n_keys, n_peers;
+};
+
+static void see_record(void *context, const struct kad_record *record)
+{
+    EXPECT(record->value.size == 100);
+    ((struct seen *)context)->n_records++;
+}
+
+static void see_key(void *context, const struct kad_id *key, uint32_t n_peers)
+{
+    (void)key;
+    ((struct seen *)context)->n_keys++;
+    ((struct seen *)context)->n_peers += n_peers;
+}
+
+/* Whoever looks does so in bounded steps, and sees each thing once; what has expired is not there, expired away or not. */
+TEST(a_look_shows_everything_once_in_steps_of_any_size)
+{
+    const struct kad_mem_store_config config = test_store_plenty();
+    struct kad_store *store = open_mem(&kad_allocator_system, &config);
+
+    for (unsigned i = 0; i < 50; i++)
+        EXPECT_EQ(test_store_put(store, i, 100, NULL, NOW + (i < 20 ? 10 : 1000), NOW), KAD_OK);
+    for (unsigned i = 0; i < 60; i++)
+        EXPECT_EQ(test_store_announce(store, i / 2, test_store_host(false, i, 1, 1), false, NOW + 1000, NOW),
+                  KAD_OK);
+    for (unsigned step = 1; step < 200; step += 33) {
+        struct seen seen = {0};
+        const struct kad_store_viewer viewer = {see_record, see_key, &seen};
+        uint64_t at = 0;
+        unsigned n_steps = 0;
+
+        do {
+            at = store->ops->look(store, at, step, NOW + 10, &viewer);
+            n_steps++;
+        } while (at != 0);
+        EXPECT_EQ(seen.n_records, 30);
+        EXPECT_EQ(seen.n_keys, 30);
+        EXPECT_EQ(seen.n_peers, 60);
+        EXPECT(n_steps >= 80 / step);
+    }
+    close_mem(store);
+}
