@@ -12,8 +12,23 @@
 /* -- tables ----------------------------------------------------------------------------------------------------- */
 
 struct crawl {
-    uint64_t contacts, live, nodes, know_all, fakes;
+    uint64_t contacts, live, nodes, know_all, know_most, fakes;
+    uint64_t of_full, live_of_full; /* contacts in buckets that are full; the others are the rest */
 };
+
+/* Rows of a bucket stand together. */
+static size_t n_in_bucket(const struct kad_table_row *rows, size_t n, size_t row)
+{
+    size_t first = row, last = row, count = 0;
+
+    while (first > 0 && rows[first - 1].bucket == rows[row].bucket)
+        first--;
+    while (last < n && rows[last].bucket == rows[row].bucket)
+        count += !rows[last++].replacement;
+    while (first < row)
+        count += !rows[first++].replacement;
+    return count;
+}
 
 /* A contact is live if the node of that address and id is on. */
 static void crawl_rows(const struct sim_run *run, const struct kad_table_row *rows, size_t n,
@@ -22,6 +37,7 @@ static void crawl_rows(const struct sim_run *run, const struct kad_table_row *ro
     for (size_t i = 0; i < n; i++) {
         const struct kad_contact *contact = &rows[i].contact;
         const uint32_t node = sim_node_at(run->world, &contact->endpoint);
+        const bool full = n_in_bucket(rows, n, i) >= run->scenario.config.settings.k;
         const bool real = node != SIM_NOBODY && kad_id_equal(sim_node_id(run->world, node), &contact->id);
 
         crawl->fakes += !real && !sim_attack_owns(run, &contact->endpoint);
@@ -29,6 +45,8 @@ static void crawl_rows(const struct sim_run *run, const struct kad_table_row *ro
             continue;
         crawl->contacts++;
         crawl->live += real && sim_node_engine(run->world, node);
+        crawl->of_full += full;
+        crawl->live_of_full += full && real && sim_node_engine(run->world, node);
     }
 }
 
@@ -47,7 +65,7 @@ static void crawl_node(struct sim_run *run, uint32_t node, struct crawl *crawl)
     const unsigned k = run->scenario.config.settings.k;
     uint32_t nearest[65];
     const size_t n_nearest = sim_world_closest(run->world, sim_node_id(run->world, node), k + 1, nearest);
-    bool all = true;
+    size_t missing = 0;
 
     for (int i = 0; i < 2; i++) {
         struct kad_table_row rows[ROWS_MOST];
@@ -59,10 +77,11 @@ static void crawl_node(struct sim_run *run, uint32_t node, struct crawl *crawl)
         n = n < ROWS_MOST ? n : ROWS_MOST;
         crawl_rows(run, rows, n, crawl);
         for (size_t j = 0; j < n_nearest; j++)
-            all = all && (nearest[j] == node || knows(rows, n, sim_node_id(run->world, nearest[j])));
+            missing += nearest[j] != node && !knows(rows, n, sim_node_id(run->world, nearest[j]));
     }
     crawl->nodes++;
-    crawl->know_all += all;
+    crawl->know_all += missing == 0;
+    crawl->know_most += missing <= k / 10; /* 18 of 20 */
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -83,7 +102,10 @@ static void count_health(struct sim_run *run)
             crawl_node(run, i, &crawl);
     }
     run->live_percent = percent(crawl.live, crawl.contacts);
+    run->live_full_percent = percent(crawl.live_of_full, crawl.of_full);
+    run->live_rest_percent = percent(crawl.live - crawl.live_of_full, crawl.contacts - crawl.of_full);
     run->known_percent = percent(crawl.know_all, crawl.nodes);
+    run->nearly_known_percent = percent(crawl.know_most, crawl.nodes);
     run->fakes = crawl.fakes;
     run->counted_health = true;
 }
@@ -173,7 +195,11 @@ enum which {
     FINDS,
     PEERS_FOUND,
     LIVE,
+    LIVE_FULL,
+    LIVE_REST,
     KNOWN,
+    NEARLY_KNOWN,
+    EFFORT,
     FAKES,
     STRAYS,
     SENT_FALSELY,
@@ -228,7 +254,11 @@ static const struct {
     {"finds", "", FINDS, OF_FINDS},
     {"peers found", "%", PEERS_FOUND, OF_FINDS},
     {"contacts live", "%", LIVE, ALWAYS},
+    {"live in full buckets", "%", LIVE_FULL, ALWAYS},
+    {"live in others", "%", LIVE_REST, ALWAYS},
     {"neighbourhoods known", "%", KNOWN, ALWAYS},
+    {"nine tenths known", "%", NEARLY_KNOWN, ALWAYS},
+    {"queries per node hour", "", EFFORT, ALWAYS},
     {"fake contacts", "", FAKES, ALWAYS},
     {"strays", "", STRAYS, ALWAYS},
     {"sent falsely", "bytes", SENT_FALSELY, OF_REFLECTION},
@@ -280,7 +310,7 @@ static double evaluate(struct sim_run *run, enum which which)
     const struct sim_reflection reflection = sim_attack_reflection(run);
     struct sim_tally *lookups = &run->lookups, *gets = &run->gets, *puts = &run->puts;
 
-    if (which == LIVE || which == KNOWN || which == FAKES)
+    if (which >= LIVE && which <= FAKES)
         count_health(run);
     switch (which) {
     case NODES:
@@ -349,8 +379,16 @@ static double evaluate(struct sim_run *run, enum which which)
         return percent(run->finds.succeeded, run->finds.ended);
     case LIVE:
         return run->live_percent;
+    case LIVE_FULL:
+        return run->live_full_percent;
+    case LIVE_REST:
+        return run->live_rest_percent;
     case KNOWN:
         return run->known_percent;
+    case NEARLY_KNOWN:
+        return run->nearly_known_percent;
+    case EFFORT:
+        return per(sim_world_effort(run->world).queries * 3600000, sim_world_effort(run->world).on_ms);
     case FAKES:
         return (double)run->fakes;
     case STRAYS:

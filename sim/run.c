@@ -147,6 +147,9 @@ static void act(void *context, struct sim_world *world, uint64_t number)
     case SIM_DO_PARTITION:
         part(run, action);
         break;
+    case SIM_DO_COUNT:
+        sim_world_count_from(world);
+        break;
     case SIM_DO_ATTACK:
         if (sim_attack_begin(run, action) != 0)
             sim_world_violated(world, SIM_NOBODY, "out of memory");

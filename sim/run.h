@@ -53,7 +53,8 @@ struct sim_run {
     size_t base_memory; /* once all was set up */
     sim_us end;
     bool counted_health;
-    double live_percent, known_percent; /* see sim/figures.c */
+    double live_percent, live_full_percent, live_rest_percent, known_percent,
+        nearly_known_percent; /* see sim/figures.c */
     uint64_t fakes;
 };
 

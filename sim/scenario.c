@@ -51,6 +51,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         {"partition", "partition SHARE% for TIME [one-way]", SIM_DO_PARTITION},
         {"attack", "attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME",
          SIM_DO_ATTACK},
+        {"count", "count", SIM_DO_COUNT},
     };
     struct sim_action action = {.at = at, .span = 10 * SIM_SECOND};
     char place[SIM_WORD_MAX];
@@ -90,6 +91,9 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         break;
     case SIM_DO_PARTITION:
         good = good && word && s->n == 2 && sim_word_share(s->words[1], &action.ppm);
+        break;
+    case SIM_DO_COUNT:
+        good = good && s->n == 1;
         break;
     case SIM_DO_ATTACK:
         good = good && word && read_attack(s, &action);

@@ -26,6 +26,7 @@ enum sim_action_kind {
     SIM_DO_START,     /* share of those that are off */
     SIM_DO_PARTITION, /* share on the other side, for `span` */
     SIM_DO_ATTACK,    /* for `span` */
+    SIM_DO_COUNT,     /* begin to: effort */
 };
 
 enum sim_attack_kind {

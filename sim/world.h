@@ -54,6 +54,13 @@ struct sim_counts {
     uint64_t delivered, lost, duplicated, cut, off; /* cut: by a partition; off: the receiver was not there */
     uint64_t strays, stray_bytes;                   /* to addresses that are no node's */
     uint64_t starts, stops;
+    uint64_t queries; /* sent by nodes that are off by now; sim_world_effort() for all */
+    uint64_t on_ms;   /* how long those were on, together */
+};
+
+/* What all nodes have spent since sim_world_count_from(), or since the beginning. */
+struct sim_effort {
+    uint64_t queries, on_ms;
 };
 
 /* 0, KAD_E_MEMORY or KAD_E_INVALID (settings, no nodes, no family). `config` is copied. */
@@ -77,6 +84,8 @@ void sim_world_after(struct sim_world *world, sim_us delay,
 
 uint64_t sim_world_trace(const struct sim_world *world); /* hash of every datagram, its time and its sender */
 const struct sim_counts *sim_world_counts(const struct sim_world *world);
+void sim_world_count_from(struct sim_world *world); /* now */
+struct sim_effort sim_world_effort(const struct sim_world *world);
 size_t sim_world_memory(const struct sim_world *world); /* bytes held now, by everything */
 size_t sim_world_memory_peak(const struct sim_world *world);
 struct sim_rng *

@@ -107,6 +107,7 @@ static int make_engine(struct sim_world *world, uint32_t number)
     if (error)
         return error;
     node->starts++;
+    node->on_since = sim_world_ms(world);
     node->on_at = world->n_on;
     world->on[world->n_on++] = number;
     world->counts.starts++;
@@ -182,10 +183,43 @@ static void save_table(struct sim_world *world, struct sim_node *node)
     node->n_saved = n;
 }
 
+static struct sim_effort effort_of(const struct sim_world *world, const struct sim_node *node)
+{
+    const struct kad_counters *counters = kad_engine_counters(node->engine);
+    struct sim_effort effort = {.on_ms = (uint64_t)(sim_world_ms(world) - node->on_since)};
+
+    for (size_t i = 0; i < KAD_METHODS; i++)
+        effort.queries += counters->queries_out[i];
+    return effort;
+}
+
+struct sim_effort sim_world_effort(const struct sim_world *world)
+{
+    struct sim_effort effort = {world->counts.queries - world->spent_before.queries,
+                                world->counts.on_ms - world->spent_before.on_ms};
+
+    for (uint32_t i = 0; i < world->n_on; i++) {
+        const struct sim_effort one = effort_of(world, &world->nodes[world->on[i]]);
+
+        effort.queries += one.queries;
+        effort.on_ms += one.on_ms;
+    }
+    return effort;
+}
+
+void sim_world_count_from(struct sim_world *world)
+{
+    const struct sim_effort until_now = sim_world_effort(world);
+
+    world->spent_before.queries += until_now.queries;
+    world->spent_before.on_ms += until_now.on_ms;
+}
+
 void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
 {
     struct sim_node *node = &world->nodes[number];
     const uint32_t last = world->on[world->n_on - 1];
+    struct sim_effort effort;
 
     assert(node->engine && "off already");
     if (how == SIM_LEAVE) {
@@ -195,6 +229,9 @@ void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
     sim_world_forget(world, number);
     if (how != SIM_CRASH_LOSE)
         save_table(world, node);
+    effort = effort_of(world, node);
+    world->counts.queries += effort.queries;
+    world->counts.on_ms += effort.on_ms;
     kad_engine_free(node->engine);
     node->engine = NULL;
     node->scheduled_at = -1;

@@ -18,6 +18,7 @@ struct sim_node {
     uint32_t on_at; /* its place in `on`, while it is on */
     struct sim_position position;
     sim_us scheduled_at; /* the wake-up that counts; others in the heap are stale */
+    kad_ms on_since;
     sim_us bursts_until; /* what it sends before is lost, unless the burst ends early */
     struct kad_id id;
     struct kad_endpoint endpoints[SIM_FAMILIES];
@@ -67,7 +68,8 @@ struct sim_world {
     uint32_t *by_id; /* node numbers, sorted by id */
     uint32_t *on;    /* node numbers, in no order */
     uint32_t n_on;
-    struct kad_index addresses; /* slots: node * SIM_FAMILIES + family */
+    struct sim_effort spent_before; /* what is not counted */
+    struct kad_index addresses;     /* slots: node * SIM_FAMILIES + family */
     struct kad_heap heap;
     struct sim_pool packets, timers, pending;
     struct kad_batch batch;

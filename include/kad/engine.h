@@ -66,6 +66,14 @@ struct kad_settings {
     kad_ms refresh_pace_ms;  /* at least this long between two of these */
     unsigned verify_per_s;   /* pings to strangers who asked us something and would fit the table */
     unsigned min_contacts;   /* fewer than this: joins again, in growing intervals */
+    /* How fast contacts die is measured, and ping_after_ms and refresh_after_ms, in proportion, become what keeps the dead
+     * at about this share of the table with the least traffic. 0: they stay as they are set. */
+    unsigned dead_percent;
+    kad_ms ping_min_ms; /* bounds of what ping_after_ms becomes: the least */
+    kad_ms ping_max_ms; /* and the most */
+    /* -- what this node sends of its own accord: queries; what is over waits, the host's requests last -- */
+    unsigned own_bytes_per_s;   /* 0: no limit */
+    unsigned own_packets_per_s; /* the same */
     /* -- life of what is stored -- */
     kad_ms peer_ttl_ms;        /* an announce is served this long */
     kad_ms record_ttl_ms;      /* a value is served this long */
@@ -99,6 +107,11 @@ void kad_settings_default(const struct kad_network *network, struct kad_settings
 KAD_CHECK int kad_settings_check(const struct kad_settings *settings, const char **out_field);
 /* The range of a numeric field by its name; false: there is none of that name. Any thread. */
 bool kad_settings_range(const char *field, int64_t *out_least, int64_t *out_most);
+/* May this field be changed while an engine runs, with kad_engine_set_settings()? False: no, or there is none of that name.
+ * Any thread. */
+bool kad_settings_live(const char *field);
+/* The first field that differs and may not be changed while an engine runs; NULL: none. Any thread. */
+const char *kad_settings_fixed(const struct kad_settings *now, const struct kad_settings *then);
 
 /* Which events are wanted. */
 enum kad_event_mask {
@@ -114,7 +127,7 @@ struct kad_measures;
 /* What an engine is made of. "Lent" is for the life of the engine. */
 struct kad_engine_config {
     const struct kad_network *network;     /* kad_network_mainline() */
-    const struct kad_settings *settings;   /* lent for the life of the engine */
+    const struct kad_settings *settings;   /* lent for the life of the engine, or until others are set */
     const struct kad_allocator *allocator; /* lent; NULL: malloc */
     uint8_t seed[32];                      /* all randomness; from the system's entropy, or a simulation's */
     const struct kad_id *id;               /* NULL: made from the seed */
@@ -131,6 +144,16 @@ struct kad_engine_config {
 KAD_CHECK int kad_engine_new(const struct kad_engine_config *config, kad_ms now,
                              struct kad_engine **out_engine);
 void kad_engine_free(struct kad_engine *engine); /* NULL is fine. Requests not done end without an event. */
+
+/* From now on these hold, all of them or none; lent for the life of the engine, or until others are set, so not in the place of
+ * those that hold. Requests under way keep their alpha, width and deadline; all else changes at once. 0 or KAD_E_INVALID
+ * with the field that is out of range or cannot be changed while the engine runs. The engine's thread. */
+KAD_CHECK int kad_engine_set_settings(struct kad_engine *engine, const struct kad_settings *settings,
+                                      kad_ms now, const char **out_field);
+/* How far the host is behind with what comes in: 0, it keeps up, .. 100. Strangers' queries are then dropped, more of them the
+ * higher, costly ones (get, put, announce, scrape, sample) first; contacts of ours and answers to us never are. The host
+ * measures, for the engine has no clock: see node/load.h. */
+void kad_engine_load(struct kad_engine *engine, unsigned percent);
 
 /* -- datagrams -------------------------------------------------------------------------------------------------- */
 
@@ -353,6 +376,7 @@ enum kad_drop {
     KAD_DROP_READ_ONLY,    /* a query, and we answer none */
     KAD_DROP_FAMILY,       /* an address family we do not speak, or an address that cannot be answered */
     KAD_DROP_ID,           /* the id does not fit the address and that is enforced */
+    KAD_DROP_SHED,         /* a stranger's query, and the host cannot keep up */
     KAD_N_DROPS,           /* how many kinds there are */
 };
 /* Why an answer was not sent. */
@@ -393,6 +417,7 @@ struct kad_counters {
     uint64_t refreshes;                /* lookups to keep buckets fresh */
     uint64_t events_lost;              /* the host was too slow to take them */
     uint64_t store_errors;             /* of the store underneath */
+    uint64_t own_delayed;              /* times that queries of ours waited for the budget */
 };
 
 #define KAD_HISTOGRAM_BOUNDS 14 /* ranges of a histogram, but for the last */
@@ -431,6 +456,10 @@ struct kad_info {
     unsigned n_publications;     /* announces and puts that are published again and again */
     kad_ms patience_ms;          /* how long an answer is waited for now before the next node is asked */
     kad_ms rtt_ms;               /* smoothed over all; -1: unknown */
+    unsigned load_percent;       /* as the host said last */
+    unsigned deaths_per_1000_h;  /* of a thousand contacts in an hour, measured; 0: unknown */
+    kad_ms ping_after_ms;        /* in effect, as the deaths demand */
+    kad_ms refresh_after_ms;     /* the same */
     uint64_t n_records;          /* values held for others */
     uint64_t record_bytes;       /* and how large they are */
     uint64_t n_keys;             /* keys that peers are held for */

@@ -116,6 +116,19 @@ KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *
                                kad_node_callback *callback, void *user, uint64_t *out_id);
 /* False: no such request, or it has ended and waits for the disk. Its DONE comes with KAD_REASON_CANCELLED. */
 bool kad_node_cancel(struct kad_node *node, uint64_t id);
+/* These settings hold from now on, all of them or none (kad_engine_set_settings() says what that means for what is under
+ * way); copied. 0; KAD_E_INVALID with the field that is out of range or needs a new node; KAD_E_CLOSED (stopping), with
+ * NULL. */
+KAD_CHECK int kad_node_set_settings(struct kad_node *node, const struct kad_settings *settings,
+                                    const char **out_field);
+/* What is logged from now on. */
+void kad_node_set_log_level(struct kad_node *node, enum kad_log_level level);
+/* These are the nodes to join through from now on, as config.bootstrap; copied. All or nothing: 0; KAD_E_INVALID (one is not
+ * host:port), KAD_E_LIMIT (more than KAD_NODE_BOOTSTRAP_MAX), KAD_E_CLOSED, KAD_E_MEMORY, with the reason in `out_why`. */
+KAD_CHECK int kad_node_set_bootstrap(struct kad_node *node, const char *const *names, size_t n, char *out_why,
+                                     size_t why_size);
+/* One more address to join through, found some other way. What kad_engine_bootstrap() returns, or KAD_E_CLOSED. */
+KAD_CHECK int kad_node_bootstrap(struct kad_node *node, const struct kad_endpoint *endpoint);
 /* Stops publishing what has this key, in later runs too. False: nothing has. */
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);
 

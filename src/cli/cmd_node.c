@@ -11,8 +11,10 @@
 #include "base/endpoint.h"
 #include "cli/ask.h"
 #include "cli/host.h"
+#include "cli/notify.h"
+#include "cli/settings.h"
 #include "node/local_net.h"
-#include "node/config.h"
+#include "node/change.h"
 #include "node/log.h"
 
 static const struct kad_option node_options[] = {
@@ -38,97 +40,6 @@ static const struct kad_option node_options[] = {
     KAD_OPTIONS_END,
 };
 
-/* -- settings ---------------------------------------------------------------------------------------------------- */
-
-static int set_list(struct kad_config *config, const char *key, const struct kad_list *list, char *why)
-{
-    int error = KAD_OK;
-
-    for (size_t i = 0; i < list->n && error == KAD_OK; i++)
-        error = kad_config_set(config, key, list->items[i], why);
-    return error;
-}
-
-/* --set key=value, after all else. */
-static int set_others(struct kad_config *config, const struct kad_list *list, char *why)
-{
-    int error = KAD_OK;
-
-    for (size_t i = 0; i < list->n && error == KAD_OK; i++) {
-        const char *equals = strchr(list->items[i], '=');
-        char key[64];
-
-        if (!equals || (size_t)(equals - list->items[i]) >= sizeof key) {
-            snprintf(why, KAD_CONFIG_WHY, "--set %.60s: not key=value", list->items[i]);
-            return KAD_E_INVALID;
-        }
-        snprintf(key, sizeof key, "%.*s", (int)(equals - list->items[i]), list->items[i]);
-        error = kad_config_set(config, key, equals + 1, why);
-    }
-    return error;
-}
-
-static int set_flags(struct kad_config *config, const struct kad_options *options, char *why)
-{
-    const char *store = options->store && strcmp(options->store, "mem") == 0 ? "memory" : options->store;
-    const struct {
-        const char *key, *value;
-    } flags[] = {
-        {"data_dir", options->data_dir},
-        {"store", store},
-        {"name", options->name},
-        {"read_only", options->read_only ? "yes" : NULL},
-        {"log_level", options->log_level},
-        {"log_format", options->log_format},
-        {"api", options->api},
-        {"metrics", options->metrics},
-        {"public_api", options->public_api ? "yes" : NULL},
-    };
-    int error;
-
-    kad_config_next_source(config);
-    error = set_list(config, "listen", &options->listen, why);
-    if (error == KAD_OK)
-        error = set_list(config, "bootstrap", &options->bootstrap, why);
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0] && error == KAD_OK; i++) {
-        if (flags[i].value)
-            error = kad_config_set(config, flags[i].key, flags[i].value, why);
-    }
-    return error == KAD_OK ? set_others(config, &options->set, why) : error;
-}
-
-/* Defaults, then the file, then the command line. 0 or an exit code. */
-static int read_config(struct kad_cli *cli, struct kad_config *config)
-{
-    char folder[4096], why[KAD_CONFIG_WHY];
-    int error = KAD_OK;
-
-    kad_config_default(kad_network_mainline(), config);
-    kad_default_data_dir(folder, sizeof folder);
-    if (kad_config_set(config, "data_dir", folder, why) != KAD_OK)
-        return kad_cli_fail(cli, KAD_EXIT_USAGE, "the default data directory", why);
-    if (cli->options.config)
-        error = kad_config_file(config, cli->options.config, why);
-    if (error == KAD_OK)
-        error = set_flags(config, &cli->options, why);
-    if (error == KAD_OK)
-        error = kad_config_check(config, why);
-    return error == KAD_OK ? KAD_EXIT_DONE : kad_cli_fail(cli, KAD_EXIT_USAGE, why, NULL);
-}
-
-static int print_config(const struct kad_config *config)
-{
-    const size_t size = kad_config_print(config, NULL, 0);
-    char *text = malloc(size + 1);
-
-    if (!text)
-        return KAD_EXIT_INTERNAL;
-    kad_config_print(config, text, size + 1);
-    fputs(text, stdout);
-    free(text);
-    return KAD_EXIT_DONE;
-}
-
 /* -- running ----------------------------------------------------------------------------------------------------- */
 
 struct running {
@@ -149,7 +60,7 @@ static int open_log(struct running *running)
         fd = open(config->log_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0)
         return kad_cli_fail(running->cli, KAD_EXIT_USAGE, config->log_file, strerror(errno));
-    if (kad_log_init(&running->log, fd, (enum kad_log_level)config->log_level,
+    if (kad_log_init(&running->log, fd, KAD_LOG_TRACE, /* the node knows its level, which may change */
                      (enum kad_log_format)config->log_format) != KAD_OK) {
         if (fd != STDERR_FILENO)
             close(fd);
@@ -194,6 +105,63 @@ static int configure(struct running *running, size_t n)
     return KAD_EXIT_DONE;
 }
 
+/* -- while it runs ----------------------------------------------------------------------------------------------- */
+
+static void say(struct running *running, enum kad_log_level level, const char *event, const char *name,
+                const char *value)
+{
+    const struct kad_log_field field = {name, value};
+
+    kad_log_write(&running->log, level, event, &field, 1);
+}
+
+/* The file as it is now, and over it the same flags; what was changed meanwhile by other ways gives way to it. */
+static void reload(void *context)
+{
+    struct running *running = context;
+    struct kad_config *fresh = malloc(sizeof *fresh);
+    char why[KAD_CONFIG_WHY] = "out of memory";
+    int error = KAD_E_MEMORY;
+
+    kad_notify_reloading();
+    if (fresh)
+        error = kad_cli_read_config(&running->cli->options, running->cli->options.config, fresh, why);
+    if (error == KAD_OK)
+        error = kad_change_apply(running->host.slots[0].node, &running->config, fresh, why);
+    for (size_t i = 1; i < running->host.n_slots && error == KAD_OK; i++) { /* the first one speaks for all */
+        const struct kad_settings *settings = &kad_node_config_of(running->host.slots[0].node)->settings;
+        const char *field;
+
+        error = kad_node_set_settings(running->host.slots[i].node, settings, &field);
+    }
+    if (error == KAD_OK)
+        say(running, KAD_LOG_INFO, "configuration_reloaded", "file",
+            running->cli->options.config ? running->cli->options.config : "none");
+    else
+        say(running, KAD_LOG_ERROR, "configuration_refused", "why", why);
+    free(fresh);
+    kad_notify("READY=1");
+}
+
+static void stopping(void *context)
+{
+    (void)context;
+    kad_notify("STOPPING=1");
+}
+
+static void beat(void *context)
+{
+    (void)context;
+    kad_notify("WATCHDOG=1");
+}
+
+static void happened(void *context, size_t index, const struct kad_event *event)
+{
+    (void)context;
+    if (index == 0 && event->kind == KAD_EVENT_READY)
+        kad_notify("STATUS=joined");
+}
+
 static int run_nodes(struct running *running, size_t n)
 {
     struct kad_http_config http;
@@ -211,10 +179,19 @@ static int run_nodes(struct running *running, size_t n)
         return kad_cli_fail(running->cli, KAD_EXIT_USAGE, folder, strerror(errno));
     kad_host_web(&running->config, &http);
     http.socket = *running->socket ? running->socket : NULL;
-    if (kad_host_start(&running->host, running->nodes, n, &http, true) != KAD_OK)
+    running->host.on_reload = reload;
+    running->host.on_stopping = stopping;
+    running->host.on_beat = beat;
+    running->host.on_event = happened;
+    running->host.beat_ms = kad_notify_watchdog_ms();
+    running->host.context = running;
+    if (kad_host_start(&running->host, running->nodes, n, &http, true) != KAD_OK) {
         code = kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, "cannot start", running->host.why);
-    else
+    } else {
+        kad_notify(
+            "READY=1\nSTATUS=joining"); /* it answers from here on, whoever else it may still look for */
         kad_host_run(&running->host);
+    }
     kad_host_free(&running->host);
     return code;
 }
@@ -222,14 +199,17 @@ static int run_nodes(struct running *running, size_t n)
 static int run_node(struct kad_cli *cli)
 {
     struct running *running = calloc(1, sizeof *running);
+    char why[KAD_CONFIG_WHY];
     int code;
 
     if (!running)
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
     running->cli = cli;
-    code = read_config(cli, &running->config);
+    code = KAD_EXIT_DONE;
+    if (kad_cli_read_config(&cli->options, cli->options.config, &running->config, why) != KAD_OK)
+        code = kad_cli_fail(cli, KAD_EXIT_USAGE, why, NULL);
     if (code == KAD_EXIT_DONE && cli->options.print_config) {
-        code = print_config(&running->config);
+        code = kad_cli_print_config(&running->config);
     } else if (code == KAD_EXIT_DONE) {
         code = open_log(running);
         if (code == KAD_EXIT_DONE) {

@@ -54,6 +54,13 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
     kad_print_pair(cli, "contacts", "%s", of_families(answer, "contacts", room));
     kad_print_pair(cli, "network size", "%s (estimated)", of_families(answer, "network_size", room));
     kad_print_pair(cli, "round trip", "%s", kad_json_ms(answer, "rtt_ms", room));
+    kad_print_pair(cli, "refresh", "contacts unheard for %s are pinged; %.1f %% die in an hour",
+                   duration(kad_json_number(answer, "ping_after_ms") / 1000, room),
+                   (double)kad_json_number(answer, "deaths_per_1000_h") / 10);
+    if (kad_json_number(answer, "load_percent") > 0)
+        kad_print_pair(cli, "load", "%sbehind: %lld %% of strangers' queries are shed%s",
+                       kad_style(cli->colour, KAD_YELLOW), (long long)kad_json_number(answer, "load_percent"),
+                       kad_style_end(cli->colour));
     kad_print_pair(cli, "under way", "%lld requests, %lld queries",
                    (long long)kad_json_number(answer, "requests"),
                    (long long)kad_json_number(answer, "queries"));

@@ -27,16 +27,17 @@ static void on_node_event(void *context, const struct kad_event *event)
         host->on_event(host->context, (size_t)(slot - host->slots), event);
 }
 
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
 /* A signal that comes now, when all is over but the exit, must not turn success into a death by signal. */
 static void leave_loop(struct kad_host *host)
 {
-    static const int numbers[2] = {SIGINT, SIGTERM};
-
-    for (size_t i = 0; host->with_signals && i < 2; i++) {
+    for (size_t i = 0; host->with_signals && i < KAD_COUNT_OF(host->signals); i++) {
         uv_close((uv_handle_t *)&host->signals[i], NULL);
         signal(numbers[i], SIG_IGN);
     }
     uv_close((uv_handle_t *)&host->deadline, NULL);
+    uv_close((uv_handle_t *)&host->beat, NULL);
 }
 
 /* The last node to stop takes everything else off the loop, so that it ends. */
@@ -57,9 +58,21 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     struct kad_host *host = signal->data;
 
+    if (number == SIGHUP && host->on_reload) {
+        if (!host->stopping)
+            host->on_reload(host->context);
+        return;
+    }
     if (host->stopping && number == SIGINT)
         _exit(128 + number);
     kad_host_stop(host);
+}
+
+static void on_beat(uv_timer_t *timer)
+{
+    struct kad_host *host = timer->data;
+
+    host->on_beat(host->context);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -69,15 +82,17 @@ static void on_deadline(uv_timer_t *timer)
 
 static int make_loop(struct kad_host *host, bool signals)
 {
-    static const int numbers[2] = {SIGINT, SIGTERM};
-
     if (uv_loop_init(&host->loop) != 0)
         return KAD_E_SYSTEM;
     host->loop_made = true;
     uv_timer_init(&host->loop, &host->deadline);
     host->deadline.data = host;
+    uv_timer_init(&host->loop, &host->beat);
+    host->beat.data = host;
+    if (host->on_beat && host->beat_ms)
+        uv_timer_start(&host->beat, on_beat, host->beat_ms, host->beat_ms);
     host->with_signals = signals;
-    for (size_t i = 0; signals && i < 2; i++) {
+    for (size_t i = 0; signals && i < KAD_COUNT_OF(host->signals); i++) {
         uv_signal_init(&host->loop, &host->signals[i]);
         host->signals[i].data = host;
         uv_signal_start(&host->signals[i], on_signal, numbers[i]);
@@ -237,6 +252,8 @@ void kad_host_stop(struct kad_host *host)
     if (host->stopping)
         return;
     host->stopping = true;
+    if (host->on_stopping)
+        host->on_stopping(host->context);
     if (host->http)
         kad_http_close(host->http);
     for (size_t i = 0; i < host->n_slots; i++) {

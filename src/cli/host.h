@@ -33,11 +33,16 @@ struct kad_host {
     struct kad_host_slot *slots;
     size_t n_slots, n_running, n_ready;
     struct kad_http *http;
-    uv_signal_t signals[2];
-    uv_timer_t deadline;
+    uv_signal_t signals[3]; /* SIGINT, SIGTERM, SIGHUP */
+    uv_timer_t deadline, beat;
     bool loop_made, with_signals, stopping, late;
     void (*on_event)(void *context, size_t index,
                      const struct kad_event *event); /* may be NULL; set before start */
+    /* With signals: SIGHUP came; it begins to stop; every beat_ms. May be NULL; set before start. */
+    void (*on_reload)(void *context);
+    void (*on_stopping)(void *context);
+    void (*on_beat)(void *context);
+    uint64_t beat_ms;
     void *context;
     char why[256]; /* what went wrong in start */
 };
@@ -50,7 +55,7 @@ bool kad_host_make_folder(const char *path);
 /* What the configuration says of the HTTP face; `socket` is left out. Borrows from `config`. */
 void kad_host_web(const struct kad_config *config, struct kad_http_config *out_http);
 
-/* A zeroed host (but for on_event and context). `configs` are n; their loop, on_event, on_stopped and context are set here.
+/* A zeroed host (but for callbacks, beat_ms and context). `configs` are n; their loop, on_event, on_stopped and context are set here.
  * `http`: the first one's HTTP face; NULL: none. 0 or a kad_error with the reason in host->why;
  * then kad_host_free() all the same. */
 KAD_CHECK int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n,

@@ -13,6 +13,17 @@ bool kad_dht_id_fits(const struct kad_dht *dht, const struct kad_contact *contac
     return !dht->rules->id_allowed || dht->rules->id_allowed(&contact->id, &contact->endpoint);
 }
 
+bool kad_dht_knows(const struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *message)
+{
+    const struct kad_table *table = dht->tables[kad_family_index(from->endpoint.family)];
+    kad_contact_ref contact = KAD_NO_CONTACT;
+
+    if (table && message->has_sender)
+        contact = kad_table_with_id(table, &message->sender);
+    return contact != KAD_NO_CONTACT &&
+           kad_endpoint_equal(&kad_book_contact(dht->book, contact)->endpoint, &from->endpoint);
+}
+
 bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *contact,
                         const struct kad_endpoint *from)
 {
@@ -113,6 +124,7 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
     preferred = kad_dht_id_fits(dht, who);
     if (!preferred && dht->settings->enforce_id)
         return;
+    kad_upkeep_alive(dht, table, contact, now);
     update = kad_table_heard(table, contact, preferred, rtt_ms, now);
     act_on(dht, &update, contact, now, out);
 }
@@ -125,6 +137,7 @@ void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, st
 
     if (!table)
         return;
+    kad_upkeep_silent(dht, table, contact, now);
     update = kad_table_failed(table, contact, now);
     act_on(dht, &update, contact, now, out);
 }
@@ -158,6 +171,8 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_
         return;
     if (dht->settings->enforce_id && !kad_dht_id_fits(dht, contact))
         return;
+    if (kad_dht_budget_wait(dht, false, now))
+        return; /* whoever is worth it will be met again */
     ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
     if (ref != KAD_NO_CONTACT && kad_query_pending(&dht->queries, ref))
         return; /* asked already */

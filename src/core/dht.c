@@ -5,6 +5,11 @@
 #include "base/endpoint.h"
 #include "core/operation.h"
 
+static kad_ms probe_after(const struct kad_settings *settings)
+{
+    return settings->ping_after_ms / 5;
+}
+
 static struct kad_table_config table_config(const struct kad_settings *settings, unsigned id_bits)
 {
     return (struct kad_table_config){
@@ -13,7 +18,7 @@ static struct kad_table_config table_config(const struct kad_settings *settings,
         .wide = settings->table_wide,
         .cache = settings->table_cache,
         .max_failures = settings->max_failures,
-        .probe_after_ms = settings->ping_after_ms / 5,
+        .probe_after_ms = probe_after(settings),
         .narrow_per_bucket = settings->narrow_per_bucket,
         .narrow_per_table = settings->narrow_per_table,
         .wide_per_bucket = settings->wide_per_bucket,
@@ -44,6 +49,7 @@ int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_m
     kad_rng_init(&dht->rng, config->seed);
     kad_token_init(&dht->tokens, &dht->rng, now);
     kad_query_pool_init(&dht->queries, dht->allocator, dht->book, config->settings->max_queries);
+    kad_budget_init(&dht->budget, config->settings, now);
     kad_events_init(&dht->events, dht->allocator);
     if (config->id)
         dht->self = *config->id;
@@ -64,6 +70,31 @@ int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_m
     dht->publications.next_at = KAD_NEVER;
     dht->upkeep.next_at = now + kad_rng_jitter(&dht->rng, config->settings->refresh_pace_ms, 50);
     return 0;
+}
+
+void kad_dht_set_settings(struct kad_dht *dht, const struct kad_settings *settings, kad_ms now)
+{
+    dht->settings = settings;
+    dht->queries.ceiling = settings->max_queries;
+    dht->n_requests_over = dht->n_host_operations > settings->max_requests ? dht->n_host_operations : 0;
+    dht->n_queries_over = dht->queries.n_used > settings->max_queries ? dht->queries.n_used : 0;
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (dht->tables[i])
+            kad_table_set_probe_after(dht->tables[i], probe_after(settings));
+    }
+    dht->upkeep.verify_left = 0; /* and filled up anew within a second */
+    dht->upkeep.next_at = kad_ms_min(dht->upkeep.next_at, now + settings->refresh_pace_ms);
+    dht->join.paused_until = 0;
+    kad_budget_init(&dht->budget, settings, now);
+    dht->operations_wake_at = kad_ms_min(dht->operations_wake_at, now);
+}
+
+kad_ms kad_dht_budget_wait(struct kad_dht *dht, bool for_host, kad_ms now)
+{
+    const kad_ms wait = kad_budget_wait(&dht->budget, dht->settings, for_host, now);
+
+    dht->counters->own_delayed += wait > 0;
+    return wait;
 }
 
 void kad_dht_clear(struct kad_dht *dht)
@@ -126,6 +157,7 @@ bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_messag
     message->read_only = dht->settings->read_only;
     if (out->send(out, &to, message)) {
         dht->counters->queries_out[query->method]++;
+        kad_budget_spend(&dht->budget, out->n_sent);
         return true;
     }
     kad_query_take(&dht->queries, slot, &unsent);

@@ -10,6 +10,8 @@
 #ifndef KAD_CORE_DHT_H
 #define KAD_CORE_DHT_H
 
+#include "core/budget.h"
+#include "core/churn.h"
 #include "core/estimate.h"
 #include "core/events.h"
 #include "core/lookup.h"
@@ -48,6 +50,7 @@ struct kad_join {
     kad_contact_ref *saved;          /* retained */
     struct kad_operation *operation; /* NULL: not joining just now */
     kad_ms next_at;                  /* when to try (again) */
+    kad_ms paused_until;             /* saved contacts wait for the budget */
     uint16_t n_bootstraps, n_saved;
     uint16_t attempts;  /* in a row without contacts */
     uint16_t n_asked;   /* of the bootstraps, by the operation that runs */
@@ -84,6 +87,8 @@ struct kad_dht {
     kad_ms expire_at;
     struct kad_join join;
     struct kad_upkeep upkeep;
+    struct kad_churn churn;
+    struct kad_budget budget;
     struct kad_publications publications;
     struct kad_events events;
     struct kad_counters *counters; /* the engine's */
@@ -94,6 +99,8 @@ struct kad_dht {
         rtt_deviation_4; /* smoothed RTT times 8, deviation times 4 (RFC 6298); rtt_8 < 0: unknown */
     uint8_t n_measured;  /* RTTs so far, up to a few */
     uint16_t n_host_operations;
+    uint16_t n_requests_over; /* as many as there were when max_requests was lowered, else 0; the same: */
+    uint32_t n_queries_over;
     uint16_t n_silent; /* queries unanswered in a row, nothing heard from anybody meanwhile */
     unsigned watch;    /* enum kad_event_mask */
 };
@@ -128,6 +135,10 @@ struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *
 void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 kad_ms kad_dht_wake_at(const struct kad_dht *dht);
 void kad_dht_unreachable(struct kad_dht *dht, const struct kad_endpoint *peer, kad_ms now);
+/* They are valid, and differ in nothing that is fixed. */
+void kad_dht_set_settings(struct kad_dht *dht, const struct kad_settings *settings, kad_ms now);
+/* Is who sent this a contact of ours, at the address we know? */
+bool kad_dht_knows(const struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *message);
 
 /* -- for core's own files --------------------------------------------------------------------------------------- */
 
@@ -174,6 +185,8 @@ void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now);
 kad_ms kad_dht_patience(const struct kad_dht *dht);
 void kad_dht_measured(struct kad_dht *dht, kad_ms rtt);
 
+/* 0: a query may go out now; else how long it has to wait for the budget (counted). */
+kad_ms kad_dht_budget_wait(struct kad_dht *dht, bool for_host, kad_ms now);
 /* Sends a query and notes it. False: it could not be sent. `query` is filled in but for sent_at; `message` but for
  * transaction and sender. */
 bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_message *message, kad_ms now,
@@ -191,6 +204,13 @@ void kad_join_clear(struct kad_dht *dht);
 
 /* upkeep.c */
 void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
+/* How old contacts and buckets may get, as settings and measured churn have it. */
+kad_ms kad_upkeep_ping_after(const struct kad_dht *dht);
+kad_ms kad_upkeep_refresh_after(const struct kad_dht *dht);
+void kad_upkeep_alive(struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact,
+                      kad_ms now);
+void kad_upkeep_silent(struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact,
+                       kad_ms now);
 
 /* sound.c: every invariant; false names the broken one. */
 bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why);

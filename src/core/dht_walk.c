@@ -507,6 +507,14 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->upkeep.verify_at);
     KAD_WALK(walk, dht->upkeep.verify_left);
     KAD_WALK(walk, dht->upkeep.n_running);
+    KAD_WALK(walk, dht->churn.seen_s);
+    KAD_WALK(walk, dht->churn.deaths_1024);
+    KAD_WALK(walk, dht->budget.bytes_1000);
+    KAD_WALK(walk, dht->budget.packets_1000);
+    KAD_WALK(walk, dht->budget.filled_at);
+    KAD_WALK(walk, dht->join.paused_until);
+    KAD_WALK(walk, dht->n_requests_over);
+    KAD_WALK(walk, dht->n_queries_over);
     KAD_WALK(walk, dht->expire_at);
     for (size_t i = 0; i < KAD_N_WARNINGS; i++)
         KAD_WALK(walk, dht->warn_again_at[i]);

@@ -122,8 +122,16 @@ static void ask_saved(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
     struct kad_join *join = &dht->join;
 
+    join->paused_until = 0;
     while (join->n_saved && out->room && !kad_query_pool_full(&dht->queries)) {
-        const kad_contact_ref contact = join->saved[--join->n_saved];
+        const kad_ms wait = kad_dht_budget_wait(dht, false, now);
+        kad_contact_ref contact;
+
+        if (wait) {
+            join->paused_until = now + wait;
+            return;
+        }
+        contact = join->saved[--join->n_saved];
 
         kad_dht_ping(dht, contact, now, out);
         kad_book_release(dht->book, contact);
@@ -246,8 +254,9 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 
 kad_ms kad_join_wake_at(const struct kad_dht *dht)
 {
-    if (dht->join.operation && ((dht->join.n_saved && !kad_query_pool_full(&dht->queries)) ||
-                                dht->join.n_asked < dht->join.n_bootstraps))
+    if (dht->join.operation && dht->join.n_asked < dht->join.n_bootstraps)
         return 0; /* at once, with the next batch */
+    if (dht->join.operation && dht->join.n_saved && !kad_query_pool_full(&dht->queries))
+        return kad_ms_min(dht->join.paused_until, dht->join.next_at);
     return dht->join.next_at;
 }

@@ -92,6 +92,24 @@ struct kad_limit *kad_limit_new(const struct kad_allocator *allocator, const str
     return limit;
 }
 
+void kad_limit_configure(struct kad_limit *limit, const struct kad_limit_config *config)
+{
+    assert(config->addresses == limit->config.addresses && config->limit_local == limit->config.limit_local);
+    limit->config = *config;
+    /* What had been earned under a higher burst is more than there may be now. */
+    for (unsigned i = 0; i < config->addresses; i++) {
+        struct address *address = &limit->addresses[i];
+        struct group *group = &limit->groups[i];
+
+        if (address->head.packets > config->address_burst * PACKET)
+            address->head.packets = config->address_burst * PACKET;
+        if (group->head.packets > config->group_burst * PACKET)
+            group->head.packets = config->group_burst * PACKET;
+        if (group->grant > config->grant * (GRANT_BYTE / 2))
+            group->grant = config->grant * (GRANT_BYTE / 2);
+    }
+}
+
 void kad_limit_free(struct kad_limit *limit)
 {
     if (limit)
@@ -304,6 +322,13 @@ void kad_limit_proved(struct kad_limit *limit, const struct kad_endpoint *peer, 
         return;
     tick = tick_of(limit, now);
     touch_address(limit, peer, tick)->proved_until = tick + PROVED;
+}
+
+bool kad_limit_is_proved(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now)
+{
+    const struct address *address = is_exempt(limit, peer) ? NULL : find_address(limit, peer);
+
+    return address && address->proved_until > tick_of(limit, now);
 }
 
 void kad_limit_strike(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now)

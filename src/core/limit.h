@@ -50,11 +50,15 @@ struct kad_limit *kad_limit_new(const struct kad_allocator *allocator, const str
                                 uint64_t hash_key);
 void kad_limit_free(struct kad_limit *limit); /* NULL is fine */
 
+/* Other limits from now on; `addresses` and `limit_local` are as they were. Nothing that is known is forgotten. */
+void kad_limit_configure(struct kad_limit *limit, const struct kad_limit_config *config);
+
 enum kad_limit_verdict kad_limit_receive(struct kad_limit *limit, const struct kad_endpoint *from,
                                          size_t size, kad_ms now);
 /* A query of ours goes to `to`. To be called before kad_limit_send() is asked about it. */
 void kad_limit_expect(struct kad_limit *limit, const struct kad_endpoint *to, kad_ms now);
 void kad_limit_proved(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now);
+bool kad_limit_is_proved(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now);
 void kad_limit_strike(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now);
 /* May `size` bytes go to `to`? Counts them when so. */
 bool kad_limit_send(struct kad_limit *limit, const struct kad_endpoint *to, size_t size, kad_ms now);

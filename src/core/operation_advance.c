@@ -72,6 +72,23 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
     return true;
 }
 
+bool kad_operation_may_ask(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           const struct kad_outbox *out)
+{
+    kad_ms wait;
+
+    if (!out->room) {
+        operation->wake_at = now;
+        return false;
+    }
+    wait = kad_query_pool_full(&dht->queries)
+               ? KAD_POOL_FULL_WAIT
+               : kad_dht_budget_wait(dht, operation->owner == KAD_OWNER_HOST, now);
+    if (wait)
+        operation->wake_at = kad_ms_min(operation->wake_at, now + kad_ms_max(wait, KAD_POOL_FULL_WAIT));
+    return !wait;
+}
+
 /* Sends what one family's lookup wants. True when it is over. */
 static bool step(struct kad_dht *dht, struct kad_operation *operation, int family, kad_ms now,
                  struct kad_outbox *out)
@@ -85,12 +102,10 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
         struct kad_query query = {.purpose = KAD_FOR_LOOKUP};
         struct kad_lookup_step next;
 
-        if (!out->room || kad_query_pool_full(&dht->queries)) {
-            if (lookup->reason != KAD_REASON_NONE)
-                return true;
-            operation->wake_at = kad_query_pool_full(&dht->queries) ? now + KAD_POOL_FULL_WAIT : now;
+        if (lookup->reason != KAD_REASON_NONE)
+            return true;
+        if (!kad_operation_may_ask(dht, operation, now, out))
             return false;
-        }
         next = kad_lookup_next(lookup, now);
         if (next.verdict == KAD_LOOKUP_DONE)
             return true;
@@ -152,10 +167,8 @@ static void advance_single(struct kad_dht *dht, struct kad_operation *operation,
 
     if (operation->n_queries)
         return; /* asked; the answer or its absence ends it */
-    if (!out->room || kad_query_pool_full(&dht->queries)) {
-        operation->wake_at = out->room ? now + KAD_POOL_FULL_WAIT : now;
+    if (!kad_operation_may_ask(dht, operation, now, out))
         return;
-    }
     if (!ask(dht, operation, &query, now, out))
         kad_operation_end(dht, operation, KAD_REASON_NO_CONTACTS, now);
 }

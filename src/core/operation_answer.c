@@ -32,7 +32,8 @@ static void note_first(struct kad_operation *operation, uint8_t hop, kad_ms now)
 static void note_answerer(struct kad_operation *operation, const struct kad_contact *from,
                           struct kad_bytes version)
 {
-    const size_t n = version.size < sizeof(operation->version) ? version.size : sizeof(operation->version) - 1;
+    const size_t n =
+        version.size < sizeof(operation->version) ? version.size : sizeof(operation->version) - 1;
 
     operation->answerer = *from;
     if (n)

@@ -36,4 +36,8 @@ void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *oper
 void kad_operation_advance_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
                                    struct kad_outbox *out);
 
+/* May it ask somebody now? If not, it wakes when it may. */
+bool kad_operation_may_ask(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           const struct kad_outbox *out);
+
 #endif

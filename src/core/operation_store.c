@@ -92,10 +92,8 @@ void kad_operation_advance_storing(struct kad_dht *dht, struct kad_operation *op
                                    struct kad_outbox *out)
 {
     while (operation->next_storing < operation->n_storing && out->room) {
-        if (kad_query_pool_full(&dht->queries)) {
-            operation->wake_at = now + KAD_POOL_FULL_WAIT;
+        if (!kad_operation_may_ask(dht, operation, now, out))
             return;
-        }
         if (!store_at(dht, operation, operation->storing[operation->next_storing], now, out) && !out->room)
             break; /* the batch is full: once more with the next */
         operation->next_storing++;

@@ -43,7 +43,7 @@ static struct kad_publication *add(struct kad_dht *dht)
 {
     struct kad_publications *all = &dht->publications;
 
-    if (all->n == dht->settings->max_publications)
+    if (all->n >= dht->settings->max_publications) /* more, if the ceiling was lowered */
         return NULL;
     if (all->n == all->room) {
         const uint32_t room = all->room ? all->room * 2 : 4;

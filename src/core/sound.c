@@ -11,6 +11,11 @@ static uint64_t weight_of(const struct kad_operation *operation)
     return kad_hash_word(UINT64_C(0x9e3779b97f4a7c15), (uint64_t)(uintptr_t)operation);
 }
 
+static unsigned larger(unsigned a, unsigned b)
+{
+    return a > b ? a : b;
+}
+
 static bool queries_sound(const struct kad_dht *dht, const char **out_why)
 {
     const struct kad_query_pool *pool = &dht->queries;
@@ -28,7 +33,7 @@ static bool queries_sound(const struct kad_dht *dht, const char **out_why)
             waiting += weight_of(pool->queries[i].operation);
         n_queries++;
     }
-    if (n_queries != pool->n_used || n_queries > dht->settings->max_queries) {
+    if (n_queries != pool->n_used || n_queries > larger(dht->settings->max_queries, dht->n_queries_over)) {
         *out_why = "the pool miscounts its queries";
         return false;
     }
@@ -70,7 +75,7 @@ bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why)
         if (dht->tables[i] && !kad_table_sound(dht->tables[i], out_why))
             return false;
     }
-    if (dht->n_host_operations > dht->settings->max_requests) {
+    if (dht->n_host_operations > larger(dht->settings->max_requests, dht->n_requests_over)) {
         *out_why = "more requests than allowed";
         return false;
     }

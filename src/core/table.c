@@ -384,6 +384,11 @@ const struct kad_id *kad_table_self(const struct kad_table *table)
     return &table->self;
 }
 
+void kad_table_set_probe_after(struct kad_table *table, kad_ms probe_after_ms)
+{
+    table->config.probe_after_ms = probe_after_ms;
+}
+
 const struct kad_table_config *kad_table_config_of(const struct kad_table *table)
 {
     return &table->config;

@@ -130,6 +130,8 @@ const struct kad_bucket *kad_table_bucket(const struct kad_table *table, unsigne
 unsigned kad_table_capacity(const struct kad_table *table, unsigned bucket);
 const struct kad_id *kad_table_self(const struct kad_table *table);
 const struct kad_table_config *kad_table_config_of(const struct kad_table *table);
+void kad_table_set_probe_after(struct kad_table *table,
+                               kad_ms probe_after_ms); /* all else stays as it was made */
 kad_ms kad_table_heard_at(const struct kad_table *table, const struct kad_slot *slot);
 size_t kad_table_memory(const struct kad_table *table);
 /* Every invariant written above; false says which in *out_why. For tests, fuzzing and the simulator. */

@@ -7,17 +7,65 @@
 
 #include "core/operation.h"
 
-static void ask_stale_contact(struct kad_dht *dht, struct kad_table *table, kad_ms now,
+/* A death that comes late to light does less harm than one pinged for too often does good: buckets age as contacts do. */
+static struct kad_churn_bounds bounds_of(const struct kad_settings *settings)
+{
+    return (struct kad_churn_bounds){
+        .percent = settings->dead_percent,
+        .usual_ms = settings->ping_after_ms,
+        .least_ms = settings->ping_min_ms,
+        .most_ms = settings->ping_max_ms,
+    };
+}
+
+kad_ms kad_upkeep_ping_after(const struct kad_dht *dht)
+{
+    const struct kad_churn_bounds bounds = bounds_of(dht->settings);
+
+    return kad_churn_interval(&dht->churn, &bounds);
+}
+
+kad_ms kad_upkeep_refresh_after(const struct kad_dht *dht)
+{
+    const struct kad_settings *settings = dht->settings;
+
+    if (!settings->dead_percent)
+        return settings->refresh_after_ms;
+    return settings->refresh_after_ms * kad_upkeep_ping_after(dht) / settings->ping_after_ms;
+}
+
+void kad_upkeep_alive(struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact, kad_ms now)
+{
+    const struct kad_churn_bounds bounds = bounds_of(dht->settings);
+    const struct kad_slot *slot = bounds.percent ? kad_table_find(table, contact) : NULL;
+
+    if (slot)
+        kad_churn_alive(&dht->churn, &bounds, now - kad_table_heard_at(table, slot), slot->failures > 0);
+}
+
+void kad_upkeep_silent(struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact,
+                       kad_ms now)
+{
+    const struct kad_churn_bounds bounds = bounds_of(dht->settings);
+    const struct kad_slot *slot = bounds.percent ? kad_table_find(table, contact) : NULL;
+
+    if (slot && slot->failures == 0)
+        kad_churn_silent(&dht->churn, &bounds, now - kad_table_heard_at(table, slot));
+}
+
+/* True: one that was silent the last time. */
+static bool ask_stale_contact(struct kad_dht *dht, struct kad_table *table, kad_ms now,
                               struct kad_outbox *out)
 {
-    const kad_contact_ref stale = kad_table_stale_contact(table, dht->settings->ping_after_ms, now);
+    const kad_contact_ref stale = kad_table_stale_contact(table, kad_upkeep_ping_after(dht), now);
     struct kad_query query = {.contact = stale, .purpose = KAD_FOR_TABLE, .method = KAD_FIND_NODE};
     struct kad_message message;
     const struct kad_contact *contact;
     unsigned prefix;
 
-    if (stale == KAD_NO_CONTACT || kad_query_pending(&dht->queries, stale))
-        return;
+    if (stale == KAD_NO_CONTACT || kad_query_pending(&dht->queries, stale) ||
+        kad_dht_budget_wait(dht, false, now))
+        return stale != KAD_NO_CONTACT && kad_table_find(table, stale)->failures > 0;
     contact = kad_book_contact(dht->book, stale);
     query.to = contact->endpoint;
     prefix = kad_id_prefix(&dht->self, &contact->id);
@@ -27,11 +75,12 @@ static void ask_stale_contact(struct kad_dht *dht, struct kad_table *table, kad_
     message.want_ipv6 = dht->tables[1];
     message.target = kad_id_random_at(&dht->rng, &dht->self, prefix, dht->rules->id_bits);
     kad_dht_ask(dht, &query, &message, now, out);
+    return kad_table_find(table, stale)->failures > 0;
 }
 
 static void look_up_stale_bucket(struct kad_dht *dht, struct kad_table *table, kad_ms now)
 {
-    const int bucket = kad_table_stale_bucket(table, dht->settings->refresh_after_ms, now);
+    const int bucket = kad_table_stale_bucket(table, kad_upkeep_refresh_after(dht), now);
     struct kad_request request = {.kind = KAD_REQUEST_CLOSEST};
     struct kad_operation *operation;
 
@@ -45,24 +94,30 @@ static void look_up_stale_bucket(struct kad_dht *dht, struct kad_table *table, k
     }
 }
 
+/* A node that has just joined has buckets nobody ever looked into: those it fills at ten times the pace. And whoever has just
+ * been silent is asked again soon: after half of a network has died, the pace is what keeps the dead in tables. */
+static kad_ms pace(const struct kad_dht *dht, bool filling, bool doubting)
+{
+    const kad_ms usual = dht->settings->refresh_pace_ms;
+
+    if (filling)
+        return usual / 10;
+    return doubting && dht->settings->dead_percent ? usual / 5 : usual;
+}
+
 void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
-    bool filling = false;
+    bool filling = false, doubting = false;
 
     if (now < dht->upkeep.next_at)
         return;
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (!dht->tables[i])
             continue;
-        ask_stale_contact(dht, dht->tables[i], now, out);
+        doubting = ask_stale_contact(dht, dht->tables[i], now, out) || doubting;
         look_up_stale_bucket(dht, dht->tables[i], now);
-        filling =
-            filling || kad_table_stale_bucket(dht->tables[i], dht->settings->refresh_after_ms, now) >= 0;
+        filling = filling || kad_table_stale_bucket(dht->tables[i], kad_upkeep_refresh_after(dht), now) >= 0;
     }
-    /* A node that has just joined has buckets nobody ever looked into: those it fills at ten times the pace. */
     dht->upkeep.next_at =
-        now +
-        kad_rng_jitter(&dht->rng, dht->settings->refresh_pace_ms / (filling && dht->join.ready ? 10 : 1),
-                       20) +
-        1;
+        now + kad_rng_jitter(&dht->rng, pace(dht, filling && dht->join.ready, doubting), 20) + 1;
 }

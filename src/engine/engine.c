@@ -129,6 +129,31 @@ int kad_engine_new(const struct kad_engine_config *config, kad_ms now, struct ka
     return 0;
 }
 
+int kad_engine_set_settings(struct kad_engine *engine, const struct kad_settings *settings, kad_ms now,
+                            const char **out_field)
+{
+    const struct kad_limit_config limit = limits(settings);
+
+    if (kad_settings_check(settings, out_field) < 0)
+        return KAD_E_INVALID;
+    *out_field = kad_settings_fixed(engine->settings, settings);
+    if (*out_field)
+        return KAD_E_INVALID;
+    engine->settings = settings;
+    if (engine->journal)
+        kad_journal_settings(engine->journal, now);
+    kad_limit_configure(engine->limit, &limit);
+    kad_dht_set_settings(&engine->dht, settings, now);
+    return 0;
+}
+
+void kad_engine_load(struct kad_engine *engine, unsigned percent)
+{
+    if (engine->journal)
+        kad_journal_load(engine->journal, percent);
+    engine->load = (uint8_t)(percent < 100 ? percent : 100);
+}
+
 void kad_engine_free(struct kad_engine *engine)
 {
     if (!engine)
@@ -191,6 +216,7 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
     if (engine->journal)
         kad_journal_sent(engine->journal, datagram);
     outbox->room = batch->room - batch->n;
+    outbox->n_sent = n;
     return true;
 }
 
@@ -220,6 +246,24 @@ static enum kad_drop over_limit(enum kad_limit_verdict verdict)
     return KAD_DROP_NONE;
 }
 
+/* Strangers' queries in proportion to the load, those that cost most twice as often. No draw: the engine's randomness is
+ * for other things, and every n-th is as fair. */
+static bool sheds(struct kad_engine *engine, const struct kad_peer *from, const struct kad_message *message,
+                  kad_ms now)
+{
+    unsigned part = engine->load;
+
+    if (!part || message->kind != KAD_QUERY || kad_limit_is_proved(engine->limit, &from->endpoint, now) ||
+        kad_dht_knows(&engine->dht, from, message))
+        return false;
+    if (message->method != KAD_PING && message->method != KAD_FIND_NODE &&
+        (message->method != KAD_GET_PEERS || message->scrape))
+        part *= 2;
+    part = engine->shed + (part < 100 ? part : 100);
+    engine->shed = (uint8_t)(part % 100);
+    return part >= 100;
+}
+
 void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now,
                          struct kad_batch *out)
 {
@@ -241,6 +285,8 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
         else if (verdict == KAD_LIMIT_ANSWER && message.kind == KAD_QUERY)
             received.drop =
                 KAD_DROP_ADDRESS_RATE; /* over a limit, and let through for an answer's sake only */
+        else if (sheds(engine, &from, &message, now))
+            received.drop = KAD_DROP_SHED;
         else
             received = kad_dht_receive(&engine->dht, &from, &message, now, &carrier.outbox);
     }
@@ -389,6 +435,10 @@ void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info)
         .n_publications = dht->publications.n,
         .patience_ms = kad_dht_patience(dht),
         .rtt_ms = dht->rtt_8 < 0 ? -1 : dht->rtt_8 / 8,
+        .load_percent = engine->load,
+        .deaths_per_1000_h = kad_churn_per_thousand_h(&dht->churn),
+        .ping_after_ms = kad_upkeep_ping_after(dht),
+        .refresh_after_ms = kad_upkeep_refresh_after(dht),
         .n_records = store.n_records,
         .record_bytes = store.record_bytes,
         .n_keys = store.n_keys,

@@ -10,6 +10,8 @@ void kad_engine_walk(struct kad_walk *walk, struct kad_engine *engine)
     walk->book = engine->dht.book;
     kad_limit_walk(walk, engine->limit);
     kad_dht_walk(walk, &engine->dht);
+    KAD_WALK(walk, engine->load);
+    KAD_WALK(walk, engine->shed);
 }
 
 static void mix(void *context, const void *bytes, size_t size)

@@ -197,6 +197,19 @@ void kad_journal_contact(struct kad_journal *journal, const struct kad_contact *
     write_input(journal, &item);
 }
 
+void kad_journal_settings(struct kad_journal *journal, kad_ms now)
+{
+    if (!journal->stats.lost)
+        begin_input(journal, now);
+}
+
+void kad_journal_load(struct kad_journal *journal, unsigned percent)
+{
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_LOAD, .now = journal->before, .number = percent};
+
+    write_input(journal, &item);
+}
+
 void kad_journal_taking(struct kad_journal *journal)
 {
     journal->n_taking++;

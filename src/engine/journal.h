@@ -72,6 +72,8 @@ void kad_journal_withdraw(struct kad_journal *journal, const struct kad_id *key)
 void kad_journal_bootstrap(struct kad_journal *journal, const struct kad_endpoint *endpoint, kad_ms now);
 void kad_journal_contact(struct kad_journal *journal, const struct kad_contact *contact, bool trusted,
                          kad_ms now);
+void kad_journal_settings(struct kad_journal *journal, kad_ms now); /* the engine has others */
+void kad_journal_load(struct kad_journal *journal, unsigned percent);
 void kad_journal_taking(struct kad_journal *journal); /* an event is asked for */
 void kad_journal_sent(struct kad_journal *journal, const struct kad_datagram *datagram);
 
@@ -90,6 +92,7 @@ enum kad_journal_kind {
     KAD_JOURNAL_CONTACT,
     KAD_JOURNAL_EVENTS,
     KAD_JOURNAL_SETTINGS,
+    KAD_JOURNAL_LOAD,
     /* answers of the store, in the order it was asked */
     KAD_JOURNAL_GET,
     KAD_JOURNAL_PUT,

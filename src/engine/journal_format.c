@@ -139,6 +139,9 @@ static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
         walk_contact(walk, &item->contact);
         KAD_WALK(walk, item->trusted);
         break;
+    case KAD_JOURNAL_LOAD:
+        KAD_WALK(walk, item->number);
+        break;
     case KAD_JOURNAL_SETTINGS:
         kad_settings_walk(walk, &item->settings);
         break;
@@ -207,9 +210,9 @@ void kad_journal_walk_item(struct kad_walk *walk, struct kad_journal_item *item,
 const char *kad_journal_kind_text(unsigned kind)
 {
     static const char *const texts[KAD_JOURNAL_N_KINDS] = {
-        "nothing",   "end",       "checkpoint",  "datagram",   "tick",         "unreachable",  "request",
-        "cancel",    "withdraw",  "bootstrap",   "contact",    "events",       "settings",     "store get",
-        "store put", "store add", "store peers", "store each", "store sample", "store expire",
+        "nothing",   "end",       "checkpoint", "datagram",    "tick",       "unreachable",  "request",
+        "cancel",    "withdraw",  "bootstrap",  "contact",     "events",     "settings",     "load",
+        "store get", "store put", "store add",  "store peers", "store each", "store sample", "store expire",
     };
 
     return kind < KAD_JOURNAL_N_KINDS ? texts[kind] : "unknown";

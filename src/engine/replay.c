@@ -19,6 +19,9 @@ struct kad_replay {
     struct kad_replay_config config;
     struct kad_engine *engine;
     struct kad_journal_head head;
+    struct kad_settings
+        changed[2]; /* those that hold, if others than the head's do, and those before or after */
+    unsigned n_changed;
     struct kad_journal_item item, answer;
     struct kad_replay_stats stats;
     struct kad_walk walk; /* over `bytes` */
@@ -458,6 +461,15 @@ static void compare(struct kad_replay *replay, const struct kad_journal_item *it
         replay->verdict = KAD_REPLAY_END;
 }
 
+static int set_settings(struct kad_replay *replay, const struct kad_journal_item *item)
+{
+    struct kad_settings *settings = &replay->changed[replay->n_changed++ % 2];
+    const char *field;
+
+    *settings = item->settings;
+    return kad_engine_set_settings(replay->engine, settings, item->now, &field);
+}
+
 static void apply(struct kad_replay *replay)
 {
     const struct kad_journal_item *item = &replay->item;
@@ -502,7 +514,10 @@ static void apply(struct kad_replay *replay)
         take_events(replay, item->number);
         break;
     case KAD_JOURNAL_SETTINGS:
-        replay->head.settings = item->settings;
+        error = set_settings(replay, item);
+        break;
+    case KAD_JOURNAL_LOAD:
+        kad_engine_load(engine, (unsigned)item->number);
         break;
     case KAD_JOURNAL_CHECK:
     case KAD_JOURNAL_END:
@@ -531,7 +546,7 @@ enum kad_replay_verdict kad_replay_step(struct kad_replay *replay, const struct 
     if (replay->walk.left == 0)
         return replay->verdict = at_the_end(replay);
     memset(&replay->item, 0, sizeof(replay->item));
-    replay->item.settings = replay->head.settings;
+    replay->item.settings = *replay->engine->settings;
     kad_journal_walk_item(&replay->walk, &replay->item, &replay->before);
     if (replay->walk.bad)
         return replay->verdict = at_the_end(replay); /* the rest of it stands in a block that is not there */

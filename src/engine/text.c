@@ -57,6 +57,7 @@ const char *kad_drop_text(enum kad_drop drop)
         [KAD_DROP_READ_ONLY] = "read_only",
         [KAD_DROP_FAMILY] = "family",
         [KAD_DROP_ID] = "id",
+        [KAD_DROP_SHED] = "shed",
     };
 
     return NAME(names, drop);

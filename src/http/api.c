@@ -2,6 +2,7 @@
 #include "http/api.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "http/json.h"
 #include "http/news.h"
@@ -106,6 +107,7 @@ static bool answer_now(struct kad_api_call *call, const char *method, const stru
     if (route->read)
         return ask(call, route, out_answer);
     if (route->act) {
+        call->asker.patches = strcmp(method, "PATCH") == 0;
         *out_answer = route->act(call->api, call->asker, &call->params);
     } else if (!kad_params_finish(&call->params)) {
         *out_answer = wrong(400, "bad request", call->params.why);

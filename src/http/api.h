@@ -33,6 +33,7 @@ struct kad_api {
 /* Who asks. */
 struct kad_api_asker {
     bool trusted; /* local, or with the token: sees and does everything */
+    bool patches; /* the method is PATCH: kad_api_begin() sees to it */
 };
 
 struct kad_api_answer {

@@ -63,6 +63,10 @@ json_t *kad_json_node(struct kad_node *node)
                                   config->store == KAD_STORE_LMDB ? "lmdb" : "mem", "records",
                                   (json_int_t)info.n_records, "record_bytes", (json_int_t)info.record_bytes,
                                   "keys", (json_int_t)info.n_keys, "peers", (json_int_t)info.n_peers));
+    json_object_set_new(object, "load_percent", json_integer(info.load_percent));
+    json_object_set_new(object, "deaths_per_1000_h", json_integer(info.deaths_per_1000_h));
+    json_object_set_new(object, "ping_after_ms", json_integer(info.ping_after_ms));
+    json_object_set_new(object, "refresh_after_ms", json_integer(info.refresh_after_ms));
     json_object_set_new(object, "memory_bytes", json_integer((json_int_t)info.memory));
     json_object_set_new(object, "data_dir", config->data_dir ? json_string(config->data_dir) : json_null());
     return object;
@@ -154,6 +158,7 @@ json_t *kad_json_stats(struct kad_node *node)
     COUNT("announced", counters->announced);
     COUNT("published", counters->published);
     COUNT("refreshes", counters->refreshes);
+    COUNT("own_delayed", counters->own_delayed);
     COUNT("events_lost", counters->events_lost);
     COUNT("store_errors", counters->store_errors);
 #undef COUNT

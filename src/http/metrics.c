@@ -102,6 +102,8 @@ static void work(FILE *out, const struct kad_counters *c)
     counter(out, "kademlia_provider_records_published_total",
             "Values and announces of this node, published or again.", c->published);
     counter(out, "kademlia_refreshes_total", "Buckets refreshed.", c->refreshes);
+    counter(out, "kademlia_own_queries_delayed_total",
+            "Times that queries waited for the budget of own traffic.", c->own_delayed);
     counter(out, "kademlia_events_lost_total", "Events that nobody took in time.", c->events_lost);
     counter(out, "kademlia_store_errors_total", "Failures of the store.", c->store_errors);
 }
@@ -124,6 +126,13 @@ static void state(FILE *out, const struct kad_info *info)
     if (info->rtt_ms >= 0)
         gauge(out, "kademlia_rtt_seconds", "Round trip time, smoothed over all nodes.",
               (double)info->rtt_ms / 1000);
+    gauge(out, "kademlia_load_ratio",
+          "How far it is behind with what comes in, 0 to 1; above 0 strangers' queries are shed.",
+          info->load_percent / 100.0);
+    gauge(out, "kademlia_contact_deaths_per_hour_ratio",
+          "Measured: the share of contacts that dies in an hour.", info->deaths_per_1000_h / 1000.0);
+    gauge(out, "kademlia_ping_interval_seconds", "How long a contact may go unheard, as its deaths demand.",
+          (double)info->ping_after_ms / 1000);
     gauge(out, "kademlia_store_records", "Values held.", (double)info->n_records);
     gauge(out, "kademlia_store_record_bytes", "Bytes of values held.", (double)info->record_bytes);
     gauge(out, "kademlia_store_keys", "Keys that peers are held for.", (double)info->n_keys);

@@ -9,6 +9,7 @@
 #include "http/metrics.h"
 #include "http/news.h"
 #include "http/record.h"
+#include "http/settings.h"
 #include "http/survey.h"
 #include "http/target.h"
 #include "http/web.h"
@@ -312,6 +313,7 @@ static const struct kad_route routes[] = {
     {"/api/dht/put", POST, .read = read_put, .kind = KAD_REQUEST_PUT},
     {"/api/dht/announce", POST, .read = read_announce, .kind = KAD_REQUEST_ANNOUNCE},
     {"/api/dht/withdraw", POST_DELETE, .act = withdraw},
+    {"/api/settings", "GET, HEAD, PATCH", KAD_ROUTE_READ | KAD_ROUTE_PATCH, .act = kad_settings_route},
     {"/api/record", READ, .act = kad_record_look},
     {"/api/record/start", POST, .act = kad_record_start},
     {"/api/record/stop", POST, .act = kad_record_stop},
@@ -338,6 +340,8 @@ bool kad_route_allows(const struct kad_route *route, const char *method)
         return (route->methods & KAD_ROUTE_READ) != 0;
     if (strcmp(method, "POST") == 0)
         return (route->methods & KAD_ROUTE_POST) != 0;
+    if (strcmp(method, "PATCH") == 0)
+        return (route->methods & KAD_ROUTE_PATCH) != 0;
     if (strcmp(method, "DELETE") == 0)
         return (route->methods & KAD_ROUTE_DELETE) != 0;
     return false;

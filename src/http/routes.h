@@ -9,7 +9,7 @@
 #include "http/api.h"
 #include "http/params.h"
 
-enum kad_route_methods { KAD_ROUTE_READ = 1, KAD_ROUTE_POST = 2, KAD_ROUTE_DELETE = 4 };
+enum kad_route_methods { KAD_ROUTE_READ = 1, KAD_ROUTE_POST = 2, KAD_ROUTE_DELETE = 4, KAD_ROUTE_PATCH = 8 };
 
 struct kad_route {
     const char *path;

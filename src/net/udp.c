@@ -136,6 +136,19 @@ const struct kad_udp_counters *kad_udp_counters(const struct kad_udp *udp)
     return &udp->counters;
 }
 
+uint32_t kad_udp_overflows(const struct kad_udp *udp)
+{
+#ifdef SO_MEMINFO
+    uint32_t memory[16] = {0}; /* SK_MEMINFO_VARS of them; one more with a newer kernel does no harm */
+    socklen_t size = sizeof(memory);
+
+    if (getsockopt(udp->fd, SOL_SOCKET, SO_MEMINFO, memory, &size) == 0 && size > 8 * sizeof(*memory))
+        return memory[8]; /* SK_MEMINFO_DROPS (linux/sock_diag.h) */
+#endif
+    (void)udp;
+    return 0;
+}
+
 /* -- what ICMP says --------------------------------------------------------------------------------------------- */
 
 #ifdef IP_RECVERR

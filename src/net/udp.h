@@ -63,6 +63,8 @@ void kad_udp_close(struct kad_udp *udp, void (*on_closed)(void *context));
 /* Where it is bound, port resolved. */
 struct kad_endpoint kad_udp_endpoint(const struct kad_udp *udp);
 const struct kad_udp_counters *kad_udp_counters(const struct kad_udp *udp);
+/* Datagrams that the kernel dropped because nobody read them in time, since the socket was opened; asks the kernel. */
+uint32_t kad_udp_overflows(const struct kad_udp *udp);
 
 /* The next datagram, borrowed until the next call on any socket of these buffers. False: none for now. */
 bool kad_udp_receive(struct kad_udp *udp, struct kad_endpoint *out_from, struct kad_bytes *out_bytes);

@@ -56,6 +56,9 @@ const struct kad_key kad_keys[] = {
     DURATION("table", refresh_pace_ms, "one such ping and one such lookup per this"),
     COUNT("table", verify_per_s, "pings a second to strangers who asked us something and would fit the table"),
     COUNT("table", min_contacts, "with fewer the node joins again"),
+    COUNT("table", dead_percent, "the death rate of contacts is measured, and ping_after and refresh_after, in proportion, become what keeps the dead at about this share of the table with the least traffic; 0: they stay as they are set"),
+    DURATION("table", ping_min_ms, "the least that ping_after becomes"),
+    DURATION("table", ping_max_ms, "and the most"),
 
     {"store", "store", KAD_KEY_CHOICE, FIELD(store), 0, 0, stores, "where records and peers are held for others: memory, or lmdb in the data directory"},
     {"store", "store_max_bytes", KAD_KEY_SIZE, FIELD(store_max_bytes), 0, (int64_t)1 << 40, NULL, "ceiling of what is held for others; 0: the store's own"},
@@ -76,6 +79,8 @@ const struct kad_key kad_keys[] = {
     DURATION("limits", gray_ms, "how long it stays there the first time"),
     COUNT("limits", unproven_gain, "bytes sent per byte received, towards addresses that proved nothing; 0: no limit"),
     COUNT("limits", unproven_grant, "and bytes a minute on top"),
+    COUNT("limits", own_bytes_per_s, "bytes a second of queries that this node sends of its own accord; what is over waits, requests of the host last; 0: no limit"),
+    COUNT("limits", own_packets_per_s, "and packets a second"),
     FLAG("limits", limit_local, "applies all limits to loopback and private addresses too"),
 
     TEXT("api", socket, "the local socket that commands use; empty: kad.sock in the data directory"),
@@ -106,6 +111,8 @@ static const struct {
 } aliases[] = {
     {"refresh_interval", "refresh_after_ms"},
     {"bootstrap_nodes", "bootstrap"},
+    {"own_bytes_per_second", "own_bytes_per_s"},
+    {"own_packets_per_second", "own_packets_per_s"},
 };
 
 /* "refresh_after" for "refresh_after_ms". */
@@ -180,6 +187,11 @@ const char *kad_key_nearest(const char *name)
         }
     }
     return nearest;
+}
+
+bool kad_key_live(const struct kad_key *key)
+{
+    return key->offset == FIELD(log_level) || kad_settings_live(key->name);
 }
 
 void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_most)

@@ -35,6 +35,9 @@ const struct kad_key *kad_key_find(const char *name);
 const char *kad_key_nearest(const char *name);
 void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_most);
 
+/* May it be changed while the node runs? */
+bool kad_key_live(const struct kad_key *key);
+
 /* config_values.c: one value to and from text. `why` begins behind "key: ". */
 KAD_CHECK int kad_value_read(struct kad_config *config, const struct kad_key *key, const char *text,
                              char *why, size_t why_size);

@@ -105,7 +105,7 @@ static void print_row(struct printing *out, const struct kad_key *key, const str
         if (*value)
             print(out, "%s`%s`", entry ? ", " : "", value);
     }
-    print(out, " | %s |\n", key->meaning);
+    print(out, " | %s | %s |\n", kad_key_live(key) ? "live" : "restart", key->meaning);
 }
 
 static const char introduction[] =
@@ -125,7 +125,15 @@ static const char introduction[] =
     "any other key may stand in a file once. Durations take `ms`, `s`, `m`, `h` or `d` and are milliseconds "
     "without;\n"
     "sizes take `K`, `M`, `G`. A key that ends in `_ms` may be written without that. `refresh_interval` is\n"
-    "`refresh_after_ms`, `bootstrap_nodes` is `bootstrap`.\n"
+    "`refresh_after_ms`, `bootstrap_nodes` is `bootstrap`, and `own_bytes_per_second` is `own_bytes_per_s`.\n"
+    "\n"
+    "`kad config check FILE` reads a file as a node would and says what is wrong. What is `live` below can "
+    "be "
+    "changed while a\n"
+    "node runs: in the file, followed by SIGHUP, with `kad config set KEY VALUE`, or with `PATCH "
+    "/api/settings`. "
+    "All else\n"
+    "needs a restart. See [operation](operation.md).\n"
     "\n"
     "The defaults are those of the network `mainline`.\n";
 
@@ -141,7 +149,9 @@ size_t kad_config_document(char *out_text, size_t room)
         const struct kad_key *key = &kad_keys[i];
 
         if (strcmp(section, key->section) != 0) {
-            print(&out, "\n## [%s]\n\n| key | kind | range | default | meaning |\n|---|---|---|---|---|\n",
+            print(&out,
+                  "\n## [%s]\n\n| key | kind | range | default | changes | meaning "
+                  "|\n|---|---|---|---|---|---|\n",
                   key->section);
         }
         section = key->section;

@@ -10,6 +10,8 @@
  *     bootstrap.c  names of nodes to join through
  *     recorder.c   the flight recorder's file
  *     tell.c       what is logged
+ *     change.c     other settings while it runs
+ *     load.c       whether it keeps up with what comes in
  */
 #ifndef KAD_NODE_PARTS_H
 #define KAD_NODE_PARTS_H
@@ -22,6 +24,7 @@
 #include "net/udp.h"
 #include "node/data_dir.h"
 #include "node/kept.h"
+#include "node/load.h"
 #include "node/mailbox.h"
 #include "kad/node.h"
 
@@ -79,7 +82,8 @@ struct kad_node {
     struct kad_batch out;
 
     uv_timer_t timer;
-    kad_ms timer_at; /* when it fires, if it is active */
+    kad_ms timer_at;  /* when it was asked to fire, if it is active; may be past */
+    kad_ms timer_due; /* when it can fire at the earliest */
     uv_async_t bell;
     struct kad_mailbox mailbox;
     unsigned n_open; /* handles and jobs that must end before the node has stopped */
@@ -90,8 +94,14 @@ struct kad_node {
     bool restored; /* all of `kept` is the engine's again */
     kad_ms restore_at;
 
+    struct kad_settings lent[2]; /* to the engine, in turn, once settings were changed */
+    unsigned n_lent;
+    struct kad_load load;
+
     struct kad_bootstrap *bootstraps;
     size_t n_bootstraps;
+    char *bootstrap_texts; /* of a list set while it ran; NULL: they are among `texts` */
+    size_t bootstrap_texts_size;
 
     struct kad_data_dir data_dir;
     bool has_data_dir, commit_failed, sync_failed, save_failed;
@@ -178,6 +188,7 @@ void kad_recorder_free(struct kad_node *node);
 /* Names and values in turn, NULL last. */
 void kad_tell(const struct kad_node *node, enum kad_log_level level, const char *event, ...)
     __attribute__((sentinel));
+void kad_tell_load(const struct kad_node *node, uint32_t overflows);
 void kad_tell_event(const struct kad_node *node, const struct kad_event *event);
 
 /* -- node.c ----------------------------------------------------------------------------------------------------- */

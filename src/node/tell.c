@@ -37,6 +37,21 @@ static void tell_ready(const struct kad_node *node)
     kad_tell(node, KAD_LOG_INFO, "ready", "contacts_v4", v4, "contacts_v6", v6, "after_ms", ms, NULL);
 }
 
+/* Once when it falls behind, once when it has caught up. */
+void kad_tell_load(const struct kad_node *node, uint32_t overflows)
+{
+    const uint64_t shed = kad_engine_counters(node->engine)->received[KAD_DROP_SHED];
+    char dropped[24], shed_text[24];
+
+    snprintf(dropped, sizeof(dropped), "%" PRIu32, overflows);
+    snprintf(shed_text, sizeof(shed_text), "%" PRIu64, shed);
+    if (node->load.percent)
+        kad_tell(node, KAD_LOG_WARN, "overloaded", "dropped_by_kernel", dropped, "what",
+                 "strangers' queries are shed", NULL);
+    else
+        kad_tell(node, KAD_LOG_INFO, "keeps_up_again", "dropped_by_kernel", dropped, "shed", shed_text, NULL);
+}
+
 static void tell_contact(const struct kad_node *node, enum kad_log_level level, const char *event,
                          const struct kad_contact *contact)
 {

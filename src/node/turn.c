@@ -41,13 +41,18 @@ static kad_ms wake_at(const struct kad_node *node)
 
     at = at < kad_memory_wake_at(node) ? at : kad_memory_wake_at(node);
     at = at < kad_bootstrap_wake_at(node) ? at : kad_bootstrap_wake_at(node);
+    if (node->load.percent && node->load.sample_at < at)
+        at = node->load.sample_at; /* a quiet second is what ends it */
     at = at < kad_recorder_wake_at(node) ? at : kad_recorder_wake_at(node);
     return at < node->restore_at ? at : node->restore_at;
 }
 
 static void timer_fired(uv_timer_t *timer)
 {
-    kad_node_turn(timer->data, NULL);
+    struct kad_node *node = timer->data;
+
+    kad_load_late(&node->load, kad_clock_now(&node->clock) - node->timer_due);
+    kad_node_turn(node, NULL);
 }
 
 static void set_timer(struct kad_node *node, kad_ms at)
@@ -55,10 +60,26 @@ static void set_timer(struct kad_node *node, kad_ms at)
     if (at == node->timer_at && uv_is_active((uv_handle_t *)&node->timer))
         return;
     node->timer_at = at;
+    node->timer_due = at > node->now ? at : node->now;
     if (at == KAD_NEVER)
         uv_timer_stop(&node->timer);
     else
         uv_timer_start(&node->timer, timer_fired, at > node->now ? (uint64_t)(at - node->now) : 0, 0);
+}
+
+static void look_at_load(struct kad_node *node)
+{
+    const unsigned before = node->load.percent;
+    uint32_t overflows = 0;
+
+    if (node->now < node->load.sample_at)
+        return;
+    for (size_t i = 0; i < node->n_sockets; i++)
+        overflows += kad_udp_overflows(node->sockets[i]);
+    if (kad_load_sample(&node->load, overflows, node->now))
+        kad_tell_load(node, overflows);
+    if (node->load.percent != before)
+        kad_engine_load(node->engine, node->load.percent);
 }
 
 void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
@@ -68,6 +89,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     node->in_turn = true;
     node->now = kad_clock_now(&node->clock); /* the one clock read of this turn */
 
+    look_at_load(node);
     kad_posted_take(node);
     kad_bootstrap_tick(node);
     if (readable)
@@ -86,6 +108,7 @@ void kad_node_turn_soon(struct kad_node *node)
 {
     if (node->phase == KAD_NODE_RUNNING && !node->in_turn) {
         node->timer_at = 0;
+        node->timer_due = kad_clock_now(&node->clock);
         uv_timer_start(&node->timer, timer_fired, 0, 0);
     }
 }

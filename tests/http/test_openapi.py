@@ -99,6 +99,10 @@ def try_all(document, where, net):
     tell("POST", "/api/dht/put", b" " * 65537, status=413)
     tell("POST", "/api/dht/withdraw", {"key": put["key"]})
     tell("DELETE", "/api/dht/withdraw?key=" + put["key"], status=404)
+    tell("GET", "/api/settings")
+    tell("PATCH", "/api/settings", {"alpha": 5, "log_level": "info", "follow_address": True})
+    tell("PATCH", "/api/settings", {"alpha": "nine"}, status=400)
+    tell("PATCH", "/api/settings", {"k": 9}, status=409)
     recorder(tell, os.path.join(net.data, "%s.journal" % ("local" if isinstance(where, str) else "tcp")))
 
 

@@ -1,0 +1,93 @@
+#include "cli/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/ask.h"
+
+static int set_list(struct kad_config *config, const char *key, const struct kad_list *list, char *why)
+{
+    int error = KAD_OK;
+
+    for (size_t i = 0; i < list->n && error == KAD_OK; i++)
+        error = kad_config_set(config, key, list->items[i], why);
+    return error;
+}
+
+/* --set key=value, after all else. */
+static int set_others(struct kad_config *config, const struct kad_list *list, char *why)
+{
+    int error = KAD_OK;
+
+    for (size_t i = 0; i < list->n && error == KAD_OK; i++) {
+        const char *equals = strchr(list->items[i], '=');
+        char key[64];
+
+        if (!equals || (size_t)(equals - list->items[i]) >= sizeof key) {
+            snprintf(why, KAD_CONFIG_WHY, "--set %.60s: not key=value", list->items[i]);
+            return KAD_E_INVALID;
+        }
+        snprintf(key, sizeof key, "%.*s", (int)(equals - list->items[i]), list->items[i]);
+        error = kad_config_set(config, key, equals + 1, why);
+    }
+    return error;
+}
+
+static int set_flags(struct kad_config *config, const struct kad_options *options, char *why)
+{
+    const char *store = options->store && strcmp(options->store, "mem") == 0 ? "memory" : options->store;
+    const struct {
+        const char *key, *value;
+    } flags[] = {
+        {"data_dir", options->data_dir},
+        {"store", store},
+        {"name", options->name},
+        {"read_only", options->read_only ? "yes" : NULL},
+        {"log_level", options->log_level},
+        {"log_format", options->log_format},
+        {"api", options->api},
+        {"metrics", options->metrics},
+        {"public_api", options->public_api ? "yes" : NULL},
+    };
+    int error;
+
+    kad_config_next_source(config);
+    error = set_list(config, "listen", &options->listen, why);
+    if (error == KAD_OK)
+        error = set_list(config, "bootstrap", &options->bootstrap, why);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0] && error == KAD_OK; i++) {
+        if (flags[i].value)
+            error = kad_config_set(config, flags[i].key, flags[i].value, why);
+    }
+    return error == KAD_OK ? set_others(config, &options->set, why) : error;
+}
+
+int kad_cli_read_config(const struct kad_options *options, const char *file, struct kad_config *out_config,
+                        char out_why[KAD_CONFIG_WHY])
+{
+    char folder[4096];
+    int error;
+
+    kad_config_default(kad_network_mainline(), out_config);
+    kad_default_data_dir(folder, sizeof folder);
+    error = kad_config_set(out_config, "data_dir", folder, out_why);
+    if (error == KAD_OK && file)
+        error = kad_config_file(out_config, file, out_why);
+    if (error == KAD_OK)
+        error = set_flags(out_config, options, out_why);
+    return error == KAD_OK ? kad_config_check(out_config, out_why) : error;
+}
+
+int kad_cli_print_config(const struct kad_config *config)
+{
+    const size_t size = kad_config_print(config, NULL, 0);
+    char *text = malloc(size + 1);
+
+    if (!text)
+        return KAD_EXIT_INTERNAL;
+    kad_config_print(config, text, size + 1);
+    fputs(text, stdout);
+    free(text);
+    return KAD_EXIT_DONE;
+}
