@@ -6,7 +6,7 @@ tests/test_layout.py has the C compiler check every offset and size written here
 import ctypes
 import ctypes.util
 import os
-from ctypes import (CFUNCTYPE, POINTER, Structure, c_bool, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t,
+from ctypes import (CFUNCTYPE, POINTER, Structure, c_bool, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t,
                     c_uint, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p)
 
 from . import _settings
@@ -88,7 +88,7 @@ class EventDone(Structure):
                 ("n_answers", c_uint32), ("n_timeouts", c_uint32), ("closest", POINTER(Found)), ("n_closest", c_size_t),
                 ("record", POINTER(Record)), ("n_copies", c_uint32), ("n_stored", c_uint32), ("n_refused", c_uint32),
                 ("stored_here", c_bool), ("refusal", c_int), ("samples", POINTER(Id)), ("n_samples", c_size_t),
-                ("seeds", c_double), ("peers", c_double)]
+                ("seeds", c_double), ("peers", c_double), ("version", c_char * 5)]
 
 
 class Event(Structure):
@@ -122,7 +122,8 @@ class NodeConfig(Structure):
                 ("n_listen", c_size_t), ("bootstrap", c_char_p * BOOTSTRAP_MAX), ("n_bootstrap", c_size_t),
                 ("data_dir", c_char_p), ("store", c_int), ("store_max_bytes", c_uint64), ("name", c_char_p),
                 ("has_seed", c_bool), ("seed", c_uint8 * 32), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
-                ("log", c_void_p), ("log_context", c_void_p), ("watch", c_uint), ("on_event", CALLBACK),
+                ("log", c_void_p), ("log_context", c_void_p),
+                ("record", c_char_p), ("record_max_bytes", c_uint64), ("watch", c_uint), ("on_event", CALLBACK),
                 ("on_stopped", c_void_p), ("context", c_void_p)]
 
 
@@ -131,7 +132,8 @@ class Info(Structure):
     _fields_ = [("id", Id), ("address", Endpoint), ("id_bits", c_uint), ("ready", c_bool), ("read_only", c_bool),
                 ("n_contacts", c_size_t * 2), ("n_buckets", c_uint * 2), ("network_size", c_double * 2),
                 ("n_requests", c_uint), ("n_queries", c_uint), ("n_publications", c_uint), ("patience_ms", c_int64),
-                ("rtt_ms", c_int64), ("n_records", c_uint64), ("record_bytes", c_uint64), ("n_keys", c_uint64),
+                ("rtt_ms", c_int64), ("load_percent", c_uint), ("deaths_per_1000_h", c_uint),
+                ("ping_after_ms", c_int64), ("refresh_after_ms", c_int64), ("n_records", c_uint64), ("record_bytes", c_uint64), ("n_keys", c_uint64),
                 ("n_peers", c_uint64), ("memory", c_uint64)]
 
 
@@ -158,26 +160,31 @@ _FUNCTIONS = {
 }
 
 
+def _opened(place):
+    library = ctypes.CDLL(place)
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    if library.kad_version() // 100 != VERSION // 100:
+        raise ImportError("%s is version %d, this package is made for %d" % (place, library.kad_version(), VERSION))
+    return library
+
+
 def _load():
     """KAD_LIBRARY, the build tree around this file, or wherever the system's loader looks."""
     here = os.path.dirname(os.path.abspath(__file__))
-    places = [os.environ.get("KAD_LIBRARY"), os.path.join(here, "..", "..", "..", "build", "libkad-node.so"),
+    if os.environ.get("KAD_LIBRARY"):
+        return _opened(os.environ["KAD_LIBRARY"])
+    places = [os.path.join(here, "..", "..", "..", "build", "libkad-node.so"),
               ctypes.util.find_library("kad-node"), "libkad-node.so"]
     failure = None
     for place in places:
         if not place or (os.sep in place and not os.path.exists(place)):
             continue
         try:
-            library = ctypes.CDLL(place)
+            return _opened(place)
         except OSError as error:
             failure = error
-            continue
-        for name, (result, arguments) in _FUNCTIONS.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
-        if library.kad_version() // 100 != VERSION // 100:
-            raise ImportError("%s is version %d, this package is made for %d" % (place, library.kad_version(), VERSION))
-        return library
     raise ImportError("libkad-node.so is not found: make install, or set KAD_LIBRARY (%s)" % failure)
 
 
