@@ -14,7 +14,7 @@
 #include "cli/notify.h"
 #include "cli/settings.h"
 #include "node/local_net.h"
-#include "node/change.h"
+#include "node/config_change.h"
 #include "node/log.h"
 
 static const struct kad_option node_options[] = {

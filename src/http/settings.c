@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "http/json.h"
-#include "node/change.h"
+#include "node/config_change.h"
 #include "node/config_keys.h"
 
 static struct kad_api_answer failed(unsigned status, const char *error, const char *reason)

@@ -7,10 +7,10 @@
  *     held.c       ends of puts and announces that wait for the disk
  *     posted.c     what other threads want
  *     memory.c     state and store on disk: what is saved when
- *     bootstrap.c  names of nodes to join through
+ *     bootstrap.c  names of nodes to join through (those of sources.c, manifests and the like, are the program's)
  *     recorder.c   the flight recorder's file
  *     tell.c       what is logged
- *     change.c     other settings while it runs
+ *     settings.c   other settings while it runs
  *     load.c       whether it keeps up with what comes in
  */
 #ifndef KAD_NODE_PARTS_H
@@ -61,6 +61,8 @@ struct kad_job {
     int error, reason; /* reason: errno */
 };
 
+struct kad_mapper_status;
+
 struct kad_node {
     const struct kad_allocator *allocator;
     struct kad_node_config config; /* its texts are `texts`' */
@@ -102,6 +104,7 @@ struct kad_node {
     size_t n_bootstraps;
     char *bootstrap_texts; /* of a list set while it ran; NULL: they are among `texts` */
     size_t bootstrap_texts_size;
+    const struct kad_mapper_status *mapping; /* of the program's port mapping; NULL: there is none */
 
     struct kad_data_dir data_dir;
     bool has_data_dir, commit_failed, sync_failed, save_failed;

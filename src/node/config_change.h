@@ -1,5 +1,5 @@
 /*
- * change - a running node gets another configuration, all of what can change or nothing.
+ * config_change - a running node gets another configuration, all of what can change or nothing.
  *
  * Which keys can change while a node runs is a property of the key (kad_key_live(), docs/configuration.md); the others are
  * named in a warning, and hold from the next start. Each change is a line of log:
@@ -9,8 +9,8 @@
  *
  * Everything here belongs to the thread of the node's loop.
  */
-#ifndef KAD_NODE_CHANGE_H
-#define KAD_NODE_CHANGE_H
+#ifndef KAD_NODE_CONFIG_CHANGE_H
+#define KAD_NODE_CONFIG_CHANGE_H
 
 #include "node/config.h"
 
