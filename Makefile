@@ -5,6 +5,7 @@
 #   make check      arrows, formatting, no writable globals, only public symbols, the headers' documentation, scripts
 #   make docs       build/docs/html: the headers of include/kad, for reading
 #   make build      build/kad                                 make install [PREFIX= DESTDIR=]
+#   make deb        Debian packages in build/deb
 #   make bench      kad beside its peers                      make sim      every scenario in sim/scenarios
 #   make fuzz       FUZZ_RUNS=10000000 executions per target, or FUZZ_SECONDS=20 each
 #   make coverage   at least 90 % of lines of core, wire and engine
@@ -17,7 +18,7 @@ FUZZ_RUNS ?= 10000000
 CTEST  = ctest --output-on-failure --no-tests=error -j $(JOBS)
 CONFIG = CMakeLists.txt CMakePresets.json $(wildcard cmake/*.cmake)
 
-.PHONY: all web run test check docs bench fuzz sim fmt tidy install build clean coverage deps \
+.PHONY: all deb deps-deb web run test check docs bench fuzz sim fmt tidy install build clean coverage deps \
         deps-build deps-test deps-bench deps-tidy build-release-tests build-tsan-threads build-dev build-dev-clang build-coverage build-fuzz
 
 # The steps share build directories; ninja and ctest are parallel inside.
@@ -74,6 +75,9 @@ fmt: deps-test
 tidy: deps-tidy build-dev-clang
 	run-clang-tidy -quiet -j $(JOBS) -p build/dev-clang '^$(CURDIR)/(src|sim)/'
 
+deb: deps-deb
+	tools/make-deb build/deb
+
 install: build
 	cmake --install build --prefix $(PREFIX)
 
@@ -100,7 +104,7 @@ build/%/build.ninja: $(CONFIG) | deps-test
 
 deps: deps-build deps-test deps-bench deps-tidy
 
-deps-build deps-test deps-bench deps-tidy: deps-%:
+deps-build deps-test deps-bench deps-tidy deps-deb: deps-%:
 	@tools/install-deps $*
 
 clean:
