@@ -356,8 +356,8 @@ struct kad_event {
         size_t n_samples;                /* how many of these */
         double seeds;                    /* scrape: how many have all of it, estimated */
         double peers;                    /* scrape: how many others, estimated */
-        char version[5];                 /* of a single node that answered (`contact`): its BEP 5 "v", or "" */
-    } done;                              /* for DONE */
+        char version[5]; /* of a single node that answered (`contact`): its BEP 5 "v", or "" */
+    } done;              /* for DONE */
 };
 
 /* The next event, false when there is none. */
@@ -441,6 +441,16 @@ enum kad_histogram_unit {
 /* KAD_HISTOGRAM_BOUNDS ascending numbers, a constant. Any thread. */
 const uint32_t *kad_histogram_bounds(enum kad_histogram_unit unit);
 
+/* How far it has got into its network. */
+enum kad_standing {
+    KAD_STANDING_ALONE,   /* no bootstrap, no saved contact: it waits to be found */
+    KAD_STANDING_JOINING, /* it looks for its neighbours */
+    KAD_STANDING_JOINED,
+    KAD_STANDING_LOST, /* it knew nodes, and none answers any more: they have left, or its own link is down */
+};
+/* "joining": a constant, never NULL. Any thread. */
+const char *kad_standing_text(enum kad_standing standing);
+
 /* What an engine is and knows at one moment. Pairs are IPv4, IPv6. */
 struct kad_info {
     struct kad_id id;            /* its own */
@@ -465,6 +475,7 @@ struct kad_info {
     uint64_t n_keys;             /* keys that peers are held for */
     uint64_t n_peers;            /* and how many */
     uint64_t memory;             /* bytes this engine holds, its store included, the shared book not */
+    enum kad_standing standing;  /* `ready` with its reason */
 };
 
 /* Fills it in. */

@@ -32,7 +32,7 @@ static const char *duration(int64_t seconds, char text[40])
 
 static void show_status(struct kad_cli *cli, const json_t *answer, int code)
 {
-    const bool ready = kad_json_number(answer, "ready") > 0;
+    const char *state = kad_json_text(answer, "state");
     const json_t *store = json_object_get(answer, "store");
     const char *name = kad_json_text(answer, "name");
     char room[80];
@@ -44,9 +44,9 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
     kad_print_pair(cli, "node", "%s", kad_json_text(answer, "node_id"));
     if (*name)
         kad_print_pair(cli, "name", "%s", name);
-    kad_print_pair(cli, "state", "%s%s%s%s", kad_style(cli->colour, ready ? KAD_GREEN : KAD_YELLOW),
-                   ready ? "joined" : "joining", kad_style_end(cli->colour),
-                   kad_json_number(answer, "read_only") > 0 ? ", read-only" : "");
+    kad_print_pair(cli, "state", "%s%s%s%s",
+                   kad_style(cli->colour, strcmp(state, "joined") == 0 ? KAD_GREEN : KAD_YELLOW), state,
+                   kad_style_end(cli->colour), kad_json_number(answer, "read_only") > 0 ? ", read-only" : "");
     kad_print_pair(cli, "network", "%s", kad_json_text(answer, "network"));
     json_array_foreach(json_object_get(answer, "listening"), i, address)
         kad_print_pair(cli, i == 0 ? "listening" : "", "%s", json_string_value(address));

@@ -127,6 +127,7 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
     kad_upkeep_alive(dht, table, contact, now);
     update = kad_table_heard(table, contact, preferred, rtt_ms, now);
     act_on(dht, &update, contact, now, out);
+    kad_lost_heard(dht, contact, now);
 }
 
 void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out)
@@ -139,6 +140,8 @@ void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, st
         return;
     kad_upkeep_silent(dht, table, contact, now);
     update = kad_table_failed(table, contact, now);
+    if (update.removed != KAD_NO_CONTACT)
+        kad_lost_note(dht, update.removed, now);
     act_on(dht, &update, contact, now, out);
 }
 

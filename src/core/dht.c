@@ -68,6 +68,8 @@ int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_m
     }
     dht->join.next_at = KAD_NEVER;
     dht->publications.next_at = KAD_NEVER;
+    dht->upkeep.verify_at = now;
+    dht->upkeep.verify_left = (uint16_t)config->settings->verify_per_s;
     dht->upkeep.next_at = now + kad_rng_jitter(&dht->rng, config->settings->refresh_pace_ms, 50);
     return 0;
 }
@@ -113,6 +115,7 @@ void kad_dht_clear(struct kad_dht *dht)
         kad_operation_free(dht, dht->told);
     kad_publish_clear(dht);
     kad_join_clear(dht);
+    kad_lost_clear(dht);
     kad_query_pool_clear(&dht->queries);
     kad_events_clear(&dht->events);
     kad_free(dht->allocator, dht->sample, sizeof(*dht->sample));
@@ -195,6 +198,7 @@ void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
     kad_join_tick(dht, now, out);
     kad_publish_tick(dht, now);
     kad_upkeep_tick(dht, now, out);
+    kad_lost_tick(dht, now, out); /* woken by upkeep, which never sleeps as long as it does */
     kad_operations_tick(dht, now, out);
 }
 

@@ -15,6 +15,7 @@
 #include "core/estimate.h"
 #include "core/events.h"
 #include "core/lookup.h"
+#include "core/lost.h"
 #include "core/outbox.h"
 #include "core/publish.h"
 #include "core/query.h"
@@ -56,6 +57,7 @@ struct kad_join {
     uint16_t n_asked;   /* of the bootstraps, by the operation that runs */
     uint8_t n_deepened; /* lookups for ourselves since we were ready */
     bool ready, warned;
+    bool was_ready; /* everybody left since */
 };
 
 struct kad_upkeep {
@@ -89,6 +91,7 @@ struct kad_dht {
     struct kad_upkeep upkeep;
     struct kad_churn churn;
     struct kad_budget budget;
+    struct kad_lost *lost; /* allocated with the first loss */
     struct kad_publications publications;
     struct kad_events events;
     struct kad_counters *counters; /* the engine's */
@@ -195,9 +198,12 @@ bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_messag
 /* join.c */
 void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 kad_ms kad_join_wake_at(const struct kad_dht *dht);
+enum kad_standing kad_join_standing(const struct kad_dht *dht);
 void kad_join_met(struct kad_dht *dht,
                   kad_ms now); /* somebody came into the table: maybe they found us first */
 void kad_join_ended(struct kad_dht *dht, kad_ms now); /* its operation did */
+/* Joins anew, beginning with those whom this one knows, near contacts of ours or not. False: joining already, no memory. */
+bool kad_join_through(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
 KAD_CHECK int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint, kad_ms now);
 KAD_CHECK int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now);
 void kad_join_clear(struct kad_dht *dht);

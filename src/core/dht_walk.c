@@ -400,6 +400,30 @@ static void walk_join(struct kad_walk *walk, const struct kad_dht *dht, struct k
     KAD_WALK(walk, join->n_deepened);
     KAD_WALK(walk, join->ready);
     KAD_WALK(walk, join->warned);
+    KAD_WALK(walk, join->was_ready);
+}
+
+static void walk_lost(struct kad_walk *walk, struct kad_dht *dht)
+{
+    bool has_lost = dht->lost;
+    size_t n;
+
+    KAD_WALK(walk, has_lost);
+    if (kad_walk_reads(walk))
+        dht->lost = has_lost ? kad_walk_room(walk, 1, sizeof(*dht->lost)) : NULL;
+    if (!dht->lost)
+        return;
+    n = kad_walk_count(walk, dht->lost->n, KAD_LOST_MAX);
+    dht->lost->n = (uint8_t)n;
+    for (size_t i = 0; i < n; i++)
+        kad_walk_contact(walk, &dht->lost->contacts[i]);
+    KAD_WALK(walk, dht->lost->counted_from);
+    KAD_WALK(walk, dht->lost->until);
+    KAD_WALK(walk, dht->lost->ask_at);
+    KAD_WALK(walk, dht->lost->meet_at);
+    KAD_WALK(walk, dht->lost->n_left);
+    KAD_WALK(walk, dht->lost->n_before);
+    KAD_WALK(walk, dht->lost->next);
 }
 
 static void walk_publications(struct kad_walk *walk, struct kad_publications *all)
@@ -501,6 +525,7 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->operations_wake_at);
     walk_queries(walk, dht, &dht->queries);
     walk_join(walk, dht, &dht->join);
+    walk_lost(walk, dht);
     walk_publications(walk, &dht->publications);
     walk_sample(walk, dht);
     KAD_WALK(walk, dht->upkeep.next_at);

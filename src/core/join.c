@@ -116,8 +116,57 @@ static void ask_bootstraps(struct kad_dht *dht, kad_ms now, struct kad_outbox *o
     }
 }
 
-/* The saved contacts are asked at once, all of them that the lookup has no use for: a table that was good an hour ago is
- * mostly good now, and one round trip fills it again. */
+/* The nearest go to the lookup, which asks them for more than a sign of life. Those it refuses stay. */
+static void hand_nearest_over(struct kad_dht *dht, struct kad_lookup *lookup, int family)
+{
+    struct kad_join *join = &dht->join;
+    unsigned n_open = join->n_saved; /* those behind were refused */
+
+    for (unsigned taken = 0; taken < 2 * dht->settings->k && n_open;) {
+        const struct kad_contact *nearest = NULL;
+        kad_contact_ref chosen;
+        unsigned at = 0;
+
+        for (unsigned i = 0; i < n_open; i++) {
+            const struct kad_contact *contact = kad_book_contact(dht->book, join->saved[i]);
+
+            if (kad_family_index(contact->endpoint.family) != family ||
+                (nearest && kad_id_compare(&dht->self, &nearest->id, &contact->id) <= 0))
+                continue;
+            nearest = contact;
+            at = i;
+        }
+        if (!nearest)
+            return;
+        chosen = join->saved[at];
+        join->saved[at] = join->saved[--n_open];
+        join->saved[n_open] = chosen;
+        if (!kad_lookup_add(lookup, chosen))
+            continue;
+        join->saved[n_open] = join->saved[--join->n_saved];
+        kad_book_release(dht->book, chosen);
+        taken++;
+    }
+}
+
+/* Whom the lookup did not come to ask was saved for nothing otherwise. */
+static void take_unasked_back(struct kad_dht *dht, const struct kad_lookup *lookup, int family)
+{
+    struct kad_join *join = &dht->join;
+
+    for (size_t i = 0; i < lookup->n_candidates && join->n_saved < KAD_SAVED_MAX && join->saved; i++) {
+        const struct kad_candidate *candidate = &lookup->candidates[i];
+
+        if (candidate->n_asked || candidate->hop > 1 ||
+            kad_table_find(dht->tables[family], candidate->contact))
+            continue;
+        kad_book_retain(dht->book, candidate->contact);
+        join->saved[join->n_saved++] = candidate->contact;
+    }
+}
+
+/* The other saved contacts are asked at once: a table that was good an hour ago is mostly good now, and one round trip fills
+ * it again. */
 static void ask_saved(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
     struct kad_join *join = &dht->join;
@@ -136,13 +185,15 @@ static void ask_saved(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         kad_dht_ping(dht, contact, now, out);
         kad_book_release(dht->book, contact);
     }
-    if (!join->n_saved && join->saved)
+    if (!join->n_saved && join->saved && !join->operation)
         forget_saved(dht);
 }
 
 static bool lonely(const struct kad_dht *dht)
 {
-    return kad_dht_n_contacts(dht) < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
+    const size_t n = kad_dht_n_contacts(dht);
+
+    return n == 0 || n < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
 }
 
 /* All of them for who knows nobody. Who has contacts asks one, and only after a long while: two halves of a network that
@@ -176,14 +227,30 @@ static void begin(struct kad_dht *dht, kad_ms now)
         join->next_at = now + RETRY_FIRST;
         return;
     }
-    for (size_t i = 0; i < join->n_saved; i++) {
-        const struct kad_contact *contact = kad_book_contact(dht->book, join->saved[i]);
-        const int family = kad_family_index(contact->endpoint.family);
-
-        if (join->operation->families[family])
-            kad_lookup_add(&join->operation->lookups[family], join->saved[i]);
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (join->operation->families[i])
+            hand_nearest_over(dht, &join->operation->lookups[i], i);
     }
     choose_bootstraps(dht);
+}
+
+bool kad_join_through(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
+{
+    const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target = dht->self};
+    struct kad_join *join = &dht->join;
+    const int family = kad_family_index(kad_book_contact(dht->book, contact)->endpoint.family);
+
+    if (join->operation || kad_operation_begin(dht, &request, KAD_OWNER_JOIN, now, &join->operation) != 0)
+        return false;
+    join->next_at = KAD_NEVER;
+    join->n_asked = join->n_bootstraps;
+    join->n_deepened = 0; /* twice more soon: by then others will have met, too */
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (join->operation->families[i])
+            kad_operation_restart(dht, join->operation, i);
+    }
+    kad_lookup_add(&join->operation->lookups[family], contact);
+    return true;
 }
 
 void kad_join_ended(struct kad_dht *dht, kad_ms now)
@@ -193,6 +260,10 @@ void kad_join_ended(struct kad_dht *dht, kad_ms now)
     kad_ms wait = RETRY_FIRST;
 
     assert(join->operation && "ended without having begun");
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (join->operation->families[i])
+            take_unasked_back(dht, &join->operation->lookups[i], i);
+    }
     join->operation = NULL;
     if (!alone && !join->ready) {
         join->ready = true;
@@ -230,6 +301,17 @@ void kad_join_met(struct kad_dht *dht, kad_ms now)
         soon(dht, now);
 }
 
+enum kad_standing kad_join_standing(const struct kad_dht *dht)
+{
+    const struct kad_join *join = &dht->join;
+
+    if (join->ready)
+        return dht->n_silent < KAD_SILENCE_REJOIN ? KAD_STANDING_JOINED : KAD_STANDING_LOST;
+    if (join->was_ready)
+        return KAD_STANDING_LOST;
+    return join->n_bootstraps || join->n_saved || join->operation ? KAD_STANDING_JOINING : KAD_STANDING_ALONE;
+}
+
 void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
     struct kad_join *join = &dht->join;
@@ -238,7 +320,7 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         begin(dht, now);
     if (join->operation && join->n_asked < join->n_bootstraps)
         ask_bootstraps(dht, now, out);
-    if (join->n_saved && join->operation)
+    if (join->saved)
         ask_saved(dht, now, out);
     if (join->ready && !join->operation && join->next_at > now + 2 * RETRY_MOST &&
         dht->n_silent >= KAD_SILENCE_REJOIN)
@@ -246,6 +328,7 @@ void kad_join_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
     if (join->ready && !join->operation && kad_dht_n_contacts(dht) == 0) {
         join->ready =
             false; /* everybody left, or our link is down; who has no bootstraps waits to be found */
+        join->was_ready = true;
         join->attempts = 0;
         join->next_at = join->n_bootstraps ? now + RETRY_FIRST : KAD_NEVER;
         kad_dht_warn(dht, KAD_WARN_FEW_CONTACTS, now);
@@ -256,7 +339,7 @@ kad_ms kad_join_wake_at(const struct kad_dht *dht)
 {
     if (dht->join.operation && dht->join.n_asked < dht->join.n_bootstraps)
         return 0; /* at once, with the next batch */
-    if (dht->join.operation && dht->join.n_saved && !kad_query_pool_full(&dht->queries))
+    if (dht->join.n_saved && !kad_query_pool_full(&dht->queries))
         return kad_ms_min(dht->join.paused_until, dht->join.next_at);
     return dht->join.next_at;
 }

@@ -82,6 +82,8 @@ void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation,
                            struct kad_outbox *out);
 void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason,
                        kad_ms now);
+/* This family's lookup begins again, with nobody. */
+void kad_operation_restart(struct kad_dht *dht, struct kad_operation *operation, int family);
 void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation);
 void kad_operations_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 bool kad_operation_cancel(struct kad_dht *dht, uint64_t id, kad_ms now);

@@ -1,7 +1,7 @@
 /* operation_answer - what comes back from those a request asked. */
 #include "core/operation_parts.h"
 
-static void restart_lookup(struct kad_dht *dht, struct kad_operation *operation, int family)
+void kad_operation_restart(struct kad_dht *dht, struct kad_operation *operation, int family)
 {
     struct kad_lookup *lookup = &operation->lookups[family];
     const struct kad_lookup_config config = lookup->config;
@@ -15,7 +15,7 @@ static void restart_lookups(struct kad_dht *dht, struct kad_operation *operation
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (operation->families[i] && operation->lookups[i].reason != KAD_REASON_NONE &&
             !operation->lookups[i].n_answered)
-            restart_lookup(dht, operation, i);
+            kad_operation_restart(dht, operation, i);
     }
 }
 
@@ -113,8 +113,8 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
         if (kad_lookup_reply(lookup, query->contact, named, n))
             continue;
         if (n && lookup->reason == KAD_REASON_NO_CONTACTS)
-            restart_lookup(dht, operation,
-                           i); /* the other family's nodes are the first to name any of this one */
+            kad_operation_restart(dht, operation,
+                                  i); /* the other family's nodes are the first to name any of this one */
         for (size_t j = 0; j < n; j++)
             kad_lookup_add(lookup, named[j]);
     }

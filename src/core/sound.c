@@ -69,6 +69,26 @@ static bool operations_sound(const struct kad_dht *dht, kad_ms now, const char *
     return true;
 }
 
+static bool lost_sound(const struct kad_dht *dht, const char **out_why)
+{
+    const struct kad_lost *lost = dht->lost;
+
+    for (unsigned i = 0; lost && i < KAD_LOST_MAX; i++) {
+        if ((i < lost->n) != (lost->contacts[i] != KAD_NO_CONTACT)) {
+            *out_why = "the lost are miscounted";
+            return false;
+        }
+        if (i < lost->n &&
+            kad_table_find(dht->tables[kad_family_index(
+                               kad_book_contact(dht->book, lost->contacts[i])->endpoint.family)],
+                           lost->contacts[i])) {
+            *out_why = "who stands in the table is not lost";
+            return false;
+        }
+    }
+    return true;
+}
+
 bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why)
 {
     for (int i = 0; i < KAD_FAMILIES; i++) {
@@ -79,5 +99,5 @@ bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why)
         *out_why = "more requests than allowed";
         return false;
     }
-    return queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
+    return lost_sound(dht, out_why) && queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
 }

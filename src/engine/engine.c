@@ -13,7 +13,8 @@
 #include "engine/network.h"
 #include "store/mem.h"
 
-#define OWN_BOOK_CEILING 16384
+#define OWN_OPERATIONS 16         /* joining, refreshing and publishing lookups beside the host's */
+#define OWN_BOOK_MOST  (1u << 20) /* contacts: 80 MB, far above what usual settings come to */
 
 static_assert(KAD_METHODS == KAD_N_METHODS, "the public count of methods");
 
@@ -43,6 +44,19 @@ static struct kad_limit_config limits(const struct kad_settings *settings)
     };
 }
 
+/* What tables and lookups can hold at the same time, so that no stranger's contacts push out a request's. If max_requests is
+ * raised later, a full book refuses contacts, never requests. */
+static uint32_t book_ceiling(const struct kad_settings *settings, unsigned id_bits)
+{
+    const uint64_t table =
+        (uint64_t)id_bits * (settings->k + settings->table_cache) + 2 * settings->table_wide;
+    const uint64_t lookups = (uint64_t)settings->max_requests + OWN_OPERATIONS;
+    const uint64_t n = KAD_FAMILIES * (table + lookups * KAD_LOOKUP_CANDIDATES) + settings->max_queries +
+                       KAD_SAVED_MAX + KAD_LOST_MAX;
+
+    return n < OWN_BOOK_MOST ? (uint32_t)n : OWN_BOOK_MOST;
+}
+
 static int make_parts(struct kad_engine *engine, const struct kad_engine_config *config, kad_ms now)
 {
     struct kad_dht_config dht = {
@@ -70,7 +84,8 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
     if (!engine->limit)
         return KAD_E_MEMORY;
     if (!dht.book) {
-        dht.book = engine->own_book = kad_book_new(&engine->allocator, OWN_BOOK_CEILING, hash_key);
+        dht.book = engine->own_book =
+            kad_book_new(&engine->allocator, book_ceiling(engine->settings, dht.rules->id_bits), hash_key);
         if (!dht.book)
             return KAD_E_MEMORY;
     }
@@ -412,6 +427,7 @@ static size_t memory_of(const struct kad_engine *engine, const struct kad_store_
         n += dht->tables[i] ? kad_table_memory(dht->tables[i]) : 0;
     n += dht->queries.n_room * sizeof(struct kad_query) + dht->events.room * sizeof(struct kad_event);
     n += dht->publications.room * sizeof(struct kad_publication);
+    n += dht->lost ? sizeof(*dht->lost) : 0;
     n += dht->votes ? KAD_REACH_VOTERS * sizeof(*dht->votes) : 0;
     for (const struct kad_operation *operation = dht->operations; operation; operation = operation->next)
         n += sizeof(*operation);
@@ -429,6 +445,7 @@ void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info)
         .address = dht->reach.believed,
         .id_bits = dht->rules->id_bits,
         .ready = dht->join.ready,
+        .standing = kad_join_standing(dht),
         .read_only = dht->settings->read_only,
         .n_requests = dht->n_host_operations,
         .n_queries = dht->queries.n_used,

@@ -34,6 +34,18 @@ const char *kad_refusal_text(enum kad_refusal refusal)
     return NAME(names, refusal);
 }
 
+const char *kad_standing_text(enum kad_standing standing)
+{
+    static const char *const names[] = {
+        [KAD_STANDING_ALONE] = "alone",
+        [KAD_STANDING_JOINING] = "joining",
+        [KAD_STANDING_JOINED] = "joined",
+        [KAD_STANDING_LOST] = "lost",
+    };
+
+    return NAME(names, standing);
+}
+
 const char *kad_warning_text(enum kad_warning warning)
 {
     static const char *const names[] = {

@@ -213,19 +213,27 @@ static struct kad_api_answer bad_request(const struct kad_params *params)
 static struct kad_api_answer health(const struct kad_api *api, struct kad_api_asker asker,
                                     struct kad_params *params)
 {
+    static const char *const reasons[] = {
+        [KAD_STANDING_ALONE] = "alone: no bootstrap node was given, and nobody has come",
+        [KAD_STANDING_JOINING] = "joining: no node has answered yet",
+        [KAD_STANDING_LOST] = "lost: nobody answers any more",
+    };
+    const char *status = "ok", *reason = NULL;
     struct kad_info info;
-    const char *reason = NULL;
 
     (void)asker;
     if (!kad_params_finish(params))
         return bad_request(params);
     kad_engine_info(kad_node_engine(api->node), &info);
-    if (!info.ready)
-        reason = info.n_contacts[0] + info.n_contacts[1] > 0 ? "joining: looking for its neighbours"
-                                                             : "joining: no node has answered yet";
+    if (info.standing != KAD_STANDING_JOINED) {
+        status = kad_standing_text(info.standing);
+        reason = info.standing == KAD_STANDING_JOINING && info.n_contacts[0] + info.n_contacts[1] > 0
+                     ? "joining: looking for its neighbours"
+                     : reasons[info.standing];
+    }
     return (struct kad_api_answer){.status = reason ? 503 : 200,
-                                   .json = json_pack("{s:s, s:b, s:s?}", "status", reason ? "joining" : "ok",
-                                                     "ready", info.ready ? 1 : 0, "reason", reason)};
+                                   .json = json_pack("{s:s, s:b, s:s?}", "status", status, "ready",
+                                                     info.ready ? 1 : 0, "reason", reason)};
 }
 
 /* Where it keeps its things is nobody's business from afar. */

@@ -134,7 +134,7 @@ class Info(Structure):
                 ("n_requests", c_uint), ("n_queries", c_uint), ("n_publications", c_uint), ("patience_ms", c_int64),
                 ("rtt_ms", c_int64), ("load_percent", c_uint), ("deaths_per_1000_h", c_uint),
                 ("ping_after_ms", c_int64), ("refresh_after_ms", c_int64), ("n_records", c_uint64), ("record_bytes", c_uint64), ("n_keys", c_uint64),
-                ("n_peers", c_uint64), ("memory", c_uint64)]
+                ("n_peers", c_uint64), ("memory", c_uint64), ("standing", c_int)]
 
 
 _FUNCTIONS = {
