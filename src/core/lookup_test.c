@@ -48,6 +48,15 @@ static bool add(struct fixture *f, unsigned distance)
     return kad_lookup_add(&f->lookup, node(f, distance));
 }
 
+/* As start(), with all from the nearest to the farthest as the first candidates. */
+static void start_knowing(struct fixture *f, unsigned nearest, unsigned farthest,
+                          struct kad_lookup_config config)
+{
+    start(f, config);
+    for (unsigned distance = nearest; distance <= farthest; distance++)
+        EXPECT(add(f, distance));
+}
+
 /* `from` answers and names up to three others; 0: none. */
 static bool answer(struct fixture *f, unsigned from, unsigned a, unsigned b, unsigned c)
 {
@@ -129,9 +138,7 @@ TEST(a_slot_is_used_as_soon_as_it_is_free)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){.width = 8, .parallel = 3, .patience_ms = 100});
-    for (unsigned distance = 4; distance <= 7; distance++)
-        add(&f, distance);
+    start_knowing(&f, 4, 7, (struct kad_lookup_config){.width = 8, .parallel = 3, .patience_ms = 100});
     expect_ask(&f, 0, 4);
     expect_ask(&f, 0, 5);
     expect_ask(&f, 0, 6);
@@ -149,9 +156,7 @@ TEST(only_the_window_is_asked)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){.width = 2, .parallel = 4, .patience_ms = 100});
-    for (unsigned distance = 1; distance <= 5; distance++)
-        add(&f, distance);
+    start_knowing(&f, 1, 5, (struct kad_lookup_config){.width = 2, .parallel = 4, .patience_ms = 100});
     expect_ask(&f, 0, 1);
     expect_ask(&f, 0, 2);
     expect_wait(&f, 0, 100);
@@ -447,9 +452,9 @@ TEST(end_of_the_walk_asks_more_at_once)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){.width = 6, .parallel = 2, .parallel_end = 5, .patience_ms = 100});
-    for (unsigned distance = 1; distance <= 6; distance++)
-        add(&f, distance);
+    start_knowing(
+        &f, 1, 6,
+        (struct kad_lookup_config){.width = 6, .parallel = 2, .parallel_end = 5, .patience_ms = 100});
     expect_ask(&f, 0, 1);
     expect_ask(&f, 0, 2);
     expect_wait(&f, 0, 100);
@@ -470,10 +475,9 @@ TEST(a_silent_one_of_the_nearest_is_asked_once_more)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){
-                  .width = 2, .parallel = 2, .parallel_end = 3, .retries = 1, .patience_ms = 100});
-    for (unsigned distance = 1; distance <= 4; distance++)
-        add(&f, distance);
+    start_knowing(&f, 1, 4,
+                  (struct kad_lookup_config){
+                      .width = 2, .parallel = 2, .parallel_end = 3, .retries = 1, .patience_ms = 100});
     expect_ask(&f, 0, 1);
     expect_ask(&f, 0, 2);
     answer(&f, 2, 0, 0, 0);
@@ -494,9 +498,8 @@ TEST(the_dead_are_asked_again_beside_each_other_and_once_only)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){.width = 2, .parallel = 3, .retries = 1, .patience_ms = 100});
-    for (unsigned distance = 1; distance <= 4; distance++)
-        add(&f, distance);
+    start_knowing(&f, 1, 4,
+                  (struct kad_lookup_config){.width = 2, .parallel = 3, .retries = 1, .patience_ms = 100});
     expect_ask(&f, 0, 1);
     expect_ask(&f, 0, 2);
     expect_ask(&f, 100, 3);
@@ -515,9 +518,8 @@ TEST(who_failed_or_is_far_is_not_asked_again)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){.width = 2, .parallel = 2, .retries = 1, .patience_ms = 100});
-    for (unsigned distance = 1; distance <= 2; distance++)
-        add(&f, distance);
+    start_knowing(&f, 1, 2,
+                  (struct kad_lookup_config){.width = 2, .parallel = 2, .retries = 1, .patience_ms = 100});
     add(&f, 9);
     expect_ask(&f, 0, 1);
     expect_ask(&f, 0, 2);
@@ -562,9 +564,8 @@ TEST(silent_ones_widen_the_window)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){.width = 2, .parallel = 8, .spare = 2, .patience_ms = 100});
-    for (unsigned distance = 2; distance <= 8; distance++)
-        add(&f, distance);
+    start_knowing(&f, 2, 8,
+                  (struct kad_lookup_config){.width = 2, .parallel = 8, .spare = 2, .patience_ms = 100});
     expect_ask(&f, 0, 2);
     expect_ask(&f, 0, 3);
     go_silent(&f, 2);
@@ -588,10 +589,9 @@ TEST(a_silence_hurries_the_rest_of_the_walk)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){
-                  .width = 6, .parallel = 2, .parallel_end = 4, .spare = 3, .patience_ms = 100});
-    for (unsigned distance = 1; distance <= 12; distance++)
-        add(&f, distance);
+    start_knowing(&f, 1, 12,
+                  (struct kad_lookup_config){
+                      .width = 6, .parallel = 2, .parallel_end = 4, .spare = 3, .patience_ms = 100});
     expect_ask(&f, 0, 1);
     expect_ask(&f, 0, 2);
     expect_wait(&f, 0, 100);
@@ -607,10 +607,9 @@ TEST(a_walk_without_silence_keeps_its_pace)
 {
     struct fixture f;
 
-    start(&f, (struct kad_lookup_config){
-                  .width = 6, .parallel = 2, .parallel_end = 4, .spare = 3, .patience_ms = 100});
-    for (unsigned distance = 1; distance <= 12; distance++)
-        add(&f, distance);
+    start_knowing(&f, 1, 12,
+                  (struct kad_lookup_config){
+                      .width = 6, .parallel = 2, .parallel_end = 4, .spare = 3, .patience_ms = 100});
     expect_ask(&f, 0, 1);
     expect_ask(&f, 0, 2);
     answer(&f, 2, 0, 0, 0);

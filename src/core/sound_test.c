@@ -58,16 +58,6 @@ static void expect_unsound(const struct fixture *f, const char *expected)
     EXPECT_STR(why, expected);
 }
 
-/* Changes one value, expects what is said of it, and changes it back. */
-#define BREAK(place, value, expected)           \
-    do {                                        \
-        const __typeof__(place) kept = (place); \
-                                                \
-        (place) = (value);                      \
-        expect_unsound(&f, (expected));         \
-        (place) = kept;                         \
-    } while (0)
-
 TEST(broken_counts_of_queries_are_named)
 {
     struct fixture f;

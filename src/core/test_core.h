@@ -26,4 +26,14 @@ const struct kad_id *test_id_of(const struct kad_book *book, kad_contact_ref con
 size_t test_closest(const struct kad_book *book, const struct kad_id *target, const kad_contact_ref *contacts,
                     size_t n_contacts, size_t n, kad_contact_ref *out_contacts);
 
+/* Changes one value, expects what is said of it, and changes it back. The test file's expect_unsound() asks. */
+#define BREAK(place, value, expected)           \
+    do {                                        \
+        const __typeof__(place) kept = (place); \
+                                                \
+        (place) = (value);                      \
+        expect_unsound(&f, (expected));         \
+        (place) = kept;                         \
+    } while (0)
+
 #endif
