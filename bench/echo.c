@@ -1,89 +1,22 @@
 /*
- * echo - the physical limit: a bare UDP loop that answers with as many bytes as it is asked for.
+ * echo - the echo of src/bench/echo.h as a program of its own.
  *
  *     echo ADDRESS:PORT [CORE]
- *
- * No parsing, table or store: what is left is the kernel's price for a request and
- * its answer. Every server of a run is told relative to it, because the machine's
- * absolute speed changes from minute to minute and the ratio does not. So it does what
- * a server at its best does: queries and answers as long as kad's, batches as large as
- * kad's (with 64 it is 3 % slower), poll() and no epoll (10 %). The transaction id
- * is copied to where a KRPC answer has it, so that the same load generator can count.
  */
-#include "udp.h"
+#include "bench/echo.h"
+#include "bench/udp.h"
 
 #include <err.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-
-enum {
-    BATCH = 32,
-    DATAGRAM = 1500,
-    QUERY_TID = 6, /* "d1:t4:tttt1:n2:nn": where the load's echo query has its id and the size it wants */
-    QUERY_SIZE = 15,
-};
-
-static const char answer[] = "d1:t4:tttt1:y1:re"; /* and filler behind: nobody looks at it */
-static const size_t answer_tid = 6;
-
-struct batch {
-    struct mmsghdr header[BATCH];
-    struct iovec in[BATCH], out[BATCH];
-    struct sockaddr_in peer[BATCH];
-    uint8_t in_bytes[BATCH][DATAGRAM], out_bytes[BATCH][DATAGRAM];
-};
-
-/* The answer to a query that stands in `in`. */
-static void turn_round(struct batch *batch, int i)
-{
-    uint16_t size;
-
-    memcpy(&size, batch->in_bytes[i] + QUERY_SIZE, sizeof size);
-    memcpy(batch->out_bytes[i] + answer_tid, batch->in_bytes[i] + QUERY_TID, 4);
-    batch->out[i].iov_len = size < DATAGRAM ? size : DATAGRAM;
-    batch->header[i].msg_hdr.msg_iov = &batch->out[i];
-}
 
 int main(int argc, char **argv)
 {
-    static struct batch batch;
     uint32_t address;
     uint16_t port;
-    struct pollfd ready;
 
     if (argc < 2)
         errx(2, "usage: echo ADDRESS:PORT [CORE]");
     bench_pin(argc > 2 ? atoi(argv[2]) : -1);
     bench_endpoint(argv[1], &address, &port);
-    ready = (struct pollfd){.fd = udp_descriptor(udp_open(address, port, false)), .events = POLLIN};
-
-    for (size_t i = 0; i < BATCH; i++) {
-        batch.in[i] = (struct iovec){batch.in_bytes[i], DATAGRAM};
-        memcpy(batch.out_bytes[i], answer, sizeof answer);
-        batch.out[i].iov_base = batch.out_bytes[i];
-        batch.header[i].msg_hdr.msg_name = &batch.peer[i];
-        batch.header[i].msg_hdr.msg_iovlen = 1;
-    }
-    for (;;) {
-        int n;
-
-        for (size_t i = 0; i < BATCH; i++) {
-            batch.header[i].msg_hdr.msg_namelen = sizeof batch.peer[i];
-            batch.header[i].msg_hdr.msg_iov = &batch.in[i];
-        }
-        n = recvmmsg(ready.fd, batch.header, BATCH, MSG_DONTWAIT, NULL);
-        if (n <= 0) {
-            poll(&ready, 1, -1);
-            continue;
-        }
-        for (int i = 0; i < n; i++)
-            turn_round(&batch, i);
-        for (int sent = 0; sent < n;) {
-            int done = sendmmsg(ready.fd, batch.header + sent, (unsigned)(n - sent), 0);
-
-            sent += done > 0 ? done : 1;
-        }
-    }
+    bench_echo(udp_descriptor(udp_open(address, port, false)));
 }

@@ -6,8 +6,8 @@
  * The same queries as bench-load, fed to kad_engine_datagram() one after the other. Beside the
  * figures of bench-load this tells what is ours to save, and it fits under a profiler.
  */
-#include "ask.h"
-#include "udp.h"
+#include "bench/ask.h"
+#include "bench/udp.h"
 
 #include "kad/engine.h"
 

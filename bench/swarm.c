@@ -13,7 +13,7 @@
  * prints, a JSON object a line, how each client's search for each infohash went, in
  * round trips since its first query: what the client saw, told without asking it.
  */
-#include "udp.h"
+#include "bench/udp.h"
 #include "world.h"
 
 #include <err.h>

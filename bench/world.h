@@ -14,7 +14,7 @@
 #ifndef BENCH_WORLD_H
 #define BENCH_WORLD_H
 
-#include "krpc.h"
+#include "bench/krpc.h"
 
 enum { WORLD_K = 8 };
 

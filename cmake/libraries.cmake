@@ -59,9 +59,13 @@ kad_library(kad-program-parts POSIX
     SOURCES src/node/config*.c src/node/log.c src/http/*.c
     LINK kad-node kad PkgConfig::MICROHTTPD PkgConfig::JANSSON PkgConfig::INIH)
 include(cmake/assets.cmake)
+# A load on a server, and the echo it is compared with: for `kad bench` and bench/.
+kad_library(kad-bench POSIX
+    SOURCES src/bench/*.c
+    LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
 kad_library(kad-cli POSIX
     SOURCES src/cli/*.c
-    LINK kad-program-parts kad-node kad-sim kad)
+    LINK kad-program-parts kad-bench kad-node kad-sim kad)
 
 add_executable(kad-program src/cli/main.c)
 set_target_properties(kad-program PROPERTIES OUTPUT_NAME kad)

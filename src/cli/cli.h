@@ -52,7 +52,7 @@ struct kad_options {
     const char *data_dir, *name, *log_level, *log_format, *config, *store, *api, *metrics;
     struct kad_number nodes;
     /* kad record, replay, crawl */
-    bool stop, list_nodes;
+    bool stop, list_nodes, quick;
     struct kad_number length, until, rate, most;
 };
 

@@ -1,5 +1,5 @@
 /* ask - see ask.h */
-#include "ask.h"
+#include "bench/ask.h"
 
 #include <assert.h>
 #include <openssl/sha.h>

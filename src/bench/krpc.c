@@ -1,5 +1,5 @@
 /* krpc - see krpc.h */
-#include "krpc.h"
+#include "bench/krpc.h"
 
 #include <assert.h>
 #include <stdio.h>

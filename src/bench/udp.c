@@ -1,5 +1,5 @@
 /* udp - see udp.h */
-#include "udp.h"
+#include "bench/udp.h"
 
 #include <arpa/inet.h>
 #include <assert.h>

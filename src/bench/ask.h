@@ -9,7 +9,7 @@
 #ifndef BENCH_ASK_H
 #define BENCH_ASK_H
 
-#include "krpc.h"
+#include "bench/krpc.h"
 
 enum ask {
     ASK_ECHO,
