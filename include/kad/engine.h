@@ -365,6 +365,16 @@ bool kad_engine_next_event(struct kad_engine *engine, struct kad_event *out_even
 
 /* -- looking in ------------------------------------------------------------------------------------------------- */
 
+/* How it stands with something this engine keeps published. */
+struct kad_published {
+    kad_ms last_at;    /* when it was last published again; 0: not since the start */
+    kad_ms due_at;     /* when it is due again */
+    uint32_t n_stored; /* nodes that took it the last time */
+};
+/* False: nothing with this key is kept published. */
+bool kad_engine_published(const struct kad_engine *engine, const struct kad_id *key,
+                          struct kad_published *out_published);
+
 /* What became of a datagram that came. */
 enum kad_drop {
     KAD_DROP_NONE = 0,     /* accepted */
@@ -418,6 +428,7 @@ struct kad_counters {
     uint64_t events_lost;              /* the host was too slow to take them */
     uint64_t store_errors;             /* of the store underneath */
     uint64_t own_delayed;              /* times that queries of ours waited for the budget */
+    uint64_t strangers_in; /* queries of nodes that are no contacts of ours and have not answered us lately */
 };
 
 #define KAD_HISTOGRAM_BOUNDS 14 /* ranges of a histogram, but for the last */

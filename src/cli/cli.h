@@ -51,6 +51,9 @@ struct kad_options {
     struct kad_number record_max;
     const char *data_dir, *name, *log_level, *log_format, *config, *store, *api, *metrics;
     struct kad_number nodes;
+    /* kad doctor, get */
+    bool report, explain;
+    struct kad_number patience, wait;
     /* kad record, replay, crawl */
     bool stop, list_nodes, quick;
     struct kad_number length, until, rate, most;

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "base/text.h"
+#include "cli/explain.h"
 #include "cli/key_file.h"
 #include "cli/print.h"
 #include "cli/show.h"
@@ -15,10 +17,15 @@
 #include "http/target.h"
 #include "wire/krpc/bencode.h"
 
+#define PAUSE_FIRST_MS 500
+#define PAUSE_MOST_MS  5000
+
 static const struct kad_option get_options[] = {
     KAD_TEXT("salt", salt, "TEXT", "the salt of a mutable value"),
     KAD_FLAG("first", first, "take the first valid value, do not look for a newer one"),
     KAD_FLAG("raw", raw, "print the value as it is stored, bencoded"),
+    KAD_FLAG("explain", explain, "say why it was not found, as far as there is evidence"),
+    KAD_SECONDS("wait", wait, "SECONDS", "when it is not found, look again and again for so long"),
     KAD_FLAG("trace", trace, "show every step of the lookup"),
     KAD_OPTIONS_END,
 };
@@ -52,6 +59,15 @@ static uint8_t *unhex(const json_t *answer, const char *name, size_t *out_size)
     return NULL;
 }
 
+static void show_explained(const json_t *answer)
+{
+    json_t *sentence;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "explain"), i, sentence)
+        fprintf(stderr, "%s\n", json_string_value(sentence));
+}
+
 /* Only the value goes to standard output, so that it can be piped; what is known about it, to standard error. */
 void kad_show_value(struct kad_cli *cli, const json_t *answer, int code)
 {
@@ -59,6 +75,7 @@ void kad_show_value(struct kad_cli *cli, const json_t *answer, int code)
     uint8_t *bytes;
 
     kad_show_trace(cli, answer);
+    show_explained(answer);
     if (code != KAD_EXIT_DONE)
         return;
     bytes = unhex(answer, cli->options.raw ? "bencoded_hex" : "value_hex", &size);
@@ -77,7 +94,7 @@ void kad_show_value(struct kad_cli *cli, const json_t *answer, int code)
             (long long)kad_json_number(answer, "queries"), kad_json_text(answer, "reason"));
 }
 
-static int run_get(struct kad_cli *cli)
+static json_t *get_parameters(const struct kad_cli *cli)
 {
     json_t *parameters = kad_ask_parameters(cli);
 
@@ -86,7 +103,36 @@ static int run_get(struct kad_cli *cli)
         json_object_set_new(parameters, "salt", json_string(cli->options.salt));
     if (cli->options.first)
         json_object_set_new(parameters, "first", json_true());
-    return kad_ask(cli, "POST", "/api/dht/get", parameters, kad_show_value);
+    return parameters;
+}
+
+static int64_t now_ms(void)
+{
+    return (int64_t)(uv_hrtime() / 1000000);
+}
+
+/* Each time a lookup from the beginning, which refreshes what the node knows of the key's surroundings. In between the node
+ * has time to find its way back when it was cut off. */
+static int run_get(struct kad_cli *cli)
+{
+    const int64_t until = now_ms() + (cli->options.wait.given ? cli->options.wait.value : 0);
+    unsigned pause_ms = PAUSE_FIRST_MS;
+    json_t *answer;
+    int64_t left;
+    int code;
+
+    for (;;) {
+        code = kad_ask_quietly(cli, "POST", "/api/dht/get", get_parameters(cli), &answer);
+        left = until - now_ms();
+        if (!answer || left <= 0 || (code != KAD_EXIT_NOT_FOUND && code != KAD_EXIT_NO_ANSWER))
+            break;
+        json_decref(answer);
+        uv_sleep(left < pause_ms ? (unsigned)left : pause_ms);
+        pause_ms = pause_ms < PAUSE_MOST_MS / 2 ? 2 * pause_ms : PAUSE_MOST_MS;
+    }
+    if (answer && cli->options.explain && code != KAD_EXIT_USAGE)
+        kad_explain_get(cli, code, answer);
+    return kad_ask_show(cli, code, answer, kad_show_value);
 }
 
 const struct kad_command kad_command_get = {
@@ -96,7 +142,7 @@ const struct kad_command kad_command_get = {
     .details = "Prints the value and nothing else. Of a mutable value the one with the highest sequence "
                "number is taken;\n"
                "KEY may then be the public key. With --json: value (text or number), value_hex (its bytes),\n"
-               "bencoded_hex (as stored), seq, copies.",
+               "bencoded_hex (as stored), seq, copies; with --explain: explain, a list of sentences.",
     .options = get_options,
     .n_least = 1,
     .n_most = 1,

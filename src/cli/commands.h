@@ -11,6 +11,6 @@ extern const struct kad_command kad_command_get, kad_command_put;
 extern const struct kad_command kad_command_announce, kad_command_peers, kad_command_withdraw;
 extern const struct kad_command kad_command_record, kad_command_replay, kad_command_crawl;
 extern const struct kad_command kad_command_distance, kad_command_version, kad_command_bench;
-extern const struct kad_command kad_command_config;
+extern const struct kad_command kad_command_config, kad_command_doctor;
 
 #endif

@@ -131,6 +131,7 @@ struct kad_received {
     enum kad_drop drop;
     bool proved; /* its sender owns the address it came from: it answered us, or brought a token of ours */
     bool strike; /* it broke the rules in a way no honest node does */
+    bool stranger; /* a query of a node that could be a contact of ours, and is none */
 };
 
 struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *from,

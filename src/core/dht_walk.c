@@ -441,6 +441,8 @@ static void walk_publications(struct kad_walk *walk, struct kad_publications *al
         kad_request_walk(walk, &publication->request);
         walk_held(walk, &publication->request.record, &publication->bytes, &publication->n_bytes, 0);
         KAD_WALK(walk, publication->due_at);
+        KAD_WALK(walk, publication->last_at);
+        KAD_WALK(walk, publication->n_stored);
         KAD_WALK(walk, publication->running);
         if (kad_walk_reads(walk))
             all->n++;

@@ -321,7 +321,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
         break;
     case KAD_OWNER_PUBLISH:
         kad_publish_ended(dht, &operation->request.target, operation->request.kind,
-                          stored_elsewhere(operation) || operation->refusal == KAD_REFUSAL_SEQUENCE, now);
+                          stored_elsewhere(operation) || operation->refusal == KAD_REFUSAL_SEQUENCE,
+                          operation->n_stored, now);
         break;
     }
     kad_operation_free(dht, operation);

@@ -171,7 +171,7 @@ void kad_publish_tick(struct kad_dht *dht, kad_ms now)
 }
 
 void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored,
-                       kad_ms now)
+                       uint32_t n_stored, kad_ms now)
 {
     struct kad_publications *all = &dht->publications;
     struct kad_publication *publication = find(all, key, kind);
@@ -180,6 +180,8 @@ void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_r
         publication->running = false;
         all->n_running--;
         publication->due_at = now + pause(dht, publication, stored);
+        publication->last_at = now;
+        publication->n_stored = n_stored;
         dht->counters->published += stored;
     }
     reschedule(all);

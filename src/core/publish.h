@@ -15,6 +15,8 @@ struct kad_publication {
     uint8_t *bytes;
     size_t n_bytes;
     kad_ms due_at;
+    kad_ms last_at;    /* when it was last published again; 0: not since the start */
+    uint32_t n_stored; /* nodes that took it then */
     bool running;
 };
 
@@ -32,7 +34,7 @@ KAD_CHECK int kad_publish_keep(struct kad_dht *dht, const struct kad_request *re
 bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key);
 void kad_publish_tick(struct kad_dht *dht, kad_ms now);
 void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored,
-                       kad_ms now);
+                       uint32_t n_stored, kad_ms now);
 void kad_publish_clear(struct kad_dht *dht);
 
 #endif

@@ -245,7 +245,7 @@ static void serve_sample(struct serving *s)
 
 /* Whoever asks us is alive, or says so: known contacts are refreshed, strangers may be asked back. */
 static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
-                       kad_ms now, struct kad_outbox *out)
+                       kad_ms now, struct kad_outbox *out, bool *out_stranger)
 {
     const struct kad_table *table = dht->tables[kad_family_index(from->endpoint.family)];
     kad_contact_ref known;
@@ -256,6 +256,7 @@ static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const s
     if (known == KAD_NO_CONTACT) {
         const struct kad_contact stranger = {.id = query->sender, .endpoint = from->endpoint};
 
+        *out_stranger = true;
         if (!kad_id_equal(&stranger.id, &dht->self))
             kad_dht_verify(dht, &stranger, now, out);
     } else if (kad_endpoint_equal(&kad_book_contact(dht->book, known)->endpoint, &from->endpoint)) {
@@ -316,6 +317,6 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
         }
     }
     out->send(out, from, &s.reply);
-    meet_asker(dht, from, query, now, out);
+    meet_asker(dht, from, query, now, out, &s.received.stranger);
     return s.received;
 }

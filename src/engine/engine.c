@@ -305,6 +305,8 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
         else
             received = kad_dht_receive(&engine->dht, &from, &message, now, &carrier.outbox);
     }
+    if (received.stranger && !kad_limit_is_proved(engine->limit, &in->peer, now))
+        engine->counters.strangers_in++;
     if (received.proved)
         kad_limit_proved(engine->limit, &in->peer, now);
     if (received.strike)
@@ -469,6 +471,23 @@ void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info)
         out_info->n_buckets[i] = kad_table_n_buckets(dht->tables[i]);
         out_info->network_size[i] = kad_estimate_nodes(&dht->estimates[i]);
     }
+}
+
+bool kad_engine_published(const struct kad_engine *engine, const struct kad_id *key,
+                          struct kad_published *out_published)
+{
+    const struct kad_publications *all = &engine->dht.publications;
+
+    for (size_t i = 0; i < all->n; i++) {
+        const struct kad_publication *publication = &all->list[i];
+
+        if (!kad_id_equal(&publication->request.target, key))
+            continue;
+        *out_published =
+            (struct kad_published){publication->last_at, publication->due_at, publication->n_stored};
+        return true;
+    }
+    return false;
 }
 
 size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/evidence.h"
 #include "http/json.h"
 #include "http/news.h"
 #include "http/params.h"
@@ -35,6 +36,7 @@ static void on_event(void *user, const struct kad_event *event)
     struct kad_api_answer answer = {0};
 
     kad_news_request(call->api->feed, event, &call->request, call->asker.trusted);
+    kad_evidence_done(call->api->evidence, call->api->node, event);
     if (event->kind == KAD_EVENT_HOP && call->trace)
         json_array_append_new(call->trace, kad_json_hop(event));
     if (event->kind != KAD_EVENT_DONE)

@@ -18,6 +18,7 @@
 #include "kad/node.h"
 
 struct kad_api_call;
+struct kad_evidence;
 struct kad_survey;
 struct kad_web;
 
@@ -27,6 +28,7 @@ struct kad_api {
     struct kad_feed *feed;             /* hears of requests; NULL: nobody does */
     const struct kad_history *history; /* NULL: none is kept */
     struct kad_survey *survey;         /* NULL: nobody makes one */
+    struct kad_evidence *evidence;     /* NULL: nobody collects any */
     const struct kad_web *web;         /* what the server counts (http/web.h); NULL: there is none */
 };
 

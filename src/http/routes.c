@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/types.h"
+#include "http/evidence.h"
 #include "http/json.h"
 #include "http/metrics.h"
 #include "http/news.h"
@@ -285,6 +286,31 @@ static struct kad_api_answer records(const struct kad_api *api, struct kad_api_a
     return (struct kad_api_answer){.status = 200, .json = kad_survey_json(api->survey, api->node)};
 }
 
+/* What kad doctor and kad get --explain want to know beside. It names keys and bootstraps: not for strangers. */
+static struct kad_api_answer evidence(const struct kad_api *api, struct kad_api_asker asker,
+                                      struct kad_params *params)
+{
+    struct kad_request request = {.kind = KAD_REQUEST_GET};
+    bool has_key = json_object_get(params->object, "key") != NULL;
+    struct kad_bytes salt = {0};
+
+    read_salt(params, &salt);
+    if (has_key)
+        read_target(params, "key", salt, &request);
+    if (!kad_params_finish(params))
+        return bad_request(params);
+    if (!asker.trusted)
+        return (struct kad_api_answer){.status = 403,
+                                       .json = kad_json_error("forbidden", "only for who runs the node")};
+    if (!api->evidence)
+        return (struct kad_api_answer){.status = 404,
+                                       .json = kad_json_error("not found", "no evidence is collected")};
+    return (struct kad_api_answer){.status = 200,
+                                   .json = has_key
+                                               ? kad_evidence_of(api->evidence, api->node, &request.target)
+                                               : kad_evidence_json(api->evidence, api->node)};
+}
+
 static char *metrics(const struct kad_api *api)
 {
     char *text = kad_metrics_of(api->node), *both = NULL;
@@ -322,6 +348,7 @@ static const struct kad_route routes[] = {
     {"/api/dht/announce", POST, .read = read_announce, .kind = KAD_REQUEST_ANNOUNCE},
     {"/api/dht/withdraw", POST_DELETE, .act = withdraw},
     {"/api/settings", "GET, HEAD, PATCH", KAD_ROUTE_READ | KAD_ROUTE_PATCH, .act = kad_settings_route},
+    {"/api/evidence", READ, .act = evidence},
     {"/api/record", READ, .act = kad_record_look},
     {"/api/record/start", POST, .act = kad_record_start},
     {"/api/record/stop", POST, .act = kad_record_stop},

@@ -11,6 +11,7 @@
 #include "base/types.h"
 #include "crypto/crypto.h"
 #include "http/door.h"
+#include "http/evidence.h"
 #include "http/exchange.h"
 #include "http/news.h"
 #include "http/survey.h"
@@ -25,6 +26,7 @@ struct kad_http {
     struct kad_feed feed;
     struct kad_history history;
     struct kad_survey survey;
+    struct kad_evidence evidence;
     struct kad_web web;
     struct kad_door doors[DOORS];
     unsigned n_doors, n_ended;
@@ -190,6 +192,7 @@ static void on_second(uv_timer_t *timer)
     kad_history_add(&http->history, &reading);
     kad_news_stats(&http->feed, http->node, &http->history);
     kad_survey_step(&http->survey, http->node);
+    kad_evidence_second(&http->evidence, http->node);
     for (unsigned i = 0; i < http->n_doors; i++)
         kad_door_sweep(&http->doors[i]);
 }
@@ -236,6 +239,7 @@ static struct kad_http *make(struct kad_node *node, const struct kad_http_config
                 .feed = &http->feed,
                 .history = &http->history,
                 .survey = &http->survey,
+                .evidence = &http->evidence,
                 .web = &http->web},
         .feed = &http->feed,
         .web = &http->web,
@@ -273,8 +277,10 @@ int kad_http_new(struct kad_node *node, const struct kad_http_config *config, st
 
 void kad_http_event(struct kad_http *http, const struct kad_event *event)
 {
-    if (http)
-        kad_news_event(&http->feed, http->node, event);
+    if (!http)
+        return;
+    kad_news_event(&http->feed, http->node, event);
+    kad_evidence_event(&http->evidence, http->node, event);
 }
 
 void kad_http_close(struct kad_http *http)

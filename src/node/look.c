@@ -10,3 +10,8 @@ uint64_t kad_node_look(const struct kad_node *node, uint64_t from, unsigned n,
 
     return store && store->ops->look ? store->ops->look(store, from, n, kad_node_clock(node), viewer) : 0;
 }
+
+bool kad_node_held(const struct kad_node *node, const struct kad_id *key, struct kad_record *out_record)
+{
+    return node->store && node->store->ops->get(node->store, key, kad_node_clock(node), out_record) == KAD_OK;
+}

@@ -93,6 +93,9 @@ def try_all(document, where, net):
             tell("POST", path, {}, status=400)
     node = json.loads(net.kad("--json", "closest", KEY).out)["closest"][0]
     tell("GET", "/api/dht/find?id=" + node["id"])
+    tell("GET", "/api/evidence")
+    tell("GET", "/api/evidence?key=" + put["key"])
+    tell("GET", "/api/evidence?key=x", status=400)
     tell("GET", "/api/dht/get?key=" + "f" * 40, status=404)
     tell("GET", "/api/dht/ping?timeout_ms=300&address=127.0.0.1:9", status=504)
     tell("POST", "/api/dht/put", {"value": "x" * 997}, status=400)
