@@ -275,8 +275,9 @@ static struct MHD_Response *make_again(struct kad_exchange *exchange, struct kad
 
     if (cached->response)
         MHD_destroy_response(cached->response);
-    exchange->call = kad_api_begin(&exchange->door->face->api, (struct kad_api_asker){.trusted = exchange->trusted},
-                                   "GET", cached->route->path, NULL, on_done, exchange);
+    exchange->call =
+        kad_api_begin(&exchange->door->face->api, (struct kad_api_asker){.trusted = exchange->trusted}, "GET",
+                      cached->route->path, NULL, on_done, exchange);
     assert(!exchange->call && "a look is answered at once");
     cached->response = make_response(exchange);
     if (cached->response)
@@ -338,6 +339,12 @@ void kad_exchanges_resume(struct kad_door *door)
 
 /* -- what is done -------------------------------------------------------------------------------------------------- */
 
+/* The guard saw the head only: a GET may have a body, too, and a name that MHD compares to its end may have a zero in it. */
+static bool chooses_receiver(const json_t *parameters)
+{
+    return json_object_get(parameters, "address") != NULL;
+}
+
 static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, const char *url)
 {
     struct kad_door *door = exchange->door;
@@ -351,6 +358,12 @@ static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, co
     object = parameters(exchange, why, sizeof why);
     if (!object)
         return send_error(exchange, 400, "bad request", why);
+    if (!exchange->trusted && chooses_receiver(object)) {
+        json_decref(object);
+        door->face->web->refused[KAD_WEB_UNAUTHORIZED]++;
+        return send_error(exchange, 401, "unauthorized",
+                          "without the node's token one may not choose whom it sends to");
+    }
     exchange->call = kad_api_begin(&door->face->api, (struct kad_api_asker){.trusted = exchange->trusted},
                                    method, url, object, on_done, exchange);
     if (!exchange->call)

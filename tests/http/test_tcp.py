@@ -132,6 +132,8 @@ def strangers(folder):
     for method, path, body in (("POST", "/api/dht/put", {"value": "x"}), ("DELETE", "/api/dht/withdraw?key=" + key, None),
                                ("POST", "/api/dht/get", {"key": key}),
                                ("GET", "/api/dht/ping?address=" + net.address(1), None),
+                               ("GET", "/api/dht/ping", {"address": net.address(1)}),
+                               ("GET", "/api/dht/ping?address%00x=" + net.address(1), None),
                                ("GET", "/api/dht/closest?key=%s&address=%s" % (key, net.address(1)), None)):
         for header, status in ((None, 401), ("Bearer " + "0" * 64, 401), (bearer, 200)):
             answer = ask(net.api, method, path, body, authorization=header)
