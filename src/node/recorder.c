@@ -34,8 +34,10 @@ struct kad_recorder {
     struct kad_job job;
     uint64_t max_bytes;
     int fd;
-    bool begun, closing, failed;
-    bool mark; /* the worker's: say at the end that something is missing */
+    bool begun, stop, closing, failed;
+    /* The worker's, who must not see what the loop decides while it writes: */
+    bool ends; /* nothing will come after this */
+    bool mark; /* say at the end that something is missing */
     kad_ms duration_ms, until;
 };
 
@@ -78,7 +80,7 @@ static void work(uv_work_t *work)
 {
     struct kad_job *job = work->data;
 
-    write_out(job->node->recorder, job->node->recorder->closing);
+    write_out(job->node->recorder, job->node->recorder->ends);
 }
 
 /* -- the loop's -------------------------------------------------------------------------------------------------- */
@@ -186,6 +188,7 @@ static void begin_writing(struct kad_recorder *recorder)
     if (recorder->job.running || (!recorder->queued && !recorder->closing))
         return;
     take_queue(recorder);
+    recorder->ends = recorder->closing;
     recorder->mark = node->recorded.lost;
     recorder->job.work.data = &recorder->job;
     recorder->job.node = node;
@@ -231,6 +234,7 @@ int kad_recorder_open(struct kad_node *node, const char *path, bool replace, uin
                       kad_ms duration_ms, char *out_why, size_t why_size)
 {
     struct kad_recorder *recorder;
+    int reason;
 
     if (node->recorder) {
         snprintf(out_why, why_size, "%.200s is being recorded already", node->recorded.path);
@@ -247,9 +251,10 @@ int kad_recorder_open(struct kad_node *node, const char *path, bool replace, uin
     }
     recorder->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (replace ? O_TRUNC : O_EXCL), 0600);
     if (recorder->fd < 0) {
-        snprintf(out_why, why_size, "cannot write %.200s: %s", path, strerror(errno));
+        reason = errno;
+        snprintf(out_why, why_size, "cannot write %.200s: %s", path, strerror(reason));
         free(recorder);
-        return errno == EEXIST ? KAD_E_EXISTS : KAD_E_SYSTEM;
+        return reason == EEXIST ? KAD_E_EXISTS : KAD_E_SYSTEM;
     }
     recorder->node = node;
     recorder->last = &recorder->queued;
@@ -285,7 +290,7 @@ bool kad_node_record_stop(struct kad_node *node)
 {
     if (!node->recorder || node->recorder->closing)
         return false;
-    node->recorder->until = INT64_MIN;
+    node->recorder->stop = true;
     kad_node_turn_soon(node);
     return true;
 }
@@ -317,14 +322,13 @@ void kad_recorder_tick(struct kad_node *node)
     if (!recorder->begun && begin_journal(recorder) != KAD_OK) {
         kad_tell(node, KAD_LOG_ERROR, "record_failed", "file", node->recorded.path, "why", "out of memory",
                  NULL);
-        recorder->until = INT64_MIN;
+        recorder->stop = node->recorded.lost = true;
     }
     if (recorder->journal) {
         kad_journal_stats(recorder->journal, &stats);
-        if (stats.lost)
-            recorder->until = INT64_MIN;
+        recorder->stop = recorder->stop || stats.lost;
     }
-    if (node->now >= recorder->until && !recorder->closing) {
+    if ((recorder->stop || node->now >= recorder->until) && !recorder->closing) {
         end_journal(recorder);
         recorder->closing = true;
     }
