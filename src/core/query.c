@@ -44,8 +44,8 @@ static bool grow(struct kad_query_pool *pool)
 
     if (room > pool->ceiling)
         room = pool->ceiling;
-    if (room == old)
-        return false;
+    if (room <= old)
+        return false; /* the ceiling may have come down since */
     queries = kad_resize(pool->allocator, pool->queries, old * sizeof(*queries), room * sizeof(*queries));
     if (!queries)
         return false;

@@ -91,6 +91,29 @@ TEST(oldest_first_up_to_the_ceiling)
     tear_down(&f);
 }
 
+/* The ceiling may come down while more than that wait: they are left alone, and no new one comes in. */
+TEST(lower_ceiling_takes_nothing_away)
+{
+    struct fixture f;
+    uint8_t transaction[KAD_TRANSACTION_SIZE];
+    struct kad_query taken;
+
+    set_up(&f, 32);
+    for (uint8_t i = 0; i < 32; i++) {
+        const struct kad_query query = {.sent_at = i, .to = host(i)};
+
+        EXPECT_EQ(kad_query_add(&f.pool, &query, &f.rng, transaction), i);
+    }
+    f.pool.ceiling = 8;
+    EXPECT_EQ(kad_query_add(&f.pool, &(struct kad_query){.to = host(99)}, &f.rng, transaction), KAD_NO_QUERY);
+    for (uint8_t i = 0; i < 32; i++) {
+        EXPECT_EQ(kad_query_oldest(&f.pool), i);
+        kad_query_take(&f.pool, i, &taken);
+        EXPECT_EQ(taken.sent_at, i);
+    }
+    tear_down(&f);
+}
+
 /* A query holds its contact; forgetting an operation leaves its queries, which still tell who is alive. */
 TEST(queries_retain_contacts_and_outlive_operations)
 {
