@@ -127,6 +127,7 @@ static void run(struct kad_door *door)
     MHD_UNSIGNED_LONG_LONG wait_ms;
 
     door->turn_ns = uv_hrtime();
+    door->woken = false;
     kad_streams_resume(door);
     kad_exchanges_resume(door);
     MHD_run(door->daemon);
@@ -135,7 +136,7 @@ static void run(struct kad_door *door)
     if (n_connections(door) < door->n_before)
         MHD_run(door->daemon);
     door->n_before = n_connections(door);
-    if (door->deferred)
+    if (door->deferred || door->woken)
         kad_door_wake(door);
     else if (MHD_get_timeout(door->daemon, &wait_ms) == MHD_YES)
         uv_timer_start(&door->timer, on_timer, wait_ms, 0);
@@ -146,6 +147,7 @@ static void run(struct kad_door *door)
 /* Without a thread of its own MHD has no descriptor that says a connection was resumed. */
 void kad_door_wake(struct kad_door *door)
 {
+    door->woken = true;
     uv_timer_start(&door->timer, on_timer, 0, 0);
 }
 

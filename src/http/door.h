@@ -78,6 +78,7 @@ struct kad_door {
     struct kad_stream *streams;
     struct kad_exchange *deferred, *last_deferred; /* to the next turn, first come first */
     uint64_t turn_ns;                              /* when this turn began */
+    bool woken;                                    /* since MHD began to run: once more, then */
     unsigned n_clients, n_before;                  /* n_before: when MHD last ran */
     unsigned n_waiting;                            /* requests with the node */
     unsigned n_strangers;                          /* of them, not trusted */
