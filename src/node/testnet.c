@@ -131,11 +131,12 @@ static int await_ready(struct kad_testnet *net, char *why, size_t why_size)
 {
     const uint64_t until = uv_hrtime() + (uint64_t)JOIN_TIMEOUT_MS * 1000000;
     const size_t wanted = net->n > 1 ? net->n : 0;
+    uint64_t now;
     size_t n_ready;
 
     uv_mutex_lock(&net->lock);
-    while (net->n_ready < wanted && uv_hrtime() < until)
-        uv_cond_timedwait(&net->changed, &net->lock, until - uv_hrtime());
+    while (net->n_ready < wanted && (now = uv_hrtime()) < until)
+        uv_cond_timedwait(&net->changed, &net->lock, until - now);
     n_ready = net->n_ready;
     uv_mutex_unlock(&net->lock);
     if (n_ready >= wanted)
