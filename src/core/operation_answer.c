@@ -27,7 +27,6 @@ static void note_first(struct kad_operation *operation, uint8_t hop, kad_ms now)
     operation->hops_to_first = hop;
 }
 
-/* A single node was asked: the result is itself (ping), or whom it named. */
 /* A single node was asked: who it is. */
 static void note_answerer(struct kad_operation *operation, const struct kad_contact *from,
                           struct kad_bytes version)
@@ -40,6 +39,7 @@ static void note_answerer(struct kad_operation *operation, const struct kad_cont
         memcpy(operation->version, version.data, n);
 }
 
+/* A single node was asked: the result is itself (ping), or whom it named. */
 static void list_named(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
                        const kad_contact_ref *contacts, size_t n_contacts, kad_ms now)
 {
