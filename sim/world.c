@@ -180,6 +180,8 @@ static int make_world(struct sim_world *world)
     world->nodes = kad_alloc_zero(allocator, n * sizeof(*world->nodes));
     world->by_id = kad_alloc(allocator, n * sizeof(*world->by_id));
     world->on = kad_alloc(allocator, n * sizeof(*world->on));
+    if (world->config.check_every)
+        world->sound_before = kad_alloc_zero(allocator, n * sizeof(*world->sound_before));
     world->batch = (struct kad_batch){
         .datagrams = kad_alloc(allocator, BATCH_ROOM * sizeof(struct kad_datagram)),
         .memory = kad_alloc(allocator, BATCH_ROOM * KAD_DATAGRAM_MAX),
@@ -187,7 +189,7 @@ static int make_world(struct sim_world *world)
     };
     world->book = kad_book_new(allocator, UINT32_MAX / 16, sim_mix(world->config.seed, 0, 8));
     if (!world->nodes || !world->by_id || !world->on || !world->batch.datagrams || !world->batch.memory ||
-        !world->book)
+        !world->book || (world->config.check_every && !world->sound_before))
         return KAD_E_MEMORY;
     error = make_nodes(world);
     if (!error)
@@ -265,6 +267,8 @@ void sim_world_free(struct sim_world *world)
     kad_free(allocator, world->batch.datagrams, BATCH_ROOM * sizeof(struct kad_datagram));
     kad_free(allocator, world->batch.memory, BATCH_ROOM * KAD_DATAGRAM_MAX);
     kad_free(allocator, world->on, world->config.n_nodes * sizeof(*world->on));
+    if (world->sound_before)
+        kad_free(allocator, world->sound_before, world->config.n_nodes * sizeof(*world->sound_before));
     kad_free(allocator, world->by_id, world->config.n_nodes * sizeof(*world->by_id));
     kad_free(allocator, world->nodes, world->config.n_nodes * sizeof(*world->nodes));
     assert(world->memory.now == 0 && "the engines, or the world, have lost memory");

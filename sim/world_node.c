@@ -4,9 +4,10 @@
 #include <assert.h>
 #include <string.h>
 
-#define MOST_TICKS 1000 /* of one turn: an engine that wants more never comes to rest */
-#define SAVED_MOST 256
-#define LATE_MOST  SIM_SECOND /* a request that lives this much longer than its deadline has been forgotten */
+#define MOST_TICKS       1000 /* of one turn: an engine that wants more never comes to rest */
+#define SAVED_MOST       256
+#define LOOK_AGAIN_EVERY 64         /* checks: then nothing is taken to be what it was */
+#define LATE_MOST        SIM_SECOND /* a request that lives this much longer than its deadline has been forgotten */
 
 /* -- turns ------------------------------------------------------------------------------------------------------ */
 
@@ -106,6 +107,8 @@ static int make_engine(struct sim_world *world, uint32_t number)
     error = kad_engine_new(&config, sim_world_ms(world), &node->engine);
     if (error)
         return error;
+    if (world->sound_before)
+        world->sound_before[number] = (struct kad_sound_before){0};
     node->starts++;
     node->on_since = sim_world_ms(world);
     node->on_at = world->n_on;
@@ -438,8 +441,9 @@ void sim_node_check(struct sim_world *world, uint32_t number)
     const struct kad_engine *engine = world->nodes[number].engine;
     const char *why = "nothing";
 
-    world->counts.checks++;
-    if (!kad_engine_sound(engine, sim_world_ms(world), &why))
+    if (world->counts.checks++ % LOOK_AGAIN_EVERY == 0)
+        world->sound_before[number] = (struct kad_sound_before){0};
+    if (!kad_engine_still_sound(engine, sim_world_ms(world), &world->sound_before[number], &why))
         sim_world_violated(world, number, "%s", why);
     if (world->config.memory_ceiling) {
         struct kad_info info;

@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/index.h"
 #include "core/book.h"
+#include "engine/sound.h"
 #include "sim/world.h"
 
 #define SIM_EPOCH    ((kad_ms)1700000000000) /* engine time when the world begins */
@@ -65,8 +66,9 @@ struct sim_world {
     struct sim_memory memory;
     struct kad_book *book;
     struct sim_node *nodes;
-    uint32_t *by_id; /* node numbers, sorted by id */
-    uint32_t *on;    /* node numbers, in no order */
+    uint32_t *by_id;                       /* node numbers, sorted by id */
+    uint32_t *on;                          /* node numbers, in no order */
+    struct kad_sound_before *sound_before; /* per node; NULL: nobody checks */
     uint32_t n_on;
     struct sim_effort spent_before; /* what is not counted */
     struct kad_index addresses;     /* slots: node * SIM_FAMILIES + family */

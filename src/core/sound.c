@@ -1,7 +1,8 @@
 /* sound - the dht's invariants, checked after every event of a simulation or fuzzing run. */
-#include "core/dht.h"
+#include "core/sound.h"
 
 #include "base/hash.h"
+#include "core/dht.h"
 #include "core/operation.h"
 
 /* A number that stands for this operation, so that a sum of them says how many there are of each: two different
@@ -69,35 +70,32 @@ static bool operations_sound(const struct kad_dht *dht, kad_ms now, const char *
     return true;
 }
 
-static bool lost_sound(const struct kad_dht *dht, const char **out_why)
+/* Of tables that may have been looked at `before`; NULL: they have not. */
+static bool tables_sound(const struct kad_dht *dht, struct kad_table_print *before, const char **out_why)
 {
-    const struct kad_lost *lost = dht->lost;
+    bool sound = true;
 
-    for (unsigned i = 0; lost && i < KAD_LOST_MAX; i++) {
-        if ((i < lost->n) != (lost->contacts[i] != KAD_NO_CONTACT)) {
-            *out_why = "the lost are miscounted";
-            return false;
-        }
-        if (i < lost->n &&
-            kad_table_find(dht->tables[kad_family_index(
-                               kad_book_contact(dht->book, lost->contacts[i])->endpoint.family)],
-                           lost->contacts[i])) {
-            *out_why = "who stands in the table is not lost";
-            return false;
-        }
+    for (int i = 0; i < KAD_FAMILIES && sound; i++) {
+        if (dht->tables[i])
+            sound = before ? kad_table_still_sound(dht->tables[i], &before[i], out_why)
+                           : kad_table_sound(dht->tables[i], out_why);
     }
-    return true;
+    return sound;
 }
 
-bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why)
+bool kad_dht_still_sound(const struct kad_dht *dht, kad_ms now, struct kad_table_print *before,
+                         const char **out_why)
 {
-    for (int i = 0; i < KAD_FAMILIES; i++) {
-        if (dht->tables[i] && !kad_table_sound(dht->tables[i], out_why))
-            return false;
-    }
+    if (!tables_sound(dht, before, out_why))
+        return false;
     if (dht->n_host_operations > larger(dht->settings->max_requests, dht->n_requests_over)) {
         *out_why = "more requests than allowed";
         return false;
     }
-    return lost_sound(dht, out_why) && queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
+    return queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
+}
+
+bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why)
+{
+    return kad_dht_still_sound(dht, now, NULL, out_why);
 }

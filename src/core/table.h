@@ -136,5 +136,13 @@ kad_ms kad_table_heard_at(const struct kad_table *table, const struct kad_slot *
 size_t kad_table_memory(const struct kad_table *table);
 /* Every invariant written above; false says which in *out_why. For tests, fuzzing and the simulator. */
 bool kad_table_sound(const struct kad_table *table, const char **out_why);
+/* The same where it is asked after each event: nothing is looked at that is as it was in `before`, when the table was sound (all 0:
+ * it never was). Its book and its configuration are taken to be what they were. */
+struct kad_table_print {
+    uint64_t places; /* a hash of who stands where */
+    uint64_t rest;   /* of all else that matters; 0: nothing was looked at yet */
+};
+bool kad_table_still_sound(const struct kad_table *table, struct kad_table_print *before,
+                           const char **out_why);
 
 #endif

@@ -77,7 +77,7 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
 
 /* -- address groups --------------------------------------------------------------------------------------------- */
 
-/* Groups are counted in a small hash table on the stack: all at once where they fit, otherwise in passes, each over
+/* Groups are counted in two small hash tables on the stack: all at once where they fit, otherwise in passes, each over
  * the groups whose hashes end in the same bits. */
 #define TALLIES_MAX 1024 /* 16 KB */
 
@@ -87,9 +87,16 @@ struct tally {
     bool limited_in_bucket, limited_in_table; /* is one among them to whom the limits apply? */
 };
 
+/* Of a kind of groups, narrow or wide. */
 struct share {
     uint64_t (*group_of)(const struct kad_endpoint *endpoint);
     unsigned per_bucket, per_table; /* 0: no limit */
+};
+
+struct pass {
+    uint64_t n, at; /* the at-th of n, a power of two */
+    size_t n_tallies;
+    bool all_limited; /* are the limits taken to apply to everybody? Cheaper, and mostly so */
 };
 
 /* NULL: the table is full. */
@@ -126,66 +133,75 @@ static bool over(struct tally *tally, unsigned bucket, bool limited, const struc
            (share->per_table && tally->limited_in_table && tally->n_table > share->per_table);
 }
 
-enum verdict { WITHIN, OVER, CROWDED };
+enum verdict { WITHIN, OVER, CROWDED }; /* CROWDED: the groups are too many for one pass */
 
-/* Of `n_passes` (a power of two), the pass over the groups whose hash ends in `pass`. CROWDED: they are too many for one. */
-static enum verdict check_pass(const struct kad_table *table, const struct share *share, uint64_t n_passes,
-                               uint64_t pass)
+static enum verdict count_one(const struct kad_table *table, unsigned bucket, const struct kad_slot *slot,
+                              const struct share *share, const struct pass *pass, struct tally *tallies)
 {
-    struct tally tallies[TALLIES_MAX];
-    size_t n_tallies = 16; /* a third of them are meant to stay empty */
+    const struct kad_endpoint *endpoint = &kad_book_contact(table->book, slot->contact)->endpoint;
+    const uint64_t group = share->group_of(endpoint), hash = kad_hash_word(0, group);
+    struct tally *tally;
 
-    while (n_tallies < TALLIES_MAX && 2 * n_tallies < 3 * table->n_contacts)
-        n_tallies *= 2;
-    memset(tallies, 0, n_tallies * sizeof(*tallies));
-    for (unsigned i = 0; i < table->n_buckets; i++) {
-        for (unsigned j = 0; j < table->buckets[i].n_slots; j++) {
-            const kad_contact_ref contact = table->buckets[i].slots[j].contact;
-            const struct kad_endpoint *endpoint = &kad_book_contact(table->book, contact)->endpoint;
-            const uint64_t group = share->group_of(endpoint), hash = kad_hash_word(0, group);
-            struct tally *tally;
-
-            if ((hash & (n_passes - 1)) != pass)
-                continue;
-            tally = tally_of(tallies, n_tallies, group, hash);
-            if (!tally)
-                return CROWDED;
-            if (over(tally, i, kad_table_counts(table, endpoint), share))
-                return OVER;
-        }
-    }
-    return WITHIN;
+    if ((hash & (pass->n - 1)) != pass->at)
+        return WITHIN;
+    tally = tally_of(tallies, pass->n_tallies, group, hash);
+    if (!tally)
+        return CROWDED;
+    return over(tally, bucket, pass->all_limited || kad_table_counts(table, endpoint), share) ? OVER : WITHIN;
 }
 
-static const char *check_share(const struct kad_table *table, const struct share *share)
+static enum verdict check_pass(const struct kad_table *table, const struct share shares[2],
+                               const struct pass *pass)
 {
+    struct tally tallies[2][TALLIES_MAX];
     enum verdict verdict = WITHIN;
-    uint64_t n_passes = 1;
 
-    if (!share->per_bucket && !share->per_table)
-        return NULL;
-    while (table->n_contacts / n_passes > TALLIES_MAX / 3 * 2)
-        n_passes *= 2;
+    for (int kind = 0; kind < 2; kind++)
+        memset(tallies[kind], 0, pass->n_tallies * sizeof(struct tally));
+    for (unsigned i = 0; i < table->n_buckets; i++) {
+        for (unsigned j = 0; j < 2u * table->buckets[i].n_slots && verdict == WITHIN; j++)
+            verdict =
+                count_one(table, i, &table->buckets[i].slots[j / 2], &shares[j % 2], pass, tallies[j % 2]);
+    }
+    return verdict;
+}
+
+static enum verdict check_passes(const struct kad_table *table, const struct share shares[2],
+                                 bool all_limited)
+{
+    struct pass pass = {.n = 1, .n_tallies = 16, .all_limited = all_limited};
+    enum verdict verdict;
+
+    while (pass.n_tallies < TALLIES_MAX && 2 * pass.n_tallies < 3 * table->n_contacts)
+        pass.n_tallies *= 2; /* a third of them are meant to stay empty */
+    while (table->n_contacts / pass.n > TALLIES_MAX / 3 * 2)
+        pass.n *= 2;
     do {
-        for (uint64_t pass = 0; pass < n_passes && (pass == 0 || verdict == WITHIN); pass++)
-            verdict = check_pass(table, share, n_passes, pass);
-        n_passes *= 2; /* ends: no two groups have the same hash */
+        verdict = WITHIN;
+        for (pass.at = 0; pass.at < pass.n && verdict == WITHIN; pass.at++)
+            verdict = check_pass(table, shares, &pass);
+        pass.n *= 2; /* ends: no two groups have the same hash */
     } while (verdict == CROWDED);
-    return verdict == OVER ? "an address group has more than its share" : NULL;
+    return verdict;
 }
 
 static const char *check_groups(const struct kad_table *table)
 {
     const struct kad_table_config *config = &table->config;
-    const struct share narrow = {kad_endpoint_narrow_group, config->narrow_per_bucket,
-                                 config->narrow_per_table},
-                       wide = {kad_endpoint_wide_group, config->wide_per_bucket, config->wide_per_table};
-    const char *wrong = check_share(table, &narrow);
+    const struct share shares[2] = {
+        {kad_endpoint_narrow_group, config->narrow_per_bucket, config->narrow_per_table},
+        {kad_endpoint_wide_group, config->wide_per_bucket, config->wide_per_table},
+    };
 
-    return wrong ? wrong : check_share(table, &wide);
+    if (!config->narrow_per_bucket && !config->narrow_per_table && !config->wide_per_bucket &&
+        !config->wide_per_table)
+        return NULL;
+    if (check_passes(table, shares, true) == WITHIN || check_passes(table, shares, false) == WITHIN)
+        return NULL;
+    return "an address group has more than its share";
 }
 
-bool kad_table_sound(const struct kad_table *table, const char **out_why)
+static const char *check_table(const struct kad_table *table)
 {
     const char *wrong = NULL;
     size_t n_contacts = 0;
@@ -199,9 +215,73 @@ bool kad_table_sound(const struct kad_table *table, const char **out_why)
     }
     if (!wrong && n_contacts != table->n_contacts)
         wrong = "the count of contacts is off";
+    return wrong;
+}
+
+bool kad_table_sound(const struct kad_table *table, const char **out_why)
+{
+    const char *wrong = check_table(table);
+
     if (!wrong)
         wrong = check_groups(table);
     if (wrong)
         *out_why = wrong;
+    return !wrong;
+}
+
+/* -- looking again ---------------------------------------------------------------------------------------------- */
+
+/* Slots do not wait for each other: each is mixed with where it stands, and the sum is what counts. */
+static uint64_t sum_of(const struct kad_table *table, uint64_t place, const struct kad_slot *slots,
+                       unsigned n, unsigned room, uint64_t *out_marks)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < n && i < room; i++) { /* nothing is taken for granted */
+        const bool failed = slots[i].failures > 0 && slots[i].failures >= table->config.max_failures;
+        const unsigned mark = (failed ? 2 : 0) | (slots[i].flags & KAD_SLOT_PROBED);
+
+        sum += kad_hash_word((place << 8 | i) * UINT64_C(0x9e3779b97f4a7c15),
+                             (uint64_t)slots[i].near << 32 | slots[i].contact);
+        if (mark)
+            *out_marks += kad_hash_word(i, (uint64_t)mark << 32);
+    }
+    return sum;
+}
+
+static struct kad_table_print print_of(const struct kad_table *table)
+{
+    struct kad_table_print print = {
+        .places = (uint64_t)table->n_contacts << 32 | (uint32_t)table->n_buckets << 16 | table->room_buckets,
+        .rest = 1,
+    };
+
+    for (unsigned i = 0; i < table->n_buckets && i < table->room_buckets; i++) {
+        const struct kad_bucket *b = &table->buckets[i];
+        uint64_t marks = 0;
+
+        print.places += sum_of(table, i, b->slots, b->n_slots, b->room_slots, &marks);
+        print.rest = kad_hash_word(print.rest, (uint64_t)b->n_slots << 24 | (uint64_t)b->room_slots << 16 |
+                                                   (uint64_t)b->n_cache << 8 | b->room_cache);
+        print.rest += sum_of(table, i, b->cache, b->n_cache, b->room_cache, &marks);
+        print.rest = kad_hash_word(print.rest, marks);
+    }
+    return print;
+}
+
+bool kad_table_still_sound(const struct kad_table *table, struct kad_table_print *before,
+                           const char **out_why)
+{
+    const struct kad_table_print print = print_of(table);
+    const char *wrong = NULL;
+
+    if (print.places != before->places || print.rest != before->rest)
+        wrong = check_table(table);
+    if (!wrong && print.places != before->places)
+        wrong = check_groups(table);
+    if (wrong)
+        *out_why = wrong;
+    else
+        *before = print;
     return !wrong;
 }

@@ -52,6 +52,16 @@ static void expect_unsound(const struct fixture *f, const char *expected)
     EXPECT_STR(why, expected);
 }
 
+/* Changes one value, expects what is said of it, and changes it back. */
+#define BREAK(place, value, expected)           \
+    do {                                        \
+        const __typeof__(place) kept = (place); \
+                                                \
+        (place) = (value);                      \
+        expect_unsound(&f, (expected));         \
+        (place) = kept;                         \
+    } while (0)
+
 TEST(each_broken_rule_is_named)
 {
     struct fixture f;
@@ -212,4 +222,55 @@ TEST(crowds_are_found_as_counting_finds_them)
     EXPECT(n_sound > 3 && n_unsound > 3);
     kad_table_free(table);
     kad_book_free(book);
+}
+
+/* What is looked at only when it has changed must not be able to change unseen: the same hands, after a look that found all well. */
+TEST(nothing_breaks_behind_the_back_of_who_looked_before)
+{
+    struct fixture f;
+    struct kad_table_print before = {0};
+    const char *why = NULL;
+
+#define BREAK_UNSEEN(place, value)                                                             \
+    do {                                                                                       \
+        const __typeof__(place) kept = (place);                                                \
+                                                                                               \
+        EXPECT(kad_table_still_sound(f.table, &before, &why));                                 \
+        (place) = (value);                                                                     \
+        EXPECT_MSG(!kad_table_still_sound(f.table, &before, &why), "%s", #place " = " #value); \
+        (place) = kept;                                                                        \
+    } while (0)
+
+    start(&f);
+    BREAK_UNSEEN(f.table->n_contacts, 3);
+    BREAK_UNSEEN(f.table->n_buckets, 0);
+    BREAK_UNSEEN(f.bucket->room_slots, 3);
+    BREAK_UNSEEN(f.bucket->room_cache, 1);
+    BREAK_UNSEEN(f.bucket->n_cache, 4);
+    BREAK_UNSEEN(f.bucket->slots[1].near, 5);
+    BREAK_UNSEEN(f.bucket->cache[1].near, 5);
+    BREAK_UNSEEN(f.bucket->slots[1].contact, f.bucket->slots[2].contact);
+    BREAK_UNSEEN(f.bucket->cache[1].contact, f.bucket->cache[0].contact);
+    BREAK_UNSEEN(f.bucket->slots[2].failures, 3);
+    f.bucket->slots[1].flags |= KAD_SLOT_PROBED; /* the second */
+    EXPECT(!kad_table_still_sound(f.table, &before, &why));
+    f.bucket->slots[1].flags = KAD_SLOT_PREFERRED;
+    EXPECT(kad_table_still_sound(f.table, &before, &why));
+    finish(&f);
+}
+
+/* A table that nobody has looked at yet is no sound one. */
+TEST(a_first_look_sees_everything)
+{
+    struct fixture f;
+    struct kad_table_print before = {0};
+    const char *why = NULL;
+
+    start(&f);
+    f.table->config.k = 3;
+    EXPECT(!kad_table_still_sound(f.table, &before, &why));
+    EXPECT_STR(why, "a bucket is over its capacity");
+    f.table->config.k = 4;
+    EXPECT(kad_table_still_sound(f.table, &before, &why));
+    finish(&f);
 }
