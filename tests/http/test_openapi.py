@@ -131,14 +131,14 @@ def events(document, where, net):
 def examples(net):
     """The curl commands of docs/api.md, with this network's addresses in place of the defaults."""
     with open(os.path.join(ROOT, "docs", "api.md")) as file:
-        commands = re.findall(r"^    (curl .*)$", file.read(), re.M)
+        commands = re.findall(r"^(?:    )?(curl .*?)(?:  *#.*)?$", file.read(), re.M)
     check(len(commands) >= 20, commands)
     api, metrics = net.api[1], net.metrics[1]
     with open(os.path.join(net.data, "api.token"), "w") as file:
         file.write("0" * 64)  # nobody asks for it here, and it does no harm
     for command in commands:
         ours = (command.replace("127.0.0.1:8080", "127.0.0.1:%d" % api).replace("localhost:9100", "127.0.0.1:%d" % metrics)
-                .replace("/var/lib/kad", net.data).replace("127.0.0.1:6881", net.address(1)))
+                .replace("/var/lib/kad", net.data).replace("ADDRESS", net.address(1)))
         ours = ours.replace("curl ", "curl -sS --fail-with-body ", 1)
         done = subprocess.run(["bash", "-c", "set -o pipefail; " + ours], capture_output=True, text=True, timeout=60)
         streams = "--max-time" in command
