@@ -144,7 +144,7 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
     json_array_foreach(json_object_get(answer, "rows"), i, row)
     {
         const bool spare = kad_json_number(row, "replacement") > 0;
-        char bucket[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], heard[40], failures[KAD_NUMBER_TEXT], room[40];
+        char bucket[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], heard[48], failures[KAD_NUMBER_TEXT], room[40];
 
         n_contacts += !spare;
         n_spare += spare;
