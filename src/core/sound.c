@@ -70,6 +70,26 @@ static bool operations_sound(const struct kad_dht *dht, kad_ms now, const char *
     return true;
 }
 
+static bool lost_sound(const struct kad_dht *dht, const char **out_why)
+{
+    const struct kad_lost *lost = dht->lost;
+
+    for (unsigned i = 0; lost && i < KAD_LOST_MAX; i++) {
+        if ((i < lost->n) != (lost->contacts[i] != KAD_NO_CONTACT)) {
+            *out_why = "the lost are miscounted";
+            return false;
+        }
+        if (i < lost->n &&
+            kad_table_find(dht->tables[kad_family_index(
+                               kad_book_contact(dht->book, lost->contacts[i])->endpoint.family)],
+                           lost->contacts[i])) {
+            *out_why = "who stands in the table is not lost";
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Of tables that may have been looked at `before`; NULL: they have not. */
 static bool tables_sound(const struct kad_dht *dht, struct kad_table_print *before, const char **out_why)
 {
@@ -92,7 +112,7 @@ bool kad_dht_still_sound(const struct kad_dht *dht, kad_ms now, struct kad_table
         *out_why = "more requests than allowed";
         return false;
     }
-    return queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
+    return lost_sound(dht, out_why) && queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
 }
 
 bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why)

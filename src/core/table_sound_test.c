@@ -52,16 +52,6 @@ static void expect_unsound(const struct fixture *f, const char *expected)
     EXPECT_STR(why, expected);
 }
 
-/* Changes one value, expects what is said of it, and changes it back. */
-#define BREAK(place, value, expected)           \
-    do {                                        \
-        const __typeof__(place) kept = (place); \
-                                                \
-        (place) = (value);                      \
-        expect_unsound(&f, (expected));         \
-        (place) = kept;                         \
-    } while (0)
-
 TEST(each_broken_rule_is_named)
 {
     struct fixture f;
