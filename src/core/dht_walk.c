@@ -322,7 +322,8 @@ static void walk_query(struct kad_walk *walk, const struct kad_dht *dht, struct 
 /* The slots by sending time, then the free ones in the order they will be used: both lists are built anew. */
 static void walk_queries(struct kad_walk *walk, const struct kad_dht *dht, struct kad_query_pool *pool)
 {
-    const size_t room = kad_walk_count(walk, pool->n_room, pool->ceiling);
+    /* More than the ceiling, if that has come down. */
+    const size_t room = kad_walk_count(walk, pool->n_room, UINT16_MAX);
     const size_t n_used = kad_walk_count(walk, pool->n_used, room);
     uint32_t slot = pool->oldest, before = KAD_NO_QUERY;
 

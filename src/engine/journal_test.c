@@ -110,6 +110,35 @@ TEST(a_recorded_node_replays_to_the_same_state)
     test_net_clear(&net);
 }
 
+/* More queries may wait than are allowed by now: that is a state like any other. */
+TEST(a_recording_may_begin_after_a_ceiling_came_down)
+{
+    static struct test_net net;
+    struct test_tape tape = {0};
+    struct kad_settings lower;
+    struct kad_engine *engine;
+    struct kad_journal *journal;
+    const char *field;
+    char why[TEST_TAPE_WHY];
+
+    open_net(&net);
+    engine = net.nodes[3].engine;
+    for (unsigned round = 0; round < 4; round++)
+        make_noise(&net, round);
+    test_net_run(&net, 5);
+    EXPECT(test_net_info(&net.nodes[3])->n_queries > 8);
+    lower = net.settings;
+    lower.max_queries = 8;
+    EXPECT_EQ(kad_engine_set_settings(engine, &lower, net.now, &field), 0);
+    journal = test_tape_begin(&tape, engine, KAD_SECOND, net.now);
+    make_noise(&net, 5);
+    test_net_run(&net, KAD_MINUTE);
+    kad_journal_end(journal, net.now);
+    EXPECT_MSG(test_tape_replay(&tape, NULL, why) == KAD_REPLAY_END, "%s", why);
+    test_tape_clear(&tape);
+    test_net_clear(&net);
+}
+
 /* Recording is looking: whether it is done changes nothing. */
 TEST(recording_changes_nothing)
 {
