@@ -5,6 +5,10 @@ import * as lookup from "./lookup.js";
 import { drawPeers } from "./peers.js";
 import { drawTree } from "./tree.js";
 
+const STANDING = {
+    alone: "alone: no bootstrap, nobody has come yet", joining: "joining", joined: "joined",
+    lost: "lost: nobody answers any more",
+};
 const LOGGED = 100;
 const TABLE_EVERY_MS = 2000; /* however fast it changes */
 
@@ -27,8 +31,8 @@ async function showNode() {
     const node = await ask("/api/node");
     by("node-name").textContent = node.name ?? "";
     document.title = node.name ? `kad: ${node.name}` : "kad";
-    by("state").textContent = node.ready ? "joined" : "joining";
-    by("state").className = node.ready ? "good" : "slow";
+    by("state").textContent = STANDING[node.state] ?? node.state;
+    by("state").className = node.state === "joined" ? "good" : "slow";
     describe(by("facts"), [
         ["Network", node.network],
         ["Nodes in the table", amount(node.peer_count)],
