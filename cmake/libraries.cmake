@@ -7,6 +7,12 @@ pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
+# WebSocket frames. Debian's package has no .pc file.
+find_path(WSLAY_INCLUDE wslay/wslay.h REQUIRED)
+find_library(WSLAY_LIBRARY wslay REQUIRED)
+add_library(kad-wslay INTERFACE IMPORTED)
+target_include_directories(kad-wslay INTERFACE ${WSLAY_INCLUDE})
+target_link_libraries(kad-wslay INTERFACE ${WSLAY_LIBRARY})
 
 # Sources matching the globs, without tests and without what tests share (test_*.c).
 function(kad_find_sources out)
@@ -57,7 +63,7 @@ kad_library(kad-sim
 # What a program around a node has and an embedded node has not: files of settings, lines of log, a face for others.
 kad_library(kad-program-parts POSIX
     SOURCES src/node/config*.c src/node/log.c src/http/*.c
-    LINK kad-node kad PkgConfig::MICROHTTPD PkgConfig::JANSSON PkgConfig::INIH)
+    LINK kad-node kad PkgConfig::MICROHTTPD kad-wslay PkgConfig::JANSSON PkgConfig::INIH)
 include(cmake/assets.cmake)
 # A load on a server, and the echo it is compared with: for `kad bench` and bench/.
 kad_library(kad-bench POSIX

@@ -8,6 +8,7 @@
 
 #include "http/exchange.h"
 #include "http/stream.h"
+#include "http/websocket_client.h"
 
 /* When all places are taken, who has been at its request for so long makes room. */
 #define CROWDED_MS KAD_SECOND
@@ -96,6 +97,7 @@ void kad_door_sweep(struct kad_door *door)
         else if (client->state == KAD_CLIENT_WRITING && waited(client, limits->answer_ms))
             kad_client_cut(client, KAD_WEB_SLOW_READER);
     }
+    kad_websockets_sweep(door);
 }
 
 /* -- MHD on the loop ----------------------------------------------------------------------------------------------- */
@@ -125,10 +127,12 @@ static unsigned n_connections(const struct kad_door *door)
 static void run(struct kad_door *door)
 {
     MHD_UNSIGNED_LONG_LONG wait_ms;
+    bool is_left;
 
     door->turn_ns = uv_hrtime();
     door->woken = false;
     kad_streams_resume(door);
+    is_left = kad_websockets_resume(door);
     kad_exchanges_resume(door);
     MHD_run(door->daemon);
     /* At its limit MHD stops listening, and looks whether it may again at the beginning of a run: a place that came free in
@@ -136,7 +140,7 @@ static void run(struct kad_door *door)
     if (n_connections(door) < door->n_before)
         MHD_run(door->daemon);
     door->n_before = n_connections(door);
-    if (door->deferred || door->woken)
+    if (door->deferred || door->woken || is_left)
         kad_door_wake(door);
     else if (MHD_get_timeout(door->daemon, &wait_ms) == MHD_YES)
         uv_timer_start(&door->timer, on_timer, wait_ms, 0);
@@ -151,13 +155,20 @@ void kad_door_wake(struct kad_door *door)
     uv_timer_start(&door->timer, on_timer, 0, 0);
 }
 
+bool kad_door_turn_is_over(const struct kad_door *door)
+{
+    const uint64_t now = uv_hrtime();
+
+    return now > door->turn_ns && now - door->turn_ns > KAD_DOOR_TURN_NS;
+}
+
 static int start_daemon(struct kad_door *door)
 {
     const struct kad_web_limits *limits = &door->face->limits;
     const unsigned silence_s = (unsigned)((limits->silence_ms + KAD_SECOND - 1) / KAD_SECOND);
 
     door->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, kad_exchange_handle, door,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0, NULL, NULL, kad_exchange_handle, door,
         MHD_OPTION_LISTEN_SOCKET, door->listening, MHD_OPTION_NOTIFY_COMPLETED, kad_exchange_completed, door,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
@@ -224,7 +235,10 @@ void kad_door_end(struct kad_door *door)
     /* What was answered a moment ago is still to be written: once to resume the connections, once to write, once to end. */
     for (int i = 0; i < 4; i++)
         MHD_run(door->daemon);
-    kad_streams_resume(door); /* MHD must not be stopped while it has suspended ones */
+    /* MHD must not be stopped while it has suspended ones, or others than its own. */
+    kad_streams_resume(door);
+    kad_websockets_resume(door);
+    kad_websockets_end(door);
     MHD_run(door->daemon);
     MHD_stop_daemon(door->daemon);
     uv_close((uv_handle_t *)&door->poll, on_closed);

@@ -7,9 +7,9 @@
  *     READING     its request comes in           limits.request_ms; one second when all places are taken
  *     WAITING     the node works on it           the request's own deadline
  *     WRITING     it takes the answer            limits.answer_ms
- *     STREAMING   it listens to the feed         until the feed overtakes it
+ *     STREAMING   it listens to the feed         until the feed overtakes it (stream.h, websocket_client.h)
  *
- * For server.c, exchange.c and stream.c.
+ * For server.c, exchange.c, stream.c and websocket_client.c.
  */
 #ifndef KAD_HTTP_DOOR_H
 #define KAD_HTTP_DOOR_H
@@ -37,6 +37,7 @@ struct kad_client {
 struct kad_exchange;
 struct kad_route;
 struct kad_stream;
+struct kad_websocket_client;
 
 /* An answer that is the same for all who ask. What took t to make, if that is long, is used again for KAD_CACHE_TIMES t:
  * so a crowd that asks for a large one takes a bounded share of the loop's time. */
@@ -76,6 +77,7 @@ struct kad_door {
 
     struct kad_client *clients;
     struct kad_stream *streams;
+    struct kad_websocket_client *websockets;
     struct kad_exchange *deferred, *last_deferred; /* to the next turn, first come first */
     uint64_t turn_ns;                              /* when this turn began */
     bool woken;                                    /* since MHD began to run: once more, then */
@@ -93,6 +95,8 @@ void kad_door_end(struct kad_door *door);
 
 /* A connection was resumed, or the feed has news: MHD has to run soon. */
 void kad_door_wake(struct kad_door *door);
+/* Whatever else is to be begun has to wait for the next turn. */
+bool kad_door_turn_is_over(const struct kad_door *door);
 /* About once a second: cuts off who is too slow. */
 void kad_door_sweep(struct kad_door *door);
 

@@ -1,7 +1,6 @@
 /* exchange - see exchange.h. */
-#include "http/exchange.h"
+#include "http/exchange_parts.h"
 
-#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,27 +10,9 @@
 #include "http/asset.h"
 #include "http/json.h"
 #include "http/routes.h"
-#include "http/stream.h"
 
 /* Of those that had to wait, in one turn. */
 #define RESUMED_AT_ONCE 32
-
-enum state { READING, WAITING, ANSWERED };
-
-struct kad_exchange {
-    struct kad_exchange *next; /* of the deferred */
-    struct kad_door *door;
-    struct kad_client *client;
-    struct MHD_Connection *connection;
-    struct kad_api_call *call; /* while WAITING */
-    struct kad_api_answer answer;
-    enum state state;
-    bool trusted, of_stranger; /* of_stranger: counted in the door's n_strangers */
-    char *body;
-    size_t body_size, body_room;
-    uv_poll_t watch;    /* the connection's descriptor, while WAITING */
-    unsigned n_holders; /* MHD, and the loop while `watch` closes */
-};
 
 static void release(struct kad_exchange *exchange)
 {
@@ -83,13 +64,13 @@ static void stop_watch(struct kad_exchange *exchange)
         uv_close((uv_handle_t *)&exchange->watch, on_watch_closed);
 }
 
-static void on_done(void *user, struct kad_api_answer answer)
+void kad_exchange_done(void *user, struct kad_api_answer answer)
 {
     struct kad_exchange *exchange = user;
-    const bool suspended = exchange->state == WAITING;
+    const bool suspended = exchange->state == KAD_EXCHANGE_WAITING;
 
     exchange->answer = answer;
-    exchange->state = ANSWERED;
+    exchange->state = KAD_EXCHANGE_ANSWERED;
     exchange->call = NULL;
     if (suspended) {
         stop_watch(exchange);
@@ -100,116 +81,10 @@ static void on_done(void *user, struct kad_api_answer answer)
     }
 }
 
-static void answer_error(struct kad_exchange *exchange, unsigned status, const char *error,
-                         const char *reason)
+void kad_exchange_error(struct kad_exchange *exchange, unsigned status, const char *error, const char *reason)
 {
-    on_done(exchange, (struct kad_api_answer){.status = status, .json = kad_json_error(error, reason)});
-}
-
-/* -- what is sent -------------------------------------------------------------------------------------------------- */
-
-/* The answer as bytes MHD will free. The exchange gives them away. */
-static struct MHD_Response *make_response(struct kad_exchange *exchange)
-{
-    struct kad_api_answer *answer = &exchange->answer;
-    struct MHD_Response *response;
-    char *text = answer->text;
-
-    if (answer->json)
-        text = json_dumps(answer->json, JSON_COMPACT | JSON_REAL_PRECISION(12));
-    answer->text = NULL;
-    if (!text)
-        return NULL;
-    response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
-    if (!response) {
-        free(text);
-        return NULL;
-    }
-    MHD_add_response_header(response, "Content-Type",
-                            answer->json ? "application/json" : answer->content_type);
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    if (answer->allow)
-        MHD_add_response_header(response, "Allow", answer->allow);
-    if (answer->status == 401)
-        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
-    return response;
-}
-
-/* NULL: no memory; then MHD closes the connection. */
-static enum MHD_Result queue_response(struct kad_exchange *exchange, unsigned status,
-                                      struct MHD_Response *response)
-{
-    const enum MHD_Result queued =
-        response ? MHD_queue_response(exchange->connection, status, response) : MHD_NO;
-
-    if (exchange->client->state != KAD_CLIENT_STREAMING)
-        kad_client_enter(exchange->client, KAD_CLIENT_WRITING);
-    exchange->door->face->web->answers[status / 100 < 6 ? status / 100 : 0]++;
-    return queued;
-}
-
-/* Takes over `response`. */
-static enum MHD_Result send_response(struct kad_exchange *exchange, unsigned status,
-                                     struct MHD_Response *response)
-{
-    enum MHD_Result queued;
-
-    if (response)
-        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    queued = queue_response(exchange, status, response);
-    if (response)
-        MHD_destroy_response(response);
-    return queued;
-}
-
-static enum MHD_Result send_answer(struct kad_exchange *exchange)
-{
-    return send_response(exchange, exchange->answer.status, make_response(exchange));
-}
-
-static enum MHD_Result send_error(struct kad_exchange *exchange, unsigned status, const char *error,
-                                  const char *reason)
-{
-    answer_error(exchange, status, error, reason);
-    return send_answer(exchange);
-}
-
-/* A file of ours. Whoever has it already is told so. */
-static enum MHD_Result send_asset(struct kad_exchange *exchange, const struct kad_asset *asset)
-{
-    const size_t size = (size_t)(asset->end - asset->bytes);
-    const char *known = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "If-None-Match");
-    char tag[KAD_ASSET_TAG];
-    const bool is_known = strstr(known ? known : "", kad_asset_tag(asset, tag));
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        is_known ? 0 : size, (void *)(uintptr_t)asset->bytes, MHD_RESPMEM_PERSISTENT);
-
-    if (response) {
-        MHD_add_response_header(response, "ETag", tag);
-        MHD_add_response_header(response, "Cache-Control",
-                                "no-cache"); /* ask each time; the tag saves the rest */
-        MHD_add_response_header(response, "Content-Type", kad_asset_type(asset));
-        MHD_add_response_header(response, "Content-Security-Policy",
-                                "default-src 'self'; base-uri 'none'; frame-ancestors 'none'");
-        MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    }
-    return send_response(exchange, is_known ? 304 : 200, response);
-}
-
-static enum MHD_Result send_stream(struct kad_exchange *exchange)
-{
-    struct kad_face *face = exchange->door->face;
-
-    if (face->web->n_streams >= face->limits.streams_max) {
-        face->web->refused[KAD_WEB_BUSY]++;
-        return send_error(exchange, 503, "limit reached", "too many event streams (api_max_streams)");
-    }
-    if (face->feed->closed)
-        return send_error(exchange, 503, "stopped", "the node is stopping");
-    exchange->state = ANSWERED;
-    kad_client_enter(exchange->client, KAD_CLIENT_STREAMING);
-    return send_response(exchange, 200,
-                         kad_stream_new(exchange->client, exchange->connection, exchange->trusted));
+    kad_exchange_done(exchange,
+                      (struct kad_api_answer){.status = status, .json = kad_json_error(error, reason)});
 }
 
 /* -- what is asked ------------------------------------------------------------------------------------------------- */
@@ -249,70 +124,7 @@ static json_t *parameters(struct kad_exchange *exchange, char *why, size_t why_s
     return object;
 }
 
-/* -- answers that are used again ----------------------------------------------------------------------------------- */
-
-static bool has_parameters(const struct kad_exchange *exchange)
-{
-    return exchange->body_size > 0 ||
-           MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0;
-}
-
-static struct kad_cached *cached_of(struct kad_face *face, const struct kad_route *route)
-{
-    for (size_t i = 0; i < KAD_CACHE_ROOM; i++) {
-        if (!face->cache[i].route)
-            face->cache[i].route = route;
-        if (face->cache[i].route == route)
-            return &face->cache[i];
-    }
-    return NULL;
-}
-
-static struct MHD_Response *make_again(struct kad_exchange *exchange, struct kad_cached *cached)
-{
-    const uint64_t began_ns = uv_hrtime();
-    uint64_t cost_ns;
-
-    if (cached->response)
-        MHD_destroy_response(cached->response);
-    exchange->call =
-        kad_api_begin(&exchange->door->face->api, (struct kad_api_asker){.trusted = exchange->trusted}, "GET",
-                      cached->route->path, NULL, on_done, exchange);
-    assert(!exchange->call && "a look is answered at once");
-    cached->response = make_response(exchange);
-    if (cached->response)
-        MHD_add_response_header(cached->response, "X-Content-Type-Options", "nosniff");
-    cost_ns = uv_hrtime() - began_ns;
-    cached->until_ns = cost_ns < KAD_CACHE_NS ? 0 : began_ns + (KAD_CACHE_TIMES + 1) * cost_ns;
-    return cached->response;
-}
-
-static enum MHD_Result send_shared(struct kad_exchange *exchange, struct kad_cached *cached)
-{
-    struct MHD_Response *response = cached->response;
-
-    if (!response || uv_hrtime() >= cached->until_ns)
-        response = make_again(exchange, cached);
-    exchange->state = ANSWERED;
-    return queue_response(exchange, 200, response);
-}
-
-void kad_exchanges_forget(struct kad_face *face)
-{
-    for (size_t i = 0; i < KAD_CACHE_ROOM; i++) {
-        if (face->cache[i].response)
-            MHD_destroy_response(face->cache[i].response);
-    }
-}
-
 /* -- the turn ------------------------------------------------------------------------------------------------------ */
-
-static bool must_wait(const struct kad_door *door)
-{
-    const uint64_t now = uv_hrtime();
-
-    return now > door->turn_ns && now - door->turn_ns > KAD_DOOR_TURN_NS;
-}
 
 static void defer(struct kad_exchange *exchange)
 {
@@ -353,22 +165,23 @@ static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, co
 
     if (!exchange->trusted && door->n_strangers >= KAD_EXCHANGE_STRANGERS) {
         door->face->web->refused[KAD_WEB_BUSY]++;
-        return send_error(exchange, 429, "limit reached", "too many requests without the token at once");
+        return kad_exchange_send_error(exchange, 429, "limit reached",
+                                       "too many requests without the token at once");
     }
     object = parameters(exchange, why, sizeof why);
     if (!object)
-        return send_error(exchange, 400, "bad request", why);
+        return kad_exchange_send_error(exchange, 400, "bad request", why);
     if (!exchange->trusted && chooses_receiver(object)) {
         json_decref(object);
         door->face->web->refused[KAD_WEB_UNAUTHORIZED]++;
-        return send_error(exchange, 401, "unauthorized",
-                          "without the node's token one may not choose whom it sends to");
+        return kad_exchange_send_error(exchange, 401, "unauthorized",
+                                       "without the node's token one may not choose whom it sends to");
     }
     exchange->call = kad_api_begin(&door->face->api, (struct kad_api_asker){.trusted = exchange->trusted},
-                                   method, url, object, on_done, exchange);
+                                   method, url, object, kad_exchange_done, exchange);
     if (!exchange->call)
-        return send_answer(exchange);
-    exchange->state = WAITING;
+        return kad_exchange_send_answer(exchange);
+    exchange->state = KAD_EXCHANGE_WAITING;
     exchange->of_stranger = !exchange->trusted;
     door->n_waiting++;
     door->n_strangers += exchange->of_stranger;
@@ -388,23 +201,24 @@ static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, 
     const bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     const struct kad_route *route = kad_route_find(url);
     const struct kad_asset *asset = route ? NULL : kad_asset_find(url);
-    struct kad_cached *cached = NULL;
+    const bool is_websocket = strcmp(url, "/api/ws") == 0;
+    enum MHD_Result result;
 
     if (exchange->door->kind == KAD_DOOR_METRICS && !is_for_metrics(url))
-        return send_error(exchange, 404, "no such path",
-                          "here are /metrics and /healthz; the rest is behind api");
+        return kad_exchange_send_error(exchange, 404, "no such path",
+                                       "here are /metrics and /healthz; the rest is behind api");
     if (strcmp(url, "/events") == 0 && strcmp(method, "GET") == 0)
-        return send_stream(exchange);
-    if (route && reads && route->look && !has_parameters(exchange))
-        cached = cached_of(exchange->door->face, route);
-    if (cached)
-        return send_shared(exchange, cached);
+        return kad_exchange_send_stream(exchange);
+    if (is_websocket && strcmp(method, "GET") == 0)
+        return kad_exchange_send_websocket(exchange);
+    if (route && reads && route->look && kad_exchange_send_shared(exchange, route, &result))
+        return result;
     if (asset && reads)
-        return send_asset(exchange, asset);
-    if (asset || strcmp(url, "/events") == 0) {
-        answer_error(exchange, 405, "method not allowed", asset ? "GET, HEAD" : "GET");
+        return kad_exchange_send_asset(exchange, asset);
+    if (asset || is_websocket || strcmp(url, "/events") == 0) {
+        kad_exchange_error(exchange, 405, "method not allowed", asset ? "GET, HEAD" : "GET");
         exchange->answer.allow = asset ? "GET, HEAD" : "GET";
-        return send_answer(exchange);
+        return kad_exchange_send_answer(exchange);
     }
     return ask(exchange, method, url);
 }
@@ -437,7 +251,7 @@ static bool announces_too_much(const struct kad_exchange *exchange)
                       (uint64_t)size > exchange->door->face->limits.body_max);
 }
 
-static const char *header(const struct kad_exchange *exchange, const char *name)
+const char *kad_exchange_header(const struct kad_exchange *exchange, const char *name)
 {
     return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
@@ -450,11 +264,11 @@ static bool pass(struct kad_exchange *exchange, const char *method, const char *
     const struct kad_guard_request request = {
         .method = method,
         .path = url,
-        .host = header(exchange, "Host"),
-        .origin = header(exchange, "Origin"),
-        .fetch_site = header(exchange, "Sec-Fetch-Site"),
-        .content_type = header(exchange, "Content-Type"),
-        .authorization = header(exchange, "Authorization"),
+        .host = kad_exchange_header(exchange, "Host"),
+        .origin = kad_exchange_header(exchange, "Origin"),
+        .fetch_site = kad_exchange_header(exchange, "Sec-Fetch-Site"),
+        .content_type = kad_exchange_header(exchange, "Content-Type"),
+        .authorization = kad_exchange_header(exchange, "Authorization"),
         .has_address =
             MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, "address") != NULL,
     };
@@ -464,7 +278,7 @@ static bool pass(struct kad_exchange *exchange, const char *method, const char *
     if (verdict.status == 0)
         return true;
     web->refused[verdict.status == 401 ? KAD_WEB_UNAUTHORIZED : KAD_WEB_FORBIDDEN]++;
-    *out_result = send_error(exchange, verdict.status, verdict.error, verdict.reason);
+    *out_result = kad_exchange_send_error(exchange, verdict.status, verdict.error, verdict.reason);
     return false;
 }
 
@@ -490,7 +304,7 @@ static enum MHD_Result open_exchange(struct kad_door *door, struct MHD_Connectio
     if (announces_too_much(exchange)) {
         door->face->web->refused[KAD_WEB_TOO_LARGE]++;
         snprintf(why, sizeof why, "at most %zu bytes", door->face->limits.body_max);
-        return send_error(exchange, 413, "body too large", why);
+        return kad_exchange_send_error(exchange, 413, "body too large", why);
     }
     return MHD_YES;
 }
@@ -507,16 +321,16 @@ enum MHD_Result kad_exchange_handle(void *door, struct MHD_Connection *connectio
     if (!exchange)
         return open_exchange(door, connection, method, url, exchange_slot);
     if (*upload_size > 0) {
-        if (exchange->state == READING && !add_body(exchange, upload, *upload_size)) {
+        if (exchange->state == KAD_EXCHANGE_READING && !add_body(exchange, upload, *upload_size)) {
             exchange->door->face->web->refused[KAD_WEB_TOO_LARGE]++;
             return MHD_NO; /* a body of unknown length that grew too long cannot be answered in HTTP/1.1: it is cut off */
         }
         *upload_size = 0;
         return MHD_YES;
     }
-    if (exchange->state == ANSWERED)
-        return send_answer(exchange);
-    if (must_wait(exchange->door)) {
+    if (exchange->state == KAD_EXCHANGE_ANSWERED)
+        return kad_exchange_send_answer(exchange);
+    if (kad_door_turn_is_over(exchange->door)) {
         defer(exchange);
         return MHD_YES;
     }

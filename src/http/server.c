@@ -202,7 +202,7 @@ static void on_news(void *context)
     struct kad_http *http = context;
 
     for (unsigned i = 0; i < http->n_doors; i++) {
-        if (http->doors[i].streams)
+        if (http->doors[i].streams || http->doors[i].websockets)
             kad_door_wake(&http->doors[i]);
     }
 }

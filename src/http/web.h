@@ -10,7 +10,7 @@ struct kad_web_limits {
     size_t body_max, headers_max; /* bytes; headers: with the request line */
     unsigned connections_max;     /* per door; more wait in the socket's queue */
     unsigned per_address_max;     /* of them from one address, with `is_public`; 0: no limit */
-    unsigned streams_max;         /* event streams, over all doors */
+    unsigned streams_max;         /* event streams and WebSockets, over all doors */
     kad_ms silence_ms;            /* for the next byte from or to a client */
     kad_ms request_ms;            /* for a request to be complete, since the answer before it */
     kad_ms answer_ms;             /* for an answer to be taken */
@@ -21,6 +21,7 @@ enum kad_web_refusal {
     KAD_WEB_SLOW_REQUEST, /* not complete in time */
     KAD_WEB_SLOW_READER,  /* did not take its answer in time */
     KAD_WEB_SLOW_STREAM,  /* overtaken by the feed */
+    KAD_WEB_SILENT,       /* a WebSocket that does not answer pings */
     KAD_WEB_CROWDED,      /* its place was needed, and it was slow */
     KAD_WEB_TOO_LARGE,    /* body */
     KAD_WEB_FORBIDDEN,    /* host, origin, content type */
