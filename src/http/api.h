@@ -19,6 +19,7 @@
 
 struct kad_api_call;
 struct kad_evidence;
+struct kad_news_told;
 struct kad_survey;
 struct kad_web;
 
@@ -26,7 +27,8 @@ struct kad_web;
 struct kad_api {
     struct kad_node *node;
     struct kad_feed *feed;             /* hears of requests; NULL: nobody does */
-    const struct kad_history *history; /* NULL: none is kept */
+    const struct kad_history *history; /* NULL: none is kept; else with */
+    struct kad_news_told *told;        /* two: of its seconds, of its minutes */
     struct kad_survey *survey;         /* NULL: nobody makes one */
     struct kad_evidence *evidence;     /* NULL: nobody collects any */
     const struct kad_web *web;         /* what the server counts (http/web.h); NULL: there is none */

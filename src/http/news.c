@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "http/json.h"
@@ -188,7 +190,7 @@ static json_t *value_of(const struct kad_history_sample *sample, unsigned series
     return value < 0 ? json_null() : json_integer((json_int_t)value);
 }
 
-json_t *kad_news_history_json(const struct kad_history_ring *ring, kad_ms step_ms)
+static json_t *history_json(const struct kad_history_ring *ring, kad_ms step_ms)
 {
     json_t *series = json_object(), *instants = json_array();
 
@@ -204,6 +206,27 @@ json_t *kad_news_history_json(const struct kad_history_ring *ring, kad_ms step_m
     }
     return json_pack("{s:I, s:I, s:o}", "step_ms", (json_int_t)step_ms, "samples", (json_int_t)ring->n,
                      "series", series);
+}
+
+char *kad_news_history(const struct kad_history_ring *ring, kad_ms step_ms, struct kad_news_told *told)
+{
+    const kad_ms newest = ring->n ? kad_history_at(ring, ring->n - 1)->at : 0;
+
+    if (!told->text || told->newest != newest) {
+        json_t *json = history_json(ring, step_ms);
+
+        kad_news_told_clear(told);
+        told->text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+        told->newest = newest;
+        json_decref(json);
+    }
+    return told->text ? strdup(told->text) : NULL;
+}
+
+void kad_news_told_clear(struct kad_news_told *told)
+{
+    free(told->text);
+    *told = (struct kad_news_told){0};
 }
 
 json_t *kad_news_stats_json(struct kad_node *node, const struct kad_history *history)

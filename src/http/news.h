@@ -35,8 +35,16 @@ struct kad_history_reading kad_news_read(struct kad_node *node);
 void kad_news_stats(struct kad_feed *feed, struct kad_node *node, const struct kad_history *history);
 /* NULL before the first. */
 json_t *kad_news_stats_json(struct kad_node *node, const struct kad_history *history);
-/* {"step_ms", "samples", "series": {"at_ms": [...], "received_bytes_per_s": [...], ...}} */
-json_t *kad_news_history_json(const struct kad_history_ring *ring, kad_ms step_ms);
+
+/* What was said of a ring last. It takes milliseconds to make, so it is made once for each new sample. */
+struct kad_news_told {
+    char *text; /* NULL: nothing yet */
+    kad_ms newest;
+};
+/* {"step_ms", "samples", "series": {"at_ms": [...], "received_bytes_per_s": [...], ...}} as text, yours to free(); NULL: no
+ * memory. */
+char *kad_news_history(const struct kad_history_ring *ring, kad_ms step_ms, struct kad_news_told *told);
+void kad_news_told_clear(struct kad_news_told *told);
 /* "ping", "find", "closest" ...: as in the paths. */
 const char *kad_news_kind(enum kad_request_kind kind);
 

@@ -269,8 +269,9 @@ static struct kad_api_answer history(const struct kad_api *api, struct kad_api_a
                                        .json = kad_json_error("not found", "no history is kept")};
     return (struct kad_api_answer){
         .status = 200,
-        .json = kad_news_history_json(minutes ? &api->history->minutes : &api->history->seconds,
-                                      minutes ? KAD_MINUTE : KAD_SECOND),
+        .text = kad_news_history(minutes ? &api->history->minutes : &api->history->seconds,
+                                 minutes ? KAD_MINUTE : KAD_SECOND, &api->told[minutes]),
+        .content_type = "application/json",
     };
 }
 

@@ -25,6 +25,7 @@ struct kad_http {
     struct kad_face face;
     struct kad_feed feed;
     struct kad_history history;
+    struct kad_news_told told[2];
     struct kad_survey survey;
     struct kad_evidence evidence;
     struct kad_web web;
@@ -54,6 +55,8 @@ static void let_go(struct kad_http *http)
 {
     kad_exchanges_forget(&http->face);
     kad_feed_clear(&http->feed);
+    kad_news_told_clear(&http->told[0]);
+    kad_news_told_clear(&http->told[1]);
     kad_wipe(http->token, sizeof http->token);
     free(http->path);
     free(http->names);
@@ -238,6 +241,7 @@ static struct kad_http *make(struct kad_node *node, const struct kad_http_config
         .api = {.node = node,
                 .feed = &http->feed,
                 .history = &http->history,
+                .told = http->told,
                 .survey = &http->survey,
                 .evidence = &http->evidence,
                 .web = &http->web},
