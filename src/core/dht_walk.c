@@ -6,6 +6,7 @@
 #include "core/walk.h"
 
 #define MOST_LISTED UINT16_MAX
+#define MOST_SEEN_S (INT64_C(1) << 40) /* far above what churn counts */
 
 /* -- small things ----------------------------------------------------------------------------------------------- */
 
@@ -91,6 +92,8 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
     KAD_WALK(walk, lookup->config.limit_local);
     KAD_WALK(walk, lookup->config.retries);
     KAD_WALK(walk, lookup->config.spare);
+    if (lookup->config.width < 1 || lookup->config.width > 64 || lookup->config.parallel < 1)
+        kad_walk_fail(walk);
     KAD_WALK(walk, lookup->n_asked);
     KAD_WALK(walk, lookup->n_answered);
     KAD_WALK(walk, lookup->n_failed);
@@ -497,6 +500,14 @@ static void walk_counters(struct kad_walk *walk, struct kad_counters *counters)
         KAD_WALK(walk, each[i]);
 }
 
+static void walk_churn(struct kad_walk *walk, struct kad_churn *churn)
+{
+    KAD_WALK(walk, churn->seen_s);
+    KAD_WALK(walk, churn->deaths_1024);
+    if (churn->seen_s < 0 || churn->seen_s > MOST_SEEN_S || (churn->seen_s && !churn->deaths_1024))
+        kad_walk_fail(walk); /* it is divided by */
+}
+
 void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
 {
     struct kad_operation *last;
@@ -535,8 +546,7 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->upkeep.verify_at);
     KAD_WALK(walk, dht->upkeep.verify_left);
     KAD_WALK(walk, dht->upkeep.n_running);
-    KAD_WALK(walk, dht->churn.seen_s);
-    KAD_WALK(walk, dht->churn.deaths_1024);
+    walk_churn(walk, &dht->churn);
     KAD_WALK(walk, dht->budget.bytes_1000);
     KAD_WALK(walk, dht->budget.packets_1000);
     KAD_WALK(walk, dht->budget.filled_at);

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "core/operation.h"
 #include "crypto/crypto.h"
+#include "engine/engine_parts.h"
 #include "engine/test_journal.h"
 #include "engine/test_net.h"
 
@@ -107,6 +109,37 @@ TEST(a_recorded_node_replays_to_the_same_state)
            stats.n_inputs[KAD_JOURNAL_PEERS] > 0 && stats.n_inputs[KAD_JOURNAL_ADD_PEER] > 0 &&
            stats.n_inputs[KAD_JOURNAL_SAMPLE] > 0 && stats.n_inputs[KAD_JOURNAL_EACH_PEER] > 0);
     test_tape_clear(&tape);
+    test_net_clear(&net);
+}
+
+/* A recording may be anybody's: a state that would make the engine divide by nothing, or wait for nothing, is none. */
+TEST(a_state_that_cannot_be_is_refused)
+{
+    static struct test_net net;
+
+    open_net(&net);
+    for (unsigned wrong = 0; wrong < 3; wrong++) {
+        struct kad_engine *engine = net.nodes[3].engine;
+        const struct kad_churn churn = engine->dht.churn;
+        struct test_tape tape = {0};
+        struct kad_lookup *lookup;
+
+        for (unsigned round = 0; round < 7; round++)
+            make_noise(&net, round);
+        lookup = &engine->dht.operations->lookups[0];
+        if (wrong == 0)
+            engine->dht.churn = (struct kad_churn){.seen_s = 1};
+        else if (wrong == 1)
+            engine->dht.churn.seen_s = INT64_MAX;
+        else
+            lookup->config.parallel = 0;
+        kad_journal_end(test_tape_begin(&tape, engine, KAD_SECOND, net.now), net.now);
+        EXPECT_EQ(test_tape_replay(&tape, NULL, NULL), KAD_REPLAY_CORRUPT);
+        test_tape_clear(&tape);
+        engine->dht.churn = churn;
+        lookup->config.parallel = net.settings.alpha;
+        test_net_run(&net, KAD_MINUTE);
+    }
     test_net_clear(&net);
 }
 
