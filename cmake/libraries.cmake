@@ -53,17 +53,30 @@ endfunction()
 kad_library(kad
     SOURCES src/base/*.c src/crypto/*.c src/core/*.c src/wire/*.c src/channel/*.c src/engine/*.c src/store/mem*.c
     LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
+# Files of settings, lines of log, and how a daemon is found and finds others; their libraries are the program's too.
+set(program_parts src/node/config*.c src/node/log.c src/node/manifest.c src/node/sources.c src/node/portmap.c
+    src/net/dns_txt.c src/net/fetch.c src/net/local_discovery.c src/net/portmap*.c)
 kad_library(kad-node POSIX
     SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c
-    LEAVE_OUT src/node/config*.c src/node/log.c
+    LEAVE_OUT ${program_parts}
     LINK kad PkgConfig::UV PkgConfig::LMDB)
 kad_library(kad-sim
     SOURCES sim/*.c
     LINK kad)
 # What a program around a node has and an embedded node has not: files of settings, lines of log, a face for others.
 kad_library(kad-program-parts POSIX
-    SOURCES src/node/config*.c src/node/log.c src/http/*.c
+    SOURCES ${program_parts} src/http/*.c
     LINK kad-node kad PkgConfig::MICROHTTPD kad-wslay PkgConfig::JANSSON PkgConfig::INIH)
+target_link_libraries(kad-program-parts PUBLIC resolv) # the C library's: it reads DNS messages
+# Without these the program is told so when it is asked for what they do.
+pkg_check_modules(UPNP IMPORTED_TARGET miniupnpc)
+pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.85)
+foreach(library UPNP CURL)
+    if(${library}_FOUND)
+        target_compile_definitions(kad-program-parts PRIVATE KAD_HAVE_${library})
+        target_link_libraries(kad-program-parts PUBLIC PkgConfig::${library})
+    endif()
+endforeach()
 include(cmake/assets.cmake)
 # A load on a server, and the echo it is compared with: for `kad bench` and bench/.
 kad_library(kad-bench POSIX

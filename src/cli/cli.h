@@ -37,7 +37,7 @@ struct kad_number {
 struct kad_options {
     /* global */
     bool help, json, standalone, man, version;
-    const char *node;
+    const char *node, *completion;
     struct kad_list network, bootstrap;
     struct kad_number timeout; /* milliseconds */
     /* requests */
@@ -51,6 +51,9 @@ struct kad_options {
     struct kad_number record_max;
     const char *data_dir, *name, *log_level, *log_format, *config, *store, *api, *metrics;
     struct kad_number nodes;
+    /* kad manifest */
+    bool txt;
+    const char *trust;
     /* kad doctor, get */
     bool report, explain;
     struct kad_number patience, wait;

@@ -16,6 +16,8 @@
 #include "node/local_net.h"
 #include "node/config_change.h"
 #include "node/log.h"
+#include "node/portmap.h"
+#include "node/sources.h"
 
 static const struct kad_option node_options[] = {
     KAD_LIST("listen", listen, "ADDR", "listen here (default: 0.0.0.0:6881 and [::]:6881)"),
@@ -48,6 +50,8 @@ struct running {
     struct kad_log log;
     struct kad_host host;
     struct kad_node_config *nodes;
+    struct kad_sources *sources; /* of the first node, as is */
+    struct kad_mapper *mapper;
     char socket[4096], bootstrap[KAD_ENDPOINT_TEXT];
 };
 
@@ -115,6 +119,27 @@ static void say(struct running *running, enum kad_log_level level, const char *e
     kad_log_write(&running->log, level, event, &field, 1);
 }
 
+/* How it is found and finds others, besides the list it was given. What fails here is no reason not to run. */
+static void look_around(struct running *running, const struct kad_config *config)
+{
+    struct kad_node *node = running->host.slots[0].node;
+
+    if (running->sources)
+        kad_sources_reload(running->sources, config);
+    else if (kad_sources_wanted(config) && kad_sources_new(node, config, &running->sources) != KAD_OK)
+        say(running, KAD_LOG_ERROR, "sources_off", "why", kad_error_text(KAD_E_SYSTEM));
+}
+
+static void map_port(struct running *running)
+{
+    const struct kad_config *config = &running->config;
+
+    if (config->port_mapping != KAD_PORTMAP_OFF &&
+        kad_mapper_new(running->host.slots[0].node, (enum kad_portmap_how)config->port_mapping,
+                       config->port_mapping_lease_ms, &running->mapper) != KAD_OK)
+        say(running, KAD_LOG_ERROR, "port_mapping_off", "why", kad_error_text(KAD_E_SYSTEM));
+}
+
 /* The file as it is now, and over it the same flags; what was changed meanwhile by other ways gives way to it. */
 static void reload(void *context)
 {
@@ -134,6 +159,10 @@ static void reload(void *context)
 
         error = kad_node_set_settings(running->host.slots[i].node, settings, &field);
     }
+    if (error == KAD_OK) {
+        look_around(running, fresh);
+        kad_sources_take(&running->config, fresh);
+    }
     if (error == KAD_OK)
         say(running, KAD_LOG_INFO, "configuration_reloaded", "file",
             running->cli->options.config ? running->cli->options.config : "none");
@@ -145,8 +174,13 @@ static void reload(void *context)
 
 static void stopping(void *context)
 {
-    (void)context;
+    struct running *running = context;
+
     kad_notify("STOPPING=1");
+    kad_sources_close(running->sources);
+    kad_mapper_close(running->mapper);
+    running->sources = NULL;
+    running->mapper = NULL;
 }
 
 static void beat(void *context)
@@ -157,9 +191,12 @@ static void beat(void *context)
 
 static void happened(void *context, size_t index, const struct kad_event *event)
 {
-    (void)context;
+    struct running *running = context;
+
     if (index == 0 && event->kind == KAD_EVENT_READY)
         kad_notify("STATUS=joined");
+    if (index == 0 && event->kind == KAD_EVENT_WARNING && event->warning == KAD_WARN_NO_BOOTSTRAP)
+        kad_sources_again(running->sources);
 }
 
 static int run_nodes(struct running *running, size_t n)
@@ -190,6 +227,8 @@ static int run_nodes(struct running *running, size_t n)
     } else {
         kad_notify(
             "READY=1\nSTATUS=joining"); /* it answers from here on, whoever else it may still look for */
+        look_around(running, &running->config);
+        map_port(running);
         kad_host_run(&running->host);
     }
     kad_host_free(&running->host);

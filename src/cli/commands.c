@@ -23,6 +23,7 @@ const struct kad_command *const kad_commands[] = {
     &kad_command_replay,
     &kad_command_crawl,
     &kad_command_config,
+    &kad_command_manifest,
     &kad_command_doctor,
     &kad_command_version,
     NULL,

@@ -6,6 +6,7 @@
 #include "base/endpoint.h"
 #include "base/types.h"
 #include "core/id.h"
+#include "node/portmap.h"
 
 /* A number that is 0 while nobody knows it. */
 static json_t *known_size(double size)
@@ -22,6 +23,29 @@ static json_t *listening(const struct kad_node *node)
     for (size_t i = 0; i < n && i < KAD_NODE_LISTEN_MAX; i++)
         json_array_append_new(list, kad_json_endpoint(&endpoints[i]));
     return list;
+}
+
+/* What became of the wish that the router lets the world in. */
+static json_t *port_mapping(const struct kad_node *node)
+{
+    const struct kad_mapper_status *status = kad_mapper_status(node);
+    bool mapped, expires;
+    json_t *object;
+
+    if (!status)
+        return json_pack("{s:s}", "state", kad_mapper_state_text(KAD_MAPPER_OFF));
+    object = json_object();
+    mapped = status->state == KAD_MAPPER_MAPPED;
+    expires = mapped && status->expires_at != KAD_NEVER;
+    json_object_set_new(object, "state", json_string(kad_mapper_state_text(status->state)));
+    json_object_set_new(object, "by", mapped ? json_string(kad_portmap_how_text(status->how)) : json_null());
+    json_object_set_new(object, "inside_port", json_integer(status->inside_port));
+    json_object_set_new(object, "outside_address",
+                        mapped ? kad_json_endpoint(&status->outside) : json_null());
+    json_object_set_new(object, "expires_at", expires ? kad_json_instant(status->expires_at) : json_null());
+    json_object_set_new(object, "asked", json_integer(status->n_asked));
+    json_object_set_new(object, "why", *status->why ? json_string(status->why) : json_null());
+    return object;
 }
 
 json_t *kad_json_node(struct kad_node *node)
@@ -45,6 +69,7 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "read_only", json_boolean(info.read_only));
     json_object_set_new(object, "listening", listening(node));
     json_object_set_new(object, "outside_address", kad_json_endpoint(&info.address));
+    json_object_set_new(object, "port_mapping", port_mapping(node));
     json_object_set_new(object, "contacts",
                         json_pack("{s:I, s:I}", "ipv4", (json_int_t)info.n_contacts[0], "ipv6",
                                   (json_int_t)info.n_contacts[1]));

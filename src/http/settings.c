@@ -35,16 +35,14 @@ static bool of_the_node(const struct kad_key *key)
 static struct kad_api_answer show(const struct kad_config *config)
 {
     json_t *list = json_array();
+    char value[KAD_CHANGE_TEXT];
 
     for (size_t i = 0; i < kad_n_keys; i++) {
         const struct kad_key *key = &kad_keys[i];
-        char value[KAD_VALUE_TEXT];
-
         if (of_the_node(key))
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s, s:b, s:s}", "key", key->name, "section",
-                                            key->section, "value", kad_value_print(config, key, 0, value),
-                                            "live", kad_key_live(key), "meaning", key->meaning));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:s}", "key", key->name, "section",
+                                                  key->section, "value", kad_change_text(config, key, value),
+                                                  "live", kad_key_live(key), "meaning", key->meaning));
     }
     return (struct kad_api_answer){.status = 200, .json = json_pack("{s:o}", "settings", list)};
 }

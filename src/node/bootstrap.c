@@ -3,8 +3,12 @@
  *
  * Numbers are given to it at the start. Names are asked for off the loop; what cannot be resolved is tried again after
  * 5 s, and twice as long each time, up to 5 minutes. When nobody answers, names that were found are asked for anew.
+ *
+ * The list may change while the node runs (kad_node_set_bootstrap()). The engine keeps the addresses it was given: those of
+ * names that are gone are asked like others when it is lonely, and harm nobody.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/endpoint.h"
 #include "node/parts.h"
@@ -12,31 +16,41 @@
 #define WAIT_FIRST (5 * KAD_SECOND)
 #define WAIT_MOST  (5 * KAD_MINUTE)
 
+/* n > 0. NULL: *out_error and the reason. */
+static struct kad_bootstrap *make(struct kad_node *node, const char *const *names, size_t n, int *out_error,
+                                  char *why, size_t why_size)
+{
+    struct kad_bootstrap *bootstraps = kad_alloc_zero(node->allocator, n * sizeof(*bootstraps));
+
+    *out_error = bootstraps ? KAD_OK : KAD_E_MEMORY;
+    for (size_t i = 0; bootstraps && i < n; i++) {
+        struct kad_bootstrap *bootstrap = &bootstraps[i];
+
+        bootstrap->node = node;
+        bootstrap->text = names[i];
+        bootstrap->wait_ms = WAIT_FIRST;
+        if (kad_resolve_split(bootstrap->text, 0, bootstrap->host, &bootstrap->port) < 0) {
+            snprintf(why, why_size, "bootstrap: \"%.100s\" is not host:port", bootstrap->text);
+            kad_free(node->allocator, bootstraps, n * sizeof(*bootstraps));
+            *out_error = KAD_E_INVALID;
+            return NULL;
+        }
+    }
+    return bootstraps;
+}
+
 int kad_bootstrap_init(struct kad_node *node, char *out_why, size_t why_size)
 {
     const size_t n = node->config.n_bootstrap;
+    int error = KAD_OK;
 
-    if (n == 0)
-        return KAD_OK;
-    node->bootstraps = kad_alloc_zero(node->allocator, n * sizeof(*node->bootstraps));
-    if (!node->bootstraps)
-        return KAD_E_MEMORY;
-    node->n_bootstraps = n;
-    for (size_t i = 0; i < n; i++) {
-        struct kad_bootstrap *bootstrap = &node->bootstraps[i];
-
-        bootstrap->node = node;
-        bootstrap->text = node->config.bootstrap[i];
-        bootstrap->wait_ms = WAIT_FIRST;
-        if (kad_resolve_split(bootstrap->text, 0, bootstrap->host, &bootstrap->port) < 0) {
-            snprintf(out_why, why_size, "bootstrap: \"%.100s\" is not host:port", bootstrap->text);
-            return KAD_E_INVALID;
-        }
-    }
-    return KAD_OK;
+    if (n)
+        node->bootstraps = make(node, node->config.bootstrap, n, &error, out_why, why_size);
+    node->n_bootstraps = node->bootstraps ? n : 0;
+    return error;
 }
 
-void kad_bootstrap_clear(struct kad_node *node)
+static void forget_all(struct kad_node *node)
 {
     for (size_t i = 0; i < node->n_bootstraps; i++) {
         if (node->bootstraps[i].resolving)
@@ -46,6 +60,84 @@ void kad_bootstrap_clear(struct kad_node *node)
     node->bootstraps = NULL;
     node->n_bootstraps = 0;
 }
+
+void kad_bootstrap_clear(struct kad_node *node)
+{
+    forget_all(node);
+    kad_free(node->allocator, node->bootstrap_texts, node->bootstrap_texts_size);
+    node->bootstrap_texts = NULL;
+    node->bootstrap_texts_size = 0;
+}
+
+/* -- while it runs ----------------------------------------------------------------------------------------------- */
+
+/* The names one behind the other in memory of the node's; `out_names` points there. NULL: no memory. n > 0. */
+static char *copy_names(struct kad_node *node, const char *const *names, size_t n, const char **out_names,
+                        size_t *out_size)
+{
+    char *texts, *at;
+
+    *out_size = 0;
+    for (size_t i = 0; i < n; i++)
+        *out_size += strlen(names[i]) + 1;
+    texts = at = kad_alloc(node->allocator, *out_size);
+    for (size_t i = 0; texts && i < n; i++) {
+        out_names[i] = strcpy(at, names[i]);
+        at += strlen(names[i]) + 1;
+    }
+    return texts;
+}
+
+int kad_node_set_bootstrap(struct kad_node *node, const char *const *names, size_t n, char *out_why,
+                           size_t why_size)
+{
+    const char *copied[KAD_NODE_BOOTSTRAP_MAX];
+    struct kad_bootstrap *bootstraps = NULL;
+    size_t size = 0;
+    char *texts = NULL;
+    int error = KAD_OK;
+
+    snprintf(out_why, why_size, "%s", kad_error_text(KAD_E_LIMIT));
+    if (n > KAD_NODE_BOOTSTRAP_MAX)
+        return KAD_E_LIMIT;
+    snprintf(out_why, why_size, "%s", kad_error_text(KAD_E_CLOSED));
+    if (node->phase != KAD_NODE_MADE && node->phase != KAD_NODE_RUNNING)
+        return KAD_E_CLOSED;
+    snprintf(out_why, why_size, "%s", kad_error_text(KAD_E_MEMORY));
+    if (n) {
+        texts = copy_names(node, names, n, copied, &size);
+        if (!texts)
+            return KAD_E_MEMORY;
+        bootstraps = make(node, copied, n, &error, out_why, why_size);
+    }
+    if (error) {
+        kad_free(node->allocator, texts, size);
+        return error;
+    }
+    kad_bootstrap_clear(node);
+    node->bootstraps = bootstraps;
+    node->n_bootstraps = n;
+    node->bootstrap_texts = texts;
+    node->bootstrap_texts_size = size;
+    for (size_t i = 0; i < n; i++)
+        node->config.bootstrap[i] = copied[i];
+    node->config.n_bootstrap = n;
+    kad_node_turn_soon(node);
+    return KAD_OK;
+}
+
+int kad_node_bootstrap(struct kad_node *node, const struct kad_endpoint *endpoint)
+{
+    int error;
+
+    if (node->phase != KAD_NODE_MADE && node->phase != KAD_NODE_RUNNING)
+        return KAD_E_CLOSED;
+    error = kad_engine_bootstrap(node->engine, endpoint, kad_node_clock(node));
+    kad_node_turn_soon(node);
+    return error;
+}
+
+/* -- names ------------------------------------------------------------------------------------------------------- */
 
 /* An address of a family we do not speak is no fault of anybody's, nor that the engine has enough. */
 static void offer(struct kad_node *node, const struct kad_endpoint *endpoint)

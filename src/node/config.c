@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "net/fetch.h"
 #include "node/config_keys.h"
+#include "node/manifest.h"
 
 const char *const kad_public_bootstrap[] = {
     "router.bittorrent.com:6881",
@@ -43,6 +45,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     strcpy(out_config->data_dir, "/var/lib/kad");
     out_config->store = KAD_STORE_LMDB;
     default_api(out_config);
+    out_config->port_mapping_lease_ms = KAD_HOUR;
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
 }
@@ -289,6 +292,24 @@ static int check_api(const struct kad_config *config, char *why)
     return KAD_OK;
 }
 
+static int check_sources(const struct kad_config *config, char *why)
+{
+    struct kad_endpoint server;
+    struct kad_manifest_keys keys;
+    const int n = snprintf(why, KAD_CONFIG_WHY, "manifest_keys: ");
+
+    if (kad_manifest_read_keys(config->manifest_keys, &keys, why + n, KAD_CONFIG_WHY - (size_t)n) < 0)
+        return KAD_E_INVALID;
+    if (*config->manifest && !keys.n)
+        return refuse(why, "manifest: needs manifest_keys, the keys whose signatures are believed");
+    if (kad_fetch_is_url(config->manifest) && !kad_fetch_has_urls())
+        return refuse(why, "manifest: this kad was built without libcurl; a file will do");
+    if (*config->bootstrap_dns_server &&
+        (kad_endpoint_parse(config->bootstrap_dns_server, 53, &server) < 0 || server.family != KAD_IPV4))
+        return refuse(why, "bootstrap_dns_server: not an IPv4 address and port such as 127.0.0.1:53");
+    return KAD_OK;
+}
+
 int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY])
 {
     const char *field;
@@ -307,6 +328,8 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return refuse(out_why, "listen: nowhere");
     if (config->store == KAD_STORE_LMDB && kept_nowhere(config))
         return refuse(out_why, "store: lmdb needs a data_dir");
+    if (check_sources(config, out_why) < 0)
+        return KAD_E_INVALID;
     return check_api(config, out_why);
 }
 

@@ -34,6 +34,11 @@ struct kad_config {
     char bootstrap[KAD_NODE_BOOTSTRAP_MAX]
                   [KAD_CONFIG_TEXT]; /* as written; the word "public" is expanded for the node */
     unsigned n_bootstrap;
+    char manifest[KAD_CONFIG_TEXT], manifest_keys[KAD_CONFIG_TEXT];
+    char bootstrap_dns[KAD_CONFIG_TEXT], bootstrap_dns_server[KAD_CONFIG_TEXT];
+    bool local_discovery;
+    unsigned port_mapping; /* enum kad_portmap_how */
+    kad_ms port_mapping_lease_ms;
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
     char name[KAD_CONFIG_TEXT];
     char socket[KAD_CONFIG_TEXT];                        /* "": kad.sock in the data directory */

@@ -8,8 +8,8 @@
 
 /* -- comparing --------------------------------------------------------------------------------------------------- */
 
-static const char *text_of(const struct kad_config *config, const struct kad_key *key,
-                           char out_text[KAD_CHANGE_TEXT])
+const char *kad_change_text(const struct kad_config *config, const struct kad_key *key,
+                            char out_text[KAD_CHANGE_TEXT])
 {
     const size_t n_entries = kad_value_count(config, key);
     size_t n = 0;
@@ -47,14 +47,35 @@ void kad_change_compare(const struct kad_config *from, const struct kad_config *
         char before[KAD_CHANGE_TEXT], after[KAD_CHANGE_TEXT];
 
         if (!same(from, to, key))
-            each(context, key->name, text_of(from, key, before), text_of(to, key, after), kad_key_live(key));
+            each(context, key->name, kad_change_text(from, key, before), kad_change_text(to, key, after),
+                 kad_key_reloads(key));
     }
 }
 
 /* -- changing ---------------------------------------------------------------------------------------------------- */
 
+/* Whether the node's names to join through are those of the configuration, once `public` is spelled out. */
+static bool same_names(const struct kad_node_config *a, const struct kad_node_config *b)
+{
+    if (a->n_bootstrap != b->n_bootstrap)
+        return false;
+    for (size_t i = 0; i < a->n_bootstrap; i++) {
+        if (strcmp(a->bootstrap[i], b->bootstrap[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
 void kad_change_running(const struct kad_node *node, struct kad_config *config)
 {
+    struct kad_node_config configured;
+
+    kad_config_node(config, &configured);
+    if (!same_names(&configured, &node->config)) {
+        config->n_bootstrap = (unsigned)node->config.n_bootstrap;
+        for (unsigned i = 0; i < config->n_bootstrap; i++)
+            snprintf(config->bootstrap[i], sizeof(config->bootstrap[i]), "%s", node->config.bootstrap[i]);
+    }
     config->settings = node->config.settings;
     config->log_level = (unsigned)node->config.log_level;
 }
@@ -69,7 +90,7 @@ static int take_live(const struct kad_config *from, const struct kad_config *to,
         const struct kad_key *key = &kad_keys[i];
         char value[KAD_VALUE_TEXT];
 
-        if (kad_key_live(key) &&
+        if (kad_key_live(key) && key->kind != KAD_KEY_BOOTSTRAP &&
             kad_value_read(&mixed, key, kad_value_print(to, key, 0, value), why, KAD_CONFIG_WHY) < 0)
             return KAD_E_INVALID;
     }
@@ -92,6 +113,7 @@ int kad_change_apply(struct kad_node *node, const struct kad_config *from, const
                      char out_why[KAD_CONFIG_WHY])
 {
     struct kad_config running = *from;
+    struct kad_node_config configured;
     struct kad_settings settings;
     const char *field = NULL;
     int error;
@@ -105,6 +127,13 @@ int kad_change_apply(struct kad_node *node, const struct kad_config *from, const
         snprintf(out_why, KAD_CONFIG_WHY, "%s%s%s", field ? field : "", field ? ": " : "",
                  field ? "does not go with what cannot change before a restart" : kad_error_text(error));
         return error;
+    }
+    kad_config_node(to, &configured);
+    if (!same_names(&configured, &node->config)) {
+        error = kad_node_set_bootstrap(node, configured.bootstrap, configured.n_bootstrap, out_why,
+                                       KAD_CONFIG_WHY);
+        if (error)
+            return error;
     }
     kad_node_set_log_level(node, to->log_level > node->config.log_level ? (enum kad_log_level)to->log_level
                                                                         : node->config.log_level);
@@ -126,6 +155,7 @@ int kad_change_set(struct kad_config *to, const char *key, const char *value, ch
     name[n] = '\0';
     if (kad_key_live(kad_key_find(name)))
         return KAD_OK;
-    snprintf(out_why, KAD_CONFIG_WHY, "%s: needs a restart", kad_key_find(name)->name);
+    snprintf(out_why, KAD_CONFIG_WHY, "%s: needs %s", kad_key_find(name)->name,
+             kad_key_reloads(kad_key_find(name)) ? "a change of the file and SIGHUP" : "a restart");
     return KAD_E_REFUSED;
 }

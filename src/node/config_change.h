@@ -16,6 +16,10 @@
 
 #define KAD_CHANGE_TEXT 512 /* a value as text, a list's entries by comma; longer lists are cut */
 
+struct kad_key;
+/* One key's value as text; returns `out_text`. */
+const char *kad_change_text(const struct kad_config *config, const struct kad_key *key,
+                            char out_text[KAD_CHANGE_TEXT]);
 /* Calls `each` for every key that has another value in `to`, in the order of the table of keys. */
 typedef void kad_change_each(void *context, const char *key, const char *before, const char *after,
                              bool live);

@@ -5,6 +5,8 @@
 
 static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
+static const char *const mappings[] = {"off",     "auto", "pcp",
+                                       "nat-pmp", "upnp", NULL}; /* enum kad_portmap_how */
 static const char *const stores[] = {"memory", "lmdb", NULL};
 
 #define FIELD(field)   offsetof(struct kad_config, field)
@@ -20,7 +22,14 @@ static const char *const stores[] = {"memory", "lmdb", NULL};
 const struct kad_key kad_keys[] = {
     {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline. First, for it brings the defaults of all others"},
     {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port. Port 0: any"},
-    {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of a node to join through, once per node; `public` stands for the public network's well-known hosts"},
+    {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of nodes to join through, by comma or once per node; `public` stands for the public network's well-known hosts, `none` for nobody"},
+    TEXT("node", manifest, "a signed list of nodes to join through (kad manifest): a file, or an http or https address; needs manifest_keys"),
+    TEXT("node", manifest_keys, "the Ed25519 public keys, 64 hex digits each, by comma, whose manifests are believed; with them no unsigned DNS record is"),
+    TEXT("node", bootstrap_dns, "a name whose DNS TXT records are manifests, or host:port of nodes to join through"),
+    TEXT("node", bootstrap_dns_server, "address:port of the name server asked for it; empty: the system's"),
+    {"node", "local_discovery", KAD_KEY_FLAG, FIELD(local_discovery), 0, 0, NULL, "looks for nodes on the local network, and tells them of itself (BEP 14, multicast); never when it listens on loopback alone"},
+    {"node", "port_mapping", KAD_KEY_CHOICE, FIELD(port_mapping), 0, 0, mappings, "asks the router to let the world in: off, auto (PCP, NAT-PMP, UPnP, whichever it knows), pcp, nat-pmp or upnp; IPv4"},
+    {"node", "port_mapping_lease_ms", KAD_KEY_DURATION, FIELD(port_mapping_lease_ms), 10000, 604800000, NULL, "for how long at a time; asked for again after half of it, given back when the node stops"},
     TEXT("node", data_dir, "where id, contacts, publications and the store are kept; `none`: nothing is"),
     TEXT("node", name, "shown in status"),
     FLAG("node", read_only, "asks, never answers, is in no one's table (BEP 43)"),
@@ -191,7 +200,19 @@ const char *kad_key_nearest(const char *name)
 
 bool kad_key_live(const struct kad_key *key)
 {
-    return key->offset == FIELD(log_level) || kad_settings_live(key->name);
+    return key->offset == FIELD(log_level) || key->offset == FIELD(bootstrap) || kad_settings_live(key->name);
+}
+
+bool kad_key_reloads(const struct kad_key *key)
+{
+    static const size_t program[] = {FIELD(manifest), FIELD(manifest_keys), FIELD(bootstrap_dns),
+                                     FIELD(bootstrap_dns_server), FIELD(local_discovery)};
+
+    for (size_t i = 0; i < KAD_COUNT_OF(program); i++) {
+        if (key->offset == program[i])
+            return true;
+    }
+    return kad_key_live(key);
 }
 
 void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_most)

@@ -37,6 +37,8 @@ void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_m
 
 /* May it be changed while the node runs? */
 bool kad_key_live(const struct kad_key *key);
+/* May it be, by reading the file anew (SIGHUP)? All that are live, and some that are the program's, not the node's. */
+bool kad_key_reloads(const struct kad_key *key);
 
 /* config_values.c: one value to and from text. `why` begins behind "key: ". */
 KAD_CHECK int kad_value_read(struct kad_config *config, const struct kad_key *key, const char *text,

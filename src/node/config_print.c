@@ -105,7 +105,11 @@ static void print_row(struct printing *out, const struct kad_key *key, const str
         if (*value)
             print(out, "%s`%s`", entry ? ", " : "", value);
     }
-    print(out, " | %s | %s |\n", kad_key_live(key) ? "live" : "restart", key->meaning);
+    print(out, " | %s | %s |\n",
+          kad_key_live(key)      ? "live"
+          : kad_key_reloads(key) ? "reload"
+                                 : "restart",
+          key->meaning);
 }
 
 static const char introduction[] =
@@ -133,7 +137,8 @@ static const char introduction[] =
     "node runs: in the file, followed by SIGHUP, with `kad config set KEY VALUE`, or with `PATCH "
     "/api/settings`. "
     "All else\n"
-    "needs a restart. See [operation](operation.md).\n"
+    "needs a restart, but for what is `reload`: that can be in the file alone, followed by SIGHUP. See\n"
+    "[operation](operation.md).\n"
     "\n"
     "The defaults are those of the network `mainline`.\n";
 

@@ -346,6 +346,46 @@ TEST(what_is_printed_reads_back)
     }
 }
 
+/* By comma or line by line; `none` begins anew and adds nobody. */
+TEST(bootstraps_are_a_list)
+{
+    char why[KAD_CONFIG_WHY];
+
+    kad_config_default(kad_network_mainline(), &config);
+    EXPECT_EQ(kad_config_text(&config, "f", "bootstrap = a:1, b:2 ,[::1]:3\nbootstrap = c:4\n", why), 0);
+    EXPECT_EQ(config.n_bootstrap, 4);
+    EXPECT_STR(config.bootstrap[1], "b:2");
+    EXPECT_STR(config.bootstrap[3], "c:4");
+    EXPECT_EQ(kad_config_set(&config, "bootstrap", "d:5,,e:6", why), KAD_E_INVALID);
+    EXPECT_EQ(kad_config_set(&config, "bootstrap", "d:5,e", why), KAD_E_INVALID);
+    EXPECT_EQ(config.n_bootstrap, 0); /* what was refused left nothing of itself */
+    EXPECT_EQ(kad_config_set(&config, "bootstrap", "d:5", why), 0);
+    EXPECT_EQ(config.n_bootstrap, 1);
+    kad_config_next_source(&config);
+    EXPECT_EQ(kad_config_set(&config, "bootstrap", "none", why), 0);
+    EXPECT_EQ(config.n_bootstrap, 0);
+}
+
+/* Whoever names a manifest must say whom he believes. */
+TEST(a_manifest_needs_keys)
+{
+    char why[KAD_CONFIG_WHY];
+
+    kad_config_default(kad_network_mainline(), &config);
+    EXPECT_EQ(kad_config_set(&config, "manifest", "/etc/kad/list", why), 0);
+    EXPECT_EQ(kad_config_check(&config, why), KAD_E_INVALID);
+    EXPECT(strstr(why, "manifest_keys"));
+    EXPECT_EQ(kad_config_set(&config, "manifest_keys", "abc", why), 0);
+    EXPECT_EQ(kad_config_check(&config, why), KAD_E_INVALID);
+    EXPECT_STR(why, "manifest_keys: a key is 64 hexadecimal digits");
+    EXPECT_EQ(kad_config_set(&config, "manifest_keys",
+                             "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", why),
+              0);
+    EXPECT_EQ(kad_config_check(&config, why), 0);
+    EXPECT_EQ(kad_config_set(&config, "bootstrap_dns_server", "one.one", why), 0);
+    EXPECT_EQ(kad_config_check(&config, why), KAD_E_INVALID);
+}
+
 TEST(printing_tells_how_much_room_it_needs)
 {
     static char text[16384];

@@ -184,7 +184,7 @@ static int read_listen(struct kad_config *config, const char *text, char *why, s
     return KAD_OK;
 }
 
-static int read_bootstrap(struct kad_config *config, const char *text, char *why, size_t why_size)
+static int read_bootstrap_node(struct kad_config *config, const char *text, char *why, size_t why_size)
 {
     char host[KAD_RESOLVE_HOST];
     uint16_t port;
@@ -200,6 +200,33 @@ static int read_bootstrap(struct kad_config *config, const char *text, char *why
     }
     error = read_text(config->bootstrap[config->n_bootstrap], text, why, why_size);
     config->n_bootstrap += error == KAD_OK;
+    return error;
+}
+
+/* One or several by comma; `none` begins the list anew and adds nothing. */
+static int read_bootstrap(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    const unsigned before = config->n_bootstrap;
+    int error = KAD_OK;
+
+    if (strcmp(text, "none") == 0)
+        return KAD_OK;
+    while (!error) {
+        const size_t size = strcspn(text, ",");
+        char one[KAD_CONFIG_TEXT];
+
+        snprintf(one, sizeof(one), "%.*s", (int)size, text);
+        for (size_t n = strlen(one); n && one[n - 1] == ' ';)
+            one[--n] = '\0';
+        error = size >= sizeof(one) ? read_text(one, text, why, why_size)
+                                    : read_bootstrap_node(config, one, why, why_size);
+        if (text[size] == '\0')
+            break;
+        text += size + 1;
+        text += strspn(text, " ");
+    }
+    if (error)
+        config->n_bootstrap = before;
     return error;
 }
 
