@@ -5,6 +5,7 @@
 #   lib/libkad.so, libkad.a       the engine        kad.pc        find_package(kad) -> kad::kad
 #   lib/libkad-node.so, .a        and the node      kad-node.pc                     -> kad::node
 #   share/kad/ share/man/ share/doc/kad/
+#   share/bash-completion/ share/zsh/ share/fish/    what completes kad's command line; the program writes it
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -65,6 +66,25 @@ install(DIRECTORY include/kad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY sim/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/kad/scenarios)
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES packaging/kad.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+
+# A kad for another machine cannot be asked here. Debian's zsh looks for packages' functions elsewhere than for those of
+# /usr/local.
+if(NOT CMAKE_CROSSCOMPILING AND NOT KAD_FUZZ)
+    set(zsh_folder site-functions)
+    if(CMAKE_INSTALL_PREFIX STREQUAL /usr)
+        set(zsh_folder vendor-completions)
+    endif()
+    foreach(row "bash;kad;bash-completion/completions" "zsh;_kad;zsh/${zsh_folder}" "fish;kad.fish;fish/vendor_completions.d")
+        list(GET row 0 shell)
+        list(GET row 1 name)
+        list(GET row 2 folder)
+        set(file ${CMAKE_BINARY_DIR}/completion/${shell}/${name})
+        add_custom_command(TARGET kad-program POST_BUILD
+            COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/completion/${shell}
+            COMMAND $<TARGET_FILE:kad-program> --completion ${shell} > ${file} VERBATIM)
+        install(FILES ${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder})
+    endforeach()
+endif()
 
 # find_package(kad)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/kad)

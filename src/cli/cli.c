@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/completion.h"
 #include "cli/options.h"
 #include "cli/standalone.h"
 #include "crypto/crypto.h"
@@ -26,6 +27,7 @@ const struct kad_option kad_global_options[] = {
 static const struct kad_option first_options[] = {
     KAD_FLAG("man", man, "print the manual page"),
     KAD_FLAG("version", version, "print the version"),
+    KAD_TEXT("completion", completion, "SHELL", "print what completes kad in bash, zsh or fish"),
     KAD_OPTIONS_END,
 };
 
@@ -119,6 +121,11 @@ static int run(struct kad_cli *cli, int argc, char **argv)
         kad_help_manual(stdout);
         return KAD_EXIT_DONE;
     }
+    if (cli->options.completion)
+        return kad_completion_write(stdout, cli->options.completion, first_options)
+                   ? KAD_EXIT_DONE
+                   : kad_cli_usage(cli, "--completion takes bash, zsh or fish, not \"%.40s\"",
+                                   cli->options.completion);
     if (cli->options.version) {
         cli->command = kad_command_named("version");
         return run_command(cli, 1, argv);
