@@ -81,11 +81,26 @@ static char *print(json_t *object)
     return text;
 }
 
-/* /metrics is text, and no method; should another path be so one day, its text is the result. */
+/* JSON that was put into words before: it is not read again for this. */
+static char *print_around(json_t *id, char *result)
+{
+    char *id_text = json_dumps(id, JSON_ENCODE_ANY), *text = NULL;
+
+    if (id_text && asprintf(&text, "{\"id\":%s,\"result\":%s}", id_text, result) < 0)
+        text = NULL;
+    json_decref(id);
+    free(id_text);
+    free(result);
+    return text;
+}
+
+/* Other text than JSON is no result: /metrics, which is no method. */
 char *kad_websocket_answer(json_t *id, struct kad_api_answer answer)
 {
-    json_t *body = answer.json ? answer.json : json_string(answer.text ? answer.text : "");
+    json_t *body = answer.json;
 
+    if (!body && answer.text && answer.status == 200)
+        return print_around(id, answer.text);
     free(answer.text);
     if (answer.status == 200)
         return print(json_pack("{s:o, s:o}", "id", id, "result", body));

@@ -71,3 +71,16 @@ TEST(answers_and_failures)
     EXPECT_STR(text, "{\"id\":\"x\",\"error\":{\"error\":\"not found\",\"reason\":\"why\",\"status\":404}}");
     free(text);
 }
+
+/* What was put into words before is the same JSON here as over HTTP, not a text of it. */
+TEST(answers_that_are_text_already)
+{
+    char *text = kad_websocket_answer(json_string("a\"b"), (struct kad_api_answer){
+                                                               .status = 200,
+                                                               .text = strdup("{\"samples\":[1,2]}"),
+                                                               .content_type = "application/json",
+                                                           });
+
+    EXPECT_STR(text, "{\"id\":\"a\\\"b\",\"result\":{\"samples\":[1,2]}}");
+    free(text);
+}
