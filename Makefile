@@ -46,6 +46,8 @@ check: deps-test build
 	tools/check-symbols build
 	tools/docs
 	tools/check-scripts
+	tools/check-coverage
+	tools/python-settings --check
 
 bench: deps-bench build
 	cmake --build --preset bench -j $(JOBS)
