@@ -5,6 +5,7 @@ const struct kad_command *const kad_commands[] = {
     &kad_command_node,
     &kad_command_tour,
     &kad_command_status,
+    &kad_command_watch,
     &kad_command_stats,
     &kad_command_table,
     &kad_command_ping,

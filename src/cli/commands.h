@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 extern const struct kad_command kad_command_node, kad_command_tour, kad_command_sim;
-extern const struct kad_command kad_command_status, kad_command_stats, kad_command_table;
+extern const struct kad_command kad_command_watch, kad_command_status, kad_command_stats, kad_command_table;
 extern const struct kad_command kad_command_ping, kad_command_find, kad_command_closest, kad_command_sample;
 extern const struct kad_command kad_command_get, kad_command_put;
 extern const struct kad_command kad_command_announce, kad_command_peers, kad_command_withdraw;
