@@ -6,6 +6,7 @@
 
 #include "http/evidence.h"
 #include "http/json.h"
+#include "http/looks.h"
 #include "http/news.h"
 #include "http/params.h"
 #include "http/routes.h"
@@ -113,6 +114,11 @@ static bool answer_now(struct kad_api_call *call, const char *method, const stru
         *out_answer = route->act(call->api, call->asker, &call->params);
     } else if (!kad_params_finish(&call->params)) {
         *out_answer = wrong(400, "bad request", call->params.why);
+    } else if (route->look && call->api->looks) {
+        *out_answer =
+            (struct kad_api_answer){.status = 200,
+                                    .text = kad_looks_take(call->api->looks, route, call->api->node),
+                                    .content_type = "application/json"};
     } else if (route->look) {
         *out_answer = (struct kad_api_answer){.status = 200, .json = route->look(call->api->node)};
     } else {

@@ -19,6 +19,7 @@
 
 struct kad_api_call;
 struct kad_evidence;
+struct kad_looks;
 struct kad_news_told;
 struct kad_survey;
 struct kad_web;
@@ -31,6 +32,7 @@ struct kad_api {
     struct kad_news_told *told;        /* two: of its seconds, of its minutes */
     struct kad_survey *survey;         /* NULL: nobody makes one */
     struct kad_evidence *evidence;     /* NULL: nobody collects any */
+    struct kad_looks *looks;           /* NULL: each look is made anew, as JSON */
     const struct kad_web *web;         /* what the server counts (http/web.h); NULL: there is none */
 };
 

@@ -35,20 +35,8 @@ struct kad_client {
 };
 
 struct kad_exchange;
-struct kad_route;
 struct kad_stream;
 struct kad_websocket_client;
-
-/* An answer that is the same for all who ask. What took t to make, if that is long, is used again for KAD_CACHE_TIMES t:
- * so a crowd that asks for a large one takes a bounded share of the loop's time. */
-#define KAD_CACHE_TIMES 5
-#define KAD_CACHE_NS    UINT64_C(100000) /* what takes less is made each time */
-#define KAD_CACHE_ROOM  8
-struct kad_cached {
-    const struct kad_route *route;
-    struct MHD_Response *response;
-    uint64_t until_ns;
-};
 
 /* What all doors share. */
 struct kad_face {
@@ -57,7 +45,6 @@ struct kad_face {
     struct kad_web *web;
     struct kad_web_limits limits;
     uv_loop_t *loop;
-    struct kad_cached cache[KAD_CACHE_ROOM];
 };
 
 /* Requests are taken up for so long in one turn of the loop; the others wait for the next, so that datagrams have their say

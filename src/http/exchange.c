@@ -202,7 +202,6 @@ static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, 
     const struct kad_route *route = kad_route_find(url);
     const struct kad_asset *asset = route ? NULL : kad_asset_find(url);
     const bool is_websocket = strcmp(url, "/api/ws") == 0;
-    enum MHD_Result result;
 
     if (exchange->door->kind == KAD_DOOR_METRICS && !is_for_metrics(url))
         return kad_exchange_send_error(exchange, 404, "no such path",
@@ -211,8 +210,6 @@ static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, 
         return kad_exchange_send_stream(exchange);
     if (is_websocket && strcmp(method, "GET") == 0)
         return kad_exchange_send_websocket(exchange);
-    if (route && reads && route->look && kad_exchange_send_shared(exchange, route, &result))
-        return result;
     if (asset && reads)
         return kad_exchange_send_asset(exchange, asset);
     if (asset || is_websocket || strcmp(url, "/events") == 0) {

@@ -24,6 +24,5 @@ void kad_exchange_completed(void *door, struct MHD_Connection *connection, void 
 
 /* Requests that were put off go on: as many as may be taken up in a turn. */
 void kad_exchanges_resume(struct kad_door *door);
-void kad_exchanges_forget(struct kad_face *face); /* cached answers */
 
 #endif

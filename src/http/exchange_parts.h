@@ -2,7 +2,7 @@
  * exchange_parts - one request inside, for the files that handle it.
  *
  *     exchange.c          what is asked: guard, body, parameters, waiting for the node
- *     exchange_send.c     what is sent: answers, files of ours, looks that are used again
+ *     exchange_send.c     what is sent: answers, files of ours
  *     exchange_stay.c     clients that stay: the event stream, the WebSocket
  */
 #ifndef KAD_HTTP_EXCHANGE_PARTS_H
@@ -43,9 +43,6 @@ enum MHD_Result kad_exchange_send_error(struct kad_exchange *exchange, unsigned 
 enum MHD_Result kad_exchange_send(struct kad_exchange *exchange, unsigned status,
                                   struct MHD_Response *response);
 enum MHD_Result kad_exchange_send_asset(struct kad_exchange *exchange, const struct kad_asset *asset);
-/* A look without parameters, which is the same for all who ask. False: no room to keep it. */
-bool kad_exchange_send_shared(struct kad_exchange *exchange, const struct kad_route *route,
-                              enum MHD_Result *out_result);
 
 /* exchange_stay.c */
 enum MHD_Result kad_exchange_send_stream(struct kad_exchange *exchange);

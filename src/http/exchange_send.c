@@ -1,12 +1,10 @@
 /* exchange_send - see exchange_parts.h. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "http/asset.h"
 #include "http/exchange_parts.h"
 #include "http/json.h"
-#include "http/routes.h"
 
 /* -- what is sent -------------------------------------------------------------------------------------------------- */
 
@@ -100,65 +98,4 @@ enum MHD_Result kad_exchange_send_asset(struct kad_exchange *exchange, const str
         MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
     }
     return kad_exchange_send(exchange, is_known ? 304 : 200, response);
-}
-
-/* -- answers that are used again ----------------------------------------------------------------------------------- */
-
-static bool has_parameters(const struct kad_exchange *exchange)
-{
-    return exchange->body_size > 0 ||
-           MHD_get_connection_values(exchange->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0;
-}
-
-static struct kad_cached *cached_of(struct kad_face *face, const struct kad_route *route)
-{
-    for (size_t i = 0; i < KAD_CACHE_ROOM; i++) {
-        if (!face->cache[i].route)
-            face->cache[i].route = route;
-        if (face->cache[i].route == route)
-            return &face->cache[i];
-    }
-    return NULL;
-}
-
-static struct MHD_Response *make_again(struct kad_exchange *exchange, struct kad_cached *cached)
-{
-    const uint64_t began_ns = uv_hrtime();
-    uint64_t cost_ns;
-
-    if (cached->response)
-        MHD_destroy_response(cached->response);
-    exchange->call =
-        kad_api_begin(&exchange->door->face->api, (struct kad_api_asker){.trusted = exchange->trusted}, "GET",
-                      cached->route->path, NULL, kad_exchange_done, exchange);
-    assert(!exchange->call && "a look is answered at once");
-    cached->response = make_response(exchange);
-    if (cached->response)
-        MHD_add_response_header(cached->response, "X-Content-Type-Options", "nosniff");
-    cost_ns = uv_hrtime() - began_ns;
-    cached->until_ns = cost_ns < KAD_CACHE_NS ? 0 : began_ns + (KAD_CACHE_TIMES + 1) * cost_ns;
-    return cached->response;
-}
-
-bool kad_exchange_send_shared(struct kad_exchange *exchange, const struct kad_route *route,
-                              enum MHD_Result *out_result)
-{
-    struct kad_cached *cached = has_parameters(exchange) ? NULL : cached_of(exchange->door->face, route);
-    struct MHD_Response *response = cached ? cached->response : NULL;
-
-    if (!cached)
-        return false;
-    if (!response || uv_hrtime() >= cached->until_ns)
-        response = make_again(exchange, cached);
-    exchange->state = KAD_EXCHANGE_ANSWERED;
-    *out_result = queue_response(exchange, 200, response);
-    return true;
-}
-
-void kad_exchanges_forget(struct kad_face *face)
-{
-    for (size_t i = 0; i < KAD_CACHE_ROOM; i++) {
-        if (face->cache[i].response)
-            MHD_destroy_response(face->cache[i].response);
-    }
 }

@@ -13,6 +13,7 @@
 #include "http/door.h"
 #include "http/evidence.h"
 #include "http/exchange.h"
+#include "http/looks.h"
 #include "http/news.h"
 #include "http/survey.h"
 #include "http/tcp_socket.h"
@@ -26,6 +27,7 @@ struct kad_http {
     struct kad_feed feed;
     struct kad_history history;
     struct kad_news_told told[2];
+    struct kad_looks looks;
     struct kad_survey survey;
     struct kad_evidence evidence;
     struct kad_web web;
@@ -53,7 +55,7 @@ static void tell(const struct kad_http *http, enum kad_log_level level, const ch
 
 static void let_go(struct kad_http *http)
 {
-    kad_exchanges_forget(&http->face);
+    kad_looks_clear(&http->looks);
     kad_feed_clear(&http->feed);
     kad_news_told_clear(&http->told[0]);
     kad_news_told_clear(&http->told[1]);
@@ -242,6 +244,7 @@ static struct kad_http *make(struct kad_node *node, const struct kad_http_config
                 .feed = &http->feed,
                 .history = &http->history,
                 .told = http->told,
+                .looks = &http->looks,
                 .survey = &http->survey,
                 .evidence = &http->evidence,
                 .web = &http->web},
