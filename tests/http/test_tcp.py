@@ -107,17 +107,22 @@ def slow_readers(net):
 
 def crowded(net):
     """All places taken by clients that say nothing: the slowest make room for one that does."""
-    crowd = [connect(net.api) for _ in range(80)]
-    for client in crowd:
-        try:
-            client.sendall(b"GET / HTTP")
-        except ConnectionError:
-            pass
-    check(ask(net.api, "GET", "/healthz").status == 200)
-    check(eventually("the slowest made room", lambda: refused(net, "crowded") > 0))
-    check(kad("--node", net.data, "status").code == 0, "the local socket has places of its own")
-    for client in crowd:
-        client.close()
+
+    def made_room():
+        """On a machine that is busy itself the silent may have been cut off for being slow: then once more."""
+        crowd = [connect(net.api) for _ in range(80)]
+        for client in crowd:
+            try:
+                client.sendall(b"GET / HTTP")
+            except ConnectionError:
+                pass
+        check(ask(net.api, "GET", "/healthz").status == 200)
+        check(kad("--node", net.data, "status").code == 0, "the local socket has places of its own")
+        for client in crowd:
+            client.close()
+        return refused(net, "crowded") > 0
+
+    check(eventually("the slowest made room", made_room))
 
 
 def strangers(folder):
