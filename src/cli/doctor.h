@@ -35,6 +35,7 @@ struct kad_probe {
     int error;                            /* errno that sending or receiving met first; 0: none */
     int64_t rtt_ms[KAD_PROBE_PINGS];      /* n_answers of them, sorted */
     bool is_self;                         /* the running node's own id answered */
+    int mtu;                              /* of the way there, as far as this machine knows; 0: unknown */
     uint16_t from_port;                   /* ours */
     struct kad_endpoint seen_as;          /* who it says we are; family 0: it does not */
 };

@@ -31,7 +31,7 @@ void kad_doctor_daemon(const struct kad_doctor_facts *facts, struct kad_finding 
     }
     kad_doctor_add(finding->evidence, "up for %lld s, version %s, %s",
                    (long long)kad_json_number(facts->node, "uptime"), kad_json_text(facts->node, "version"),
-                   ready ? "joined" : "joining");
+                   kad_json_text(facts->node, "state"));
     if (!ready && kad_json_number(facts->node, "uptime") > 20)
         kad_doctor_say(finding, KAD_DOCTOR_PROBLEM, "it has not joined the network",
                        "see what `network`, `firewall-out`, `bootstrap` and `timeouts` say here");

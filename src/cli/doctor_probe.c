@@ -134,6 +134,18 @@ static void note_error(struct kad_probe *probe, int error)
         probe->error = error;
 }
 
+/* What the kernel knows of the path by now: that of the interface, unless a router has said less. */
+static int path_mtu(int fd, enum kad_family family)
+{
+    const bool v4 = family == KAD_IPV4;
+    int mtu = 0;
+    socklen_t size = sizeof mtu;
+
+    if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MTU : IPV6_MTU, &mtu, &size) != 0)
+        return 0;
+    return mtu;
+}
+
 static void open_socket(struct kad_probe *probe, struct pollfd *watched)
 {
     union kad_address name;
@@ -276,8 +288,10 @@ void kad_doctor_probe(struct kad_doctor_facts *facts, int64_t wait_ms)
     for (size_t i = 0; i < facts->n_probes; i++) {
         qsort(facts->probes[i].rtt_ms, facts->probes[i].n_answers, sizeof facts->probes[i].rtt_ms[0],
               by_size);
-        if (all->sockets[i].fd >= 0)
-            close(all->sockets[i].fd);
+        if (all->sockets[i].fd < 0)
+            continue;
+        facts->probes[i].mtu = path_mtu(all->sockets[i].fd, (enum kad_family)facts->probes[i].to.family);
+        close(all->sockets[i].fd);
     }
     free(all);
 }

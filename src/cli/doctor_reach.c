@@ -7,6 +7,8 @@
 #include "base/endpoint.h"
 #include "cli/print.h"
 
+#define SMALL_MTU 1280 /* what IPv6 asks of every link */
+
 static bool is_local(const struct kad_probe *probe)
 {
     return probe->to.family != KAD_FAMILY_NONE && kad_endpoint_scope(&probe->to) == KAD_SCOPE_LOOPBACK;
@@ -29,8 +31,21 @@ static bool silent(const struct kad_probe *probe)
            probe->n_answers + probe->n_errors + probe->n_garbage == 0;
 }
 
+static int smallest_mtu(const struct kad_doctor_facts *facts)
+{
+    int least = 0;
+
+    for (size_t i = 0; i < facts->n_probes; i++) {
+        const int mtu = facts->probes[i].mtu;
+
+        least = mtu > 0 && (least == 0 || mtu < least) ? mtu : least;
+    }
+    return least;
+}
+
 void kad_doctor_network(const struct kad_doctor_facts *facts, struct kad_finding *finding)
 {
+    const int mtu = smallest_mtu(facts);
     size_t n_local = 0, n_no_way = 0;
 
     for (size_t i = 0; i < facts->n_probes; i++) {
@@ -42,6 +57,8 @@ void kad_doctor_network(const struct kad_doctor_facts *facts, struct kad_finding
                    facts->n_addresses, facts->route_v4 ? "yes" : "no", facts->route_v6 ? "yes" : "no");
     if (n_no_way > 0)
         kad_doctor_add(finding->evidence, "; no way to %zu of %zu nodes", n_no_way, facts->n_probes);
+    if (mtu > 0)
+        kad_doctor_add(finding->evidence, "; smallest path MTU %d", mtu);
     if (facts->n_probes > 0 && n_local == facts->n_probes)
         kad_doctor_add(finding->evidence, "; only loopback is used");
     else if (facts->n_addresses == 0)
@@ -54,6 +71,11 @@ void kad_doctor_network(const struct kad_doctor_facts *facts, struct kad_finding
     else if (!facts->route_v4 && !facts->route_v6 && facts->n_probes == 0)
         kad_doctor_say(finding, KAD_DOCTOR_WARNING, "there is no route to the rest of the world",
                        "look at `ip route`: a default route is missing");
+    else if (mtu > 0 && mtu < SMALL_MTU)
+        kad_doctor_say(
+            finding, KAD_DOCTOR_WARNING,
+            "small packets only: longer answers come in fragments, which get lost",
+            "look at the tunnel or VPN (`ip link`, `tracepath`): an MTU of 1280 or more is wanted");
 }
 
 static size_t n_answering(const struct kad_doctor_facts *facts)
