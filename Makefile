@@ -7,6 +7,7 @@
 #   make build      build/kad                                 make install [PREFIX= DESTDIR=]
 #   make deb        Debian packages in build/deb
 #   make bench      kad beside its peers                      make sim      every scenario in sim/scenarios
+#   make soak       a daemon under load for MINUTES=30, in a network that comes and goes
 #   make fuzz       FUZZ_RUNS=10000000 executions per target, or FUZZ_SECONDS=20 each
 #   make coverage   at least 90 % of lines of core, wire and engine
 #   make fmt        format the sources                        make tidy     clang-tidy
@@ -14,11 +15,12 @@
 PREFIX    ?= /usr/local
 JOBS      ?= $(shell nproc)
 FUZZ_RUNS ?= 10000000
+MINUTES   ?= 30
 
 CTEST  = ctest --output-on-failure --no-tests=error -j $(JOBS)
 CONFIG = CMakeLists.txt CMakePresets.json $(wildcard cmake/*.cmake)
 
-.PHONY: all deb deps-deb web run test check docs bench fuzz sim fmt tidy install build clean coverage deps \
+.PHONY: all deb deps-deb web run test check docs bench soak fuzz sim fmt tidy install build clean coverage deps \
         deps-build deps-test deps-bench deps-tidy build-release-tests build-tsan-threads build-dev build-dev-clang build-coverage build-fuzz
 
 # The steps share build directories; ninja and ctest are parallel inside.
@@ -52,6 +54,10 @@ check: deps-test build
 bench: deps-bench build
 	cmake --build --preset bench -j $(JOBS)
 	bench/run
+
+soak: deps-bench build
+	cmake --build --preset bench -j $(JOBS)
+	bench/soak --minutes $(MINUTES)
 
 fuzz: build-fuzz
 	fuzz/run build/fuzz/fuzz $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS),--runs $(FUZZ_RUNS))

@@ -15,11 +15,11 @@ CALM = dict(requests=7000, gets=2000, found=1998, probes=18000, lost=0, echo_los
 
 
 def rows(**rising):
-    """Half an hour, a row every ten seconds, noisy; `rising`: what a column gains each minute."""
+    """Forty minutes, a row every ten seconds, noisy; `rising`: what a column gains each minute."""
     dice, found = random.Random(7), []
     level = dict(rss_anon_kib=3000, engine_kib=600, fds=18, lookup_p50_ms=20, lookup_p99_ms=300, raw_p50_ms=0.15,
                  raw_p99_ms=3, echo_p50_ms=0.05, cpu_percent=0.6)
-    for i in range(180):
+    for i in range(240):
         row = {name: value * dice.gauss(1, 0.005 if name.endswith("kib") else 0.02) + rising.get(name, 0) * i / 6 for name, value in level.items()}
         found.append(dict(row, t_s=10.0 * i, threads=5))
     return found

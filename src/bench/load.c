@@ -211,7 +211,7 @@ void bench_load_once(struct bench_load *load, enum ask ask)
         bench_load_take(load);
         if (now >= scan_at) {
             give_up_lost(load, now);
-            scan_at = now + 20 * MS;
+            scan_at = now + (int64_t)20 * MS;
         }
         if (load->tally.lost > load->n_keys * 4 + 1000)
             errx(1, "%s: the server does not answer (%" PRIu64 " lost, %s)", ask_name(ask), load->tally.lost,
@@ -242,7 +242,7 @@ static void run_for(struct bench_load *load, enum ask ask, double seconds)
         bench_load_take(load);
         if (now >= scan_at) {
             give_up_lost(load, now);
-            scan_at = now + 20 * MS;
+            scan_at = now + (int64_t)20 * MS;
         }
     }
     drain(load);

@@ -179,7 +179,7 @@ static struct kad_store *open_store(const char *folder, unsigned n_records)
     int error;
 
     kad_mem_store_config_default(&config.mem);
-    config.mem.max_records = n_records * 4;
+    config.mem.max_records = (uint64_t)n_records * 4;
     config.mem.max_record_bytes = (uint64_t)n_records * 4 * KAD_RECORD_VALUE_MAX;
     if (folder)
         error = kad_lmdb_store_open(&kad_allocator_system, &config, 1, STORE_NOW, why, sizeof why, &store);

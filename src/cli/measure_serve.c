@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +34,7 @@ static int core(int nth)
     return -1;
 }
 
-/* A child and the end of a pipe: it ends at the latest when this process has. */
+/* A child and the end of a pipe. It ends at the latest when this process has, however that comes. */
 struct child {
     pid_t pid;
     int from, to; /* what it says; closing `to` tells it to end */
@@ -52,6 +54,7 @@ static bool start_child(struct child *child, void (*work)(int said, int told, vo
     fflush(NULL);
     child->pid = fork();
     if (child->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(said[0]);
         close(told[1]);
         work(said[1], told[0], context);
@@ -121,7 +124,7 @@ static void serve_kad(int said, int told, void *context)
 static void serve_echo(int said, int told, void *context)
 {
     struct server server = {{0}};
-    struct sockaddr_in at;
+    struct sockaddr_in at = {0};
     socklen_t size = sizeof at;
     const int fd = udp_descriptor(udp_open(bench_address("127.0.0.1"), 0, false));
 
