@@ -66,6 +66,7 @@ install(DIRECTORY include/kad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY sim/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/kad/scenarios)
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES packaging/kad.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES packaging/kad.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
 
 # A kad for another machine cannot be asked here. Debian's zsh looks for packages' functions elsewhere than for those of
 # /usr/local.

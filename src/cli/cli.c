@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "cli/standalone.h"
 #include "crypto/crypto.h"
+#include "node/config.h"
 
 const struct kad_option kad_global_options[] = {
     KAD_FLAG("help", help, "show help (of a command, after its name)"),
@@ -24,8 +25,9 @@ const struct kad_option kad_global_options[] = {
 };
 
 /* Before the command: `kad --man` writes the manual page. */
-static const struct kad_option first_options[] = {
+const struct kad_option kad_first_options[] = {
     KAD_FLAG("man", man, "print the manual page"),
+    KAD_FLAG("man-config", man_config, "print the manual page of the configuration file"),
     KAD_FLAG("version", version, "print the version"),
     KAD_TEXT("completion", completion, "SHELL", "print what completes kad in bash, zsh or fish"),
     KAD_OPTIONS_END,
@@ -108,12 +110,25 @@ static int run_command(struct kad_cli *cli, int argc, char **argv)
     return command->run(cli);
 }
 
+static int print_config_manual(const struct kad_cli *cli)
+{
+    const size_t n = kad_config_manual(NULL, 0);
+    char *text = malloc(n + 1);
+
+    if (!text)
+        return kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
+    kad_config_manual(text, n + 1);
+    fputs(text, stdout);
+    free(text);
+    return KAD_EXIT_DONE;
+}
+
 /* A global option's name is never a command's, so `kad --json ping` and `kad ping --json` are the same. */
 static int run(struct kad_cli *cli, int argc, char **argv)
 {
     char why[256];
-    int first =
-        kad_options_read(first_options, kad_global_options, argc, argv, true, &cli->options, why, sizeof why);
+    int first = kad_options_read(kad_first_options, kad_global_options, argc, argv, true, &cli->options, why,
+                                 sizeof why);
 
     if (first < 0)
         return kad_cli_usage(cli, "%s", why);
@@ -122,10 +137,12 @@ static int run(struct kad_cli *cli, int argc, char **argv)
         return KAD_EXIT_DONE;
     }
     if (cli->options.completion)
-        return kad_completion_write(stdout, cli->options.completion, first_options)
+        return kad_completion_write(stdout, cli->options.completion, kad_first_options)
                    ? KAD_EXIT_DONE
                    : kad_cli_usage(cli, "--completion takes bash, zsh or fish, not \"%.40s\"",
                                    cli->options.completion);
+    if (cli->options.man_config)
+        return print_config_manual(cli);
     if (cli->options.version) {
         cli->command = kad_command_named("version");
         return run_command(cli, 1, argv);

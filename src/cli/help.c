@@ -91,6 +91,8 @@ static void roff(FILE *out, const char *text)
             fputs("\\-", out);
         else if ((*at == '.' || *at == '\'') && (at == text || at[-1] == '\n'))
             fprintf(out, "\\&%c", *at);
+        else if (*at == ' ' && at > text && strchr(".!?", at[-1]))
+            fputc('\n', out); /* a sentence begins on a line of its own */
         else if (*at == '\n' && at[1] == '\n')
             fputs("\n.Pp", out);
         else
@@ -156,6 +158,8 @@ void kad_help_manual(FILE *out)
     }
     fprintf(out, ".Sh OPTIONS OF ALL COMMANDS\n");
     roff_options(out, kad_global_options);
+    fprintf(out, ".Sh OPTIONS INSTEAD OF A COMMAND\n");
+    roff_options(out, kad_first_options);
     fprintf(out,
             ".Sh ENVIRONMENT\n.Bl -tag -width KAD_DATA_DIR\n.It Ev KAD_DATA_DIR\n"
             "The data directory of the node that is run or asked.\n"
@@ -170,5 +174,5 @@ void kad_help_manual(FILE *out)
     }
     fprintf(out, ".El\n.Sh EXAMPLES\n.Bd -literal\nkad node --bootstrap public\nkad put \"Hello World!\"\n"
                  "kad get e5f96f6f38320f0f33959cb4d3d656452117aadb --trace\n"
-                 "kad peers 'magnet:?xt=urn:btih:...' --json\n.Ed\n");
+                 "kad peers 'magnet:?xt=urn:btih:...' --json\n.Ed\n.Sh SEE ALSO\n.Xr kad.conf 5\n");
 }

@@ -81,6 +81,8 @@ const char *kad_config_metrics(const struct kad_config *config, bool *out_is_def
 size_t kad_config_print(const struct kad_config *config, char *out_text, size_t room);
 /* docs/configuration.md: every key with kind, range, default and meaning. The same contract. */
 size_t kad_config_document(char *out_text, size_t room);
+/* kad.conf(5), in mdoc. The same contract. */
+size_t kad_config_manual(char *out_text, size_t room);
 
 /* The well-known hosts that `public` stands for; ends with NULL. Nothing else in kad names a public host. */
 extern const char *const kad_public_bootstrap[];

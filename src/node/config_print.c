@@ -1,4 +1,4 @@
-/* config_print - the configuration as a file, and the table of keys as documentation. */
+/* config_print - the configuration as a file, and the table of keys as documentation: a page and kad.conf(5). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +90,11 @@ static void print_range(struct printing *out, const struct kad_key *key, struct 
     }
 }
 
+static const char *changes_text(const struct kad_key *key)
+{
+    return kad_key_live(key) ? "live" : kad_key_reloads(key) ? "reload" : "restart";
+}
+
 static void print_row(struct printing *out, const struct kad_key *key, const struct kad_config *defaults)
 {
     struct kad_config scratch = *defaults;
@@ -105,11 +110,7 @@ static void print_row(struct printing *out, const struct kad_key *key, const str
         if (*value)
             print(out, "%s`%s`", entry ? ", " : "", value);
     }
-    print(out, " | %s | %s |\n",
-          kad_key_live(key)      ? "live"
-          : kad_key_reloads(key) ? "reload"
-                                 : "restart",
-          key->meaning);
+    print(out, " | %s | %s |\n", changes_text(key), key->meaning);
 }
 
 static const char introduction[] =
@@ -117,7 +118,9 @@ static const char introduction[] =
     "\n"
     "<!-- Made from the table in src/node/config_keys.c; its test (node.config) says how to make it again. "
     "-->\n"
-    "\n"
+    "\n";
+
+static const char rules[] =
     "`kad node --config FILE` reads lines of `key = value` under `[section]`s; `#` and `;` begin comments. "
     "What flags say\n"
     "goes over what the file says. `kad node --print-config` prints everything that is in effect, as a file "
@@ -137,10 +140,9 @@ static const char introduction[] =
     "node runs: in the file, followed by SIGHUP, with `kad config set KEY VALUE`, or with `PATCH "
     "/api/settings`. "
     "All else\n"
-    "needs a restart, but for what is `reload`: that can be in the file alone, followed by SIGHUP. See\n"
-    "[operation](operation.md).\n"
-    "\n"
-    "The defaults are those of the network `mainline`.\n";
+    "needs a restart, but for what is `reload`: that can be in the file alone, followed by SIGHUP.";
+
+static const char of_defaults[] = "The defaults are those of the network `mainline`.\n";
 
 size_t kad_config_document(char *out_text, size_t room)
 {
@@ -149,7 +151,7 @@ size_t kad_config_document(char *out_text, size_t room)
     const char *section = "";
 
     kad_config_default(kad_network_mainline(), &defaults);
-    print(&out, "%s", introduction);
+    print(&out, "%s%s See\n[operation](operation.md).\n\n%s", introduction, rules, of_defaults);
     for (size_t i = 0; i < kad_n_keys; i++) {
         const struct kad_key *key = &kad_keys[i];
 
@@ -162,5 +164,86 @@ size_t kad_config_document(char *out_text, size_t room)
         section = key->section;
         print_row(&out, key, &defaults);
     }
+    return out.n;
+}
+
+/* -- kad.conf(5) ------------------------------------------------------------------------------------------------- */
+
+/* The page's text as roff takes it: what is between backquotes is bold, an empty line a paragraph, and backslashes, hyphens
+ * and leading dots are data. */
+static void roff(struct printing *out, const char *text)
+{
+    bool is_bold = false;
+
+    for (const char *at = text; *at; at++) {
+        if (*at == '`')
+            print(out, (is_bold = !is_bold) ? "\\fB" : "\\fR");
+        else if (*at == '\\')
+            print(out, "\\e");
+        else if (*at == '-')
+            print(out, "\\-");
+        else if ((*at == '.' || *at == '\'') && (at == text || at[-1] == '\n'))
+            print(out, "\\&%c", *at);
+        else if (*at == ' ' && at > text && strchr(".!?", at[-1]))
+            print(out, "\n"); /* a sentence begins on a line of its own */
+        else if (*at == '\n' && at[1] == '\n')
+            print(out, "\n.Pp");
+        else
+            print(out, "%c", *at);
+    }
+    if (text[0] && text[strlen(text) - 1] != '\n')
+        print(out, "\n");
+}
+
+static void print_item(struct printing *out, const struct kad_key *key, const struct kad_config *defaults)
+{
+    struct kad_config scratch = *defaults;
+    struct printing line;
+    const size_t n = kad_value_count(defaults, key);
+    char text[1024], value[KAD_VALUE_TEXT];
+
+    line = (struct printing){.text = text, .room = sizeof text};
+    print(&line, "%s", kind_text(key->kind));
+    if (key->kind == KAD_KEY_COUNT || key->kind == KAD_KEY_DURATION || key->kind == KAD_KEY_SIZE)
+        print(&line, " ");
+    print_range(&line, key, &scratch);
+    for (size_t entry = 0; entry < n; entry++) {
+        kad_value_print(defaults, key, entry, value);
+        if (*value)
+            print(&line, "%s%s", entry ? ", " : "; default ", value);
+    }
+    print(&line, "; %s", changes_text(key));
+    print(out, ".It Cm %s Pq ", key->name);
+    roff(out, text);
+    roff(out, key->meaning);
+}
+
+size_t kad_config_manual(char *out_text, size_t room)
+{
+    struct printing out = {.text = out_text, .room = room};
+    struct kad_config defaults;
+    const char *section = "";
+
+    kad_config_default(kad_network_mainline(), &defaults);
+    print(&out, ".\\\" Written by kad --man-config out of the table of keys: change it there.\n"
+                ".Dd November 21, 2026\n.Dt KAD.CONF 5\n.Os\n.Sh NAME\n.Nm kad.conf\n"
+                ".Nd the configuration of a kad node\n.Sh DESCRIPTION\n");
+    roff(&out, rules);
+    print(&out, ".Pp\n");
+    roff(&out, of_defaults);
+    print(&out,
+          ".Sh KEYS\nEach with its kind and range, its default, and when a change of it takes effect.\n");
+    for (size_t i = 0; i < kad_n_keys; i++) {
+        const struct kad_key *key = &kad_keys[i];
+
+        if (strcmp(section, key->section) != 0)
+            print(&out, "%s.Ss [%s]\n.Bl -tag -width Ds\n", *section ? ".El\n" : "", key->section);
+        section = key->section;
+        print_item(&out, key, &defaults);
+    }
+    print(&out, ".El\n.Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/kad/kad.conf\n"
+                "The file of the service that the Debian package installs.\n.El\n"
+                ".Sh EXAMPLES\n.Bd -literal\n[node]\nlisten = 0.0.0.0:6881\nbootstrap = public\n\n"
+                "[lookup]\nalpha = 4\n\n[log]\nlog_level = info\n.Ed\n.Sh SEE ALSO\n.Xr kad 1\n");
     return out.n;
 }
