@@ -9,6 +9,7 @@
 
 #include "wire/krpc/record.h"
 #include "wire/krpc/test_krpc.h"
+#include "wire/krpc/usual.h"
 
 #define ROOM 65536
 
@@ -36,6 +37,20 @@ static void check_again(const struct kad_message *message, bool same_text)
     must(!part, part);
 }
 
+/* The decoder of the usual layout says what the general one says, or nothing. */
+static void check_usual(struct kad_bytes bytes, enum kad_family family)
+{
+    static struct kad_message usual, any;
+    const char *part;
+
+    if (!kad_krpc_decode_usual(bytes, &usual))
+        return;
+    must(kad_krpc_decode_any(bytes, family, &any) == KAD_DECODED, "usual, and yet refused");
+    part = different_part(&usual, &any);
+    must(!part, part);
+    must(usual.record_checked == any.record_checked, "record_checked");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > ROOM / 2)
         return 0;
+    check_usual((struct kad_bytes){data, size}, family);
     switch (kad_krpc.decode((struct kad_bytes){data, size}, family, &message)) {
     case KAD_DECODE_MALFORMED:
         break;

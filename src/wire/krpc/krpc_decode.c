@@ -11,6 +11,7 @@
 #include "wire/krpc/krpc.h"
 #include "wire/krpc/parts.h"
 #include "wire/krpc/record.h"
+#include "wire/krpc/usual.h"
 
 static void set_id(struct kad_id *id, const uint8_t *bytes)
 {
@@ -341,8 +342,8 @@ static enum kad_decode decode_query(const struct krpc_parts *parts, struct kad_m
     }
 }
 
-enum kad_decode kad_krpc_decode(struct kad_bytes bytes, enum kad_family family,
-                                struct kad_message *out_message)
+enum kad_decode kad_krpc_decode_any(struct kad_bytes bytes, enum kad_family family,
+                                    struct kad_message *out_message)
 {
     struct krpc_parts parts;
 
@@ -361,4 +362,12 @@ enum kad_decode kad_krpc_decode(struct kad_bytes bytes, enum kad_family family,
     default:
         return KAD_DECODE_MALFORMED;
     }
+}
+
+enum kad_decode kad_krpc_decode(struct kad_bytes bytes, enum kad_family family,
+                                struct kad_message *out_message)
+{
+    if (kad_krpc_decode_usual(bytes, out_message))
+        return KAD_DECODED;
+    return kad_krpc_decode_any(bytes, family, out_message);
 }
