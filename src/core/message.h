@@ -70,6 +70,10 @@ struct kad_message {
     bool has_samples;
     bool record_checked; /* PUT query: while decoding, `record` was found to be what check_record() wants */
     uint16_t n_contacts, n_peers, n_samples;
+    /* To be encoded: n_contacts and n_samples of these, wherever they are kept, in place of the arrays below. NULL: the
+     * arrays. Nothing that was decoded has them. */
+    const struct kad_contact *const *named;
+    const struct kad_id *sampled;
     /* Up to here kad_message_init() clears. */
     struct kad_contact contacts[KAD_MESSAGE_CONTACTS];
     struct kad_endpoint peers[KAD_MESSAGE_PEERS];

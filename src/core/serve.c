@@ -12,6 +12,8 @@ struct serving {
     const struct kad_message *query;
     kad_ms now;
     struct kad_received received;
+    const struct kad_contact
+        *named[KAD_MESSAGE_CONTACTS]; /* entries of the book: nothing leaves it before the answer does */
     uint8_t token[KAD_TOKEN_SIZE];
     uint8_t bloom_seeds[KAD_BLOOM_SIZE], bloom_peers[KAD_BLOOM_SIZE];
     struct kad_message reply;
@@ -44,7 +46,7 @@ static void name_closest_of(struct serving *s, int family)
         if (kad_endpoint_equal(&contact->endpoint, &s->from->endpoint) ||
             (outsider && kad_endpoint_scope(&contact->endpoint) != KAD_SCOPE_PUBLIC))
             continue;
-        s->reply.contacts[s->reply.n_contacts++] = *contact;
+        s->named[s->reply.n_contacts++] = contact;
         named++;
     }
 }
@@ -56,6 +58,7 @@ static void name_closest(struct serving *s)
 
     s->reply.want_ipv4 = s->query->want_ipv4 || (same_family && came_by_v4);
     s->reply.want_ipv6 = s->query->want_ipv6 || (same_family && !came_by_v4);
+    s->reply.named = s->named;
     if (s->reply.want_ipv4)
         name_closest_of(s, 0);
     if (s->reply.want_ipv6)
@@ -212,15 +215,16 @@ static void serve_put(struct serving *s)
 static const struct kad_sample *sample_of_now(struct serving *s)
 {
     struct kad_dht *dht = s->dht;
-    const kad_ms period = s->now / dht->settings->sample_interval_ms;
+    const kad_ms interval = dht->settings->sample_interval_ms;
 
     if (!dht->sample) {
         dht->sample = kad_alloc_zero(dht->allocator, sizeof(*dht->sample));
         if (!dht->sample)
             return NULL;
     }
-    if (dht->sample->period != period || dht->sample->n < KAD_SAMPLE_SIZE) {
-        dht->sample->period = period;
+    if (s->now < dht->sample->period * interval || s->now - dht->sample->period * interval >= interval ||
+        dht->sample->n < KAD_SAMPLE_SIZE) {
+        dht->sample->period = s->now / interval;
         dht->sample->n = (uint32_t)dht->store->ops->sample(dht->store, &dht->rng, s->now, dht->sample->keys,
                                                            KAD_SAMPLE_SIZE, &dht->sample->total);
     }
@@ -240,7 +244,7 @@ static void serve_sample(struct serving *s)
     s->reply.n_samples = (uint16_t)sample->n;
     s->reply.sample_total = sample->total;
     s->reply.sample_interval_s = (uint32_t)(s->dht->settings->sample_interval_ms / KAD_SECOND);
-    memcpy(s->reply.samples, sample->keys, sample->n * sizeof(*sample->keys));
+    s->reply.sampled = sample->keys;
 }
 
 /* Whoever asks us is alive, or says so: known contacts are refreshed, strangers may be asked back. */

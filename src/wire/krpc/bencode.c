@@ -283,7 +283,7 @@ uint8_t *kad_bencode_put_room(struct kad_bencode_writer *writer, size_t size)
     return room;
 }
 
-void kad_bencode_put_string(struct kad_bencode_writer *writer, const void *bytes, size_t size)
+void kad_bencode_put_long_string(struct kad_bencode_writer *writer, const void *bytes, size_t size)
 {
     uint8_t *room = kad_bencode_put_room(writer, size);
 

@@ -77,7 +77,28 @@ static inline void kad_bencode_put(struct kad_bencode_writer *writer, const void
         memcpy(writer->at, bytes, size);
     writer->at += size;
 }
-void kad_bencode_put_string(struct kad_bencode_writer *writer, const void *bytes, size_t size);
+void kad_bencode_put_long_string(struct kad_bencode_writer *writer, const void *bytes, size_t size);
+/* A string behind its length. Most are of one digit, and of these three sizes. */
+static inline void kad_bencode_put_string(struct kad_bencode_writer *writer, const void *bytes, size_t size)
+{
+    uint8_t *at = writer->at;
+
+    if (writer->full || size >= 10 || (size_t)(writer->end - at) < size + 2) {
+        kad_bencode_put_long_string(writer, bytes, size);
+        return;
+    }
+    at[0] = (uint8_t)('0' + size);
+    at[1] = ':';
+    if (size == 4)
+        memcpy(at + 2, bytes, 4);
+    else if (size == 8)
+        memcpy(at + 2, bytes, 8);
+    else if (size == 2)
+        memcpy(at + 2, bytes, 2);
+    else if (size > 0)
+        memcpy(at + 2, bytes, size);
+    writer->at = at + 2 + size;
+}
 void kad_bencode_put_integer(struct kad_bencode_writer *writer, int64_t integer);
 /* Room for a string's bytes behind its length, for the caller to fill; NULL if it does not fit. */
 uint8_t *kad_bencode_put_room(struct kad_bencode_writer *writer, size_t size);

@@ -28,9 +28,10 @@ static inline void put_id_bytes(struct kad_bencode_writer *writer, const struct 
 }
 
 /* Returns the end. */
-static uint8_t *write_endpoint(uint8_t *at, const struct kad_endpoint *endpoint)
+static inline uint8_t *write_endpoint(uint8_t *at, const struct kad_endpoint *endpoint,
+                                      enum kad_family family)
 {
-    const size_t size = endpoint->family == KAD_IPV4 ? 4 : 16;
+    const size_t size = family == KAD_IPV4 ? 4 : 16;
 
     memcpy(at, endpoint->address, size);
     at[size] = (uint8_t)(endpoint->port >> 8);
@@ -40,25 +41,36 @@ static uint8_t *write_endpoint(uint8_t *at, const struct kad_endpoint *endpoint)
 
 static void put_endpoint(struct kad_bencode_writer *writer, const struct kad_endpoint *endpoint)
 {
-    uint8_t *room =
-        kad_bencode_put_room(writer, endpoint->family == KAD_IPV4 ? KAD_KRPC_PEER_V4 : KAD_KRPC_PEER_V6);
+    uint8_t text[KAD_KRPC_PEER_V6];
 
-    if (room)
-        write_endpoint(room, endpoint);
+    if (endpoint->family == KAD_IPV4) {
+        static_assert(KAD_KRPC_PEER_V4 == 6, "as written here");
+        write_endpoint(text, endpoint, KAD_IPV4);
+        PUT(writer, "6:");
+        kad_bencode_put(writer, text, KAD_KRPC_PEER_V4);
+    } else {
+        write_endpoint(text, endpoint, KAD_IPV6);
+        kad_bencode_put_string(writer, text, KAD_KRPC_PEER_V6);
+    }
 }
 
 /* Replies. */
 
+static inline const struct kad_contact *contact_of(const struct kad_message *message, size_t i)
+{
+    return message->named ? message->named[i] : &message->contacts[i];
+}
+
 /* The contacts of one family; none gives nothing, unless `even_none`. */
-static void put_contacts(struct kad_bencode_writer *writer, const struct kad_message *message,
-                         enum kad_family family, bool even_none)
+static inline void put_contacts(struct kad_bencode_writer *writer, const struct kad_message *message,
+                                enum kad_family family, bool even_none)
 {
     const size_t size = family == KAD_IPV4 ? KAD_KRPC_CONTACT_V4 : KAD_KRPC_CONTACT_V6;
     size_t n = 0;
     uint8_t *at;
 
     for (size_t i = 0; i < message->n_contacts; i++)
-        n += message->contacts[i].endpoint.family == family;
+        n += contact_of(message, i)->endpoint.family == family;
     if (n == 0 && !even_none)
         return;
     if (family == KAD_IPV4)
@@ -67,23 +79,24 @@ static void put_contacts(struct kad_bencode_writer *writer, const struct kad_mes
         PUT(writer, "6:nodes6");
     at = kad_bencode_put_room(writer, n * size);
     for (size_t i = 0; at && i < message->n_contacts; i++) {
-        const struct kad_contact *contact = &message->contacts[i];
+        const struct kad_contact *contact = contact_of(message, i);
 
         if (contact->endpoint.family != family)
             continue;
         memcpy(at, contact->id.bytes, KAD_KRPC_ID);
-        at = write_endpoint(at + KAD_KRPC_ID, &contact->endpoint);
+        at = write_endpoint(at + KAD_KRPC_ID, &contact->endpoint, family);
     }
 }
 
 static void put_samples(struct kad_bencode_writer *writer, const struct kad_message *message)
 {
+    const struct kad_id *samples = message->sampled ? message->sampled : message->samples;
     uint8_t *room;
 
     PUT(writer, "7:samples");
     room = kad_bencode_put_room(writer, (size_t)message->n_samples * KAD_KRPC_ID);
     for (size_t i = 0; room && i < message->n_samples; i++)
-        memcpy(room + i * KAD_KRPC_ID, message->samples[i].bytes, KAD_KRPC_ID);
+        memcpy(room + i * KAD_KRPC_ID, samples[i].bytes, KAD_KRPC_ID);
 }
 
 static void put_bloom(struct kad_bencode_writer *writer, const uint8_t *filter)
