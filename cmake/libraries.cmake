@@ -71,12 +71,15 @@ target_link_libraries(kad-program-parts PUBLIC resolv) # the C library's: it rea
 # Without these the program is told so when it is asked for what they do.
 pkg_check_modules(UPNP IMPORTED_TARGET miniupnpc)
 pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.85)
-foreach(library UPNP CURL)
-    if(${library}_FOUND)
-        target_compile_definitions(kad-program-parts PRIVATE KAD_HAVE_${library})
-        target_link_libraries(kad-program-parts PUBLIC PkgConfig::${library})
-    endif()
-endforeach()
+if(UPNP_FOUND)
+    target_compile_definitions(kad-program-parts PRIVATE KAD_HAVE_UPNP)
+    target_link_libraries(kad-program-parts PUBLIC PkgConfig::UPNP)
+endif()
+if(CURL_FOUND) # loaded when it is needed (net/fetch.c)
+    target_compile_definitions(kad-program-parts PRIVATE KAD_HAVE_CURL)
+    target_include_directories(kad-program-parts PRIVATE ${CURL_INCLUDE_DIRS})
+    target_link_libraries(kad-program-parts PUBLIC ${CMAKE_DL_LIBS})
+endif()
 include(cmake/assets.cmake)
 # A load on a server, and the echo it is compared with: for `kad bench` and bench/.
 kad_library(kad-bench POSIX

@@ -146,6 +146,7 @@ def by_manifest(folder, known, keys):
 
 class Web(http.server.BaseHTTPRequestHandler):
     body, asked = b"", 0
+    silent, over = threading.Event(), threading.Event()
 
     def do_GET(self):
         Web.asked += 1
@@ -155,6 +156,9 @@ class Web(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         elif self.path == "/gone":
             self.send_error(404)
+        elif self.path == "/silent":
+            Web.silent.set()
+            Web.over.wait(60)
         elif self.path == "/endless":
             self.send_response(200)
             self.end_headers()
@@ -183,6 +187,11 @@ def by_address(folder, known, keys):
         node = Newcomer(folder, name, next(addresses), settings, "manifest = " + at + path)
         node.stays_alone("event=manifest_ignored from=%s%s why=\"%s" % (at, path, reason)).end()
     expect(Web.asked >= 4, "the server was not asked")
+    # A server that says nothing does not keep a node from stopping, nor anything it held from being freed.
+    node = Newcomer(folder, "silent", next(addresses), settings, "manifest = " + at + "/silent")
+    expect(Web.silent.wait(60), "the server was not asked")
+    node.end()
+    Web.over.set()
 
 
 # ---------------------------------------------------------------- DNS

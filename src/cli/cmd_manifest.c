@@ -53,7 +53,7 @@ static char *read_manifest(struct kad_cli *cli, size_t *out_size, int *out_code)
     if (text && kad_fetch_is_url(cli->arguments[1]))
         snprintf(why, sizeof why, "give a file");
     else if (text &&
-             kad_fetch(cli->arguments[1], text, KAD_MANIFEST_MAX, out_size, why, sizeof why) == KAD_OK)
+             kad_fetch(cli->arguments[1], NULL, text, KAD_MANIFEST_MAX, out_size, why, sizeof why) == KAD_OK)
         return text;
     free(text);
     *out_code = kad_cli_fail(cli, KAD_EXIT_USAGE, cli->arguments[1], why);

@@ -87,8 +87,8 @@ int kad_dns_txt(const char *name, const struct kad_endpoint *server, char out_te
         memcpy(&state.nsaddr_list[0].sin_addr, server->address, 4);
     }
     if (state.nscount > 2)
-        state.nscount = 2; /* 2 servers, each twice, for 3 s: KAD_DNS_TXT_WAIT_S */
-    state.retrans = 3;
+        state.nscount = 2; /* 2 servers, each twice, for 2 s: KAD_DNS_TXT_WAIT_S */
+    state.retrans = 2;
     state.retry = 2;
     n = res_nquery(&state, name, ns_c_in, ns_t_txt, answer, (int)sizeof(answer));
     if (n < 0)

@@ -10,7 +10,7 @@
 #include "base/endpoint.h"
 
 #define KAD_DNS_TXT_MAX    (32 * 1024) /* bytes of all records of a name that are taken */
-#define KAD_DNS_TXT_WAIT_S 12
+#define KAD_DNS_TXT_WAIT_S 8
 
 /* The records, one per line, each of its strings joined (RFC 7208, section 3.3), into `out_text`, ended by a zero. A byte in
  * them that is no printable ASCII becomes a space. `server`: an IPv4 name server; NULL: the system's. 0; KAD_E_NOT_FOUND,

@@ -51,6 +51,7 @@ struct kad_sources {
     uv_timer_t timer;
     unsigned n_open;
     struct source manifest, dns;
+    atomic_bool stop; /* for the jobs */
     char server[KAD_CONFIG_TEXT];
     struct kad_manifest_keys keys;
     struct kad_local *local;
@@ -195,7 +196,7 @@ static bool take_records(struct source *source)
 
 /* -- looking ----------------------------------------------------------------------------------------------------- */
 
-/* On a worker thread: touches nothing but the job's. */
+/* On a worker thread: touches nothing but the job's, and `stop`. */
 static void look(uv_work_t *work)
 {
     struct source *source = work->data;
@@ -203,8 +204,8 @@ static void look(uv_work_t *work)
     const char *why = "";
 
     if (!source->is_dns) {
-        source->error = kad_fetch(source->from, source->text, sizeof(source->text), &source->size,
-                                  source->why, sizeof(source->why));
+        source->error = kad_fetch(source->from, &source->sources->stop, source->text, sizeof(source->text),
+                                  &source->size, source->why, sizeof(source->why));
         return;
     }
     if (*source->server && kad_endpoint_parse(source->server, 53, &server) < 0) {
@@ -442,6 +443,7 @@ void kad_sources_close(struct kad_sources *sources)
         if (sources->names[i].resolving)
             kad_resolve_forget(sources->names[i].resolving);
     }
+    atomic_store(&sources->stop, true);
     if (sources->manifest.running)
         uv_cancel((uv_req_t *)&sources->manifest.work); /* only before it has begun; else it ends by itself */
     if (sources->dns.running)
