@@ -217,12 +217,21 @@ int kad_manifest_read(const char *text, size_t size, const struct kad_manifest_k
     return error;
 }
 
-/* Whether this key stands among the signatures already. */
-static bool has_signed(const char *lines, const char *key)
+/* Those that are there, one of which may be this key's. Cuts them up. */
+static int check_signatures(char *rest, const uint8_t key[KAD_ED25519_PUBLIC], char *why, size_t why_size)
 {
-    const char *at = strstr(lines, SIGNATURE);
+    char *line;
 
-    return at && strstr(at, key);
+    while ((line = next_line(&rest))) {
+        uint8_t other[KAD_ED25519_PUBLIC], signature[KAD_ED25519_SIGNATURE];
+
+        if (!read_signature(line, other, signature))
+            return refuse(KAD_E_INVALID, why, why_size,
+                          "something other than signatures follows the first one");
+        if (memcmp(other, key, sizeof(other)) == 0)
+            return refuse(KAD_E_EXISTS, why, why_size, "this key has signed it");
+    }
+    return KAD_OK;
 }
 
 int kad_manifest_sign(const char *text, size_t size, const uint8_t seed[KAD_ED25519_SEED], char **out_text,
@@ -246,24 +255,21 @@ int kad_manifest_sign(const char *text, size_t size, const uint8_t seed[KAD_ED25
         error = refuse(KAD_E_MEMORY, out_why, why_size, "out of memory");
     } else {
         strcpy(lines, copy);
-        copy[body] = '\0';
-        error = read_body(copy, NULL, manifest, out_why, why_size);
-    }
-    if (!error) {
         kad_ed25519_keypair(seed, key, secret);
-        kad_hex(key, sizeof(key), key_text);
-        if (has_signed(lines + body, key_text))
-            error = refuse(KAD_E_EXISTS, out_why, why_size, "this key has signed it");
         kad_ed25519_sign(secret, lines, body, signature);
         kad_wipe(secret, sizeof(secret));
+        error = check_signatures(copy + body, key, out_why, why_size);
+        copy[body] = '\0';
     }
+    if (!error)
+        error = read_body(copy, NULL, manifest, out_why, why_size);
     free(copy);
     free(manifest);
     if (error) {
         free(lines);
         return error;
     }
-    sprintf(lines + strlen(lines), SIGNATURE "%s %s\n", key_text,
+    sprintf(lines + strlen(lines), SIGNATURE "%s %s\n", kad_hex(key, sizeof(key), key_text),
             kad_hex(signature, sizeof(signature), signature_text));
     *out_text = lines;
     return KAD_OK;

@@ -149,6 +149,7 @@ TEST(what_is_no_manifest_is_not_signed)
         "kad-manifest 1\nnetwork mainline\nvalid-until 2027-01-31T00:00:00Z\n",
         "kad-manifest 1\nnetwork mainline\nvalid-until 2027-01-31T00:00:00Z\nnode a\n",
         "kad-manifest 1\nnetwork mainline\nvalid-until 2027-01-31T00:00:00Z\nnode a:1\nand more\n",
+        "kad-manifest 1\nnetwork mainline\nvalid-until 2027-01-31T00:00:00Z\nnode a:1\nsignature none\n",
     };
     char *out = NULL, why[200];
 
