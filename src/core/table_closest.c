@@ -34,10 +34,13 @@ struct harvest {
 /* Contacts of one bucket that are to be sorted. */
 struct sieve {
     size_t n;
-    kad_contact_ref
-        contacts[KAD_BUCKET_MAX + LANES];       /* what is beyond what is kept is written or read, too */
-    int32_t distances[KAD_BUCKET_MAX + RANKED]; /* the first 31 bits: SSE2 compares signed numbers only */
-    int16_t numbers[KAD_BUCKET_MAX + FEW];      /* 15 bits from the first that is not the same in all */
+    kad_contact_ref contacts[KAD_BUCKET_MAX + 1]; /* what is beyond what is kept is written, too */
+    int32_t distances[KAD_BUCKET_MAX + RANKED];   /* the first 31 bits: SSE2 compares signed numbers only */
+};
+
+/* Slots side by side whose distances agree in `shared` bits. */
+struct run {
+    unsigned from, to, shared;
 };
 
 /* The upper `bits` of 32. */
@@ -46,69 +49,79 @@ static uint32_t upper(unsigned bits)
     return bits ? UINT32_MAX << (32 - bits) : 0;
 }
 
-/* Slots from .. to - 1, all of whose distances agree in `shared` bits. */
-static void take(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, unsigned from,
-                 unsigned to, unsigned shared, struct sieve *out_sieve)
-{
-    const unsigned above = shared < 16 ? shared : 16;
-    size_t n = 0;
-
-    for (unsigned i = from; i < to; i++) {
-        const struct kad_slot *slot = &b->slots[i];
-
-        out_sieve->contacts[n] = slot->contact;
-        out_sieve->distances[n] = (int32_t)((slot->near ^ target) >> 1);
-        out_sieve->numbers[n] = (int16_t)((int32_t)((slot->near ^ target) << above >> 17) - 1);
-        n += (slot->failures > 0) == harvest->failing;
-    }
-    out_sieve->n = n;
-}
-
-/* Those of a bucket that can be among its `wanted` nearest, unsorted. Whoever shares more bits with the target is nearer,
- * and those that share so many stand side by side. Ids are spread evenly, so it is known about how many bits leave half as
- * much again as wanted; when they leave too few, one bit less doubles them. */
-static void sift(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target, size_t wanted,
-                 struct sieve *out_sieve)
+/* How many bits beyond those that all agree in (`common`) leave half as much again as wanted. Ids are spread evenly, so it
+ * is known about how many; where they leave too few, one bit less doubles them. 0: all of the bucket. */
+static unsigned bits_for(const struct kad_bucket *b, size_t wanted, unsigned *out_common)
 {
     const size_t n = b->n_slots;
-    unsigned bits = 0, common;
-    uint32_t difference;
+    const uint32_t difference = b->slots[0].near ^ b->slots[n - 1].near;
+    unsigned bits = 0;
 
     while (n >> (bits + 1) >= wanted + wanted / 2)
         bits++;
-    difference = n > 1 ? b->slots[0].near ^ b->slots[n - 1].near : 0;
-    common = difference ? (unsigned)__builtin_clz(difference)
-                        : 32; /* bits all of them agree in tell nobody apart */
-    for (; bits > 0 && common + bits <= 32; bits--) {
-        const uint32_t shared = (target & ~upper(common)) | (b->slots[0].near & upper(common));
-        const uint32_t first = shared & upper(common + bits), last = shared | ~upper(common + bits);
-        const unsigned to = last < UINT32_MAX ? kad_bucket_first(b, last + 1) : b->n_slots;
-
-        take(harvest, b, target, kad_bucket_first(b, first), to, common + bits, out_sieve);
-        if (out_sieve->n >= wanted)
-            return;
-    }
-    take(harvest, b, target, 0, b->n_slots, common, out_sieve);
+    *out_common = difference ? (unsigned)__builtin_clz(difference) : 32;
+    return *out_common + bits > 32 ? 32 - *out_common : bits;
 }
 
-/* Puts a few contacts in order by the 15 bits behind those that all share: half the work of sort_by_rank(). Nothing has
- * to be foreseen but how many eights they fill. False: the bits do not tell some of them apart. */
-static bool sort_few(struct sieve *sieve, kad_contact_ref out_contacts[KAD_BUCKET_MAX + LANES])
+/* Whoever shares `bits` more with the target than all do. Whoever shares more is nearer. */
+static struct run run_of(const struct kad_bucket *b, uint32_t target, unsigned common, unsigned bits)
 {
-    const size_t n = sieve->n, n_filled = (n + LANES - 1) / LANES * LANES;
+    struct run run = {.from = 0, .to = b->n_slots, .shared = common};
+    uint32_t shared, first, last;
+
+    if (bits == 0)
+        return run;
+    shared = (target & ~upper(common)) | (b->slots[0].near & upper(common));
+    first = shared & upper(common + bits);
+    last = shared | ~upper(common + bits);
+    run.from = kad_bucket_first(b, first);
+    if (last < UINT32_MAX)
+        run.to = kad_bucket_first(b, last + 1);
+    run.shared += bits;
+    return run;
+}
+
+/* -- a few: nearly always --------------------------------------------------------------------------------------- */
+
+/* Of each slot of the run the 15 bits behind those that all share; INT16_MAX: not wanted. Returns how many are. */
+static size_t number_few(const struct harvest *harvest, const struct kad_slot *slots, size_t n,
+                         uint32_t target, unsigned shared, int16_t out_numbers[FEW + 2 * LANES])
+{
+    const unsigned above = shared < 16 ? shared : 16;
+    const bool failing = harvest->failing;
+    unsigned n_wanted = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const unsigned wanted = (slots[i].failures > 0) == failing;
+        const uint32_t number = ((slots[i].near ^ target) << above >> 17) - 1;
+        const uint32_t all = wanted - 1; /* ones for those that are not: no branch here either */
+
+        out_numbers[i] = (int16_t)((number & ~all) | (all & INT16_MAX));
+        n_wanted += wanted;
+    }
+    for (size_t i = 0; i < 2 * LANES; i++) /* what fills up is behind all */
+        out_numbers[n + i] = INT16_MAX;
+    return n_wanted;
+}
+
+/* Puts them in order, with whom is not wanted behind. No branch depends on a distance: sorting the usual way the processor
+ * guesses wrong half of the time, which costs more than all the comparisons. Nothing has to be foreseen but how many eights
+ * there are. False: the bits do not tell some of them apart, and what was written is no good. */
+static bool sort_few(const struct kad_slot *slots, size_t n, const int16_t numbers[FEW + 2 * LANES],
+                     size_t n_wanted, kad_contact_ref out_contacts[FEW + 1])
+{
+    const size_t n_filled = (n + LANES - 1) / LANES * LANES;
     int16_t ranks[FEW];
     size_t sum = 0;
 
     static_assert(FEW == 4 * LANES, "that many registers");
-    for (size_t i = 0; i < FEW; i++) /* what fills up is behind all */
-        sieve->numbers[n + i] = INT16_MAX;
     for (size_t from = 0; from < n_filled; from += 2 * LANES) {
         lanes own[2], less[2] = {{0}};
 
-        memcpy(own, &sieve->numbers[from], sizeof(own));
+        memcpy(own, &numbers[from], sizeof(own));
         for (size_t i = 0; i < n_filled; i += LANES) {
             for (size_t k = i; k < i + LANES; k++) {
-                const lanes other = sieve->numbers[k] - (lanes){0};
+                const lanes other = numbers[k] - (lanes){0};
 
                 less[0] += other < own[0]; /* -1 where it is */
                 less[1] += other < own[1];
@@ -116,18 +129,34 @@ static bool sort_few(struct sieve *sieve, kad_contact_ref out_contacts[KAD_BUCKE
         }
         memcpy(&ranks[from], less, sizeof(less));
     }
-    for (size_t i = 0; i < n_filled; i++) {
+    for (size_t i = 0; i < n; i++) { /* who is not wanted has n_wanted before it */
         const size_t place = (size_t)-ranks[i];
 
-        out_contacts[place] = sieve->contacts[i];
+        out_contacts[place] = slots[i].contact;
         sum += place;
     }
-    sum -= (n_filled - n) * n;
-    return sum == n * (n - 1) / 2; /* of equals neither is nearer, so the sum falls short */
+    sum -= (n - n_wanted) * n_wanted;
+    return sum == n_wanted * (n_wanted - 1) / 2; /* of equals neither is nearer, so the sum falls short */
 }
 
-/* How many of all are nearer than each of the RANKED from `from` on. No branch depends on a distance: sorting the usual way
- * the processor guesses wrong half of the time, which costs more than all the comparisons. */
+/* -- many, or such as 15 bits do not tell apart ----------------------------------------------------------------- */
+
+static void take(const struct harvest *harvest, const struct kad_bucket *b, uint32_t target,
+                 const struct run *run, struct sieve *out_sieve)
+{
+    size_t n = 0;
+
+    for (unsigned i = run->from; i < run->to; i++) {
+        const struct kad_slot *slot = &b->slots[i];
+
+        out_sieve->contacts[n] = slot->contact;
+        out_sieve->distances[n] = (int32_t)((slot->near ^ target) >> 1);
+        n += (slot->failures > 0) == harvest->failing;
+    }
+    out_sieve->n = n;
+}
+
+/* How many of all are nearer than each of the RANKED from `from` on. */
 static void rank(const struct sieve *sieve, size_t from, int32_t out_ranks[RANKED])
 {
     int32_t own[RANKED], ranks[RANKED] = {0};
@@ -182,20 +211,60 @@ static void sort_exactly(const struct harvest *harvest, const struct sieve *siev
     }
 }
 
-static void harvest_bucket(struct harvest *harvest, unsigned index)
+static void harvest_many(struct harvest *harvest, const struct kad_bucket *b, uint32_t target, size_t wanted,
+                         const struct run *run)
 {
-    const struct kad_bucket *b = &harvest->table->buckets[index];
-    const size_t wanted = harvest->room - harvest->n;
-    kad_contact_ref sorted[KAD_BUCKET_MAX + LANES];
+    kad_contact_ref sorted[KAD_BUCKET_MAX];
     struct sieve sieve; /* large, and deliberately not cleared */
 
-    sift(harvest, b, kad_id_bits_from(harvest->target, index), wanted, &sieve);
-    if (sieve.n == 0)
-        return;
-    if (!(sieve.n <= FEW && sort_few(&sieve, sorted)) && !sort_by_rank(&sieve, sorted))
+    take(harvest, b, target, run, &sieve);
+    if (!sort_by_rank(&sieve, sorted))
         sort_exactly(harvest, &sieve, sorted);
     for (size_t i = 0; i < sieve.n && i < wanted; i++)
         harvest->contacts[harvest->n++] = sorted[i];
+}
+
+static size_t count(const struct harvest *harvest, const struct kad_bucket *b, const struct run *run)
+{
+    size_t n = 0;
+
+    for (unsigned i = run->from; i < run->to; i++)
+        n += (b->slots[i].failures > 0) == harvest->failing;
+    return n;
+}
+
+static void harvest_bucket(struct harvest *harvest, unsigned index)
+{
+    const struct kad_bucket *b = &harvest->table->buckets[index];
+    const uint32_t target = kad_id_bits_from(harvest->target, index);
+    const size_t wanted = harvest->room - harvest->n;
+    unsigned common, bits;
+
+    if (b->n_slots == 0)
+        return;
+    bits = bits_for(b, wanted, &common);
+    for (;; bits--) {
+        const struct run run = run_of(b, target, common, bits);
+        const struct kad_slot *slots = b->slots + run.from;
+        const size_t n = run.to - run.from;
+        int16_t numbers[FEW + 2 * LANES];
+        const bool few = n <= FEW;
+        const size_t n_wanted =
+            few ? number_few(harvest, slots, n, target, run.shared, numbers) : count(harvest, b, &run);
+        kad_contact_ref sorted[FEW + 1];
+
+        if (n_wanted < wanted && bits > 0)
+            continue;
+        if (n_wanted == 0)
+            return;
+        if (!few || !sort_few(slots, n, numbers, n_wanted, sorted)) {
+            harvest_many(harvest, b, target, wanted, &run);
+            return;
+        }
+        for (size_t i = 0; i < n_wanted && i < wanted; i++)
+            harvest->contacts[harvest->n++] = sorted[i];
+        return;
+    }
 }
 
 static void harvest_all(struct harvest *harvest)
