@@ -334,12 +334,55 @@ static void happen(struct sim_world *world, const struct kad_heap_entry *entry)
     world->counts.events++;
 }
 
+/* What the last level's fetch has brought leads to what this one's fetches. */
+static void fetch(const struct sim_world *world, uint32_t entry, unsigned level)
+{
+    const bool is_packet = (entry & SIM_KIND) == SIM_PACKET;
+    const struct sim_packet *packet = is_packet ? (struct sim_packet *)world->packets.slots + entry : NULL;
+    const struct sim_node *node;
+
+    if ((entry & SIM_KIND) == SIM_TIMER)
+        return;
+    if (level == SIM_AHEAD_LEVELS - 1) {
+        if (packet)
+            __builtin_prefetch(packet);
+        return;
+    }
+    node = &world->nodes[packet ? packet->to : entry & ~SIM_KIND];
+    if (level == SIM_AHEAD_LEVELS - 2) {
+        __builtin_prefetch(node);
+        __builtin_prefetch(&node->starts); /* its other end */
+        if (packet)
+            __builtin_prefetch(packet->bytes);
+    } else if (node->engine) {
+        kad_engine_ahead(node->engine, KAD_AHEAD_STEPS - 1 - level);
+    }
+}
+
+/* Who comes up next stands in the upper levels of the heap. Of a world larger than the processor's caches nothing is where it is needed,
+ * so on its way up it is fetched in steps, each through what the last one brought: packet, node, engine, the engine's parts. */
+static void look_ahead(struct sim_world *world)
+{
+    uint32_t i = 0;
+
+    for (unsigned level = 0; level < SIM_AHEAD_LEVELS; level++) {
+        for (; i < (2u << level) - 1 && i < world->heap.n_entries; i++) {
+            const uint32_t entry = world->heap.entries[i].slot;
+
+            if (world->ahead[i] != entry) /* has moved up, or is new */
+                fetch(world, entry, level);
+            world->ahead[i] = entry;
+        }
+    }
+}
+
 bool sim_world_run(struct sim_world *world, sim_us until)
 {
     struct kad_heap_entry entry;
 
     while (!world->why[0] && kad_heap_pop(&world->heap, until, &entry)) {
         world->now = entry.at;
+        look_ahead(world);
         happen(world, &entry);
         if (world->now - world->scanned_at >= SIM_SECOND)
             sim_world_scan(world);

@@ -5,11 +5,15 @@
 #include "base/heap.h"
 #include "base/index.h"
 #include "core/book.h"
+#include "engine/ahead.h"
 #include "engine/sound.h"
 #include "sim/world.h"
 
 #define SIM_EPOCH    ((kad_ms)1700000000000) /* engine time when the world begins */
 #define SIM_FAMILIES 2
+
+/* Levels of the heap whose entries are being fetched. */
+#define SIM_AHEAD_LEVELS (KAD_AHEAD_STEPS + 2)
 
 struct sim_node {
     struct kad_engine *engine; /* NULL: off */
@@ -73,6 +77,8 @@ struct sim_world {
     struct sim_effort spent_before; /* what is not counted */
     struct kad_index addresses;     /* slots: node * SIM_FAMILIES + family */
     struct kad_heap heap;
+    uint32_t
+        ahead[(1u << SIM_AHEAD_LEVELS) - 1]; /* what stood at the top of the heap when it was looked at */
     struct sim_pool packets, timers, pending;
     struct kad_batch batch;
     struct sim_rng rng, net_rng;
