@@ -17,7 +17,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "interop"))
-from harness import Bridge, Host, KadNet, Process, eventually, expect, main, run, say  # noqa: E402
+from harness import PYTHON, Bridge, Host, KadNet, Process, eventually, expect, main, run, say  # noqa: E402
 
 KAD = os.environ.get("KAD", "build/kad")
 FUTURE, PAST = "2096-01-31T00:00:00Z", "2020-01-31T00:00:00Z"
@@ -292,6 +292,32 @@ def by_local_network(folder):
     expect(not (one.said(":6883") or two.said(":6883")), "a node on loopback told others of itself")
     for node in (one, two, three):
         node.end()
+    by_client(folder, bridge)
+
+
+# An ordinary client with one torrent, which it tells the local network of (BEP 14).
+CLIENT = """
+import libtorrent, sys, time
+session = libtorrent.session({"listen_interfaces": "%s:6881", "enable_lsd": True, "enable_dht": True, "enable_upnp": False,
+                              "enable_natpmp": False, "dht_bootstrap_nodes": ""})
+torrent = libtorrent.add_torrent_params()
+torrent.info_hashes = libtorrent.info_hash_t(libtorrent.sha1_hash(b"k" * 20))
+torrent.save_path = sys.argv[1]
+session.add_torrent(torrent)
+time.sleep(300)
+"""
+
+
+def by_client(folder, bridge):
+    """Somebody's BitTorrent client on the same network is a way in, too."""
+    here, there = Host(bridge, "lan4", "10.7.0.4"), Host(bridge, "lan5", "10.7.0.5")
+    node = Newcomer(folder, "client", "0.0.0.0:6881", "local_discovery = yes", host=here)
+    eventually("it listens", node.status, 60)
+    client = Process(folder, "libtorrent", [PYTHON, "-c", CLIENT % there.address, folder], host=there)
+    node.joined()
+    expect(node.said("event=local_node address=10.7.0.5:6881"), "it found it some other way")
+    node.end()
+    client.terminate()
 
 
 def test(folder):

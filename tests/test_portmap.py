@@ -181,6 +181,8 @@ def by_each(folder, home, router, world):
         expect(mapping["by"] == expected, "asked by %s, not %s" % (mapping["by"], expected))
         expect(mapping["outside_address"] == "%s:%d" % (OUTSIDE, PORT), mapping)
         expect(mapping["inside_port"] == PORT and mapping["expires_at"], mapping)
+        shown = subprocess.run([os.environ["KAD"], "--node", node.data, "status"], stdout=subprocess.PIPE, text=True).stdout
+        expect("%s:%d by %s, until 2" % (OUTSIDE, PORT, expected) in shown, shown)
         expect(router.maps(), "the router has no rule")
         expect(reached(world, tries=10), "a ping from the world is not answered")
         expect(node.stop() == 0, "it stops in order")

@@ -30,6 +30,21 @@ static const char *duration(int64_t seconds, char text[40])
     return text;
 }
 
+/* Nothing while nobody wants the router to let the world in. */
+static void show_port_mapping(const struct kad_cli *cli, const json_t *mapping)
+{
+    const char *state = kad_json_text(mapping, "state"), *why = kad_json_text(mapping, "why");
+
+    if (strcmp(state, "mapped") == 0)
+        kad_print_pair(cli, "port mapping", "%s by %s, until %s", kad_json_text(mapping, "outside_address"),
+                       kad_json_text(mapping, "by"), kad_json_text(mapping, "expires_at"));
+    else if (strcmp(state, "failed") == 0)
+        kad_print_pair(cli, "port mapping", "%sfailed%s: %s", kad_style(cli->colour, KAD_YELLOW),
+                       kad_style_end(cli->colour), why);
+    else if (strcmp(state, "asking") == 0)
+        kad_print_pair(cli, "port mapping", "the router is being asked");
+}
+
 static void show_status(struct kad_cli *cli, const json_t *answer, int code)
 {
     const char *state = kad_json_text(answer, "state");
@@ -51,6 +66,7 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
     json_array_foreach(json_object_get(answer, "listening"), i, address)
         kad_print_pair(cli, i == 0 ? "listening" : "", "%s", json_string_value(address));
     kad_print_pair(cli, "outside address", "%s", kad_json_text(answer, "outside_address"));
+    show_port_mapping(cli, json_object_get(answer, "port_mapping"));
     kad_print_pair(cli, "contacts", "%s", of_families(answer, "contacts", room));
     kad_print_pair(cli, "network size", "%s (estimated)", of_families(answer, "network_size", room));
     kad_print_pair(cli, "round trip", "%s", kad_json_ms(answer, "rtt_ms", room));
