@@ -126,7 +126,7 @@ def _transaction(query):
 
 
 def misbehave(how, addresses, prefix=()):
-    """Starts nodes at these addresses; they end with the test. how: answer, error, half, garbage."""
+    """Starts nodes at these addresses; they end with the test. how: answer, error, half, garbage, or an id to crowd around."""
     child = subprocess.Popen(list(prefix) + ["/usr/bin/python3", os.path.abspath(__file__), how] + addresses,
                              stdout=subprocess.PIPE)
     child.stdout.readline()
@@ -135,12 +135,13 @@ def misbehave(how, addresses, prefix=()):
 
 def _misbehave(how, addresses):
     sockets, ids, counts = [], [], []
+    near = bytes.fromhex(how)[:8] if len(how) == 40 else b""
     for address in addresses:
         host, port = address.rsplit(":", 1)
         one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         one.bind((host, int(port)))
         sockets.append(one)
-        ids.append(os.urandom(20))
+        ids.append(near + os.urandom(20 - len(near)))
         counts.append(0)
     nodes = b"".join(ids[i] + socket.inet_aton(one.getsockname()[0]) + struct.pack(">H", one.getsockname()[1])
                      for i, one in enumerate(sockets))[:8 * 26]

@@ -283,6 +283,27 @@ def interfered(_, node):
     of(node).expect("interference", "warning problem", "interference", "enforce_id")
 
 
+def surrounded(folder):
+    """Nodes whose ids begin as the node's own does, 64 bits of them."""
+    victim = member(folder, "victim", "127.21.0.3:7000", THREE).await_ready(8)
+    node_id = victim.ask("status")["node_id"]
+    of(victim).expect("interference", "ok")
+    victim.stop()
+    near = ["127.27.0.%d:7000" % i for i in range(1, 6)]
+    crowd = misbehave(node_id, near)
+    victim = member(folder, "victim", "127.21.0.3:7000", THREE + near)
+
+    def met():
+        check(victim.ask("status")["node_id"] == node_id, "it has another id")
+        return sum(row["address"].startswith("127.27.") for row in victim.ask("table")["rows"]) >= 3
+
+    victim.await_ready(8)
+    eventually("they are in its table", met)
+    of(victim).expect("interference", "warning", "eclipse", "enforce_id")
+    victim.stop()
+    crowd.kill()
+
+
 def churned(folder):
     """Some leave: first their absence shows, then, once the node has looked after all of them, the coming and going."""
     node = member(folder, "watcher", "127.21.0.4:7000", THREE, "--set", "max_failures=1").await_ready(8)
@@ -487,7 +508,7 @@ def test(folder):
     documented(of(node))
     for step, *arguments in (
             (no_network,), (bad_bootstraps,), (firewalls, node), (over_the_wire,), (overloaded,), (misconfigured,), (told, node),
-            (reported, node), (interfered, node), (churned,), (parted,), (full_store,), (explained, net), (waited, net)):
+            (reported, node), (interfered, node), (surrounded,), (churned,), (parted,), (full_store,), (explained, net), (waited, net)):
         begun = time.monotonic()
         step(folder, *arguments)
         print("%5.1f s  %s" % (time.monotonic() - begun, step.__name__), flush=True)

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 
 #include "cli/print.h"
+#include "node/config_keys.h"
 
 static const char secret[] = "([0-9]{1,3}[.]){3}[0-9]{1,3}(:[0-9]+)?"   /* IPv4 */
                              "|\\[[0-9a-fA-F:.]+\\](:[0-9]+)?"          /* [v6]:port */
@@ -67,27 +68,17 @@ static void take(json_t *out, const json_t *object, const char *const *names)
 
 static json_t *of_node(const json_t *node)
 {
-    static const char *const names[] = {"version",
-                                        "network",
-                                        "uptime",
-                                        "peer_count",
-                                        "ready",
-                                        "read_only",
-                                        "contacts",
-                                        "buckets",
-                                        "network_size",
-                                        "requests",
-                                        "queries",
-                                        "publications",
-                                        "patience_ms",
-                                        "rtt_ms",
-                                        "store",
-                                        "load_percent",
-                                        "deaths_per_1000_h",
-                                        "ping_after_ms",
-                                        "refresh_after_ms",
-                                        "memory_bytes",
-                                        NULL};
+    static const char *const names[] = {"version",       "state",
+                                        "network",       "uptime",
+                                        "peer_count",    "ready",
+                                        "read_only",     "contacts",
+                                        "buckets",       "network_size",
+                                        "requests",      "queries",
+                                        "publications",  "patience_ms",
+                                        "rtt_ms",        "store",
+                                        "load_percent",  "deaths_per_1000_h",
+                                        "ping_after_ms", "refresh_after_ms",
+                                        "memory_bytes",  NULL};
     json_t *out = json_object();
 
     if (!node)
@@ -117,14 +108,29 @@ static json_t *of_table(const json_t *table)
     return list;
 }
 
-/* Settings of the engine are numbers and words of our own; the four bytes that name the program go with them. */
+/* Numbers, switches and words out of a list of ours. Texts and lists hold names and addresses. */
+static bool is_harmless(const char *name)
+{
+    const struct kad_key *key = kad_key_find(name);
+
+    if (!key)
+        return false;
+    return key->kind == KAD_KEY_COUNT || key->kind == KAD_KEY_DURATION || key->kind == KAD_KEY_SIZE ||
+           key->kind == KAD_KEY_FLAG || key->kind == KAD_KEY_CHOICE || key->kind == KAD_KEY_NETWORK;
+}
+
 static json_t *of_settings(const json_t *settings)
 {
     json_t *out = json_object(), *setting;
     size_t i;
 
     json_array_foreach(json_object_get(settings, "settings"), i, setting)
-        json_object_set(out, kad_json_text(setting, "key"), json_object_get(setting, "value"));
+    {
+        const char *name = kad_json_text(setting, "key");
+
+        if (is_harmless(name))
+            json_object_set(out, name, json_object_get(setting, "value"));
+    }
     return out;
 }
 

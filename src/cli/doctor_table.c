@@ -120,6 +120,24 @@ void kad_doctor_churn(const struct kad_doctor_facts *facts, struct kad_finding *
                        "does it by itself); prefer nodes that stay as bootstraps");
 }
 
+/* Contacts that share more bits with this node's id than there are nodes to explain it: of N nodes one in 64 would by chance.
+ * Whoever stands there has chosen its id, to be asked for what this node is asked for. */
+static size_t n_too_near(const struct kad_doctor_facts *facts)
+{
+    const int64_t size = network_size(facts->node, "network_size");
+    int64_t expected = 0;
+    json_t *row;
+    size_t i, n = 0;
+
+    if (size <= 0)
+        return 0;
+    while (size >> expected > 0)
+        expected++;
+    json_array_foreach(json_object_get(facts->table, "rows"), i, row) n +=
+        kad_json_number(row, "prefix") > expected + 6;
+    return n;
+}
+
 /* An answer after its time counts as unsolicited as well: only what is above the timeouts is somebody's doing. */
 void kad_doctor_interference(const struct kad_doctor_facts *facts, struct kad_finding *finding)
 {
@@ -127,6 +145,7 @@ void kad_doctor_interference(const struct kad_doctor_facts *facts, struct kad_fi
     const int64_t malformed = kad_doctor_number(facts->stats, "dropped.malformed");
     const int64_t unasked =
         kad_doctor_number(facts->stats, "dropped.unsolicited") - kad_doctor_number(facts->stats, "timeouts");
+    const size_t n_near = n_too_near(facts);
     int64_t bad = malformed + (unasked > 0 ? unasked : 0);
     json_t *count;
     const char *name;
@@ -144,10 +163,16 @@ void kad_doctor_interference(const struct kad_doctor_facts *facts, struct kad_fi
             bad += n;
     }
     kad_doctor_add(finding->evidence, " of these %lld are somebody's doing", (long long)bad);
+    kad_doctor_add(finding->evidence, "; %zu contacts stand nearer to its id than chance has it", n_near);
     if (bad >= 100 && 10 * bad > accepted + bad)
         kad_doctor_say(
             finding, 2 * bad > accepted + bad ? KAD_DOCTOR_PROBLEM : KAD_DOCTOR_WARNING,
             "interference: much of what comes in breaks the rules of the protocol, or comes in floods",
             "it is dropped, and who sends it is ignored after `strikes`; block the source upstream "
             "(`log_level = debug` names contacts), set `enforce_id = yes`");
+    else if (n_near >= 3)
+        kad_doctor_say(finding, KAD_DOCTOR_WARNING,
+                       "interference: ids were made to surround this node's (an eclipse)",
+                       "for a new id stop the node and remove mainline.state in its data directory (contacts "
+                       "and publications go with it), set `enforce_id = yes`, start it");
 }
