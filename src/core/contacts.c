@@ -124,10 +124,19 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
     preferred = kad_dht_id_fits(dht, who);
     if (!preferred && dht->settings->enforce_id)
         return;
-    kad_upkeep_alive(dht, table, contact, now);
+    kad_upkeep_alive(dht, table, kad_table_find(table, contact), now);
     update = kad_table_heard(table, contact, preferred, rtt_ms, now);
     act_on(dht, &update, contact, now, out);
     kad_lost_heard(dht, contact, now);
+}
+
+void kad_dht_heard_again(struct kad_dht *dht, struct kad_table *table, struct kad_slot *slot, kad_ms now)
+{
+    if (dht->settings->enforce_id && !(slot->flags & KAD_SLOT_PREFERRED))
+        return;
+    kad_upkeep_alive(dht, table, slot, now);
+    kad_table_heard_again(table, slot, now);
+    kad_lost_heard(dht, slot->contact, now);
 }
 
 void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out)

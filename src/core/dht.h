@@ -171,6 +171,8 @@ void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, st
 /* contacts.c: the table, with events and counters; and whom to believe. */
 void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now,
                    struct kad_outbox *out);
+/* The same for a contact of the table that asked us something: nothing about it is worked out anew. */
+void kad_dht_heard_again(struct kad_dht *dht, struct kad_table *table, struct kad_slot *slot, kad_ms now);
 void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out);
 void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
 /* Is a contact that `from` names worth anything? Not ourselves, answerable, of a family we speak, and no more local than
@@ -214,8 +216,8 @@ void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);
 /* How old contacts and buckets may get, as settings and measured churn have it. */
 kad_ms kad_upkeep_ping_after(const struct kad_dht *dht);
 kad_ms kad_upkeep_refresh_after(const struct kad_dht *dht);
-void kad_upkeep_alive(struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact,
-                      kad_ms now);
+void kad_upkeep_alive(struct kad_dht *dht, const struct kad_table *table, const struct kad_slot *slot,
+                      kad_ms now); /* NULL: not in the table */
 void kad_upkeep_silent(struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact,
                        kad_ms now);
 

@@ -251,20 +251,20 @@ static void serve_sample(struct serving *s)
 static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
                        kad_ms now, struct kad_outbox *out, bool *out_stranger)
 {
-    const struct kad_table *table = dht->tables[kad_family_index(from->endpoint.family)];
-    kad_contact_ref known;
+    struct kad_table *table = dht->tables[kad_family_index(from->endpoint.family)];
+    struct kad_slot *known;
 
     if (query->read_only || !query->has_sender)
         return;
-    known = kad_table_with_id(table, &query->sender);
-    if (known == KAD_NO_CONTACT) {
+    known = kad_table_slot_with_id(table, &query->sender);
+    if (!known) {
         const struct kad_contact stranger = {.id = query->sender, .endpoint = from->endpoint};
 
         *out_stranger = true;
         if (!kad_id_equal(&stranger.id, &dht->self))
             kad_dht_verify(dht, &stranger, now, out);
-    } else if (kad_endpoint_equal(&kad_book_contact(dht->book, known)->endpoint, &from->endpoint)) {
-        kad_dht_heard(dht, known, -1, now, out);
+    } else if (kad_endpoint_equal(&kad_book_contact(dht->book, known->contact)->endpoint, &from->endpoint)) {
+        kad_dht_heard_again(dht, table, known, now);
     }
 }
 

@@ -313,6 +313,16 @@ const struct kad_slot *kad_table_find(const struct kad_table *table, kad_contact
     return kad_bucket_find(table, bucket_of(table, &kad_book_contact(table->book, contact)->id), contact);
 }
 
+struct kad_slot *kad_table_slot_with_id(struct kad_table *table, const struct kad_id *id)
+{
+    return kad_bucket_find_id(table, bucket_of(table, id), id);
+}
+
+void kad_table_heard_again(struct kad_table *table, struct kad_slot *slot, kad_ms now)
+{
+    refresh(table, slot, slot->flags & KAD_SLOT_PREFERRED, -1, now);
+}
+
 kad_contact_ref kad_table_with_id(const struct kad_table *table, const struct kad_id *id)
 {
     const struct kad_slot *slot = kad_bucket_find_id(table, bucket_of(table, id), id);

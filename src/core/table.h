@@ -104,6 +104,10 @@ bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
                      const struct kad_endpoint *endpoint);
 const struct kad_slot *kad_table_find(const struct kad_table *table,
                                       kad_contact_ref contact); /* NULL: not there */
+/* The place of the contact with this id, until the table changes; NULL: none. For kad_table_heard_again(). */
+struct kad_slot *kad_table_slot_with_id(struct kad_table *table, const struct kad_id *id);
+/* What kad_table_heard() does for a contact that has its place and asked us something, without looking for it. */
+void kad_table_heard_again(struct kad_table *table, struct kad_slot *slot, kad_ms now);
 /* The contact in the table with this id; KAD_NO_CONTACT: none. */
 kad_contact_ref kad_table_with_id(const struct kad_table *table, const struct kad_id *id);
 

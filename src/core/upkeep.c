@@ -34,12 +34,12 @@ kad_ms kad_upkeep_refresh_after(const struct kad_dht *dht)
     return settings->refresh_after_ms * kad_upkeep_ping_after(dht) / settings->ping_after_ms;
 }
 
-void kad_upkeep_alive(struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact, kad_ms now)
+void kad_upkeep_alive(struct kad_dht *dht, const struct kad_table *table, const struct kad_slot *slot,
+                      kad_ms now)
 {
     const struct kad_churn_bounds bounds = bounds_of(dht->settings);
-    const struct kad_slot *slot = bounds.percent ? kad_table_find(table, contact) : NULL;
 
-    if (slot)
+    if (slot && bounds.percent)
         kad_churn_alive(&dht->churn, &bounds, now - kad_table_heard_at(table, slot), slot->failures > 0);
 }
 
