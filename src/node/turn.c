@@ -133,6 +133,9 @@ static const struct kad_udp *socket_for(const struct kad_node *node, uint8_t fam
 
 void kad_node_send(struct kad_node *node, struct kad_udp *readable)
 {
+    const struct kad_udp *const v4 = socket_for(node, KAD_IPV4, readable);
+    const struct kad_udp *const v6 = socket_for(node, KAD_IPV6, readable);
+
     kad_memory_commit(node);
     /* Socket by socket: they share buffers. */
     for (size_t i = 0; i < node->n_sockets && node->out.n; i++) {
@@ -141,7 +144,7 @@ void kad_node_send(struct kad_node *node, struct kad_udp *readable)
         for (unsigned j = 0; j < node->out.n; j++) {
             const struct kad_datagram *datagram = &node->out.datagrams[j];
 
-            if (socket_for(node, datagram->peer.family, readable) == udp)
+            if ((datagram->peer.family == KAD_IPV4 ? v4 : v6) == udp)
                 kad_udp_queue(udp, &datagram->peer, datagram->bytes);
         }
         kad_udp_flush(udp);
