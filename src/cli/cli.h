@@ -120,7 +120,7 @@ int kad_cli_main(int argc, char **argv);
 /* All commands in the order of the help; ends with a NULL name. */
 extern const struct kad_command *const kad_commands[];
 extern const struct kad_option kad_global_options[];
-extern const struct kad_option kad_first_options[]; /* before the command only */
+extern const struct kad_option kad_first_options[];            /* before the command only */
 const struct kad_command *kad_command_named(const char *name); /* NULL: none */
 
 /* Says what is wrong with the command line and where help is. Returns KAD_EXIT_USAGE. */
