@@ -186,7 +186,7 @@ static void stopping(void *context)
 static void beat(void *context)
 {
     (void)context;
-    kad_notify("WATCHDOG=1");
+    kad_notify_alive();
 }
 
 static void happened(void *context, size_t index, const struct kad_event *event)

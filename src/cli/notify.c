@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-void kad_notify(const char *state)
+/* How long a full queue is waited for. A supervisor that is slower has worse troubles than a loop that waits. */
+static const struct timeval PATIENCE = {.tv_sec = 1};
+
+static void tell(const char *state, int flags)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -21,12 +25,23 @@ void kad_notify(const char *state)
     memcpy(to.sun_path, path, size);
     if (path[0] == '@')
         to.sun_path[0] = '\0'; /* an abstract address: its name begins with a zero */
-    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&to,
+    (void)!setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof PATIENCE);
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL | flags, (const struct sockaddr *)&to,
                   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
     close(fd);
+}
+
+void kad_notify(const char *state)
+{
+    tell(state, 0);
+}
+
+void kad_notify_alive(void)
+{
+    tell("WATCHDOG=1", MSG_DONTWAIT); /* the next one comes soon */
 }
 
 void kad_notify_reloading(void)
