@@ -168,9 +168,9 @@ static int start_daemon(struct kad_door *door)
     const unsigned silence_s = (unsigned)((limits->silence_ms + KAD_SECOND - 1) / KAD_SECOND);
 
     door->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0, NULL, NULL, kad_exchange_handle, door,
-        MHD_OPTION_LISTEN_SOCKET, door->listening, MHD_OPTION_NOTIFY_COMPLETED, kad_exchange_completed, door,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_CONNECTION_LIMIT,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0, NULL, NULL, kad_exchange_handle,
+        door, MHD_OPTION_LISTEN_SOCKET, door->listening, MHD_OPTION_NOTIFY_COMPLETED, kad_exchange_completed,
+        door, MHD_OPTION_NOTIFY_CONNECTION, on_connection, door, MHD_OPTION_CONNECTION_LIMIT,
         limits->connections_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         door->guard.is_public ? limits->per_address_max : 0, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         limits->headers_max, MHD_OPTION_CONNECTION_TIMEOUT, silence_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
