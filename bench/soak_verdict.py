@@ -86,7 +86,7 @@ def judge(rows, warm_s, network, errors, counts, ended_well):
     verdict.add("raw load", "%d answers, %d errors, %d lost" % (counts["answers"], counts["raw_errors"], counts["raw_lost"]),
                 "< 0.1 % errors", counts["answers"] > 0 and counts["raw_errors"] < max(1, 0.001 * counts["answers"]))
     found, asked = counts["found"], counts["gets"]
-    verdict.add("values and peers found again", "%d of %d" % (found, asked), ">= 99 %", asked > 0 and found >= 0.99 * asked)
+    verdict.add("values and peers found again", "%d of %d" % (found, asked), ">= 98 %", asked > 0 and found >= 0.98 * asked)
     other = {error: n for error, n in errors.items() if "404 not found" not in error}
     verdict.add("requests (API)", "%d, of which failed: %s" % (counts["requests"], other or "none"), "< 0.1 % fail",
                 sum(other.values()) < max(1, 0.001 * counts["requests"]))
