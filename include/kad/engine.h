@@ -399,7 +399,7 @@ enum kad_unsent {
 /* "malformed": a constant, never NULL. Any thread. */
 const char *kad_drop_text(enum kad_drop drop);
 
-#define KAD_METHODS 8 /* ping, find_node, get_peers, announce_peer, get, put, sample_infohashes, unknown */
+#define KAD_METHODS 9 /* ping, find_node, get_peers, announce_peer, get, put, sample_infohashes, take, unknown */
 /* "find_node": the name of method 0 .. KAD_METHODS - 1, a constant. Any thread. */
 const char *kad_method_text(unsigned method);
 

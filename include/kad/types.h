@@ -104,20 +104,35 @@ enum kad_record_type {
     KAD_RECORD_CLASSES,   /* from here on: a network's own */
 };
 
+/* What kad's own network keeps (docs/protocol.md), beside immutable and mutable values. */
+enum kad_record_class {
+    KAD_CLASS_PEER = KAD_RECORD_CLASSES, /* "peer": where a node is; its own identity signs; 1 h */
+    KAD_CLASS_ROOM,                      /* "room": 24 h */
+    KAD_CLASS_DOMAIN,                    /* "domain": its first owner's, for good */
+    KAD_CLASS_LISTING,                   /* "listing": 7 days */
+    KAD_CLASS_MESSAGE,                   /* "msg": many for one recipient, taken once; 1 h */
+    KAD_CLASS_PROVIDER,                  /* who has a piece of content: many, with addresses; 12 h */
+    KAD_CLASS_USER,                      /* from here on: classes of the program's own, up to 255 */
+};
+
 #define KAD_RECORD_VALUE_MAX 1000 /* bytes on the wire (BEP 44) */
 #define KAD_RECORD_SALT_MAX  64   /* bytes (BEP 44) */
 
 /* A stored value, opaque but for what decides its life. What it must satisfy, and which of two is better, is the
  * network's rule. */
 struct kad_record {
-    uint8_t type;           /* enum kad_record_type */
+    uint8_t type;           /* enum kad_record_type, or kad_record_class */
+    bool many;              /* its key has a value of each owner (public key): it replaces its owner's only */
+    bool withdrawn;         /* a tombstone: its owner took back what stood here; `value` is empty */
     struct kad_id key;      /* what it is found by */
     struct kad_bytes value; /* as on the wire, that is with Mainline one bencoded item */
     struct kad_bytes salt;  /* mutable; may be empty */
     int64_t sequence;       /* mutable: the highest wins */
     uint8_t public_key[32]; /* mutable: whose it is (Ed25519) */
-    uint8_t signature[64];  /* mutable: over salt, sequence and value */
-    kad_ms expires_at;      /* the holder's business */
+    uint8_t signature[64]; /* mutable: over salt, sequence and value; of a class: over all but `expires_at` */
+    kad_ms made_at;        /* of a class, signed: when its owner made it, Unix time */
+    kad_ms valid_until;    /* of a class, signed: no holder may serve it longer; KAD_NEVER: for good */
+    kad_ms expires_at;     /* the holder's business */
 };
 
 /* Why a query is refused. A codec maps these to its own codes (Mainline: BEP 5 and BEP 44). */
@@ -132,6 +147,9 @@ enum kad_refusal {
     KAD_REFUSAL_SALT_TOO_BIG, /* 207: salt over 64 bytes */
     KAD_REFUSAL_CAS,          /* 301: cas is not the stored sequence number */
     KAD_REFUSAL_SEQUENCE,     /* 302: sequence number less than the stored one */
+    KAD_REFUSAL_OWNER,        /* somebody else has this key, or it is not the asker's to take */
+    KAD_REFUSAL_LIFE,         /* lives longer than its class may, or has expired */
+    KAD_REFUSAL_CLASS,        /* a class this node does not hold */
     KAD_N_REFUSALS,           /* how many kinds there are */
 };
 

@@ -21,6 +21,7 @@ enum kad_method {
     KAD_GET,       /* a stored record */
     KAD_PUT,
     KAD_SAMPLE,  /* some of the keys you hold peers for (BEP 51) */
+    KAD_TAKE,    /* give me what is for me under this key, and forget it */
     KAD_UNKNOWN, /* a method we do not know; with a target it is answered like FIND_NODE */
     KAD_N_METHODS,
 };
@@ -30,11 +31,32 @@ struct kad_peer {
     uint32_t contact; /* kad_contact_ref */
     uint32_t channel; /* the carrier's: session or stream; 0 for plain datagrams */
     struct kad_endpoint endpoint;
+    /* What the carrier proved the sender to be (kad_rules.identity_size bytes, a public key); empty: plain datagrams prove
+     * nothing, and messages say themselves who sends them. Borrowed. */
+    struct kad_bytes identity;
+};
+
+/* What a holder signs for: that it took a record, or what it knows of a key without one. Signature and its making are the
+ * network's (kad_rules). */
+enum kad_attest_kind {
+    KAD_ATTEST_NONE,
+    KAD_ATTEST_STORED,  /* it took the record and keeps it until `at` */
+    KAD_ATTEST_HELD,    /* it held one, which expired at `at` */
+    KAD_ATTEST_NOTHING, /* it has seen none since `at` */
+};
+struct kad_attest {
+    uint8_t kind; /* enum kad_attest_kind */
+    struct kad_id key;
+    uint8_t digest[32]; /* of the record (kad_rules.digest); zero: of none */
+    kad_ms at;
+    uint8_t public_key[32]; /* the holder's */
+    uint8_t signature[64];
 };
 
 #define KAD_MESSAGE_CONTACTS 64
 #define KAD_MESSAGE_PEERS    128
 #define KAD_MESSAGE_SAMPLES  64
+#define KAD_MESSAGE_RECORDS  8
 #define KAD_BLOOM_SIZE       256 /* BEP 33: m = 2048 bit, k = 2 */
 
 struct kad_message {
@@ -69,15 +91,26 @@ struct kad_message {
     bool has_cas;
     bool has_samples;
     bool record_checked; /* PUT query: while decoding, `record` was found to be what check_record() wants */
-    uint16_t n_contacts, n_peers, n_samples;
+    /* Networks with identities and record classes (kad_rules). */
+    uint8_t record_type; /* GET, TAKE: of this class only; 0: any */
+    uint8_t prefix_bits; /* GET: all whose keys share so many bits with target; 0: target itself */
+    uint32_t from;       /* GET, TAKE: go on here; reply: where to go on, 0: that was all */
+    bool wants_attest;   /* GET */
+    bool has_attest;     /* `attest` below is there */
+    uint16_t n_contacts, n_peers, n_samples, n_records; /* n_records: beyond `record`, in `records` */
     /* To be encoded: n_contacts and n_samples of these, wherever they are kept, in place of the arrays below. NULL: the
      * arrays. Nothing that was decoded has them. */
     const struct kad_contact *const *named;
+    const struct kad_bytes *named_identities; /* beside `named`; NULL: the array below */
     const struct kad_id *sampled;
     /* Up to here kad_message_init() clears. */
     struct kad_contact contacts[KAD_MESSAGE_CONTACTS];
     struct kad_endpoint peers[KAD_MESSAGE_PEERS];
     struct kad_id samples[KAD_MESSAGE_SAMPLES];
+    struct kad_bytes
+        identities[KAD_MESSAGE_CONTACTS];           /* beside `contacts`, where the network has identities */
+    struct kad_record records[KAD_MESSAGE_RECORDS]; /* more values of the key; TAKE query: those to forget */
+    struct kad_attest attest; /* reply to PUT: a receipt; to GET and TAKE: what there was */
 };
 
 static inline void kad_message_init(struct kad_message *message)

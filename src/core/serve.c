@@ -316,6 +316,9 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
         case KAD_SAMPLE:
             serve_sample(&s);
             break;
+        case KAD_TAKE:
+            refuse(&s, KAD_REFUSAL_METHOD);
+            break;
         case KAD_N_METHODS:
             break;
         }

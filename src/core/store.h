@@ -58,6 +58,17 @@ struct kad_store_ops {
      * be NULL. */
     uint64_t (*look)(const struct kad_store *store, uint64_t from, unsigned n, kad_ms now,
                      const struct kad_store_viewer *viewer);
+    /* -- keys with many values (kad_record.many), and what is left of those that are gone -- */
+    /* Up to `n` records of this key, of one type (0: any), from place `from` on (0: the beginning), in an order that does not
+     * change by itself. Returns how many; *out_next: where to go on, 0: that was the last. */
+    size_t (*list)(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now, uint32_t from,
+                   struct kad_record *out_records, size_t n, uint32_t *out_next);
+    /* Forgets one: this key's of this owner (with `many`), or this key's. 0 or KAD_E_NOT_FOUND. */
+    int (*remove)(struct kad_store *store, const struct kad_record *record);
+    /* What expired lately under this key: its digest-relevant head, without value, until the ghost itself is forgotten.
+     * 0 or KAD_E_NOT_FOUND. */
+    int (*ghost)(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                 struct kad_record *out_record);
     void (*free)(struct kad_store *store); /* NULL is not fine here */
 };
 

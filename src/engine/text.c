@@ -29,6 +29,9 @@ const char *kad_refusal_text(enum kad_refusal refusal)
         [KAD_REFUSAL_SALT_TOO_BIG] = "salt_too_big",
         [KAD_REFUSAL_CAS] = "cas",
         [KAD_REFUSAL_SEQUENCE] = "sequence",
+        [KAD_REFUSAL_OWNER] = "owner",
+        [KAD_REFUSAL_LIFE] = "life",
+        [KAD_REFUSAL_CLASS] = "class",
     };
 
     return NAME(names, refusal);
@@ -78,7 +81,8 @@ const char *kad_drop_text(enum kad_drop drop)
 const char *kad_method_text(unsigned method)
 {
     static const char *const names[KAD_METHODS] = {
-        "ping", "find_node", "get_peers", "announce_peer", "get", "put", "sample_infohashes", "unknown",
+        "ping", "find_node",         "get_peers", "announce_peer", "get",
+        "put",  "sample_infohashes", "take",      "unknown",
     };
 
     return NAME(names, method);
