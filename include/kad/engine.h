@@ -197,6 +197,7 @@ enum kad_request_kind {
     KAD_REQUEST_GET,      /* record with key target; `salt` for mutable ones */
     KAD_REQUEST_PUT,      /* record */
     KAD_REQUEST_SAMPLE, /* keys that nodes around target hold peers for (BEP 51); with an endpoint: of that one */
+    KAD_REQUEST_TAKE, /* all that lies under target for this node's identity; whoever held it forgets it then */
 };
 
 /* A request. All zero but for `kind` and what that needs is a good one. */
@@ -204,18 +205,21 @@ struct kad_request {
     enum kad_request_kind kind;   /* what is asked for */
     struct kad_id target;         /* an id or key */
     struct kad_endpoint endpoint; /* family 0: none */
-    struct kad_record record;     /* PUT; copied. GET: salt only */
-    int64_t cas;                  /* PUT with has_cas */
-    kad_ms timeout_ms;            /* 0: settings */
-    uint16_t port;                /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
-    bool seed;                    /* ANNOUNCE */
-    bool scrape;                  /* PEERS */
-    bool has_cas;  /* PUT of a mutable record: only if the one stored has sequence number `cas` */
-    bool first;    /* GET: the first valid record will do; PEERS: the first answer with peers */
-    bool keep;     /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
-    bool trace;    /* KAD_EVENT_HOP for each step */
-    bool progress; /* KAD_EVENT_PEERS as they come */
-    void *user;    /* handed back in events */
+    struct kad_record
+        record;        /* PUT; copied. GET: salt; GET, TAKE: type, where the network has classes (0: any) */
+    int64_t cas;       /* PUT with has_cas */
+    kad_ms timeout_ms; /* 0: settings */
+    uint16_t port;     /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
+    bool seed;         /* ANNOUNCE */
+    bool scrape;       /* PEERS */
+    bool has_cas;      /* PUT of a mutable record: only if the one stored has sequence number `cas` */
+    bool first;        /* GET: the first valid record will do; PEERS: the first answer with peers */
+    bool keep;         /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
+    bool trace;        /* KAD_EVENT_HOP for each step */
+    bool progress;     /* KAD_EVENT_PEERS as they come */
+    bool fresh;        /* GET: not out of what an earlier get of ours brought */
+    uint8_t replicas;  /* ANNOUNCE, PUT: nodes it is put to; 0: as the settings say */
+    void *user;        /* handed back in events */
 };
 
 /* 0 and an id (never 0), or KAD_E_LIMIT, KAD_E_MEMORY, KAD_E_INVALID. Exactly one KAD_EVENT_DONE follows. */
@@ -297,6 +301,12 @@ struct kad_found {
     uint8_t hop;                /* how deep: 1 came from our own table */
 };
 
+/* A node of a network with identities that signed for what it did, or for what it knows; the signature was checked. */
+struct kad_receipt {
+    struct kad_contact contact; /* who and where */
+    struct kad_attest attest;   /* PUT: it took it; GET, TAKE: it held one once, or knows of none */
+};
+
 /* Something that happened. What it points to is valid until the next call of the engine's. */
 struct kad_event {
     enum kad_event_kind kind;   /* says which of the parts below are filled in */
@@ -357,7 +367,16 @@ struct kad_event {
         double seeds;                    /* scrape: how many have all of it, estimated */
         double peers;                    /* scrape: how many others, estimated */
         char version[5]; /* of a single node that answered (`contact`): its BEP 5 "v", or "" */
-    } done;              /* for DONE */
+        const struct kad_record *records;   /* GET, TAKE where a key has many values: each one found */
+        size_t n_records;                   /* how many of these */
+        const struct kad_receipt *receipts; /* what nodes signed for */
+        size_t n_receipts;                  /* how many of these */
+        uint32_t n_held;                    /* of which say that they held one, which expired */
+        uint32_t n_nothing;                 /* of which have seen none */
+        int64_t
+            held_sequence; /* PUT refused for its sequence number or `cas`: the highest one held; else -1 */
+        bool cached;       /* GET: out of what an earlier get of ours brought; nobody was asked */
+    } done;                /* for DONE */
 };
 
 /* The next event, false when there is none. */
@@ -399,7 +418,8 @@ enum kad_unsent {
 /* "malformed": a constant, never NULL. Any thread. */
 const char *kad_drop_text(enum kad_drop drop);
 
-#define KAD_METHODS 9 /* ping, find_node, get_peers, announce_peer, get, put, sample_infohashes, take, unknown */
+#define KAD_METHODS \
+    9 /* ping, find_node, get_peers, announce_peer, get, put, sample_infohashes, take, unknown */
 /* "find_node": the name of method 0 .. KAD_METHODS - 1, a constant. Any thread. */
 const char *kad_method_text(unsigned method);
 

@@ -124,6 +124,7 @@ struct kad_record {
     uint8_t type;           /* enum kad_record_type, or kad_record_class */
     bool many;              /* its key has a value of each owner (public key): it replaces its owner's only */
     bool withdrawn;         /* a tombstone: its owner took back what stood here; `value` is empty */
+    bool hashed;            /* what is left of one that is gone: `value` is the SHA-256 of what it was */
     struct kad_id key;      /* what it is found by */
     struct kad_bytes value; /* as on the wire, that is with Mainline one bencoded item */
     struct kad_bytes salt;  /* mutable; may be empty */
@@ -133,6 +134,24 @@ struct kad_record {
     kad_ms made_at;        /* of a class, signed: when its owner made it, Unix time */
     kad_ms valid_until;    /* of a class, signed: no holder may serve it longer; KAD_NEVER: for good */
     kad_ms expires_at;     /* the holder's business */
+};
+
+/* What a holder signs for: that it took a record, or what it knows of a key without one. */
+enum kad_attest_kind {
+    KAD_ATTEST_NONE,    /* nothing was signed */
+    KAD_ATTEST_STORED,  /* it took the record and keeps it until `at` */
+    KAD_ATTEST_HELD,    /* it held one, which expired at `at` */
+    KAD_ATTEST_NOTHING, /* it has seen none since `at` */
+};
+
+/* The same with its signature, whose making and checking are the network's. */
+struct kad_attest {
+    uint8_t kind;           /* enum kad_attest_kind */
+    struct kad_id key;      /* the record's */
+    uint8_t digest[32];     /* of the record; zero: of none */
+    kad_ms at;              /* Unix time, as `kind` says */
+    uint8_t public_key[32]; /* the holder's */
+    uint8_t signature[64];  /* by it, over all of the above */
 };
 
 /* Why a query is refused. A codec maps these to its own codes (Mainline: BEP 5 and BEP 44). */

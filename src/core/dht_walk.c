@@ -23,10 +23,15 @@ static void walk_rng(struct kad_walk *walk, struct kad_rng *rng)
 static void walk_record(struct kad_walk *walk, struct kad_record *record)
 {
     KAD_WALK(walk, record->type);
+    KAD_WALK(walk, record->many);
+    KAD_WALK(walk, record->withdrawn);
+    KAD_WALK(walk, record->hashed);
     KAD_WALK_BYTES(walk, record->key);
     KAD_WALK(walk, record->sequence);
     KAD_WALK_BYTES(walk, record->public_key);
     KAD_WALK_BYTES(walk, record->signature);
+    KAD_WALK(walk, record->made_at);
+    KAD_WALK(walk, record->valid_until);
     KAD_WALK(walk, record->expires_at);
     record->value.size = kad_walk_count(walk, record->value.size, KAD_RECORD_VALUE_MAX);
     record->salt.size = kad_walk_count(walk, record->salt.size, KAD_RECORD_SALT_MAX);
@@ -71,9 +76,11 @@ void kad_request_walk(struct kad_walk *walk, struct kad_request *request)
     KAD_WALK(walk, request->keep);
     KAD_WALK(walk, request->trace);
     KAD_WALK(walk, request->progress);
+    KAD_WALK(walk, request->fresh);
+    KAD_WALK(walk, request->replicas);
     if (kad_walk_reads(walk)) {
         request->user = NULL; /* the host's */
-        if (request->kind > KAD_REQUEST_SAMPLE)
+        if (request->kind > KAD_REQUEST_TAKE)
             kad_walk_fail(walk);
     }
 }

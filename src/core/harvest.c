@@ -217,6 +217,7 @@ bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation,
         take_blooms(dht, operation, answer);
         break;
     case KAD_REQUEST_GET:
+    case KAD_REQUEST_TAKE:
         if (answer->record.type != KAD_RECORD_NONE)
             *out_broke_rules = !take_record(dht, operation, &answer->record);
         break;

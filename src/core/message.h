@@ -36,23 +36,6 @@ struct kad_peer {
     struct kad_bytes identity;
 };
 
-/* What a holder signs for: that it took a record, or what it knows of a key without one. Signature and its making are the
- * network's (kad_rules). */
-enum kad_attest_kind {
-    KAD_ATTEST_NONE,
-    KAD_ATTEST_STORED,  /* it took the record and keeps it until `at` */
-    KAD_ATTEST_HELD,    /* it held one, which expired at `at` */
-    KAD_ATTEST_NOTHING, /* it has seen none since `at` */
-};
-struct kad_attest {
-    uint8_t kind; /* enum kad_attest_kind */
-    struct kad_id key;
-    uint8_t digest[32]; /* of the record (kad_rules.digest); zero: of none */
-    kad_ms at;
-    uint8_t public_key[32]; /* the holder's */
-    uint8_t signature[64];
-};
-
 #define KAD_MESSAGE_CONTACTS 64
 #define KAD_MESSAGE_PEERS    128
 #define KAD_MESSAGE_SAMPLES  64

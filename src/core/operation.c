@@ -32,6 +32,10 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
         if (record->salt.size > KAD_RECORD_SALT_MAX)
             return KAD_E_INVALID;
         break;
+    case KAD_REQUEST_TAKE:
+        if (!dht->rules->is_for || asks_one(request))
+            return KAD_E_INVALID;
+        break;
     case KAD_REQUEST_CLOSEST:
     case KAD_REQUEST_FIND:
     case KAD_REQUEST_PEERS:
@@ -244,6 +248,7 @@ static int judge(const struct kad_operation *operation)
         found = operation->request.scrape ? operation->n_answers > 0 : operation->n_peers > 0;
         break;
     case KAD_REQUEST_GET:
+    case KAD_REQUEST_TAKE:
         found = operation->best.type != KAD_RECORD_NONE;
         break;
     case KAD_REQUEST_SAMPLE:

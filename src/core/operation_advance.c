@@ -44,6 +44,8 @@ static enum kad_method method_of(const struct kad_operation *operation)
         return KAD_GET;
     case KAD_REQUEST_SAMPLE:
         return KAD_SAMPLE;
+    case KAD_REQUEST_TAKE:
+        return KAD_TAKE;
     case KAD_REQUEST_CLOSEST:
     case KAD_REQUEST_FIND:
         break;

@@ -5,8 +5,6 @@
 #include "core/record.h"
 #include "base/endpoint.h"
 
-struct kad_attest;
-
 /* A class of records: how long it lives, who may write it. Any descriptor may have some. */
 struct kad_class {
     const char *name; /* "room" */
@@ -32,6 +30,7 @@ struct kad_rules {
     const struct kad_class *(*class_of)(uint8_t type); /* NULL result: none of that type */
     /* May whoever is `identity` take what lies under `key`? */
     bool (*is_for)(const struct kad_id *key, struct kad_bytes identity);
+    /* The same for a record and for what is left of it (kad_record.hashed). */
     void (*digest)(const struct kad_record *record, uint8_t out_digest[32]);
     /* Signs with the node's own secret (64 bytes, as crypto.h has it); checks. */
     void (*sign_attest)(struct kad_attest *attest, const uint8_t *secret);

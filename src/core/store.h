@@ -15,6 +15,7 @@ struct kad_store_stats {
     uint64_t n_keys, n_peers;         /* keys with peers; peers over all keys */
     uint64_t n_expired, n_refused;    /* since start */
     uint64_t memory;                  /* bytes */
+    kad_ms forgotten_at; /* ghosts that expired since are all there still, unless a day has passed; 0: all */
 };
 
 struct kad_store {
@@ -65,8 +66,8 @@ struct kad_store_ops {
                    struct kad_record *out_records, size_t n, uint32_t *out_next);
     /* Forgets one: this key's of this owner (with `many`), or this key's. 0 or KAD_E_NOT_FOUND. */
     int (*remove)(struct kad_store *store, const struct kad_record *record);
-    /* What expired lately under this key: its digest-relevant head, without value, until the ghost itself is forgotten.
-     * 0 or KAD_E_NOT_FOUND. */
+    /* What expired lately under this key: its head, with the hash of its value (kad_record.hashed), until the ghost itself is
+     * forgotten. 0 or KAD_E_NOT_FOUND. */
     int (*ghost)(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                  struct kad_record *out_record);
     void (*free)(struct kad_store *store); /* NULL is not fine here */

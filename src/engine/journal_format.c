@@ -51,14 +51,24 @@ static void walk_bytes(struct kad_walk *walk, struct kad_bytes *bytes, size_t mo
     walk->left -= bytes->size;
 }
 
-static void walk_record(struct kad_walk *walk, struct kad_record *record)
+static void walk_head(struct kad_walk *walk, struct kad_record *record)
 {
     KAD_WALK(walk, record->type);
+    KAD_WALK(walk, record->many);
+    KAD_WALK(walk, record->withdrawn);
+    KAD_WALK(walk, record->hashed);
     KAD_WALK_BYTES(walk, record->key);
     KAD_WALK(walk, record->sequence);
     KAD_WALK_BYTES(walk, record->public_key);
     KAD_WALK_BYTES(walk, record->signature);
+    KAD_WALK(walk, record->made_at);
+    KAD_WALK(walk, record->valid_until);
     KAD_WALK(walk, record->expires_at);
+}
+
+static void walk_record(struct kad_walk *walk, struct kad_record *record)
+{
+    walk_head(walk, record);
     walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MAX);
     walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MAX);
 }
@@ -81,12 +91,7 @@ static void walk_request(struct kad_walk *walk, struct kad_request *request)
     KAD_WALK(walk, request->kind);
     KAD_WALK_BYTES(walk, request->target);
     kad_walk_endpoint(walk, &request->endpoint);
-    KAD_WALK(walk, record->type);
-    KAD_WALK_BYTES(walk, record->key);
-    KAD_WALK(walk, record->sequence);
-    KAD_WALK_BYTES(walk, record->public_key);
-    KAD_WALK_BYTES(walk, record->signature);
-    KAD_WALK(walk, record->expires_at);
+    walk_head(walk, record);
     walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MAX + 1);
     walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MAX + 1);
     KAD_WALK(walk, request->cas);
@@ -99,6 +104,8 @@ static void walk_request(struct kad_walk *walk, struct kad_request *request)
     KAD_WALK(walk, request->keep);
     KAD_WALK(walk, request->trace);
     KAD_WALK(walk, request->progress);
+    KAD_WALK(walk, request->fresh);
+    KAD_WALK(walk, request->replicas);
 }
 
 static void walk_time(struct kad_walk *walk, struct kad_journal_item *item, kad_ms *before)

@@ -204,6 +204,7 @@ static void set_result(json_t *object, const struct kad_event *event, const stru
         set_stored(object, event);
         break;
     case KAD_REQUEST_GET:
+    case KAD_REQUEST_TAKE:
         json_object_set_new(object, "key", kad_json_id(&request->target));
         if (event->done.record)
             set_record(object, event->done.record);

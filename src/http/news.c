@@ -14,7 +14,7 @@ const char *kad_news_kind(enum kad_request_kind kind)
     static const char *const names[] = {
         [KAD_REQUEST_PING] = "ping",   [KAD_REQUEST_CLOSEST] = "closest",   [KAD_REQUEST_FIND] = "find",
         [KAD_REQUEST_PEERS] = "peers", [KAD_REQUEST_ANNOUNCE] = "announce", [KAD_REQUEST_GET] = "get",
-        [KAD_REQUEST_PUT] = "put",     [KAD_REQUEST_SAMPLE] = "sample",
+        [KAD_REQUEST_PUT] = "put",     [KAD_REQUEST_SAMPLE] = "sample",     [KAD_REQUEST_TAKE] = "take",
     };
 
     return names[kind];

@@ -53,8 +53,8 @@ class Contact(Structure):
 
 class Record(Structure):
     _c_name_ = "struct kad_record"
-    _fields_ = [("type", c_uint8), ("many", c_bool), ("withdrawn", c_bool), ("key", Id), ("value", Bytes), ("salt", Bytes),
-                ("sequence", c_int64), ("public_key", c_uint8 * 32), ("signature", c_uint8 * 64),
+    _fields_ = [("type", c_uint8), ("many", c_bool), ("withdrawn", c_bool), ("hashed", c_bool), ("key", Id),
+                ("value", Bytes), ("salt", Bytes), ("sequence", c_int64), ("public_key", c_uint8 * 32), ("signature", c_uint8 * 64),
                 ("made_at", c_int64), ("valid_until", c_int64), ("expires_at", c_int64)]
 
 
@@ -62,7 +62,8 @@ class Request(Structure):
     _c_name_ = "struct kad_request"
     _fields_ = [("kind", c_int), ("target", Id), ("endpoint", Endpoint), ("record", Record), ("cas", c_int64),
                 ("timeout_ms", c_int64), ("port", c_uint16), ("seed", c_bool), ("scrape", c_bool), ("has_cas", c_bool),
-                ("first", c_bool), ("keep", c_bool), ("trace", c_bool), ("progress", c_bool), ("user", c_void_p)]
+                ("first", c_bool), ("keep", c_bool), ("trace", c_bool), ("progress", c_bool), ("fresh", c_bool),
+                ("replicas", c_uint8), ("user", c_void_p)]
 
 
 class Found(Structure):
@@ -89,7 +90,9 @@ class EventDone(Structure):
                 ("n_answers", c_uint32), ("n_timeouts", c_uint32), ("closest", POINTER(Found)), ("n_closest", c_size_t),
                 ("record", POINTER(Record)), ("n_copies", c_uint32), ("n_stored", c_uint32), ("n_refused", c_uint32),
                 ("stored_here", c_bool), ("refusal", c_int), ("samples", POINTER(Id)), ("n_samples", c_size_t),
-                ("seeds", c_double), ("peers", c_double), ("version", c_char * 5)]
+                ("seeds", c_double), ("peers", c_double), ("version", c_char * 5), ("records", POINTER(Record)),
+                ("n_records", c_size_t), ("receipts", c_void_p), ("n_receipts", c_size_t), ("n_held", c_uint32),
+                ("n_nothing", c_uint32), ("held_sequence", c_int64), ("cached", c_bool)]
 
 
 class Event(Structure):
