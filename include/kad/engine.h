@@ -404,7 +404,7 @@ enum kad_drop {
     KAD_DROP_UNSOLICITED,  /* an answer nobody asked for, or from the wrong address */
     KAD_DROP_READ_ONLY,    /* a query, and we answer none */
     KAD_DROP_FAMILY,       /* an address family we do not speak, or an address that cannot be answered */
-    KAD_DROP_ID,           /* the id does not fit the address and that is enforced */
+    KAD_DROP_ID,           /* nobody has proved to be its sender, where the network's nodes do */
     KAD_DROP_SHED,         /* a stranger's query, and the host cannot keep up */
     KAD_N_DROPS,           /* how many kinds there are */
 };

@@ -36,6 +36,12 @@ static void count_vote(struct kad_dht *dht, const struct kad_endpoint *voter,
     }
 }
 
+/* What the i-th named contact proves itself with. */
+static struct kad_bytes identity_named(const struct kad_dht *dht, const struct kad_message *answer, size_t i)
+{
+    return dht->rules->identity_size ? answer->identities[i] : (struct kad_bytes){0};
+}
+
 /* Interns those of the named contacts that are worth anything. The caller releases them. */
 static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answer,
                             const struct kad_endpoint *from,
@@ -49,7 +55,7 @@ static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answe
 
         if (!kad_dht_acceptable(dht, contact, from))
             continue;
-        out_contacts[n] = kad_book_intern(dht->book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
+        out_contacts[n] = kad_dht_intern(dht, contact, identity_named(dht, answer, i));
         if (out_contacts[n] != KAD_NO_CONTACT)
             n++;
     }
@@ -66,7 +72,8 @@ static void report_failure(struct kad_dht *dht, const struct kad_query *query,
 struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
                                const struct kad_message *answer, kad_ms now, struct kad_outbox *out)
 {
-    const uint32_t slot = kad_query_find(&dht->queries, answer->transaction, &from->endpoint);
+    const uint32_t slot = kad_query_find(&dht->queries, answer->transaction, &from->endpoint,
+                                         from->identity.size ? &answer->sender : NULL);
     struct kad_received received = {.proved = true};
     struct kad_query query;
     kad_contact_ref who;
@@ -104,13 +111,18 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
         who = KAD_NO_CONTACT;
     }
     if (who == KAD_NO_CONTACT)
-        who = kad_book_intern(dht->book, &answer->sender, &from->endpoint, (struct kad_bytes){0});
+        who = kad_dht_intern(dht, &(struct kad_contact){answer->sender, from->endpoint}, from->identity);
     if (who == KAD_NO_CONTACT) { /* the book is full */
         report_failure(dht, &query, NULL, now, out);
         return received;
     }
-    kad_dht_heard(dht, who, (int)(now - query.sent_at), now, out);
-    count_vote(dht, &from->endpoint, &answer->your_address, now);
+    if (kad_endpoint_equal(&query.to, &from->endpoint)) {
+        kad_dht_heard(dht, who, (int)(now - query.sent_at), now, out);
+        count_vote(dht, &from->endpoint, &answer->your_address, now);
+    } else { /* it has moved, or says so: what we sent went to its old address and proves nothing about this one */
+        received.proved = false;
+        kad_dht_verify(dht, &(struct kad_contact){answer->sender, from->endpoint}, from->identity, now, out);
+    }
     query.contact = who;
     if (query.operation) {
         kad_contact_ref contacts[KAD_MESSAGE_CONTACTS];
@@ -123,7 +135,7 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
     } else {
         for (size_t i = 0; i < answer->n_contacts; i++) {
             if (kad_dht_acceptable(dht, &answer->contacts[i], &from->endpoint))
-                kad_dht_verify(dht, &answer->contacts[i], now, out);
+                kad_dht_verify(dht, &answer->contacts[i], identity_named(dht, answer, i), now, out);
         }
     }
     kad_book_release(dht->book, who);

@@ -2,6 +2,7 @@
 #include "core/dht.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/endpoint.h"
 #include "core/measure.h"
@@ -36,6 +37,30 @@ bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *con
     if (kad_id_equal(&contact->id, &dht->self))
         return false;
     return !dht->settings->enforce_id || kad_dht_id_fits(dht, contact);
+}
+
+kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *contact,
+                               struct kad_bytes identity)
+{
+    const struct kad_rules *rules = dht->rules;
+    struct kad_bytes known = {0};
+    kad_contact_ref ref;
+    struct kad_id id;
+
+    if (!rules->identity_size)
+        return kad_book_intern(dht->book, &contact->id, &contact->endpoint, known);
+    ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
+    if (ref != KAD_NO_CONTACT)
+        known = kad_book_identity(dht->book, ref);
+    if (identity.size == rules->identity_size && known.size == identity.size &&
+        memcmp(known.data, identity.data, known.size) == 0) { /* looked at when it came into the book */
+        kad_book_retain(dht->book, ref);
+        return ref;
+    }
+    if (identity.size != rules->identity_size || !rules->id_of(identity, &id) ||
+        !kad_id_equal(&id, &contact->id))
+        return KAD_NO_CONTACT;
+    return kad_book_intern(dht->book, &contact->id, &contact->endpoint, identity);
 }
 
 size_t kad_dht_n_contacts(const struct kad_dht *dht)
@@ -111,6 +136,18 @@ static void act_on(struct kad_dht *dht, const struct kad_table_update *update, k
         kad_dht_ping(dht, update->probe, now, out);
 }
 
+/* Who has proved to be the one the table knows, and answered from another address, has moved. Without proof of who it is
+ * there are two who claim an id, and the one that is in stays as long as it answers. */
+static bool has_moved(const struct kad_dht *dht, const struct kad_table *table, kad_contact_ref contact)
+{
+    kad_contact_ref known;
+
+    if (!dht->rules->identity_size)
+        return false;
+    known = kad_table_with_id(table, &kad_book_contact(dht->book, contact)->id);
+    return known != KAD_NO_CONTACT && known != contact;
+}
+
 void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now,
                    struct kad_outbox *out)
 {
@@ -125,7 +162,8 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
     if (!preferred && dht->settings->enforce_id)
         return;
     kad_upkeep_alive(dht, table, kad_table_find(table, contact), now);
-    update = kad_table_heard(table, contact, preferred, rtt_ms, now);
+    update = has_moved(dht, table, contact) ? kad_table_moved(table, contact, rtt_ms, now)
+                                            : kad_table_heard(table, contact, preferred, rtt_ms, now);
     act_on(dht, &update, contact, now, out);
     kad_lost_heard(dht, contact, now);
 }
@@ -167,19 +205,26 @@ void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms n
     act_on(dht, &update, contact, now, NULL);
 }
 
-void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now,
-                    struct kad_outbox *out)
+void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
+                    kad_ms now, struct kad_outbox *out)
 {
+    const struct kad_table *table = dht->tables[kad_family_index(contact->endpoint.family)];
     struct kad_upkeep *upkeep = &dht->upkeep;
     kad_contact_ref ref;
+    bool moved = false;
 
+    if (dht->rules->identity_size) {
+        const kad_contact_ref known = kad_table_with_id(table, &contact->id);
+
+        moved = known != KAD_NO_CONTACT &&
+                !kad_endpoint_equal(&kad_book_contact(dht->book, known)->endpoint, &contact->endpoint);
+    }
     if (now - upkeep->verify_at >= KAD_SECOND) {
         upkeep->verify_at = now;
         upkeep->verify_left = (uint16_t)dht->settings->verify_per_s;
     }
     if (!upkeep->verify_left || !out->room ||
-        !kad_table_wants(dht->tables[kad_family_index(contact->endpoint.family)], &contact->id,
-                         &contact->endpoint))
+        (!moved && !kad_table_wants(table, &contact->id, &contact->endpoint)))
         return;
     if (dht->settings->enforce_id && !kad_dht_id_fits(dht, contact))
         return;
@@ -188,7 +233,7 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_
     ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
     if (ref != KAD_NO_CONTACT && kad_query_pending(&dht->queries, ref))
         return; /* asked already */
-    ref = kad_book_intern(dht->book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
+    ref = kad_dht_intern(dht, contact, identity);
     if (ref == KAD_NO_CONTACT)
         return;
     upkeep->verify_left--;

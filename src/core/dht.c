@@ -132,6 +132,9 @@ struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *
     if (kad_endpoint_scope(&from->endpoint) == KAD_SCOPE_INVALID ||
         !dht->tables[kad_family_index(from->endpoint.family)])
         return (struct kad_received){.drop = KAD_DROP_FAMILY};
+    if (dht->rules->identity_size &&
+        (from->identity.size != dht->rules->identity_size || !message->has_sender))
+        return (struct kad_received){.drop = KAD_DROP_ID};
     if (message->kind == KAD_QUERY)
         return kad_serve(dht, from, message, now, out);
     return kad_answer(dht, from, message, now, out);
@@ -140,13 +143,15 @@ struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *
 bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_message *message, kad_ms now,
                  struct kad_outbox *out)
 {
-    const struct kad_peer to = {.contact = query->contact, .endpoint = query->to};
+    struct kad_peer to = {.contact = query->contact, .endpoint = query->to};
     uint8_t transaction[KAD_TRANSACTION_SIZE];
     struct kad_query unsent;
     uint32_t slot;
 
     if (!out || !out->room)
         return false;
+    if (dht->rules->identity_size && query->contact != KAD_NO_CONTACT)
+        to.identity = kad_book_identity(dht->book, query->contact);
     query->sent_at = now;
     slot = kad_query_add(&dht->queries, query, &dht->rng, transaction);
     if (slot == KAD_NO_QUERY)

@@ -47,7 +47,7 @@ struct kad_sample {
 
 /* How joining stands. Saved contacts wait here until they have been asked. */
 struct kad_join {
-    struct kad_endpoint *bootstraps;
+    struct kad_endpoint *bootstraps; /* see kad_join_pinned() */
     kad_contact_ref *saved;          /* retained */
     struct kad_operation *operation; /* NULL: not joining just now */
     kad_ms next_at;                  /* when to try (again) */
@@ -182,9 +182,14 @@ bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *con
 bool kad_dht_id_fits(const struct kad_dht *dht, const struct kad_contact *contact);
 /* Is this contact alive? The answer, or its absence, goes to the table. */
 void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out);
-/* Asks a stranger whether it is there, if the table has a place for it and the pace allows. */
-void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now,
-                    struct kad_outbox *out);
+/* Asks a stranger whether it is there, if the table has a place for it and the pace allows; and a contact of ours that is heard
+ * of at another address, where identities are proven (only by whoever can show that it is the one). */
+void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
+                    kad_ms now, struct kad_outbox *out);
+/* The contact, retained, with the identity that makes its id where the network has identities. KAD_NO_CONTACT: it has none, or
+ * one that is none; no room. */
+kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *contact,
+                               struct kad_bytes identity);
 size_t kad_dht_n_contacts(const struct kad_dht *dht);
 /* Takes a new id: tables are built anew around it. */
 void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now);
@@ -207,9 +212,26 @@ void kad_join_met(struct kad_dht *dht,
 void kad_join_ended(struct kad_dht *dht, kad_ms now); /* its operation did */
 /* Joins anew, beginning with those whom this one knows, near contacts of ours or not. False: joining already, no memory. */
 bool kad_join_through(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
-KAD_CHECK int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint, kad_ms now);
-KAD_CHECK int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now);
+/* `identity`: nobody else is taken there; empty: whoever answers is. */
+KAD_CHECK int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint,
+                                     struct kad_bytes identity, kad_ms now);
+KAD_CHECK int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact,
+                                 struct kad_bytes identity, kad_ms now);
 void kad_join_clear(struct kad_dht *dht);
+/* Beside each bootstrap who it has to be, retained: behind the addresses, where the network has identities. NULL: it has none,
+ * or there are no bootstraps. */
+static inline kad_contact_ref *kad_join_pinned(const struct kad_dht *dht)
+{
+    if (!dht->rules->identity_size || !dht->join.bootstraps)
+        return NULL;
+    return (kad_contact_ref *)(void *)(dht->join.bootstraps + KAD_BOOTSTRAP_MAX);
+}
+/* Bytes at join.bootstraps. */
+static inline size_t kad_join_bootstraps_size(const struct kad_dht *dht)
+{
+    return KAD_BOOTSTRAP_MAX *
+           (sizeof(struct kad_endpoint) + (dht->rules->identity_size ? sizeof(kad_contact_ref) : 0));
+}
 
 /* upkeep.c */
 void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out);

@@ -389,16 +389,19 @@ static void walk_join(struct kad_walk *walk, const struct kad_dht *dht, struct k
 {
     const size_t n_bootstraps = kad_walk_count(walk, join->n_bootstraps, KAD_BOOTSTRAP_MAX);
     const size_t n_saved = kad_walk_count(walk, join->n_saved, KAD_SAVED_MAX);
+    kad_contact_ref *pinned;
 
     if (kad_walk_reads(walk)) {
-        join->bootstraps =
-            n_bootstraps ? kad_walk_room(walk, KAD_BOOTSTRAP_MAX, sizeof(*join->bootstraps)) : NULL;
+        join->bootstraps = n_bootstraps ? kad_walk_room(walk, 1, kad_join_bootstraps_size(dht)) : NULL;
         join->n_bootstraps = join->bootstraps ? (uint16_t)n_bootstraps : 0;
         join->saved = n_saved ? kad_walk_room(walk, KAD_SAVED_MAX, sizeof(*join->saved)) : NULL;
         join->n_saved = 0;
     }
     for (size_t i = 0; i < n_bootstraps && !walk->bad; i++)
         kad_walk_endpoint(walk, &join->bootstraps[i]);
+    pinned = kad_join_pinned(dht);
+    for (size_t i = 0; pinned && i < n_bootstraps && !walk->bad; i++)
+        kad_walk_contact(walk, &pinned[i]);
     for (size_t i = 0; i < n_saved && !walk->bad; i++) {
         kad_walk_contact(walk, &join->saved[i]);
         if (kad_walk_reads(walk))

@@ -22,33 +22,64 @@ static void soon(struct kad_dht *dht, kad_ms now)
         dht->join.next_at = kad_ms_min(dht->join.next_at, now);
 }
 
-int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint, kad_ms now)
+/* Who has to be at this bootstrap's address. */
+static int pin(struct kad_dht *dht, unsigned at, struct kad_bytes identity)
+{
+    struct kad_contact contact = {.endpoint = dht->join.bootstraps[at]};
+    kad_contact_ref *const pinned = kad_join_pinned(dht);
+    kad_contact_ref ref = KAD_NO_CONTACT;
+
+    if (!pinned)
+        return 0;
+    if (identity.size) {
+        if (!dht->rules->id_of(identity, &contact.id) || kad_id_equal(&contact.id, &dht->self))
+            return KAD_E_INVALID;
+        ref = kad_dht_intern(dht, &contact, identity);
+        if (ref == KAD_NO_CONTACT)
+            return KAD_E_LIMIT;
+    }
+    kad_book_release(dht->book, pinned[at]);
+    pinned[at] = ref;
+    return 0;
+}
+
+int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint,
+                           struct kad_bytes identity, kad_ms now)
 {
     struct kad_join *join = &dht->join;
+    int error;
 
     if (kad_endpoint_scope(endpoint) == KAD_SCOPE_INVALID)
         return KAD_E_INVALID;
-    if (!dht->tables[kad_family_index(endpoint->family)])
+    if (!dht->tables[kad_family_index(endpoint->family)] ||
+        (identity.size && identity.size != dht->rules->identity_size))
         return KAD_E_INVALID;
-    for (size_t i = 0; i < join->n_bootstraps; i++) {
+    for (unsigned i = 0; i < join->n_bootstraps; i++) {
         if (kad_endpoint_equal(&join->bootstraps[i], endpoint)) {
-            soon(dht, now);
-            return 0;
+            error = pin(dht, i, identity);
+            if (!error)
+                soon(dht, now);
+            return error;
         }
     }
     if (join->n_bootstraps == KAD_BOOTSTRAP_MAX)
         return KAD_E_LIMIT;
     if (!join->bootstraps) {
-        join->bootstraps = kad_alloc(dht->allocator, KAD_BOOTSTRAP_MAX * sizeof(*join->bootstraps));
+        join->bootstraps = kad_alloc_zero(dht->allocator, kad_join_bootstraps_size(dht));
         if (!join->bootstraps)
             return KAD_E_MEMORY;
     }
-    join->bootstraps[join->n_bootstraps++] = *endpoint;
+    join->bootstraps[join->n_bootstraps] = *endpoint;
+    error = pin(dht, join->n_bootstraps, identity);
+    if (error)
+        return error;
+    join->n_bootstraps++;
     soon(dht, now);
     return 0;
 }
 
-int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, kad_ms now)
+int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
+                       kad_ms now)
 {
     struct kad_join *join = &dht->join;
     kad_contact_ref ref;
@@ -62,7 +93,7 @@ int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, k
         if (!join->saved)
             return KAD_E_MEMORY;
     }
-    ref = kad_book_intern(dht->book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
+    ref = kad_dht_intern(dht, contact, identity);
     if (ref == KAD_NO_CONTACT)
         return KAD_E_LIMIT;
     join->saved[join->n_saved++] = ref;
@@ -83,8 +114,12 @@ static void forget_saved(struct kad_dht *dht)
 
 void kad_join_clear(struct kad_dht *dht)
 {
+    const kad_contact_ref *const pinned = kad_join_pinned(dht);
+
     forget_saved(dht);
-    kad_free(dht->allocator, dht->join.bootstraps, KAD_BOOTSTRAP_MAX * sizeof(*dht->join.bootstraps));
+    for (unsigned i = 0; pinned && i < KAD_BOOTSTRAP_MAX; i++)
+        kad_book_release(dht->book, pinned[i]);
+    kad_free(dht->allocator, dht->join.bootstraps, kad_join_bootstraps_size(dht));
     dht->join.bootstraps = NULL;
     dht->join.n_bootstraps = 0;
 }
@@ -92,6 +127,7 @@ void kad_join_clear(struct kad_dht *dht)
 /* Those not asked yet: some names are still being resolved while the first bootstraps answer. */
 static void ask_bootstraps(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
+    const kad_contact_ref *const pinned = kad_join_pinned(dht);
     struct kad_join *join = &dht->join;
     struct kad_message message;
 
@@ -104,6 +140,7 @@ static void ask_bootstraps(struct kad_dht *dht, kad_ms now, struct kad_outbox *o
         struct kad_query query = {
             .operation = join->operation,
             .to = join->bootstraps[join->n_asked],
+            .contact = pinned ? pinned[join->n_asked] : KAD_NO_CONTACT,
             .purpose = KAD_FOR_BOOTSTRAP,
             .method = KAD_FIND_NODE,
         };
@@ -202,6 +239,7 @@ static void choose_bootstraps(struct kad_dht *dht)
 {
     struct kad_join *join = &dht->join;
     struct kad_endpoint *const list = join->bootstraps;
+    kad_contact_ref *const pinned = kad_join_pinned(dht);
     struct kad_endpoint chosen;
     uint32_t i;
 
@@ -215,6 +253,12 @@ static void choose_bootstraps(struct kad_dht *dht)
     chosen = list[i];
     list[i] = list[join->n_bootstraps - 1];
     list[--join->n_asked] = chosen;
+    if (pinned) {
+        const kad_contact_ref who = pinned[i];
+
+        pinned[i] = pinned[join->n_bootstraps - 1];
+        pinned[join->n_bootstraps - 1] = who;
+    }
 }
 
 static void begin(struct kad_dht *dht, kad_ms now)

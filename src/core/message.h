@@ -34,6 +34,8 @@ struct kad_peer {
     /* What the carrier proved the sender to be (kad_rules.identity_size bytes, a public key); empty: plain datagrams prove
      * nothing, and messages say themselves who sends them. Borrowed. */
     struct kad_bytes identity;
+    bool
+        replayable; /* it came in a session's first message, which may be an old one: nothing may be changed for it */
 };
 
 #define KAD_MESSAGE_CONTACTS 64

@@ -90,19 +90,23 @@ uint32_t kad_query_add(struct kad_query_pool *pool, const struct kad_query *quer
 }
 
 uint32_t kad_query_find(const struct kad_query_pool *pool, struct kad_bytes transaction,
-                        const struct kad_endpoint *from)
+                        const struct kad_endpoint *from, const struct kad_id *proven)
 {
     const uint8_t *t = transaction.data;
+    const struct kad_query *query;
     uint32_t slot;
 
     if (transaction.size != KAD_TRANSACTION_SIZE)
         return KAD_NO_QUERY;
     slot = (uint32_t)(t[0] << 8 | t[1]);
-    if (slot >= pool->n_room || !pool->queries[slot].in_use ||
-        pool->queries[slot].nonce != (uint16_t)(t[2] << 8 | t[3]) ||
-        !kad_endpoint_equal(&pool->queries[slot].to, from))
+    if (slot >= pool->n_room)
         return KAD_NO_QUERY;
-    return slot;
+    query = &pool->queries[slot];
+    if (!query->in_use || query->nonce != (uint16_t)(t[2] << 8 | t[3]))
+        return KAD_NO_QUERY;
+    if (proven && query->contact != KAD_NO_CONTACT)
+        return kad_id_equal(&kad_book_contact(pool->book, query->contact)->id, proven) ? slot : KAD_NO_QUERY;
+    return kad_endpoint_equal(&query->to, from) ? slot : KAD_NO_QUERY;
 }
 
 bool kad_query_pending(const struct kad_query_pool *pool, kad_contact_ref contact)

@@ -51,9 +51,11 @@ bool kad_query_pool_full(const struct kad_query_pool *pool);
 /* Retains query->contact. The slot, or KAD_NO_QUERY (ceiling, memory). */
 uint32_t kad_query_add(struct kad_query_pool *pool, const struct kad_query *query, struct kad_rng *rng,
                        uint8_t out_transaction[KAD_TRANSACTION_SIZE]);
-/* The query this answer belongs to: transaction and sender's address must match. KAD_NO_QUERY: nobody asked. */
+/* The query this answer belongs to: transaction and sender's address must match. With `proven`, the id that the sender has
+ * proved to be its own, a query to a known contact matches by that instead: it may have moved meanwhile. KAD_NO_QUERY: nobody
+ * asked. */
 uint32_t kad_query_find(const struct kad_query_pool *pool, struct kad_bytes transaction,
-                        const struct kad_endpoint *from);
+                        const struct kad_endpoint *from, const struct kad_id *proven);
 /* Is one of the last few queries to this contact still unanswered? (Looks at 32 at most.) */
 bool kad_query_pending(const struct kad_query_pool *pool, kad_contact_ref contact);
 /* Takes the query out; *out_query's contact is still retained, for the caller to release. */

@@ -33,6 +33,34 @@ static void tear_down(struct fixture *f)
     kad_book_free(f->book);
 }
 
+/* Where senders prove who they are, an answer belongs to whom was asked, wherever it comes from; but for a question to an
+ * address alone. */
+TEST(proven_answer_matches_by_who_sent_it)
+{
+    struct fixture f;
+    struct kad_query query = {.to = host(1)}, taken;
+    const struct kad_endpoint asked = host(1), elsewhere = host(2);
+    const struct kad_id id = {{1}}, other = {{2}};
+    uint8_t transaction[KAD_TRANSACTION_SIZE];
+    const struct kad_bytes t = {transaction, sizeof(transaction)};
+    uint32_t slot;
+
+    set_up(&f, 16);
+    query.contact = kad_book_intern(f.book, &id, &asked, (struct kad_bytes){0});
+    slot = kad_query_add(&f.pool, &query, &f.rng, transaction);
+    EXPECT_EQ(kad_query_find(&f.pool, t, &asked, &other), KAD_NO_QUERY);
+    EXPECT_EQ(kad_query_find(&f.pool, t, &asked, &id), slot);
+    EXPECT_EQ(kad_query_find(&f.pool, t, &elsewhere, &id), slot);
+    kad_query_take(&f.pool, slot, &taken);
+    kad_book_release(f.book, taken.contact);
+    kad_book_release(f.book, query.contact);
+    query.contact = KAD_NO_CONTACT;
+    slot = kad_query_add(&f.pool, &query, &f.rng, transaction);
+    EXPECT_EQ(kad_query_find(&f.pool, t, &elsewhere, &id), KAD_NO_QUERY);
+    EXPECT_EQ(kad_query_find(&f.pool, t, &asked, &id), slot);
+    tear_down(&f);
+}
+
 /* Only the right transaction from the right address is an answer; each is taken once. */
 TEST(answer_must_match_transaction_and_address)
 {
@@ -45,16 +73,16 @@ TEST(answer_must_match_transaction_and_address)
     set_up(&f, 16);
     slot = kad_query_add(&f.pool, &query, &f.rng, transaction);
     EXPECT(slot != KAD_NO_QUERY);
-    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 4}, &wrong), KAD_NO_QUERY);
-    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 3}, &right), KAD_NO_QUERY);
+    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 4}, &wrong, NULL), KAD_NO_QUERY);
+    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 3}, &right, NULL), KAD_NO_QUERY);
     for (size_t i = 0; i < 4; i++) {
         memcpy(guess, transaction, sizeof(guess));
         guess[i] ^= 0x80;
-        EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){guess, 4}, &right), KAD_NO_QUERY);
+        EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){guess, 4}, &right, NULL), KAD_NO_QUERY);
     }
-    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 4}, &right), slot);
+    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 4}, &right, NULL), slot);
     kad_query_take(&f.pool, slot, &taken);
-    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 4}, &right), KAD_NO_QUERY);
+    EXPECT_EQ(kad_query_find(&f.pool, (struct kad_bytes){transaction, 4}, &right, NULL), KAD_NO_QUERY);
     EXPECT_EQ(f.pool.n_used, 0);
     tear_down(&f);
 }

@@ -14,6 +14,7 @@ struct serving {
     struct kad_received received;
     const struct kad_contact
         *named[KAD_MESSAGE_CONTACTS]; /* entries of the book: nothing leaves it before the answer does */
+    struct kad_bytes identities[KAD_MESSAGE_CONTACTS]; /* beside them, where the network has any */
     uint8_t token[KAD_TOKEN_SIZE];
     uint8_t bloom_seeds[KAD_BLOOM_SIZE], bloom_peers[KAD_BLOOM_SIZE];
     struct kad_message reply;
@@ -46,6 +47,8 @@ static void name_closest_of(struct serving *s, int family)
         if (kad_endpoint_equal(&contact->endpoint, &s->from->endpoint) ||
             (outsider && kad_endpoint_scope(&contact->endpoint) != KAD_SCOPE_PUBLIC))
             continue;
+        if (s->dht->rules->identity_size)
+            s->identities[s->reply.n_contacts] = kad_book_identity(s->dht->book, closest[i]);
         s->named[s->reply.n_contacts++] = contact;
         named++;
     }
@@ -59,6 +62,7 @@ static void name_closest(struct serving *s)
     s->reply.want_ipv4 = s->query->want_ipv4 || (same_family && came_by_v4);
     s->reply.want_ipv6 = s->query->want_ipv6 || (same_family && !came_by_v4);
     s->reply.named = s->named;
+    s->reply.named_identities = s->dht->rules->identity_size ? s->identities : NULL;
     if (s->reply.want_ipv4)
         name_closest_of(s, 0);
     if (s->reply.want_ipv6)
@@ -247,7 +251,8 @@ static void serve_sample(struct serving *s)
     s->reply.sampled = sample->keys;
 }
 
-/* Whoever asks us is alive, or says so: known contacts are refreshed, strangers may be asked back. */
+/* Whoever asks us is alive, or says so: known contacts are refreshed, strangers may be asked back, and so is a contact that
+ * shows up elsewhere, when it is proven to be the one. */
 static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const struct kad_message *query,
                        kad_ms now, struct kad_outbox *out, bool *out_stranger)
 {
@@ -262,9 +267,12 @@ static void meet_asker(struct kad_dht *dht, const struct kad_peer *from, const s
 
         *out_stranger = true;
         if (!kad_id_equal(&stranger.id, &dht->self))
-            kad_dht_verify(dht, &stranger, now, out);
+            kad_dht_verify(dht, &stranger, from->identity, now, out);
     } else if (kad_endpoint_equal(&kad_book_contact(dht->book, known->contact)->endpoint, &from->endpoint)) {
-        kad_dht_heard_again(dht, table, known, now);
+        if (!from->replayable)
+            kad_dht_heard_again(dht, table, known, now);
+    } else if (from->identity.size) {
+        kad_dht_verify(dht, &(struct kad_contact){query->sender, from->endpoint}, from->identity, now, out);
     }
 }
 

@@ -228,6 +228,39 @@ struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref
     return take_in(table, entry, &fresh, now);
 }
 
+struct kad_table_update kad_table_moved(struct kad_table *table, kad_contact_ref contact, int rtt_ms,
+                                        kad_ms now)
+{
+    const struct kad_contact *entry = kad_book_contact(table->book, contact);
+    const unsigned bucket = bucket_of(table, &entry->id);
+    struct kad_bucket *b = &table->buckets[bucket];
+    struct kad_slot *slot = kad_bucket_find_id(table, bucket, &entry->id);
+    struct kad_table_update update = {.change = KAD_TABLE_REPLACED};
+    struct kad_slot fresh;
+    bool put;
+
+    assert(slot && slot->contact != contact && "nobody with this id to take the place of");
+    fresh = kad_bucket_take(table, bucket, slot);
+    update.removed = fresh.contact;
+    slot = kad_bucket_find_waiting(b, contact);
+    if (slot)
+        kad_book_release(table->book, kad_bucket_take_waiting(b, slot).contact);
+    if (kad_table_group_full(table, bucket, &entry->endpoint)) {
+        update.change = KAD_TABLE_REMOVED;
+        update.added = kad_bucket_promote(table, bucket);
+        return update;
+    }
+    fresh.contact = contact;
+    fresh.rtt_ms = RTT_UNKNOWN;
+    fresh.flags &= KAD_SLOT_PREFERRED;
+    kad_book_retain(table->book, contact);
+    refresh(table, &fresh, fresh.flags & KAD_SLOT_PREFERRED, rtt_ms, now);
+    put = kad_bucket_put(table, bucket, &fresh);
+    assert(put && "a place that was just left");
+    (void)put;
+    return update;
+}
+
 bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
                      const struct kad_endpoint *endpoint)
 {

@@ -92,6 +92,11 @@ void kad_table_free(struct kad_table *table); /* NULL is fine */
  * something (rtt_ms negative). The one way in. */
 struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref contact, bool preferred,
                                         int rtt_ms, kad_ms now);
+/* `contact` has the id of another one in the table, and has proved to be the very same node at another address, where it
+ * answered. It takes the other's place (KAD_TABLE_REPLACED), unless its new address group has its share already: then both are
+ * gone (KAD_TABLE_REMOVED). */
+struct kad_table_update kad_table_moved(struct kad_table *table, kad_contact_ref contact, int rtt_ms,
+                                        kad_ms now);
 /* `contact` did not answer a query. Removes it at max_failures, or at once when it was probed and a replacement waits; the
  * newest replacement takes its place (as verified as it was when it was cached). A replacement itself just goes. */
 struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_ref contact, kad_ms now);

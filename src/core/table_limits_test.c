@@ -54,6 +54,45 @@ TEST(address_groups_have_their_share_of_bucket_and_table)
     finish(&f);
 }
 
+/* P047: who proved to have moved takes its own old place, at its new address; and leaves it when there are enough of its new
+ * neighbours already. */
+TEST(a_contact_that_moved_takes_its_own_place)
+{
+    struct fixture f;
+    struct kad_table_config config = usual;
+    const struct kad_endpoint elsewhere = test_endpoint(0x09090901, 7),
+                              crowded = test_endpoint(0x08080807, 7);
+    struct kad_table_update update;
+    kad_contact_ref moved;
+    struct kad_id id;
+
+    config.narrow_per_table = 1;
+    start(&f, &config);
+    fill(&f, (kad_contact_ref[20]){0}, 20);
+    id = *test_id_of(f.book, kad_table_bucket(f.table, 0)->slots[3].contact);
+
+    moved = kad_book_intern(f.book, &id, &elsewhere, (struct kad_bytes){0});
+    update = kad_table_moved(f.table, moved, 12, 30 * KAD_SECOND);
+    EXPECT_EQ(update.change, KAD_TABLE_REPLACED);
+    EXPECT_MEM(test_id_of(f.book, update.removed), &id, sizeof(id));
+    EXPECT_EQ(kad_table_with_id(f.table, &id), moved);
+    EXPECT_EQ(kad_table_bucket(f.table, 0)->n_slots, 20);
+    EXPECT_EQ(kad_table_find(f.table, moved)->rtt_ms, 12);
+    kad_book_release(f.book, update.removed);
+    kad_book_release(f.book, moved);
+
+    EXPECT(hear_from(&f, 25, 0x08080801) == KAD_TABLE_ADDED);
+    moved = kad_book_intern(f.book, test_id_of(f.book, kad_table_bucket(f.table, 0)->slots[3].contact),
+                            &crowded, (struct kad_bytes){0});
+    update = kad_table_moved(f.table, moved, -1, 31 * KAD_SECOND);
+    EXPECT_EQ(update.change, KAD_TABLE_REMOVED);
+    EXPECT_EQ(kad_table_with_id(f.table, test_id_of(f.book, moved)), KAD_NO_CONTACT);
+    EXPECT_EQ(kad_table_bucket(f.table, 0)->n_slots, 19);
+    kad_book_release(f.book, update.removed);
+    kad_book_release(f.book, moved);
+    finish(&f);
+}
+
 /* A replacement that was within the limits when it began to wait may be over them when its turn comes. */
 TEST(a_promotion_keeps_to_the_limits)
 {

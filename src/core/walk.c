@@ -85,15 +85,24 @@ void kad_walk_endpoint(struct kad_walk *walk, struct kad_endpoint *endpoint)
 void kad_walk_contact(struct kad_walk *walk, kad_contact_ref *contact)
 {
     struct kad_contact whole;
-    bool known = *contact != KAD_NO_CONTACT;
+    struct kad_bytes identity = {0};
+    uint8_t known = *contact != KAD_NO_CONTACT; /* 2: with an identity */
 
     memset(&whole, 0, sizeof(whole));
+    if (!kad_walk_reads(walk) && known) {
+        identity = kad_book_identity(walk->book, *contact);
+        known = identity.size ? 2 : 1;
+    }
     KAD_WALK(walk, known);
     if (!kad_walk_reads(walk)) {
         if (known) {
             whole = *kad_book_contact(walk->book, *contact);
             KAD_WALK_BYTES(walk, whole.id);
             kad_walk_endpoint(walk, &whole.endpoint);
+        }
+        if (known == 2) {
+            KAD_WALK(walk, identity.size);
+            walk->put(walk->context, identity.data, identity.size);
         }
         return;
     }
@@ -104,9 +113,19 @@ void kad_walk_contact(struct kad_walk *walk, kad_contact_ref *contact)
     kad_walk_endpoint(walk, &whole.endpoint);
     if (whole.endpoint.family == KAD_FAMILY_NONE)
         kad_walk_fail(walk);
+    if (known == 2) {
+        identity.size = kad_walk_count(walk, 0, UINT16_MAX);
+        identity.data = walk->at;
+        if (identity.size == 0 || identity.size > walk->left)
+            kad_walk_fail(walk);
+    } else if (known > 2) {
+        kad_walk_fail(walk);
+    }
     if (walk->bad)
         return;
-    *contact = kad_book_intern(walk->book, &whole.id, &whole.endpoint, (struct kad_bytes){0});
+    walk->at += identity.size;
+    walk->left -= identity.size;
+    *contact = kad_book_intern(walk->book, &whole.id, &whole.endpoint, identity);
     if (*contact == KAD_NO_CONTACT) {
         walk->no_memory = true;
         kad_walk_fail(walk);

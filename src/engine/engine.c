@@ -383,7 +383,7 @@ int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *e
 {
     if (engine->journal)
         kad_journal_bootstrap(engine->journal, endpoint, now);
-    return kad_join_add_bootstrap(&engine->dht, endpoint, now);
+    return kad_join_add_bootstrap(&engine->dht, endpoint, (struct kad_bytes){0}, now);
 }
 
 int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted, kad_ms now)
@@ -393,10 +393,10 @@ int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *cont
     if (engine->journal)
         kad_journal_contact(engine->journal, contact, trusted, now);
     if (!trusted)
-        return kad_join_add_saved(&engine->dht, contact, now);
+        return kad_join_add_saved(&engine->dht, contact, (struct kad_bytes){0}, now);
     if (!kad_dht_acceptable(&engine->dht, contact, &contact->endpoint))
         return KAD_E_INVALID;
-    ref = kad_book_intern(engine->dht.book, &contact->id, &contact->endpoint, (struct kad_bytes){0});
+    ref = kad_dht_intern(&engine->dht, contact, (struct kad_bytes){0});
     if (ref == KAD_NO_CONTACT)
         return KAD_E_LIMIT;
     engine->dht.join.ready = true; /* a given table is a joined one: nothing is to be looked for */
