@@ -36,6 +36,7 @@ int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_m
         .allocator = config->allocator,
         .settings = config->settings,
         .rules = config->rules,
+        .member = config->member,
         .book = config->book,
         .store = config->store,
         .counters = config->counters,

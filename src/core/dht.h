@@ -16,6 +16,7 @@
 #include "core/events.h"
 #include "core/lookup.h"
 #include "core/lost.h"
+#include "core/member.h"
 #include "core/outbox.h"
 #include "core/publish.h"
 #include "core/query.h"
@@ -71,6 +72,7 @@ struct kad_dht {
     const struct kad_allocator *allocator;
     const struct kad_settings *settings;
     const struct kad_rules *rules;
+    struct kad_member *member; /* the engine's; NULL: the network has no identities */
     struct kad_book *book;
     struct kad_store *store;
     struct kad_table *tables[KAD_FAMILIES]; /* NULL: we do not speak it */
@@ -112,6 +114,7 @@ struct kad_dht_config {
     const struct kad_allocator *allocator;
     const struct kad_settings *settings;
     const struct kad_rules *rules;
+    struct kad_member *member; /* NULL: rules->identity_size is 0 */
     struct kad_book *book;
     struct kad_store *store;
     struct kad_counters *counters;

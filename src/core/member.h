@@ -1,0 +1,19 @@
+/*
+ * member - what a node of a network with identities has besides: who it is, and the records it takes beyond the network's own.
+ *
+ * kad_dht.member; NULL where the network has no identities. The engine makes it and owns it. All that only such networks need
+ * per node stands here, so that a node of any other pays one pointer for it.
+ */
+#ifndef KAD_CORE_MEMBER_H
+#define KAD_CORE_MEMBER_H
+
+#include "core/rules.h"
+
+struct kad_member {
+    uint8_t public_key[32]; /* our identity */
+    uint8_t secret[64];     /* what kad_rules.sign_attest signs with */
+    const struct kad_class *classes; /* the program's own, beside those that kad_rules.class_of knows; borrowed */
+    size_t n_classes;
+};
+
+#endif
