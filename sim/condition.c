@@ -20,7 +20,7 @@ static void limits_off(struct kad_settings *settings)
         10000000;
     settings->unproven_gain = 0;
     settings->strikes = 0;
-    settings->limit_addresses = 16; /* the least: nothing is kept in it */
+    settings->limit_addresses = 0; /* nothing would be kept in it */
 }
 
 static bool read_latency(const struct sim_statement *statement, struct sim_latency *latency)

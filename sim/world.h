@@ -54,8 +54,7 @@ struct sim_counts {
     uint64_t delivered, lost, duplicated, cut, off; /* cut: by a partition; off: the receiver was not there */
     uint64_t strays, stray_bytes;                   /* to addresses that are no node's */
     uint64_t starts, stops;
-    uint64_t queries; /* sent by nodes that are off by now; sim_world_effort() for all */
-    uint64_t on_ms;   /* how long those were on, together */
+    uint64_t on_ms; /* of nodes that are off by now, together; sim_world_effort() for all */
 };
 
 /* What all nodes have spent since sim_world_count_from(), or since the beginning. */

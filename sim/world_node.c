@@ -88,6 +88,7 @@ static int make_engine(struct sim_world *world, uint32_t number)
         .ipv4 = world->config.ipv4,
         .ipv6 = world->config.ipv6,
         .watch = 0,
+        .counters = &world->counters,
     };
     int error;
 
@@ -186,27 +187,21 @@ static void save_table(struct sim_world *world, struct sim_node *node)
     node->n_saved = n;
 }
 
-static struct sim_effort effort_of(const struct sim_world *world, const struct sim_node *node)
+static uint64_t time_on(const struct sim_world *world, const struct sim_node *node)
 {
-    const struct kad_counters *counters = kad_engine_counters(node->engine);
-    struct sim_effort effort = {.on_ms = (uint64_t)(sim_world_ms(world) - node->on_since)};
-
-    for (size_t i = 0; i < KAD_METHODS; i++)
-        effort.queries += counters->queries_out[i];
-    return effort;
+    return (uint64_t)(sim_world_ms(world) - node->on_since);
 }
 
 struct sim_effort sim_world_effort(const struct sim_world *world)
 {
-    struct sim_effort effort = {world->counts.queries - world->spent_before.queries,
-                                world->counts.on_ms - world->spent_before.on_ms};
+    struct sim_effort effort = {.on_ms = world->counts.on_ms};
 
-    for (uint32_t i = 0; i < world->n_on; i++) {
-        const struct sim_effort one = effort_of(world, &world->nodes[world->on[i]]);
-
-        effort.queries += one.queries;
-        effort.on_ms += one.on_ms;
-    }
+    for (size_t i = 0; i < KAD_METHODS; i++)
+        effort.queries += world->counters.queries_out[i];
+    for (uint32_t i = 0; i < world->n_on; i++)
+        effort.on_ms += time_on(world, &world->nodes[world->on[i]]);
+    effort.queries -= world->spent_before.queries;
+    effort.on_ms -= world->spent_before.on_ms;
     return effort;
 }
 
@@ -222,7 +217,6 @@ void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
 {
     struct sim_node *node = &world->nodes[number];
     const uint32_t last = world->on[world->n_on - 1];
-    struct sim_effort effort;
 
     assert(node->engine && "off already");
     if (how == SIM_LEAVE) {
@@ -232,9 +226,7 @@ void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
     sim_world_forget(world, number);
     if (how != SIM_CRASH_LOSE)
         save_table(world, node);
-    effort = effort_of(world, node);
-    world->counts.queries += effort.queries;
-    world->counts.on_ms += effort.on_ms;
+    world->counts.on_ms += time_on(world, node);
     kad_engine_free(node->engine);
     node->engine = NULL;
     node->scheduled_at = -1;

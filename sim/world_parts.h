@@ -86,6 +86,7 @@ struct sim_world {
     uint64_t trace;
     enum sim_partition partition;
     struct sim_counts counts;
+    struct kad_counters counters; /* all nodes' together: each with its own would take 560 bytes of it */
     char why[256];
 };
 

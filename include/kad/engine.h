@@ -82,13 +82,14 @@ struct kad_settings {
     unsigned max_publications; /* announces and puts with `keep`, at once */
     kad_ms sample_interval_ms; /* BEP 51: told to samplers, and how often the sample changes */
     /* -- abuse -- */
-    unsigned limit_addresses; /* addresses whose rates are remembered: a power of two, 16 .. 65536 */
-    unsigned address_per_s;   /* datagrams a second from one address, over the long run; 0: no limit */
-    unsigned address_burst;   /* and at once */
-    unsigned group_per_s;     /* the same for all of a /24 or /64; 0: no limit */
-    unsigned group_burst;     /* and at once */
-    unsigned strikes;         /* broken rules within a minute that put an address on the graylist; 0: none */
-    kad_ms gray_ms;           /* how long it is ignored; doubled each time, up to a day */
+    unsigned
+        limit_addresses; /* addresses that are remembered: a power of two, 16 .. 65536; 0: no limits at all */
+    unsigned address_per_s; /* datagrams a second from one address, over the long run; 0: no limit */
+    unsigned address_burst; /* and at once */
+    unsigned group_per_s;   /* the same for all of a /24 or /64; 0: no limit */
+    unsigned group_burst;   /* and at once */
+    unsigned strikes;       /* broken rules within a minute that put an address on the graylist; 0: none */
+    kad_ms gray_ms;         /* how long it is ignored; doubled each time, up to a day */
     unsigned unproven_gain; /* bytes to a group that has proved nothing, for each byte it sent; 0: no limit */
     unsigned unproven_grant; /* and bytes a minute on top */
     bool limit_local;        /* apply address and group limits to loopback and private addresses too */
@@ -138,6 +139,9 @@ struct kad_engine_config {
     struct kad_endpoint address;           /* own outside address if known, for the id rule; else family 0 */
     unsigned watch;                        /* enum kad_event_mask */
     struct kad_measures *measures;         /* lent, zeroed by the host; NULL: nothing is measured */
+    /* Lent, zeroed by the host: many engines of one thread may count into the same, and are counted together, which saves
+     * each 560 bytes and cannot be recorded. NULL: its own. */
+    struct kad_counters *counters;
 };
 
 /* The engine is the caller's. 0, KAD_E_INVALID (a setting out of range, no network, no family), KAD_E_MEMORY, KAD_E_SYSTEM. */
@@ -511,7 +515,7 @@ struct kad_info {
 
 /* Fills it in. */
 void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info);
-/* The engine's own: they go on counting, and live as long as it. */
+/* The engine's own, or those it was lent: they go on counting, and its own live as long as it. */
 const struct kad_counters *kad_engine_counters(const struct kad_engine *engine);
 
 /* A contact as the routing table has it. */

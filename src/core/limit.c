@@ -70,7 +70,8 @@ struct kad_limit *kad_limit_new(const struct kad_allocator *allocator, const str
     struct kad_limit measure = {.config = *config};
     struct kad_limit *limit;
 
-    assert(config->addresses >= 16 && config->addresses <= 65536 && "the tables are to be useful and cheap");
+    assert((config->addresses >= 16 || config->addresses == 0) && config->addresses <= 65536 &&
+           "the tables are to be useful and cheap");
     assert((config->addresses & (config->addresses - 1)) == 0 && "a mask chooses the set");
     assert((!config->address_per_s || config->address_burst) &&
            (!config->group_per_s || config->group_burst));
@@ -138,6 +139,8 @@ static uint32_t tick_of(struct kad_limit *limit, kad_ms now)
 
 static bool is_exempt(const struct kad_limit *limit, const struct kad_endpoint *endpoint)
 {
+    if (limit->config.addresses == 0)
+        return true;
     if (limit->config.limit_local)
         return false;
     switch (kad_endpoint_scope(endpoint)) {

@@ -26,7 +26,8 @@
 #include "base/endpoint.h"
 
 struct kad_limit_config {
-    unsigned addresses; /* entries kept, a power of two, 16 .. 65536; as many groups; 64 bytes for both */
+    /* Entries kept, a power of two, 16 .. 65536; as many groups; 64 bytes for both. 0: no limits, and nobody is known */
+    unsigned addresses;
     unsigned address_per_s, address_burst; /* packets; 0 per second: no such limit */
     unsigned group_per_s, group_burst;
     unsigned strikes; /* 0: no graylist */

@@ -340,3 +340,26 @@ TEST(time_begins_wherever_it_likes)
         kad_limit_free(limit);
     }
 }
+
+/* No places: everything passes, nothing is remembered, nothing is held back. */
+TEST(without_places_there_are_no_limits)
+{
+    struct kad_limit_config config = usual;
+    struct kad_limit *limit;
+    const struct kad_endpoint a = host(20, 0, 0, 1);
+
+    config.addresses = 0;
+    config.limit_local = true;
+    limit = start(config);
+    EXPECT_EQ(passing(limit, a, 1000, 0), 1000);
+    for (unsigned i = 0; i < 10; i++)
+        kad_limit_strike(limit, &a, 0);
+    kad_limit_expect(limit, &a, 0);
+    kad_limit_proved(limit, &a, 0);
+    EXPECT(!kad_limit_is_proved(limit, &a, 0));
+    EXPECT_EQ(passing(limit, a, 1000, 0), 1000);
+    EXPECT_EQ(sendable(limit, a, 1024, 0), 1 << 20);
+    kad_limit_configure(limit, &config);
+    EXPECT(kad_limit_memory(limit) < 256);
+    kad_limit_free(limit);
+}

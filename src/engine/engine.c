@@ -65,7 +65,7 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
         .rules = &engine->network->rules,
         .book = config->book,
         .store = config->store,
-        .counters = &engine->counters,
+        .counters = engine->counters,
         .measures = config->measures,
         .seed = config->seed,
         .id = config->id,
@@ -102,6 +102,11 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
     return kad_dht_init(&engine->dht, &dht, now);
 }
 
+static size_t size_of(bool lent_counters)
+{
+    return sizeof(struct kad_engine) + (lent_counters ? 0 : sizeof(struct kad_counters));
+}
+
 static void free_parts(struct kad_engine *engine)
 {
     const struct kad_allocator allocator = engine->allocator;
@@ -112,7 +117,7 @@ static void free_parts(struct kad_engine *engine)
         kad_book_free(engine->own_book);
     if (engine->limit)
         kad_limit_free(engine->limit);
-    kad_free(&allocator, engine, sizeof(*engine));
+    kad_free(&allocator, engine, size_of(engine->lent_counters));
 }
 
 int kad_engine_new(const struct kad_engine_config *config, kad_ms now, struct kad_engine **out_engine)
@@ -129,12 +134,14 @@ int kad_engine_new(const struct kad_engine_config *config, kad_ms now, struct ka
     error = kad_crypto_init();
     if (error)
         return error;
-    engine = kad_alloc_zero(allocator, sizeof(*engine));
+    engine = kad_alloc_zero(allocator, size_of(config->counters));
     if (!engine)
         return KAD_E_MEMORY;
     engine->allocator = *allocator;
     engine->network = config->network;
     engine->settings = config->settings;
+    engine->lent_counters = config->counters;
+    engine->counters = config->counters ? config->counters : (struct kad_counters *)(void *)(engine + 1);
     error = make_parts(engine, config, now);
     if (error) {
         free_parts(engine);
@@ -206,7 +213,7 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
     size_t n;
 
     if (batch->n == batch->room) {
-        engine->counters.unsent[KAD_UNSENT_ROOM]++;
+        engine->counters->unsent[KAD_UNSENT_ROOM]++;
         return false;
     }
     bytes = batch->memory + (size_t)batch->n * KAD_DATAGRAM_MAX;
@@ -214,20 +221,20 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
     if (!n && message->kind == KAD_REPLY)
         n = encode_smaller(engine, message, bytes);
     if (!n) {
-        engine->counters.unsent[KAD_UNSENT_SIZE]++;
+        engine->counters->unsent[KAD_UNSENT_SIZE]++;
         return false;
     }
     if (message->kind == KAD_QUERY)
         kad_limit_expect(engine->limit, &to->endpoint, carrier->now);
     if (!kad_limit_send(engine->limit, &to->endpoint, n, carrier->now)) {
-        engine->counters.unsent[KAD_UNSENT_BUDGET]++;
+        engine->counters->unsent[KAD_UNSENT_BUDGET]++;
         return false;
     }
     datagram = &batch->datagrams[batch->n++];
     datagram->peer = to->endpoint;
     datagram->bytes = (struct kad_bytes){bytes, n};
-    engine->counters.bytes_out += n;
-    engine->counters.datagrams_out++;
+    engine->counters->bytes_out += n;
+    engine->counters->datagrams_out++;
     if (engine->journal)
         kad_journal_sent(engine->journal, datagram);
     outbox->room = batch->room - batch->n;
@@ -290,7 +297,7 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
 
     if (engine->journal)
         kad_journal_datagram(engine->journal, in, now, out);
-    engine->counters.bytes_in += in->bytes.size;
+    engine->counters->bytes_in += in->bytes.size;
     verdict = kad_limit_receive(engine->limit, &in->peer, in->bytes.size, now);
     received.drop = over_limit(verdict);
     if (received.drop == KAD_DROP_NONE) {
@@ -306,12 +313,12 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
             received = kad_dht_receive(&engine->dht, &from, &message, now, &carrier.outbox);
     }
     if (received.stranger && !kad_limit_is_proved(engine->limit, &in->peer, now))
-        engine->counters.strangers_in++;
+        engine->counters->strangers_in++;
     if (received.proved)
         kad_limit_proved(engine->limit, &in->peer, now);
     if (received.strike)
         kad_limit_strike(engine->limit, &in->peer, now);
-    engine->counters.received[received.drop]++;
+    engine->counters->received[received.drop]++;
 }
 
 void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *out)
@@ -417,13 +424,13 @@ bool kad_engine_next_event(struct kad_engine *engine, struct kad_event *out_even
 
 const struct kad_counters *kad_engine_counters(const struct kad_engine *engine)
 {
-    return &engine->counters;
+    return engine->counters;
 }
 
 static size_t memory_of(const struct kad_engine *engine, const struct kad_store_stats *store)
 {
     const struct kad_dht *dht = &engine->dht;
-    size_t n = sizeof(*engine) + store->memory + kad_limit_memory(engine->limit);
+    size_t n = size_of(engine->lent_counters) + store->memory + kad_limit_memory(engine->limit);
 
     for (int i = 0; i < KAD_FAMILIES; i++)
         n += dht->tables[i] ? kad_table_memory(dht->tables[i]) : 0;

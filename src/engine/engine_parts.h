@@ -22,7 +22,8 @@ struct kad_engine {
     struct kad_book *own_book;   /* NULL: shared */
     struct kad_store *own_store; /* NULL: the host's */
     struct kad_journal *journal; /* NULL: nobody records */
-    struct kad_counters counters;
+    struct kad_counters *counters; /* lent, or its own, which stand behind it in its block of memory */
+    bool lent_counters;
     uint8_t load, shed; /* percent; how much of a drop is due */
     struct kad_dht dht;
 };

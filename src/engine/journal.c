@@ -435,6 +435,8 @@ int kad_journal_begin(struct kad_engine *engine, const struct kad_journal_config
     assert(config->n_listen <= KAD_JOURNAL_LISTEN_MAX);
     if (engine->journal)
         return KAD_E_EXISTS;
+    if (engine->lent_counters)
+        return KAD_E_INVALID; /* others count there, too: a replay would not come to the same */
     journal = kad_alloc(allocator, sizeof(*journal));
     if (!journal)
         return KAD_E_MEMORY;

@@ -62,7 +62,7 @@ static const struct field fields[] = {
     TIME(put_again_ms, LIVE, KAD_SECOND, 365 * 24 * KAD_HOUR),
     COUNT(max_publications, LIVE, 0, 65535),
     TIME(sample_interval_ms, LIVE, KAD_SECOND, 6 * KAD_HOUR),
-    COUNT(limit_addresses, FIXED, 16, 65536),
+    COUNT(limit_addresses, FIXED, 0, 65536),
     COUNT(address_per_s, LIVE, 1, 10000000),
     COUNT(address_burst, LIVE, 1, 10000000),
     COUNT(group_per_s, LIVE, 1, 10000000),
@@ -145,7 +145,8 @@ int kad_settings_check(const struct kad_settings *settings, const char **out_fie
         *out_field = "ping_min_ms";
         return KAD_E_INVALID;
     }
-    if (settings->limit_addresses & (settings->limit_addresses - 1)) {
+    if ((settings->limit_addresses & (settings->limit_addresses - 1)) ||
+        (settings->limit_addresses && settings->limit_addresses < 16)) {
         *out_field = "limit_addresses";
         return KAD_E_INVALID;
     }

@@ -318,7 +318,7 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         if (strcmp(field, "patience_min_ms") == 0)
             return refuse(out_why, "patience_min_ms: is more than patience_max_ms");
         if (strcmp(field, "limit_addresses") == 0)
-            return refuse(out_why, "limit_addresses: is not a power of two");
+            return refuse(out_why, "limit_addresses: is neither a power of two from 16 on nor 0");
         if (strcmp(field, "ping_min_ms") == 0)
             return refuse(out_why, "ping_min_ms: is more than ping_max_ms");
         snprintf(out_why, KAD_CONFIG_WHY, "%s: out of range", field);

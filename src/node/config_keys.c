@@ -79,7 +79,7 @@ const struct kad_key kad_keys[] = {
     DURATION("store", sample_interval_ms, "told to those who sample keys, and how often the sample changes (BEP 51)"),
     COUNT("store", reply_peers, "peers in one answer"),
 
-    COUNT("limits", limit_addresses, "addresses, and address groups, that are kept in mind; a power of two"),
+    COUNT("limits", limit_addresses, "addresses, and address groups, that are kept in mind; a power of two from 16 on; 0: no limits at all"),
     COUNT("limits", address_per_s, "datagrams a second from one address"),
     COUNT("limits", address_burst, "and at once"),
     COUNT("limits", group_per_s, "datagrams a second from one /24 or /64"),

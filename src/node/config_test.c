@@ -169,7 +169,8 @@ TEST(each_mistake_is_named_by_file_and_line)
         {"version = KD\n", "kad.conf:1: version: \"KD\" is neither 8 hex digits nor `none`"},
         {"data_dir = \x01\n", "kad.conf:1: data_dir: control characters and semicolons cannot be part of it"},
         {"patience_min_ms = 2s\n", "patience_min_ms: is more than patience_max_ms"},
-        {"limit_addresses = 100\n", "limit_addresses: is not a power of two"},
+        {"limit_addresses = 100\n", "limit_addresses: is neither a power of two from 16 on nor 0"},
+        {"limit_addresses = 8\n", "limit_addresses: is neither a power of two from 16 on nor 0"},
         {"data_dir = none\n", "store: lmdb needs a data_dir"},
     };
 
