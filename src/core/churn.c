@@ -39,6 +39,7 @@ void kad_churn_silent(struct kad_churn *churn, const struct kad_churn_bounds *bo
     churn->deaths_1024 -= churn->deaths_1024 / FADING;
     churn->seen_s += unheard_ms / 2 / KAD_SECOND + 1;
     churn->deaths_1024 += ONE;
+    forget(churn, bounds); /* a host's clock may have leapt by ages */
 }
 
 kad_ms kad_churn_interval(const struct kad_churn *churn, const struct kad_churn_bounds *bounds)

@@ -108,3 +108,23 @@ TEST(extremes_stay_within_bounds)
         EXPECT(kad_churn_interval(&churn, &bounds) >= KAD_SECOND);
     }
 }
+
+/* A journal, or a host whose clock was set, may say that ages have passed. Nothing overflows, and a storm that follows is
+ * noticed as soon as after any peace. */
+TEST(ages_count_for_no_more_than_peace)
+{
+    static const kad_ms ages[] = {KAD_HOUR * 24 * 365 * 1000, KAD_NEVER / 2, KAD_NEVER - 1};
+
+    for (size_t i = 0; i < KAD_COUNT_OF(ages); i++) {
+        struct kad_churn silent = {0}, alive = {0};
+
+        kad_churn_silent(&silent, &usual, ages[i]);
+        kad_churn_alive(&alive, &usual, ages[i], false);
+        EXPECT_EQ(interval_of(&silent), usual.most_ms);
+        EXPECT_EQ(interval_of(&alive), usual.most_ms);
+        for (int deaths = 0; deaths < 16; deaths++)
+            kad_churn_silent(&silent, &usual, KAD_MINUTE);
+        EXPECT(interval_of(&silent) <= usual.usual_ms);
+        EXPECT(kad_churn_per_thousand_h(&silent) > 0);
+    }
+}
