@@ -20,29 +20,15 @@ static void walk_rng(struct kad_walk *walk, struct kad_rng *rng)
         kad_walk_fail(walk);
 }
 
-static void walk_record(struct kad_walk *walk, struct kad_record *record)
-{
-    KAD_WALK(walk, record->type);
-    KAD_WALK(walk, record->many);
-    KAD_WALK(walk, record->withdrawn);
-    KAD_WALK(walk, record->hashed);
-    KAD_WALK_BYTES(walk, record->key);
-    KAD_WALK(walk, record->sequence);
-    KAD_WALK_BYTES(walk, record->public_key);
-    KAD_WALK_BYTES(walk, record->signature);
-    KAD_WALK(walk, record->made_at);
-    KAD_WALK(walk, record->valid_until);
-    KAD_WALK(walk, record->expires_at);
-    record->value.size = kad_walk_count(walk, record->value.size, KAD_RECORD_VALUE_MAX);
-    record->salt.size = kad_walk_count(walk, record->salt.size, KAD_RECORD_SALT_MAX);
-}
-
-/* The record's value and salt stand one after the other in bytes of its holder's. */
+/* A record, whose value and salt stand one after the other in bytes of its holder's. */
 static void walk_held(struct kad_walk *walk, struct kad_record *record, uint8_t **bytes, size_t *n,
                       size_t least)
 {
-    const size_t size = record->value.size + record->salt.size;
+    size_t size;
 
+    record->value.size = kad_walk_count(walk, record->value.size, KAD_RECORD_VALUE_MAX);
+    record->salt.size = kad_walk_count(walk, record->salt.size, KAD_RECORD_SALT_MAX);
+    size = record->value.size + record->salt.size;
     if (!kad_walk_reads(walk)) {
         kad_walk_bytes(walk, *bytes, size);
         return;
@@ -60,29 +46,12 @@ static void walk_held(struct kad_walk *walk, struct kad_record *record, uint8_t 
     record->salt.data = *bytes ? *bytes + record->value.size : NULL;
 }
 
-void kad_request_walk(struct kad_walk *walk, struct kad_request *request)
+/* Of what a host may ask for, only what is possible gets as far as an operation or a publication. */
+static void walk_request(struct kad_walk *walk, struct kad_request *request)
 {
-    KAD_WALK(walk, request->kind);
-    KAD_WALK_BYTES(walk, request->target);
-    kad_walk_endpoint(walk, &request->endpoint);
-    walk_record(walk, &request->record);
-    KAD_WALK(walk, request->cas);
-    KAD_WALK(walk, request->timeout_ms);
-    KAD_WALK(walk, request->port);
-    KAD_WALK(walk, request->seed);
-    KAD_WALK(walk, request->scrape);
-    KAD_WALK(walk, request->has_cas);
-    KAD_WALK(walk, request->first);
-    KAD_WALK(walk, request->keep);
-    KAD_WALK(walk, request->trace);
-    KAD_WALK(walk, request->progress);
-    KAD_WALK(walk, request->fresh);
-    KAD_WALK(walk, request->replicas);
-    if (kad_walk_reads(walk)) {
-        request->user = NULL; /* the host's */
-        if (request->kind > KAD_REQUEST_TAKE)
-            kad_walk_fail(walk);
-    }
+    kad_request_walk(walk, request);
+    if (request->kind > KAD_REQUEST_TAKE)
+        kad_walk_fail(walk);
 }
 
 /* -- operations ------------------------------------------------------------------------------------------------- */
@@ -220,7 +189,7 @@ static void walk_collected(struct kad_walk *walk, struct kad_operation *operatio
 static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct kad_operation *operation)
 {
     KAD_WALK(walk, operation->id);
-    kad_request_walk(walk, &operation->request);
+    walk_request(walk, &operation->request);
     walk_held(walk, &operation->request.record, &operation->put_bytes, &operation->n_put_bytes, 0);
     KAD_WALK(walk, operation->started_at);
     KAD_WALK(walk, operation->deadline_at);
@@ -245,7 +214,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     KAD_WALK(walk, operation->error);
     if (operation->owner > KAD_OWNER_PUBLISH || operation->phase > KAD_PHASE_ENDED || operation->reason > 7)
         kad_walk_fail(walk);
-    walk_record(walk, &operation->best);
+    kad_record_walk(walk, &operation->best);
     if (operation->best.type != KAD_RECORD_NONE)
         walk_held(walk, &operation->best, &operation->best_bytes, &operation->n_best_bytes, 1);
     walk_tokens(walk, operation);
@@ -452,7 +421,7 @@ static void walk_publications(struct kad_walk *walk, struct kad_publications *al
     for (size_t i = 0; i < n && !walk->bad; i++) {
         struct kad_publication *publication = &all->list[i];
 
-        kad_request_walk(walk, &publication->request);
+        walk_request(walk, &publication->request);
         walk_held(walk, &publication->request.record, &publication->bytes, &publication->n_bytes, 0);
         KAD_WALK(walk, publication->due_at);
         KAD_WALK(walk, publication->last_at);

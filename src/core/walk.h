@@ -67,7 +67,9 @@ void kad_walk_fail(struct kad_walk *walk);
 
 void kad_table_walk(struct kad_walk *walk, struct kad_table *table);
 void kad_limit_walk(struct kad_walk *walk, struct kad_limit *limit);
-void kad_request_walk(struct kad_walk *walk, struct kad_request *request); /* but for its value and salt */
+/* But for value and salt, whose bytes are somebody else's. */
+void kad_record_walk(struct kad_walk *walk, struct kad_record *record);
+void kad_request_walk(struct kad_walk *walk, struct kad_request *request);
 /* The store is not part of it, and events must have been taken. Reading needs a dht that was just initialised. */
 void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht);
 

@@ -51,24 +51,9 @@ static void walk_bytes(struct kad_walk *walk, struct kad_bytes *bytes, size_t mo
     walk->left -= bytes->size;
 }
 
-static void walk_head(struct kad_walk *walk, struct kad_record *record)
-{
-    KAD_WALK(walk, record->type);
-    KAD_WALK(walk, record->many);
-    KAD_WALK(walk, record->withdrawn);
-    KAD_WALK(walk, record->hashed);
-    KAD_WALK_BYTES(walk, record->key);
-    KAD_WALK(walk, record->sequence);
-    KAD_WALK_BYTES(walk, record->public_key);
-    KAD_WALK_BYTES(walk, record->signature);
-    KAD_WALK(walk, record->made_at);
-    KAD_WALK(walk, record->valid_until);
-    KAD_WALK(walk, record->expires_at);
-}
-
 static void walk_record(struct kad_walk *walk, struct kad_record *record)
 {
-    walk_head(walk, record);
+    kad_record_walk(walk, record);
     walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MAX);
     walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MAX);
 }
@@ -88,24 +73,9 @@ static void walk_request(struct kad_walk *walk, struct kad_request *request)
         record->value.size = KAD_RECORD_VALUE_MAX + 1;
     if (record->salt.size > KAD_RECORD_SALT_MAX + 1)
         record->salt.size = KAD_RECORD_SALT_MAX + 1;
-    KAD_WALK(walk, request->kind);
-    KAD_WALK_BYTES(walk, request->target);
-    kad_walk_endpoint(walk, &request->endpoint);
-    walk_head(walk, record);
+    kad_request_walk(walk, request);
     walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MAX + 1);
     walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MAX + 1);
-    KAD_WALK(walk, request->cas);
-    KAD_WALK(walk, request->timeout_ms);
-    KAD_WALK(walk, request->port);
-    KAD_WALK(walk, request->seed);
-    KAD_WALK(walk, request->scrape);
-    KAD_WALK(walk, request->has_cas);
-    KAD_WALK(walk, request->first);
-    KAD_WALK(walk, request->keep);
-    KAD_WALK(walk, request->trace);
-    KAD_WALK(walk, request->progress);
-    KAD_WALK(walk, request->fresh);
-    KAD_WALK(walk, request->replicas);
 }
 
 static void walk_time(struct kad_walk *walk, struct kad_journal_item *item, kad_ms *before)
