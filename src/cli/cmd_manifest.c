@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/text.h"
-#include "cli/key_file.h"
+#include "cli/seed_file.h"
 #include "net/fetch.h"
 #include "node/manifest.h"
 
@@ -20,7 +20,7 @@ static int read_seed(struct kad_cli *cli, uint8_t seed[KAD_ED25519_SEED])
 
     if (!options->key_file)
         return kad_cli_usage(cli, "manifest %s needs --key-file", cli->arguments[0]);
-    if (kad_key_file_read(options->key_file, options->new_key, seed, why, sizeof why) != KAD_OK)
+    if (kad_seed_file_read(options->key_file, options->new_key, seed, why, sizeof why) != KAD_OK)
         return kad_cli_fail(cli, KAD_EXIT_USAGE, "no key", why);
     return KAD_EXIT_DONE;
 }

@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 #include "cli/explain.h"
-#include "cli/key_file.h"
+#include "cli/seed_file.h"
 #include "cli/print.h"
 #include "cli/show.h"
 #include "crypto/crypto.h"
@@ -246,7 +246,7 @@ static int sign(struct kad_cli *cli, struct kad_record *record, json_t *paramete
                                       cli->options.salt ? strlen(cli->options.salt) : 0};
     if (record->salt.size > KAD_RECORD_SALT_MAX)
         return kad_cli_usage(cli, "--salt takes 64 bytes at most");
-    if (kad_key_file_read(cli->options.key_file, cli->options.new_key, seed, why, sizeof why) != KAD_OK)
+    if (kad_seed_file_read(cli->options.key_file, cli->options.new_key, seed, why, sizeof why) != KAD_OK)
         return kad_cli_fail(cli, KAD_EXIT_USAGE, why, NULL);
     kad_ed25519_keypair(seed, record->public_key, secret);
     kad_wipe(secret, sizeof secret);

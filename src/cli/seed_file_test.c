@@ -1,5 +1,5 @@
 /* The key file is all that makes a mutable value its owner's: made once, for the owner alone, never written over. */
-#include "cli/key_file.h"
+#include "cli/seed_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +38,11 @@ TEST(made_once_and_read_again)
     struct stat status;
 
     begin();
-    EXPECT_EQ(kad_key_file_read(path, false, first, why, sizeof why), KAD_E_NOT_FOUND);
+    EXPECT_EQ(kad_seed_file_read(path, false, first, why, sizeof why), KAD_E_NOT_FOUND);
     EXPECT(strstr(why, "--new-key"));
-    EXPECT_EQ(kad_key_file_read(path, true, first, why, sizeof why), KAD_OK);
+    EXPECT_EQ(kad_seed_file_read(path, true, first, why, sizeof why), KAD_OK);
     EXPECT(stat(path, &status) == 0 && (status.st_mode & 0777) == 0600);
-    EXPECT_EQ(kad_key_file_read(path, true, second, why, sizeof why), KAD_OK); /* kept, not made anew */
+    EXPECT_EQ(kad_seed_file_read(path, true, second, why, sizeof why), KAD_OK); /* kept, not made anew */
     EXPECT_MEM(first, second, 32);
     end();
 }
@@ -53,10 +53,10 @@ TEST(a_secret_others_can_read_is_refused)
 
     begin();
     write_file("0000000000000000000000000000000000000000000000000000000000000001\n", 0640);
-    EXPECT_EQ(kad_key_file_read(path, false, seed, why, sizeof why), KAD_E_INVALID);
+    EXPECT_EQ(kad_seed_file_read(path, false, seed, why, sizeof why), KAD_E_INVALID);
     EXPECT(strstr(why, "chmod 600"));
     EXPECT(chmod(path, 0600) == 0);
-    EXPECT_EQ(kad_key_file_read(path, false, seed, why, sizeof why), KAD_OK);
+    EXPECT_EQ(kad_seed_file_read(path, false, seed, why, sizeof why), KAD_OK);
     EXPECT_EQ(seed[31], 1);
     end();
 }
@@ -67,8 +67,8 @@ TEST(what_is_no_key_is_refused)
 
     begin();
     write_file("0001\n", 0600);
-    EXPECT_EQ(kad_key_file_read(path, false, seed, why, sizeof why), KAD_E_INVALID);
+    EXPECT_EQ(kad_seed_file_read(path, false, seed, why, sizeof why), KAD_E_INVALID);
     write_file("", 0600);
-    EXPECT_EQ(kad_key_file_read(path, true, seed, why, sizeof why), KAD_E_INVALID);
+    EXPECT_EQ(kad_seed_file_read(path, true, seed, why, sizeof why), KAD_E_INVALID);
     end();
 }

@@ -1,5 +1,5 @@
-/* key_file - see key_file.h. */
-#include "cli/key_file.h"
+/* seed_file - see seed_file.h. */
+#include "cli/seed_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static int make_file(const char *path)
     return KAD_E_SYSTEM;
 }
 
-int kad_key_file_read(const char *path, bool make, uint8_t out_seed[32], char *out_why, size_t why_size)
+int kad_seed_file_read(const char *path, bool make, uint8_t out_seed[32], char *out_why, size_t why_size)
 {
     const int made = make ? make_file(path) : KAD_E_EXISTS;
     char text[128] = "";
