@@ -125,6 +125,29 @@ enum kad_event_mask {
 
 struct kad_measures;
 
+/* A class of records: how long they live, how large and how many they are, who may write them. Networks have classes of their
+ * own (docs/protocol.md); a program may add some, from KAD_CLASS_USER on. Holders see of a record what `valid` and `better`
+ * are given: its value is sealed, unless the class is `plain`. All members of a network that are to hold a class must
+ * have it alike; others refuse it (KAD_REFUSAL_CLASS). */
+struct kad_class {
+    const char *name; /* "room": letters, digits and '-', at most 31 */
+    uint8_t type;     /* KAD_CLASS_USER .. 255 */
+    bool first_owner; /* with one value: while it is held, nobody else's replaces it */
+    bool taken_once;  /* given to whom it is for only, and forgotten then */
+    bool plain; /* values are not sealed, so `valid` can look at them; the owner's identity itself signs */
+    uint16_t value_max;  /* bytes on the wire, at most KAD_SECURE_VALUE_MAX */
+    uint16_t owners_max; /* values of different owners under one key; 1: one value */
+    kad_ms ttl_ms;       /* valid_until - made_at at most; KAD_NEVER: for good, while there is room */
+    /* The validator: may it stand here? Asked after size, life and signature. NULL: yes. */
+    bool (*valid)(void *context, const struct kad_record *record);
+    /* The selector: is `a` to replace `b`, of the same key (and owner, with many)? NULL: the higher sequence does. */
+    bool (*better)(void *context, const struct kad_record *a, const struct kad_record *b);
+    void *context; /* handed to both, on the engine's thread */
+};
+
+#define KAD_CLASS_NAME_MAX   31  /* bytes */
+#define KAD_SECURE_VALUE_MAX 896 /* bytes of a value on the wire of kad's own network, sealed */
+
 /* What an engine is made of. "Lent" is for the life of the engine. */
 struct kad_engine_config {
     const struct kad_network *network;     /* kad_network_mainline() */

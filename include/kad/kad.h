@@ -20,6 +20,7 @@
 #include "kad/arena.h"
 #include "kad/engine.h"
 #include "kad/identity.h"
+#include "kad/secure.h"
 #include "kad/text.h"
 #include "kad/types.h"
 

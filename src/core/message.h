@@ -82,12 +82,16 @@ struct kad_message {
     uint32_t from;       /* GET, TAKE: go on here; reply: where to go on, 0: that was all */
     bool wants_attest;   /* GET */
     bool has_attest;     /* `attest` below is there */
+    bool has_ghost;      /* `ghost` below is there */
     uint16_t n_contacts, n_peers, n_samples, n_records; /* n_records: beyond `record`, in `records` */
     /* To be encoded: n_contacts and n_samples of these, wherever they are kept, in place of the arrays below. NULL: the
      * arrays. Nothing that was decoded has them. */
     const struct kad_contact *const *named;
     const struct kad_bytes *named_identities; /* beside `named`; NULL: the array below */
     const struct kad_id *sampled;
+    /* Where the list of the key's values goes on, should `record` (the first) or one of `records` (the others) not fit: those
+     * that do not are left out then, and `from` says so. NULL: all must fit. */
+    const uint32_t *places;
     /* Up to here kad_message_init() clears. */
     struct kad_contact contacts[KAD_MESSAGE_CONTACTS];
     struct kad_endpoint peers[KAD_MESSAGE_PEERS];
@@ -96,6 +100,7 @@ struct kad_message {
         identities[KAD_MESSAGE_CONTACTS];           /* beside `contacts`, where the network has identities */
     struct kad_record records[KAD_MESSAGE_RECORDS]; /* more values of the key; TAKE query: those to forget */
     struct kad_attest attest; /* reply to PUT: a receipt; to GET and TAKE: what there was */
+    struct kad_record ghost;  /* reply to GET: what is left of the record that `attest` says was held */
 };
 
 static inline void kad_message_init(struct kad_message *message)

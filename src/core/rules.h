@@ -4,21 +4,13 @@
 
 #include "core/record.h"
 #include "base/endpoint.h"
-
-/* A class of records: how long it lives, who may write it. Any descriptor may have some. */
-struct kad_class {
-    const char *name; /* "room" */
-    uint8_t type;     /* enum kad_record_class */
-    kad_ms ttl_ms;    /* valid_until - made_at at most; KAD_NEVER: for good, while there is room */
-    uint16_t value_max;
-    uint16_t owners_max; /* values of different owners under one key; 1: one value */
-    bool first_owner;    /* with one value: while it is held, nobody else's replaces it */
-    bool taken_once;     /* given to whom it is for (kad_rules.is_for) only, and forgotten then */
-};
+#include "kad/engine.h" /* struct kad_class */
 
 struct kad_rules {
     unsigned id_bits; /* 160 or 256 */
-    /* By the record alone: key, sizes, signature, and that its life is no longer than its class's. */
+    /* By the record alone: key, sizes, signature, and that its life is no longer than its class's (whether it has begun and
+     * not ended is for who knows the time). Of a class that class_of does not know, a program's own, all but what
+     * kad_class_check() looks at. One that is `hashed` passes if its signature holds: evidence, never a value. */
     enum kad_refusal (*check_record)(const struct kad_record *record);
     bool (*id_allowed)(const struct kad_id *id, const struct kad_endpoint *endpoint);   /* NULL: all are */
     struct kad_id (*make_id)(const struct kad_endpoint *endpoint, struct kad_rng *rng); /* NULL: random */
@@ -36,5 +28,9 @@ struct kad_rules {
     void (*sign_attest)(struct kad_attest *attest, const uint8_t *secret);
     bool (*check_attest)(const struct kad_attest *attest);
 };
+
+/* What `class` demands of a record beside key and signature: size, length of life, one owner or many, the program's own
+ * validator. */
+enum kad_refusal kad_class_check(const struct kad_class *class, const struct kad_record *record);
 
 #endif
