@@ -34,14 +34,22 @@ static void require(bool holds)
 /* What is read back is what is written: byte for byte, since the format has one way to say a thing. */
 static void read_record(const uint8_t *data, size_t size)
 {
-    static const struct kad_id key = {{1, 2, 3}};
+    static const uint8_t key[KAD_ENTRY_RECORD_KEY_MAX] = {1, 2, 3};
+    static const size_t key_sizes[] = {KAD_ID_SIZE, KAD_ID_SIZE + 1, KAD_ENTRY_RECORD_KEY_MAX};
+    uint8_t key_again[KAD_ENTRY_RECORD_KEY_MAX];
     struct kad_record record;
+    struct kad_bytes name = {key, 0};
     uint64_t group;
     uint8_t *again;
+    int error = KAD_E_CORRUPT;
 
-    if (kad_entry_record_read((struct kad_bytes){key.bytes, KAD_ID_SIZE}, (struct kad_bytes){data, size},
-                              &record, &group))
+    for (size_t i = 0; i < 3 && error; i++) {
+        name.size = key_sizes[i];
+        error = kad_entry_record_read(name, (struct kad_bytes){data, size}, &record, &group);
+    }
+    if (error)
         return;
+    require(kad_entry_record_key(&record, key_again) == name.size && memcmp(key_again, key, name.size) == 0);
     require(record.type != KAD_RECORD_NONE);
     require(record.value.size + record.salt.size <= size);
     if (kad_entry_record_size(&record) != size)
@@ -141,11 +149,11 @@ static void operate(struct kad_store *store, const uint8_t *data, size_t size, c
     static const uint8_t seed[KAD_SEED_SIZE] = {7};
     static const uint8_t content[256] = {0};
     struct kad_endpoint peers[64], one;
-    struct kad_record record;
+    struct kad_record record, records[4];
     struct kad_id keys[8], key = {{0}};
     struct kad_rng rng;
     kad_ms now = 1000;
-    uint32_t total;
+    uint32_t total, next;
     size_t n, n_each;
 
     kad_rng_init(&rng, seed);
@@ -153,7 +161,7 @@ static void operate(struct kad_store *store, const uint8_t *data, size_t size, c
         const uint8_t what = take(&data, &size);
 
         key.bytes[0] = take(&data, &size) % 8;
-        switch (what % 8) {
+        switch (what % 11) {
         case 0:
             record = (struct kad_record){
                 .type = KAD_RECORD_MUTABLE, .key = key, .expires_at = now + take(&data, &size)};
@@ -187,6 +195,36 @@ static void operate(struct kad_store *store, const uint8_t *data, size_t size, c
             n = store->ops->sample(store, &rng, now, keys, what / 8 % 8, &total);
             require(n <= what / 8 % 8u && n <= total);
             break;
+        case 7:
+            record = (struct kad_record){.type = (uint8_t)(1 + what / 11 % 3),
+                                         .many = what & 0x80,
+                                         .key = key,
+                                         .made_at = now,
+                                         .valid_until = now + 300,
+                                         .expires_at = now + take(&data, &size)};
+            record.value = (struct kad_bytes){content, take(&data, &size)};
+            record.public_key[0] = take(&data, &size) % 16;
+            (void)store->ops->put(store, &record, NULL, now);
+            break;
+        case 8:
+            total = 0;
+            next = 0;
+            do {
+                n = store->ops->list(store, &key, what / 11 % 4, now, next, records, 1 + what / 64, &next);
+                for (size_t i = 0; i < n; i++)
+                    require(records[i].expires_at > now && kad_id_equal(&records[i].key, &key));
+                total += (uint32_t)n;
+            } while (next);
+            require(total <= RECORDS_MAX);
+            if (n > 0 && what & 1) {
+                record = records[n - 1];
+                require(store->ops->remove(store, &record) == KAD_OK);
+            }
+            break;
+        case 9:
+            if (store->ops->ghost(store, &key, what / 11 % 4, now, &record) == KAD_OK)
+                require(record.hashed && record.expires_at <= now && record.value.size == 32);
+            break;
         case 6:
             require(store->ops->expire(store, now) > now);
             break;
@@ -203,6 +241,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct kad_mem_store_config config = {.max_records = RECORDS_MAX,
                                                        .max_record_bytes = BYTES_MAX,
                                                        .max_records_per_group = PER_GROUP,
+                                                       .max_records_per_owner = 3,
+                                                       .class_percent = 80,
+                                                       .max_ghosts = 4,
                                                        .max_keys = KEYS_MAX,
                                                        .max_peers_per_key = PER_KEY,
                                                        .max_peers = PEERS_MAX,

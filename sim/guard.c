@@ -113,6 +113,44 @@ static void stats(const struct kad_store *store, struct kad_store_stats *out_sta
     guard->inner->ops->stats(guard->inner, out_stats);
 }
 
+static uint64_t look(const struct kad_store *store, uint64_t from, unsigned n, kad_ms now,
+                     const struct kad_store_viewer *viewer)
+{
+    const struct guard *guard = guard_of(store);
+
+    return guard->inner->ops->look(guard->inner, from, n, now, viewer);
+}
+
+static size_t list(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now, uint32_t from,
+                   struct kad_record *out_records, size_t n, uint32_t *out_next)
+{
+    struct guard *guard = guard_of(store);
+    const size_t found =
+        guard->inner->ops->list(guard->inner, key, type, now, from, out_records, n, out_next);
+
+    for (size_t i = 0; i < found; i++) {
+        if (out_records[i].expires_at <= now)
+            sim_world_violated(guard->world, guard->node, "a record was served %lld ms after its expiry",
+                               (long long)(now - out_records[i].expires_at));
+    }
+    return found;
+}
+
+static int remove_record(struct kad_store *store, const struct kad_record *record)
+{
+    struct guard *guard = guard_of(store);
+
+    return guard->inner->ops->remove(guard->inner, record);
+}
+
+static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                 struct kad_record *out_record)
+{
+    struct guard *guard = guard_of(store);
+
+    return guard->inner->ops->ghost(guard->inner, key, type, now, out_record);
+}
+
 static void free_guard(struct kad_store *store)
 {
     struct guard *guard = guard_of(store);
@@ -131,6 +169,10 @@ static const struct kad_store_ops ops = {
     .expire = expire,
     .commit = commit,
     .stats = stats,
+    .look = look,
+    .list = list,
+    .remove = remove_record,
+    .ghost = ghost,
     .free = free_guard,
 };
 

@@ -371,12 +371,85 @@ static void stats(const struct kad_store *store, struct kad_store_stats *out_sta
     real->ops->stats(real, out_stats);
 }
 
+static size_t list(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now, uint32_t from,
+                   struct kad_record *out_records, size_t n, uint32_t *out_next)
+{
+    struct kad_journal *journal = of(store);
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_LIST, .key = *key};
+    const size_t found =
+        journal->real->ops->list(journal->real, key, type, now, from, out_records, n, out_next);
+
+    item.n = (uint32_t)found;
+    item.next = *out_next;
+    write_answer(journal, &item);
+    for (size_t i = 0; i < found; i++)
+        kad_journal_walk_record(&journal->walk, &out_records[i]);
+    return found;
+}
+
+static int remove_record(struct kad_store *store, const struct kad_record *record)
+{
+    struct kad_journal *journal = of(store);
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_REMOVE, .key = record->key};
+
+    item.error = journal->real->ops->remove(journal->real, record);
+    write_answer(journal, &item);
+    return item.error;
+}
+
+static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                 struct kad_record *out_record)
+{
+    struct kad_journal *journal = of(store);
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_GHOST, .key = *key};
+
+    item.error = journal->real->ops->ghost(journal->real, key, type, now, out_record);
+    if (!item.error)
+        item.record = *out_record;
+    write_answer(journal, &item);
+    return item.error;
+}
+
+struct looking {
+    struct kad_journal *journal;
+    const struct kad_store_viewer *viewer;
+};
+
+static void show_record(void *context, const struct kad_record *record)
+{
+    const struct looking *looking = context;
+    struct kad_record copy = *record;
+    bool more = true;
+
+    KAD_WALK(&looking->journal->walk, more);
+    kad_journal_walk_record(&looking->journal->walk, &copy);
+    looking->viewer->record(looking->viewer->context, record);
+}
+
+static void show_key(void *context, const struct kad_id *key, uint32_t n_peers)
+{
+    (void)context;
+    (void)key;
+    (void)n_peers;
+}
+
+/* The engine looks for records only. */
 static uint64_t look(const struct kad_store *store, uint64_t from, unsigned n, kad_ms now,
                      const struct kad_store_viewer *viewer)
 {
-    const struct kad_store *real = ((const struct kad_journal *)(const void *)store)->real;
+    struct kad_journal *journal = (struct kad_journal *)(void *)(uintptr_t)store;
+    const struct kad_store *real = journal->real;
+    struct looking looking = {journal, viewer};
+    const struct kad_store_viewer own = {show_record, show_key, &looking};
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_LOOK};
+    bool more = false;
+    uint64_t next;
 
-    return real->ops->look ? real->ops->look(real, from, n, now, viewer) : 0;
+    write_answer(journal, &item);
+    next = real->ops->look ? real->ops->look(real, from, n, now, &own) : 0;
+    KAD_WALK(&journal->walk, more);
+    KAD_WALK(&journal->walk, next);
+    return next;
 }
 
 static void free_store(struct kad_store *store)
@@ -395,6 +468,9 @@ static const struct kad_store_ops store_ops = {
     .expire = expire,
     .commit = commit,
     .look = look,
+    .list = list,
+    .remove = remove_record,
+    .ghost = ghost,
     .stats = stats,
     .free = free_store,
 };

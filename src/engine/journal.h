@@ -101,6 +101,10 @@ enum kad_journal_kind {
     KAD_JOURNAL_EACH_PEER,
     KAD_JOURNAL_SAMPLE,
     KAD_JOURNAL_EXPIRE,
+    KAD_JOURNAL_LIST,
+    KAD_JOURNAL_REMOVE,
+    KAD_JOURNAL_GHOST,
+    KAD_JOURNAL_LOOK,
     KAD_JOURNAL_N_KINDS,
 };
 uint64_t kad_journal_hash_sent(uint64_t before, const struct kad_datagram *datagram);
@@ -133,12 +137,15 @@ struct kad_journal_item {
     int error;
     kad_ms at;
     uint32_t drawn, total; /* bytes of randomness it took */
+    uint64_t next;         /* LIST, LOOK: where it goes on */
     struct kad_record record;
     uint32_t n;
     struct kad_settings settings;
 };
-/* All but the lists of the store's answers, which follow: PEERS: `n` endpoints; SAMPLE: `n` keys; EACH_PEER: for each a 1, an
- * endpoint and whether it is a seed, then a 0. */
+/* All but the lists of the store's answers, which follow: PEERS: `n` endpoints; SAMPLE: `n` keys; LIST: `n` records;
+ * EACH_PEER: for each a 1, an endpoint and whether it is a seed, then a 0. LOOK: for each record a 1 and it, then a 0, then where
+ * it goes on. */
+void kad_journal_walk_record(struct kad_walk *walk, struct kad_record *record);
 void kad_journal_walk_item(struct kad_walk *walk, struct kad_journal_item *item, kad_ms *before);
 
 #endif

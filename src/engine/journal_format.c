@@ -51,7 +51,7 @@ static void walk_bytes(struct kad_walk *walk, struct kad_bytes *bytes, size_t mo
     walk->left -= bytes->size;
 }
 
-static void walk_record(struct kad_walk *walk, struct kad_record *record)
+void kad_journal_walk_record(struct kad_walk *walk, struct kad_record *record)
 {
     kad_record_walk(walk, record);
     walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MAX);
@@ -140,7 +140,7 @@ static void walk_answer(struct kad_walk *walk, struct kad_journal_item *item)
         KAD_WALK_BYTES(walk, item->key);
         KAD_WALK(walk, item->error);
         if (item->error == KAD_OK)
-            walk_record(walk, &item->record);
+            kad_journal_walk_record(walk, &item->record);
         break;
     case KAD_JOURNAL_PUT:
         KAD_WALK_BYTES(walk, item->key);
@@ -167,6 +167,23 @@ static void walk_answer(struct kad_walk *walk, struct kad_journal_item *item)
     case KAD_JOURNAL_EXPIRE:
         KAD_WALK(walk, item->at);
         break;
+    case KAD_JOURNAL_LIST:
+        KAD_WALK_BYTES(walk, item->key);
+        KAD_WALK(walk, item->n);
+        KAD_WALK(walk, item->next);
+        break;
+    case KAD_JOURNAL_REMOVE:
+        KAD_WALK_BYTES(walk, item->key);
+        KAD_WALK(walk, item->error);
+        break;
+    case KAD_JOURNAL_GHOST:
+        KAD_WALK_BYTES(walk, item->key);
+        KAD_WALK(walk, item->error);
+        if (item->error == KAD_OK)
+            kad_journal_walk_record(walk, &item->record);
+        break;
+    case KAD_JOURNAL_LOOK:
+        break;
     default:
         kad_walk_fail(walk);
         break;
@@ -187,9 +204,11 @@ void kad_journal_walk_item(struct kad_walk *walk, struct kad_journal_item *item,
 const char *kad_journal_kind_text(unsigned kind)
 {
     static const char *const texts[KAD_JOURNAL_N_KINDS] = {
-        "nothing",   "end",       "checkpoint", "datagram",    "tick",       "unreachable",  "request",
-        "cancel",    "withdraw",  "bootstrap",  "contact",     "events",     "settings",     "load",
-        "store get", "store put", "store add",  "store peers", "store each", "store sample", "store expire",
+        "nothing",      "end",        "checkpoint",   "datagram",    "tick",
+        "unreachable",  "request",    "cancel",       "withdraw",    "bootstrap",
+        "contact",      "events",     "settings",     "load",        "store get",
+        "store put",    "store add",  "store peers",  "store each",  "store sample",
+        "store expire", "store list", "store remove", "store ghost", "store look",
     };
 
     return kind < KAD_JOURNAL_N_KINDS ? texts[kind] : "unknown";

@@ -293,6 +293,73 @@ static kad_ms expire(struct kad_store *store, kad_ms now)
     return item ? item->at : KAD_NEVER;
 }
 
+static size_t list(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now, uint32_t from,
+                   struct kad_record *out_records, size_t n, uint32_t *out_next)
+{
+    const struct kad_journal_item *item = answer(store, KAD_JOURNAL_LIST, key);
+    struct kad_walk *walk = &of(store)->walk;
+
+    (void)type;
+    (void)now;
+    (void)from;
+    *out_next = 0;
+    if (!item || item->n > n) {
+        kad_walk_fail(walk);
+        return 0;
+    }
+    *out_next = (uint32_t)item->next;
+    for (uint32_t i = 0; i < item->n; i++)
+        kad_journal_walk_record(walk, &out_records[i]);
+    return walk->bad ? 0 : item->n;
+}
+
+static int remove_record(struct kad_store *store, const struct kad_record *record)
+{
+    const struct kad_journal_item *item = answer(store, KAD_JOURNAL_REMOVE, &record->key);
+
+    return item ? item->error : KAD_E_NOT_FOUND;
+}
+
+static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                 struct kad_record *out_record)
+{
+    const struct kad_journal_item *item = answer(store, KAD_JOURNAL_GHOST, key);
+
+    (void)type;
+    (void)now;
+    if (!item)
+        return KAD_E_NOT_FOUND;
+    if (!item->error)
+        *out_record = item->record;
+    return item->error;
+}
+
+static uint64_t look(const struct kad_store *store, uint64_t from, unsigned n, kad_ms now,
+                     const struct kad_store_viewer *viewer)
+{
+    struct kad_store *mine = (struct kad_store *)(uintptr_t)store;
+    struct kad_walk *walk = &of(mine)->walk;
+    bool more = answer(mine, KAD_JOURNAL_LOOK, NULL) != NULL;
+    uint64_t next = 0;
+
+    (void)from;
+    (void)n;
+    (void)now;
+    if (!more)
+        return 0;
+    KAD_WALK(walk, more);
+    while (more && !walk->bad) {
+        struct kad_record record = {0};
+
+        kad_journal_walk_record(walk, &record);
+        if (!walk->bad)
+            viewer->record(viewer->context, &record);
+        KAD_WALK(walk, more);
+    }
+    KAD_WALK(walk, next);
+    return walk->bad ? 0 : next;
+}
+
 static void stats(const struct kad_store *store, struct kad_store_stats *out_stats)
 {
     (void)store;
@@ -314,6 +381,10 @@ static const struct kad_store_ops store_ops = {
     .sample = sample,
     .expire = expire,
     .stats = stats,
+    .look = look,
+    .list = list,
+    .remove = remove_record,
+    .ghost = ghost,
     .free = free_store,
 };
 

@@ -68,11 +68,12 @@ static void peer_changed(void *context, uint32_t slot)
     kad_pending_changed(&lmdb->pending, &lmdb->pending.peers, slot);
 }
 
-static void record_gone(void *context, const struct kad_id *key)
+static void record_gone(void *context, const struct kad_record *record)
 {
     struct lmdb_store *lmdb = context;
+    uint8_t name[KAD_ENTRY_RECORD_KEY_MAX];
 
-    kad_pending_gone(&lmdb->pending, key->bytes, KAD_ID_SIZE);
+    kad_pending_gone(&lmdb->pending, name, kad_entry_record_key(record, name));
 }
 
 static void peer_gone(void *context, const struct kad_id *key, const struct kad_endpoint *peer)
@@ -87,6 +88,7 @@ static void peer_gone(void *context, const struct kad_id *key, const struct kad_
 
 static int write_record(struct lmdb_store *lmdb, MDB_txn *txn, uint32_t slot)
 {
+    uint8_t name[KAD_ENTRY_RECORD_KEY_MAX];
     struct kad_record record;
     uint64_t group;
     MDB_val key, value;
@@ -94,7 +96,7 @@ static int write_record(struct lmdb_store *lmdb, MDB_txn *txn, uint32_t slot)
 
     if (!kad_mem_store_record(lmdb->mem, slot, &record, &group))
         return 0; /* gone again */
-    key = (MDB_val){KAD_ID_SIZE, record.key.bytes};
+    key = (MDB_val){kad_entry_record_key(&record, name), name};
     value = (MDB_val){kad_entry_record_size(&record), NULL};
     error = mdb_put(txn, lmdb->env.records, &key, &value, MDB_RESERVE);
     if (error == 0)
@@ -135,7 +137,7 @@ static int write_pending(struct kad_env *env, MDB_txn *txn, void *context)
     while (error == 0 && kad_pending_next_gone(&lmdb->pending, &at, &gone)) {
         MDB_val key = {gone.size, (void *)(uintptr_t)gone.data};
 
-        error = mdb_del(txn, gone.size == KAD_ID_SIZE ? env->records : env->peers, &key, NULL);
+        error = mdb_del(txn, kad_entry_is_record_key(gone.size) ? env->records : env->peers, &key, NULL);
         if (error == MDB_NOTFOUND) /* came and went within a turn */
             error = 0;
     }
@@ -254,6 +256,24 @@ static uint64_t lmdb_look(const struct kad_store *store, uint64_t from, unsigned
     return mem->ops->look(mem, from, n, now, viewer);
 }
 
+static size_t lmdb_list(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                        uint32_t from, struct kad_record *out_records, size_t n, uint32_t *out_next)
+{
+    return of(store)->mem->ops->list(of(store)->mem, key, type, now, from, out_records, n, out_next);
+}
+
+static int lmdb_remove(struct kad_store *store, const struct kad_record *record)
+{
+    return of(store)->mem->ops->remove(of(store)->mem, record);
+}
+
+static int lmdb_ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                      struct kad_record *out_record)
+{
+    of(store)->now = now;
+    return of(store)->mem->ops->ghost(of(store)->mem, key, type, now, out_record);
+}
+
 static void lmdb_free(struct kad_store *store)
 {
     struct lmdb_store *lmdb = of(store);
@@ -276,6 +296,9 @@ static const struct kad_store_ops lmdb_ops = {
     .commit = lmdb_commit,
     .stats = lmdb_stats,
     .look = lmdb_look,
+    .list = lmdb_list,
+    .remove = lmdb_remove,
+    .ghost = lmdb_ghost,
     .free = lmdb_free,
 };
 

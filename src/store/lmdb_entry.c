@@ -20,9 +20,14 @@ enum { AT_PEER_SEED = 0, AT_PEER_EXPIRES = 1, AT_PEER_CHECK = 9 };
 /* And in a piece of state. */
 enum { AT_STATE_SIZE = 0, AT_STATE_CHECK = 4 };
 
-#define FLAG_PROOF  1u /* public key and signature follow the header */
-#define KEY_BYTES   32u
-#define PROOF_BYTES 96u
+#define FLAG_PROOF     1u /* public key and signature follow the header */
+#define FLAG_CLASSED   2u /* and so do, before them, made_at and valid_until */
+#define FLAG_MANY      4u
+#define FLAG_WITHDRAWN 8u
+#define FLAGS          15u
+#define LIFE_BYTES     16u
+#define KEY_BYTES      32u
+#define PROOF_BYTES    96u
 
 static void write_number(uint8_t *out, uint64_t number, unsigned n_bytes)
 {
@@ -71,28 +76,62 @@ static bool has_proof(const struct kad_record *record)
            any_set(record->signature, sizeof record->signature);
 }
 
+static unsigned flags_of(const struct kad_record *record)
+{
+    return (has_proof(record) ? FLAG_PROOF : 0) | (record->valid_until != 0 ? FLAG_CLASSED : 0) |
+           (record->many ? FLAG_MANY : 0) | (record->withdrawn ? FLAG_WITHDRAWN : 0);
+}
+
+static size_t head_size(unsigned flags)
+{
+    return KAD_ENTRY_RECORD_HEADER + (flags & FLAG_CLASSED ? LIFE_BYTES : 0) +
+           (flags & FLAG_PROOF ? PROOF_BYTES : 0);
+}
+
+size_t kad_entry_record_key(const struct kad_record *record, uint8_t out_key[KAD_ENTRY_RECORD_KEY_MAX])
+{
+    memcpy(out_key, record->key.bytes, KAD_ID_SIZE);
+    if (record->valid_until == 0)
+        return KAD_ID_SIZE;
+    out_key[KAD_ID_SIZE] = record->type;
+    if (!record->many)
+        return KAD_ID_SIZE + 1;
+    memcpy(out_key + KAD_ID_SIZE + 1, record->public_key, KEY_BYTES);
+    return KAD_ID_SIZE + 1 + KEY_BYTES;
+}
+
+bool kad_entry_is_record_key(size_t size)
+{
+    return size == KAD_ID_SIZE || size == KAD_ID_SIZE + 1 || size == KAD_ENTRY_RECORD_KEY_MAX;
+}
+
 size_t kad_entry_record_size(const struct kad_record *record)
 {
     if (record->salt.size > UINT16_MAX || record->value.size > KAD_ENTRY_RECORD_MAX / 2)
         return 0;
-    return KAD_ENTRY_RECORD_HEADER + (has_proof(record) ? PROOF_BYTES : 0) + record->salt.size +
-           record->value.size;
+    return head_size(flags_of(record)) + record->salt.size + record->value.size;
 }
 
 void kad_entry_record_write(const struct kad_record *record, uint64_t group, uint8_t *out_value)
 {
-    const bool proof = has_proof(record);
+    const unsigned flags = flags_of(record);
+    uint8_t key[KAD_ENTRY_RECORD_KEY_MAX];
     const struct kad_bytes whole = {out_value, kad_entry_record_size(record)};
     uint8_t *at = out_value + KAD_ENTRY_RECORD_HEADER;
 
     out_value[AT_TYPE] = record->type;
-    out_value[AT_FLAGS] = proof ? FLAG_PROOF : 0;
+    out_value[AT_FLAGS] = (uint8_t)flags;
     write_number(out_value + AT_SALT_SIZE, record->salt.size, 2);
     write_number(out_value + AT_VALUE_SIZE, record->value.size, 4);
     write_number(out_value + AT_SEQUENCE, (uint64_t)record->sequence, 8);
     write_number(out_value + AT_EXPIRES, (uint64_t)record->expires_at, 8);
     write_number(out_value + AT_GROUP, group, 8);
-    if (proof) {
+    if (flags & FLAG_CLASSED) {
+        write_number(at, (uint64_t)record->made_at, 8);
+        write_number(at + 8, (uint64_t)record->valid_until, 8);
+        at += LIFE_BYTES;
+    }
+    if (flags & FLAG_PROOF) {
         memcpy(at, record->public_key, KEY_BYTES);
         memcpy(at + KEY_BYTES, record->signature, PROOF_BYTES - KEY_BYTES);
         at += PROOF_BYTES;
@@ -102,36 +141,50 @@ void kad_entry_record_write(const struct kad_record *record, uint64_t group, uin
     if (record->value.size > 0)
         memcpy(at + record->salt.size, record->value.data, record->value.size);
     write_number(out_value + AT_CHECK,
-                 checksum((struct kad_bytes){record->key.bytes, KAD_ID_SIZE}, whole, AT_CHECK), 4);
+                 checksum((struct kad_bytes){key, kad_entry_record_key(record, key)}, whole, AT_CHECK), 4);
 }
 
 int kad_entry_record_read(struct kad_bytes key, struct kad_bytes value, struct kad_record *out_record,
                           uint64_t *out_group)
 {
     const uint8_t *at = value.data + KAD_ENTRY_RECORD_HEADER;
+    uint8_t key_again[KAD_ENTRY_RECORD_KEY_MAX];
     struct kad_record record = {0};
-    size_t size = KAD_ENTRY_RECORD_HEADER;
+    unsigned flags;
 
-    if (key.size != KAD_ID_SIZE || value.size < KAD_ENTRY_RECORD_HEADER || value.size > KAD_ENTRY_RECORD_MAX)
+    if (!kad_entry_is_record_key(key.size) || value.size < KAD_ENTRY_RECORD_HEADER ||
+        value.size > KAD_ENTRY_RECORD_MAX)
         return KAD_E_CORRUPT;
     record.type = value.data[AT_TYPE];
+    flags = value.data[AT_FLAGS];
     record.salt.size = (size_t)read_number(value.data + AT_SALT_SIZE, 2);
     record.value.size = (size_t)read_number(value.data + AT_VALUE_SIZE, 4);
-    size += record.salt.size + record.value.size + (value.data[AT_FLAGS] & FLAG_PROOF ? PROOF_BYTES : 0);
-    if (size != value.size || record.type == KAD_RECORD_NONE || value.data[AT_FLAGS] > FLAG_PROOF ||
+    if (flags > FLAGS || head_size(flags) + record.salt.size + record.value.size != value.size ||
+        record.type == KAD_RECORD_NONE ||
         checksum(key, value, AT_CHECK) != read_number(value.data + AT_CHECK, 4))
         return KAD_E_CORRUPT;
 
     memcpy(record.key.bytes, key.data, KAD_ID_SIZE);
+    record.many = flags & FLAG_MANY;
+    record.withdrawn = flags & FLAG_WITHDRAWN;
     record.sequence = (int64_t)read_number(value.data + AT_SEQUENCE, 8);
     record.expires_at = (kad_ms)read_number(value.data + AT_EXPIRES, 8);
-    if (value.data[AT_FLAGS] & FLAG_PROOF) {
+    if (flags & FLAG_CLASSED) {
+        record.made_at = (kad_ms)read_number(at, 8);
+        record.valid_until = (kad_ms)read_number(at + 8, 8);
+        at += LIFE_BYTES;
+        if (record.valid_until == 0)
+            return KAD_E_CORRUPT;
+    }
+    if (flags & FLAG_PROOF) {
         memcpy(record.public_key, at, KEY_BYTES);
         memcpy(record.signature, at + KEY_BYTES, PROOF_BYTES - KEY_BYTES);
         at += PROOF_BYTES;
     }
     record.salt.data = at;
     record.value.data = at + record.salt.size;
+    if (kad_entry_record_key(&record, key_again) != key.size || memcmp(key_again, key.data, key.size) != 0)
+        return KAD_E_CORRUPT;
     *out_record = record;
     *out_group = read_number(value.data + AT_GROUP, 8);
     return KAD_OK;

@@ -10,13 +10,17 @@
 
 #include "store/mem.h"
 
-#define KAD_ENTRY_FORMAT        1u
-#define KAD_ENTRY_PEER_KEY_MAX  (KAD_ID_SIZE + 1 + 16 + 2)
-#define KAD_ENTRY_PEER_VALUE    13u
-#define KAD_ENTRY_RECORD_HEADER 36u
-#define KAD_ENTRY_RECORD_MAX    (1u << 24) /* larger ones are neither written nor read */
+#define KAD_ENTRY_FORMAT         2u /* 1: without records of classes; upgraded when it is opened */
+#define KAD_ENTRY_RECORD_KEY_MAX (KAD_ID_SIZE + 1 + 32)
+#define KAD_ENTRY_PEER_KEY_MAX   (KAD_ID_SIZE + 1 + 16 + 2)
+#define KAD_ENTRY_PEER_VALUE     13u
+#define KAD_ENTRY_RECORD_HEADER  36u
+#define KAD_ENTRY_RECORD_MAX     (1u << 24) /* larger ones are neither written nor read */
 
-/* A record's key on disk is its key. */
+/* A record's key on disk is its key; of a class, with its type behind, and its owner where the key has many. Returns the size. */
+size_t kad_entry_record_key(const struct kad_record *record, uint8_t out_key[KAD_ENTRY_RECORD_KEY_MAX]);
+/* Whether a key on disk is a record's; else it is a peer's. */
+bool kad_entry_is_record_key(size_t size);
 size_t kad_entry_record_size(const struct kad_record *record); /* 0: too large to be written */
 /* `out_value` has kad_entry_record_size() bytes. */
 void kad_entry_record_write(const struct kad_record *record, uint64_t group, uint8_t *out_value);

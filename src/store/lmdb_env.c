@@ -57,10 +57,11 @@ static int open_tables(struct kad_env *env, MDB_txn *txn, unsigned flags)
     return error;
 }
 
-/* Our mark in a new file, or whether an old one has it. */
+/* Our mark in a new file, or whether an old one has it. What format 1 can say, format 2 says in the same bytes: a file of
+ * format 1 only gets the new mark, so that an older kad leaves it alone from now on. */
 static int open_format(struct kad_env *env, MDB_txn *txn, void *context)
 {
-    uint8_t number[4] = {KAD_ENTRY_FORMAT, 0, 0, 0};
+    uint8_t number[4] = {KAD_ENTRY_FORMAT, 0, 0, 0}, older[4] = {1, 0, 0, 0};
     MDB_val name = {sizeof format_name - 1, (void *)(uintptr_t)format_name}, value;
     bool *is_ours = context;
     MDB_stat stat;
@@ -77,9 +78,13 @@ static int open_format(struct kad_env *env, MDB_txn *txn, void *context)
         return error ? error : open_tables(env, txn, MDB_CREATE);
     }
     error = mdb_get(txn, main, &name, &value);
-    if (error == MDB_NOTFOUND ||
-        (error == 0 && (value.mv_size != 4 || memcmp(value.mv_data, number, 4) != 0)))
+    if (error == 0 && value.mv_size == 4 && memcmp(value.mv_data, older, 4) == 0) {
+        value = (MDB_val){sizeof number, number};
+        error = mdb_put(txn, main, &name, &value, 0);
+    } else if (error == MDB_NOTFOUND ||
+               (error == 0 && (value.mv_size != 4 || memcmp(value.mv_data, number, 4) != 0))) {
         *is_ours = false;
+    }
     return error ? error : open_tables(env, txn, 0);
 }
 
@@ -194,7 +199,7 @@ int kad_env_open(struct kad_env *env, const struct kad_allocator *allocator, con
     if (!is_ours) {
         close_mdb(env);
         return fail(env, KAD_E_CORRUPT, out_why, why_size,
-                    "an LMDB file, but not a store of this version of kad (format 1)", NULL);
+                    "an LMDB file, but not a store of this version of kad (format 2)", NULL);
     }
     if (error)
         return fail(env, kad_env_is_corrupt(error) ? KAD_E_CORRUPT : KAD_E_SYSTEM, out_why, why_size,

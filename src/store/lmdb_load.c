@@ -77,8 +77,11 @@ static int load_record(struct loading *loading, MDB_cursor *cursor, struct kad_b
         loading->counts.n_skipped++;
         return 0;
     }
-    if (!lives(loading, record.expires_at))
+    if (!lives(loading, record.expires_at)) {
+        if (record.valid_until != 0 && record.expires_at <= loading->now)
+            kad_mem_store_restore_ghost(loading->mem, &record, loading->now);
         return 0;
+    }
     return take_over(loading, kad_mem_store_restore(loading->mem, &record, group, loading->now));
 }
 
@@ -133,11 +136,11 @@ static int read_all(struct kad_env *env, MDB_txn *txn, void *context)
 static int clean_record(struct loading *loading, MDB_cursor *cursor, struct kad_bytes key,
                         struct kad_bytes value)
 {
-    struct kad_record record, held;
+    struct kad_record record;
     uint64_t group;
 
-    if (kad_entry_record_read(key, value, &record, &group) == KAD_OK &&
-        loading->mem->ops->get(loading->mem, &record.key, loading->now, &held) == KAD_OK)
+    if (kad_entry_record_read(key, value, &record, &group) == KAD_OK && record.expires_at > loading->now &&
+        kad_mem_store_has_record(loading->mem, &record))
         return 0;
     return mdb_cursor_del(cursor, 0);
 }

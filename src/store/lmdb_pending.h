@@ -23,7 +23,7 @@ struct kad_slot_set {
 struct kad_pending {
     const struct kad_allocator *allocator;
     struct kad_slot_set records, peers;
-    uint8_t *gone; /* one byte of size, then the key; 32 bytes: a record, more: a peer */
+    uint8_t *gone; /* one byte of size, then the key; kad_entry_is_record_key() tells which */
     uint32_t gone_size, gone_capacity;
     uint64_t n_left_over; /* keys there was no room for, since start */
 };

@@ -152,6 +152,55 @@ TEST(a_foreign_file_is_refused_with_a_reason_and_left_alone)
     test_folder_remove(&folder);
 }
 
+static void set_format(const char *path, uint8_t format)
+{
+    uint8_t number[4] = {format};
+    MDB_val key = {16, "kad-store-format"}, value = {4, number};
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi table;
+
+    EXPECT_EQ(mdb_env_create(&env), 0);
+    EXPECT_EQ(mdb_env_set_maxdbs(env, 4), 0);
+    EXPECT_EQ(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
+    EXPECT_EQ(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    EXPECT_EQ(mdb_dbi_open(txn, NULL, 0, &table), 0);
+    if (format != 0) {
+        EXPECT_EQ(mdb_put(txn, table, &key, &value, 0), 0);
+    } else {
+        EXPECT_EQ(mdb_get(txn, table, &key, &value), 0);
+        EXPECT_EQ(*(const uint8_t *)value.mv_data, 2);
+    }
+    EXPECT_EQ(mdb_txn_commit(txn), 0);
+    mdb_env_close(env);
+}
+
+/* A file of the format before keeps what is in it and becomes one of this format; one of a format to come is left alone. */
+TEST(a_file_of_the_first_format_is_taken_over)
+{
+    const struct kad_mem_store_config config = test_store_plenty();
+    struct kad_store *store;
+    struct test_folder folder;
+    char why[200], path[300];
+
+    test_folder_make(&folder);
+    snprintf(path, sizeof path, "%s/store.mdb", folder.path);
+    store = open_at(&folder, &kad_allocator_system, &config, NOW);
+    EXPECT_EQ(test_store_put(store, 1, 100, NULL, NOW + 1000, NOW), KAD_OK);
+    EXPECT_EQ(store->ops->commit(store), KAD_OK);
+    store->ops->free(store);
+    set_format(path, 1);
+    store = open_at(&folder, &kad_allocator_system, &config, NOW);
+    EXPECT(store != NULL);
+    EXPECT(test_store_holds(store, 1, NOW));
+    store->ops->free(store);
+    set_format(path, 0);
+    set_format(path, 3);
+    EXPECT_EQ(try_open(path, why, sizeof why, &store), KAD_E_CORRUPT);
+    EXPECT_MSG(strstr(why, "not a store of this version") != NULL, "%s", why);
+    test_folder_remove(&folder);
+}
+
 TEST(a_ceiling_too_low_to_work_under_is_refused)
 {
     struct kad_lmdb_store_config config = {.mem = test_store_plenty(), .max_size = 100000};

@@ -49,10 +49,23 @@ static uint64_t payer(const struct mem_store *mem, const struct kad_endpoint *en
     return kad_endpoint_narrow_group(endpoint);
 }
 
+/* Until when ghosts are worth their memory; 0: there are none. */
+static kad_ms ghosts_until(const struct mem_store *mem)
+{
+    const struct kad_mem_classes *classes = mem->records ? mem->records->classes : NULL;
+
+    return classes && classes->n_ghosts ? classes->newest_at + KAD_MEM_GHOST_LIFE : 0;
+}
+
 static kad_ms next_due(const struct mem_store *mem)
 {
-    return kad_ms_min(mem->records ? kad_heap_next(&mem->records->heap) : KAD_NEVER,
-                      mem->peers ? kad_heap_next(&mem->peers->heap) : KAD_NEVER);
+    kad_ms due = mem->peers ? kad_heap_next(&mem->peers->heap) : KAD_NEVER;
+
+    if (mem->records && mem->records->n_records > 0)
+        due = kad_ms_min(due, kad_heap_next(&mem->records->heap));
+    else if (ghosts_until(mem) > 0)
+        due = kad_ms_min(due, ghosts_until(mem));
+    return due;
 }
 
 static kad_ms mem_expire(struct kad_store *store, kad_ms now)
@@ -67,7 +80,7 @@ static kad_ms mem_expire(struct kad_store *store, kad_ms now)
     if (mem->peers)
         mem->n_expired += kad_mem_peers_expire(mem->peers, now, &budget, mem->watch);
     /* What is empty goes back to costing a pointer. */
-    if (mem->records && mem->records->n_records == 0) {
+    if (mem->records && mem->records->n_records == 0 && ghosts_until(mem) <= now) {
         kad_mem_records_free(mem->records);
         mem->records = NULL;
     }
@@ -84,6 +97,34 @@ static int mem_get(struct kad_store *store, const struct kad_id *key, kad_ms now
     const struct mem_store *mem = of(store);
 
     return mem->records ? kad_mem_records_get(mem->records, key, now, out_record) : KAD_E_NOT_FOUND;
+}
+
+static size_t mem_list(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                       uint32_t from, struct kad_record *out_records, size_t n, uint32_t *out_next)
+{
+    const struct mem_store *mem = of(store);
+
+    *out_next = 0;
+    return mem->records ? kad_mem_records_list(mem->records, key, type, now, from, out_records, n, out_next)
+                        : 0;
+}
+
+static int mem_remove(struct kad_store *store, const struct kad_record *record)
+{
+    const struct mem_store *mem = of(store);
+
+    return mem->records ? kad_mem_records_remove(mem->records, record, mem->watch) : KAD_E_NOT_FOUND;
+}
+
+static int mem_ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                     struct kad_record *out_record)
+{
+    const struct mem_store *mem = of(store);
+
+    mem_expire(store, now); /* who has just expired is one already */
+    return mem->records && mem->records->classes
+               ? kad_mem_classes_ghost(mem->records->classes, key, type, now, out_record)
+               : KAD_E_NOT_FOUND;
 }
 
 int kad_mem_store_restore(struct kad_store *store, const struct kad_record *record, uint64_t group,
@@ -164,6 +205,7 @@ static void mem_stats(const struct kad_store *store, struct kad_store_stats *out
         out_stats->n_records = mem->records->n_records;
         out_stats->record_bytes = mem->records->record_bytes;
         out_stats->memory += kad_mem_records_memory(mem->records);
+        out_stats->forgotten_at = mem->records->classes ? mem->records->classes->forgotten_at : 0;
     }
     if (mem->peers) {
         out_stats->n_keys = mem->peers->n_keys;
@@ -216,6 +258,9 @@ static const struct kad_store_ops mem_ops = {
     .expire = mem_expire,
     .stats = mem_stats,
     .look = mem_look,
+    .list = mem_list,
+    .remove = mem_remove,
+    .ghost = mem_ghost,
     .free = mem_free,
 };
 
@@ -224,6 +269,9 @@ void kad_mem_store_config_default(struct kad_mem_store_config *out_config)
     *out_config = (struct kad_mem_store_config){.max_records = 50000,
                                                 .max_record_bytes = UINT64_C(32) << 20,
                                                 .max_records_per_group = 2000,
+                                                .max_records_per_owner = 1000,
+                                                .class_percent = 50,
+                                                .max_ghosts = 4096,
                                                 .max_keys = 200000,
                                                 .max_peers_per_key = 2000,
                                                 .max_peers = 500000,
@@ -279,4 +327,21 @@ bool kad_mem_store_has_peer(const struct kad_store *store, const struct kad_id *
     const struct mem_store *mem = of_const(store);
 
     return mem->peers && kad_mem_peers_has(mem->peers, key, peer);
+}
+
+bool kad_mem_store_has_record(const struct kad_store *store, const struct kad_record *record)
+{
+    const struct mem_store *mem = of_const(store);
+
+    return mem->records && kad_mem_records_has(mem->records, record);
+}
+
+void kad_mem_store_restore_ghost(struct kad_store *store, const struct kad_record *record, kad_ms now)
+{
+    struct mem_store *mem = of(store);
+
+    if (!mem->records)
+        mem->records = kad_mem_records_new(mem->allocator, &mem->config, mem->hash_key);
+    if (mem->records && kad_mem_records_need_classes(mem->records) == KAD_OK)
+        kad_mem_classes_remember(mem->records->classes, record, now);
 }

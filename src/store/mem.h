@@ -5,6 +5,10 @@
  * pointer. Every operation on the packet path takes constant time, but for the heap that knows what expires next
  * (logarithmic) and each_peer() (the peers of one key).
  *
+ * A key has one record, whatever its type, as Mainline's have. Records of classes (those that say how long they are valid)
+ * have a place of their own by key and type, and by key, type and owner where the key has many: nobody takes another
+ * class's place.
+ *
  * Who pays: a record counts against the address group of whoever brought it first, until it is gone; a peer against
  * its own. Loopback, link-local and private addresses are nobody's group unless `limit_local`.
  */
@@ -18,8 +22,12 @@ struct kad_mem_store_config {
     uint64_t max_records;
     uint64_t max_record_bytes;      /* values and salts */
     unsigned max_records_per_group; /* publisher's /24 or /64; 0: no limit */
-    uint32_t max_keys;              /* keys with peers */
-    uint32_t max_peers_per_key;     /* more than KAD_MEM_PEERS_PER_KEY counts as that */
+    /* Of records that say how long they are valid (kad_record.valid_until), which are those of networks with classes: */
+    unsigned max_records_per_owner; /* one public key's; 0: no limit */
+    unsigned class_percent;     /* no class may take more than this share of the two above; 0: all of it */
+    uint32_t max_ghosts;        /* what is left of expired ones; 0: nothing is */
+    uint32_t max_keys;          /* keys with peers */
+    uint32_t max_peers_per_key; /* more than KAD_MEM_PEERS_PER_KEY counts as that */
     uint64_t max_peers;
     unsigned max_peers_per_group; /* what one address group may add over all keys; 0: no limit */
     bool limit_local;             /* group limits hold for loopback and private addresses too */
@@ -43,7 +51,7 @@ KAD_CHECK int kad_mem_store_new(const struct kad_allocator *allocator,
 struct kad_mem_watch {
     bool (*room)(void *context, size_t size); /* may a new thing of about `size` bytes be added? */
     void (*record_changed)(void *context, uint32_t slot);
-    void (*record_gone)(void *context, const struct kad_id *key);
+    void (*record_gone)(void *context, const struct kad_record *record);
     void (*peer_changed)(void *context, uint32_t slot);
     void (*peer_gone)(void *context, const struct kad_id *key, const struct kad_endpoint *peer);
     void *context;
@@ -63,6 +71,10 @@ bool kad_mem_store_record(const struct kad_store *store, uint32_t slot, struct k
                           uint64_t *out_group);
 bool kad_mem_store_peer(const struct kad_store *store, uint32_t slot, struct kad_mem_peer *out_peer);
 void kad_mem_store_n_slots(const struct kad_store *store, uint32_t *out_records, uint32_t *out_peers);
+/* Whether this very record (of its owner, where the key has many) is held, expired or not. */
+bool kad_mem_store_has_record(const struct kad_store *store, const struct kad_record *record);
+/* A record that expired before it could be held: for ghost(). */
+void kad_mem_store_restore_ghost(struct kad_store *store, const struct kad_record *record, kad_ms now);
 /* Whether this very peer of this key is held, expired or not. */
 bool kad_mem_store_has_peer(const struct kad_store *store, const struct kad_id *key,
                             const struct kad_endpoint *peer);

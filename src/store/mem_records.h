@@ -1,7 +1,7 @@
 /*
  * mem_records - records by key, each one block of exactly its size.
  *
- *     index (hash of key -> slot) -> slots[] -> block: key, numbers, [public key, signature], salt, value
+ *     index (hash of key -> slot) -> slots[] -> block: key, numbers, [instants], [public key, signature], salt, value
  *     heap (earliest expiry -> slot)
  *
  * A slot has one live entry in the heap, named by its ticket, that is never later than its expiry: a record that lives
@@ -13,7 +13,7 @@
 
 #include "base/heap.h"
 #include "base/index.h"
-#include "store/mem.h"
+#include "store/mem_classes.h"
 
 #define KAD_MEM_STALE     4096u
 #define KAD_MEM_SLOTS_MAX (UINT32_C(1) << 29) /* so that slots fit the index */
@@ -27,14 +27,14 @@ struct kad_mem_record_slot {
 };
 
 struct kad_mem_records {
-    const struct kad_allocator *allocator;
     const struct kad_mem_store_config *config; /* lent */
     uint64_t hash_key;
     struct kad_mem_record_slot *slots;
     uint32_t n_slots, capacity, first_free;
     uint32_t n_records;
-    uint64_t record_bytes; /* values and salts */
-    uint64_t block_bytes;  /* memory of all blocks */
+    uint64_t record_bytes;           /* values and salts */
+    uint64_t block_bytes;            /* memory of all blocks */
+    struct kad_mem_classes *classes; /* allocated with the first record of a class */
     struct kad_index index;
     struct kad_index groups;
     struct kad_heap heap;
@@ -45,11 +45,21 @@ struct kad_mem_records *kad_mem_records_new(const struct kad_allocator *allocato
 void kad_mem_records_free(struct kad_mem_records *records);
 uint64_t kad_mem_records_memory(const struct kad_mem_records *records);
 
+/* Of the key, or of one class under it. */
 int kad_mem_records_get(const struct kad_mem_records *records, const struct kad_id *key, kad_ms now,
                         struct kad_record *out_record);
 /* Adds or replaces. 0, KAD_E_LIMIT, KAD_E_MEMORY: then all is as it was. */
 int kad_mem_records_put(struct kad_mem_records *records, const struct kad_record *record, uint64_t group,
                         const struct kad_mem_watch *watch);
+/* core/store.h: list, remove. */
+size_t kad_mem_records_list(const struct kad_mem_records *records, const struct kad_id *key, uint8_t type,
+                            kad_ms now, uint32_t from, struct kad_record *out_records, size_t n,
+                            uint32_t *out_next);
+int kad_mem_records_remove(struct kad_mem_records *records, const struct kad_record *record,
+                           const struct kad_mem_watch *watch);
+bool kad_mem_records_has(const struct kad_mem_records *records, const struct kad_record *record);
+/* 0 or KAD_E_MEMORY: `classes` is there. */
+KAD_CHECK int kad_mem_records_need_classes(struct kad_mem_records *records);
 bool kad_mem_records_slot(const struct kad_mem_records *records, uint32_t slot, struct kad_record *out_record,
                           uint64_t *out_group);
 /* Looks at no more than *budget entries and takes them off it. Returns how many records went. */

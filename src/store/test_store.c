@@ -94,8 +94,10 @@ static bool same_bytes(struct kad_bytes a, struct kad_bytes b)
 
 bool test_store_same(const struct kad_record *a, const struct kad_record *b)
 {
-    return a->type == b->type && kad_id_equal(&a->key, &b->key) && same_bytes(a->value, b->value) &&
-           same_bytes(a->salt, b->salt) && a->sequence == b->sequence && a->expires_at == b->expires_at &&
+    return a->type == b->type && a->many == b->many && a->withdrawn == b->withdrawn &&
+           a->hashed == b->hashed && a->made_at == b->made_at && a->valid_until == b->valid_until &&
+           kad_id_equal(&a->key, &b->key) && same_bytes(a->value, b->value) && same_bytes(a->salt, b->salt) &&
+           a->sequence == b->sequence && a->expires_at == b->expires_at &&
            memcmp(a->public_key, b->public_key, sizeof a->public_key) == 0 &&
            memcmp(a->signature, b->signature, sizeof a->signature) == 0;
 }
