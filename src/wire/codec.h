@@ -27,5 +27,6 @@ struct kad_codec {
 };
 
 extern const struct kad_codec kad_krpc;
+extern const struct kad_codec kad_wire; /* wire/kad/kad.h */
 
 #endif
