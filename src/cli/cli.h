@@ -57,6 +57,10 @@ struct kad_options {
     /* kad doctor, get */
     bool report, explain;
     struct kad_number patience, wait;
+    /* kad id */
+    bool passphrase, open;
+    const char *passphrase_file;
+    struct kad_number bits, jobs;
     /* kad record, replay, crawl */
     bool stop, list_nodes, quick;
     struct kad_number length, until, rate, most;

@@ -12,6 +12,6 @@ extern const struct kad_command kad_command_announce, kad_command_peers, kad_com
 extern const struct kad_command kad_command_record, kad_command_replay, kad_command_crawl;
 extern const struct kad_command kad_command_distance, kad_command_version, kad_command_bench;
 extern const struct kad_command kad_command_config, kad_command_doctor;
-extern const struct kad_command kad_command_manifest;
+extern const struct kad_command kad_command_manifest, kad_command_id;
 
 #endif
