@@ -40,6 +40,7 @@ struct kad_channel_config {
     unsigned work_per_s;    /* and from which on work is, too: one bit more for each doubling */
     unsigned work_bits_max; /* most that we do ourselves for admission */
     bool open_door;         /* answers those who do not know our key */
+    uint8_t *scratch;       /* lent, KAD_CHANNEL_DATAGRAM bytes, may be shared within a thread; NULL: own */
 };
 
 /* What a datagram was. */
@@ -70,13 +71,15 @@ struct kad_channel_to {
     uint32_t session;   /* 0: whichever there is */
     const uint8_t *key; /* NULL: unknown, the open door */
     struct kad_endpoint endpoint;
+    const uint8_t *expect; /* key NULL: the door's answer must name this key, else it is REFUSED; NULL: any */
 };
 
-/* Where the plaintext goes and how large it may be. room 0: nothing can be sent to it now (`why`). */
+/* Where the plaintext goes and how large it may be. room 0: nothing can be sent to it now. */
 struct kad_channel_plan {
     uint8_t kind;
     uint16_t head; /* offset of the plaintext in the datagram's buffer */
     uint16_t room; /* bytes of plaintext that fit */
+    uint16_t wanted;
     uint32_t slot;
 };
 
@@ -97,7 +100,8 @@ const uint8_t *kad_channel_secret(const struct kad_channel *channel); /* 64 byte
 /* Takes a datagram; may append some to `out` (cookies, what waited for an answer). */
 struct kad_channel_in kad_channel_receive(struct kad_channel *channel, const struct kad_datagram *in,
                                           kad_ms now, struct kad_batch *out);
-/* After a first message was received and handled: if no plan answered it, it is answered without a plaintext. */
+/* After each datagram was received and handled: a first message that no plan answered is answered without a plaintext, and
+ * who came from a new address is asked to show that it receives there. The next kad_channel_receive() does it, too. */
 void kad_channel_finish(struct kad_channel *channel, kad_ms now, struct kad_batch *out);
 
 /* `wanted`: bytes of answer that are expected at most; a first message is made as large, so that the answer may be. */

@@ -42,6 +42,11 @@ uint64_t kad_siphash(const uint8_t key[16], const void *data, size_t size)
     return number;
 }
 
+void kad_siphash_128(const uint8_t key[16], const void *data, size_t size, uint8_t out_hash[16])
+{
+    crypto_shorthash_siphashx24(out_hash, data, size, key);
+}
+
 /* Four bits at a time: BEP 42 hashes eight bytes, and sixteen words stay in the cache beside everything else. */
 uint32_t kad_crc32c(const void *data, size_t size)
 {

@@ -21,6 +21,8 @@ void kad_sha1(const void *data, size_t size, uint8_t out_hash[KAD_SHA1_SIZE]);
 void kad_sha256(const void *data, size_t size, uint8_t out_hash[KAD_SHA256_SIZE]);
 /* SipHash-2-4 under a 16-byte secret: tokens, and hashes that strangers must not guess. */
 uint64_t kad_siphash(const uint8_t key[16], const void *data, size_t size);
+/* The same with 128 bits. */
+void kad_siphash_128(const uint8_t key[16], const void *data, size_t size, uint8_t out_hash[16]);
 uint32_t kad_crc32c(const void *data, size_t size); /* Castagnoli, as BEP 42 */
 
 void kad_ed25519_keypair(const uint8_t seed[KAD_ED25519_SEED], uint8_t out_public[KAD_ED25519_PUBLIC],

@@ -1,0 +1,231 @@
+#include "channel/admit.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+
+enum { USED_FIRST = 256, USED_MOST = 16384 };
+
+#define EPOCH KAD_MINUTE
+
+void kad_admit_init(struct kad_admit *admit, const struct kad_allocator *allocator, const uint8_t secret[16],
+                    uint32_t cookie_per_s, uint32_t work_per_s)
+{
+    *admit =
+        (struct kad_admit){.allocator = allocator, .cookie_per_s = cookie_per_s, .work_per_s = work_per_s};
+    memcpy(admit->secret, secret, sizeof(admit->secret));
+}
+
+void kad_admit_clear(struct kad_admit *admit)
+{
+    for (unsigned i = 0; i < KAD_COUNT_OF(admit->used); i++) {
+        kad_free(admit->allocator, admit->used[i].cells,
+                 admit->used[i].n_cells * sizeof(*admit->used[i].cells));
+        admit->used[i] = (struct kad_admit_used){0};
+    }
+}
+
+size_t kad_admit_memory(const struct kad_admit *admit)
+{
+    return (admit->used[0].n_cells + admit->used[1].n_cells) * sizeof(*admit->used[0].cells);
+}
+
+/* -- cookies ----------------------------------------------------------------------------------------------------- */
+
+uint32_t kad_admit_epoch(kad_ms now)
+{
+    return (uint32_t)(now / EPOCH);
+}
+
+static void cookie_of(const struct kad_admit *admit, const struct kad_endpoint *from, uint32_t epoch,
+                      uint8_t out_cookie[KAD_COOKIE_SIZE])
+{
+    uint8_t key[16], bytes[4];
+
+    kad_write_u32(bytes, epoch);
+    kad_siphash_128(admit->secret, bytes, sizeof(bytes), key);
+    memset(out_cookie, 0, KAD_COOKIE_SIZE);
+    kad_siphash_128(key, from, sizeof(*from), out_cookie);
+}
+
+void kad_admit_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
+                      uint8_t out_cookie[KAD_COOKIE_SIZE])
+{
+    cookie_of(admit, from, kad_admit_epoch(now), out_cookie);
+}
+
+/* Of this epoch or the one before; which one. */
+static bool cookie_good(const struct kad_admit *admit, const struct kad_endpoint *from,
+                        const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now, uint32_t *out_epoch)
+{
+    for (uint32_t back = 0; back < 2; back++) {
+        uint8_t good[KAD_COOKIE_SIZE];
+
+        *out_epoch = kad_admit_epoch(now) - back;
+        cookie_of(admit, from, *out_epoch, good);
+        if (memcmp(good, cookie, sizeof(good)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* -- work -------------------------------------------------------------------------------------------------------- */
+
+void kad_admit_commitment(const struct kad_suite *suite, const uint8_t identity[32],
+                          const uint8_t ephemeral[KAD_DH_SIZE], uint8_t out_commitment[16])
+{
+    static const char purpose[] = "kad/1 commit";
+    uint8_t bytes[2 * 32], hash[KAD_HASH_SIZE];
+
+    memcpy(bytes, identity, 32);
+    memcpy(bytes + 32, ephemeral, KAD_DH_SIZE);
+    suite->hash(purpose, sizeof(purpose) - 1, bytes, sizeof(bytes), hash);
+    memcpy(out_commitment, hash, 16);
+}
+
+static unsigned zero_bits(const uint8_t hash[KAD_HASH_SIZE])
+{
+    unsigned n = 0;
+
+    while (n < 64 && !(hash[n / 8] >> (7 - n % 8) & 1))
+        n++;
+    return n;
+}
+
+static unsigned work_bits(const struct kad_suite *suite, const uint8_t cookie[KAD_COOKIE_SIZE],
+                          const uint8_t commitment[16], const uint8_t nonce[8])
+{
+    static const char purpose[] = "kad/1 work";
+    uint8_t bytes[KAD_COOKIE_SIZE + 16 + 8], hash[KAD_HASH_SIZE];
+
+    memcpy(bytes, cookie, KAD_COOKIE_SIZE);
+    memcpy(bytes + KAD_COOKIE_SIZE, commitment, 16);
+    memcpy(bytes + KAD_COOKIE_SIZE + 16, nonce, 8);
+    suite->hash(purpose, sizeof(purpose) - 1, bytes, sizeof(bytes), hash);
+    return zero_bits(hash);
+}
+
+void kad_admit_work(const struct kad_suite *suite, const uint8_t cookie[KAD_COOKIE_SIZE],
+                    const uint8_t commitment[16], unsigned bits, uint8_t out_nonce[8])
+{
+    uint64_t n = 0;
+
+    assert(bits <= KAD_WORK_MOST);
+    do
+        kad_write_u64(out_nonce, n++);
+    while (work_bits(suite, cookie, commitment, out_nonce) < bits);
+}
+
+unsigned kad_admit_bits(const struct kad_admit *admit)
+{
+    const struct kad_admit_rate *rate = &admit->cookied;
+    uint32_t per_s = rate->n > rate->n_before ? rate->n : rate->n_before;
+    unsigned bits = KAD_WORK_LEAST;
+
+    if (per_s < admit->work_per_s || (per_s == 0 && admit->work_per_s > 0))
+        return 0;
+    for (; bits < KAD_WORK_MOST && per_s / 2 >= admit->work_per_s && per_s > 1; per_s /= 2)
+        bits++;
+    return bits;
+}
+
+static bool insert(uint64_t *cells, uint32_t n_cells, uint64_t number)
+{
+    uint32_t at = (uint32_t)number & (n_cells - 1);
+
+    for (; cells[at]; at = (at + 1) & (n_cells - 1)) {
+        if (cells[at] == number)
+            return false;
+    }
+    cells[at] = number;
+    return true;
+}
+
+static bool more_cells(const struct kad_admit *admit, struct kad_admit_used *used)
+{
+    const uint32_t n = used->n_cells ? 2 * used->n_cells : USED_FIRST;
+    uint64_t *cells = n > USED_MOST ? NULL : kad_alloc_zero(admit->allocator, n * sizeof(*cells));
+
+    if (!cells)
+        return false;
+    for (uint32_t i = 0; i < used->n_cells; i++) {
+        if (used->cells[i])
+            (void)insert(cells, n, used->cells[i]);
+    }
+    kad_free(admit->allocator, used->cells, used->n_cells * sizeof(*used->cells));
+    used->cells = cells;
+    used->n_cells = n;
+    return true;
+}
+
+/* Each cookie and nonce once in an epoch. When no more can be remembered, none is taken: until the next epoch. */
+static bool first_use(struct kad_admit *admit, const uint8_t *datagram, uint32_t epoch)
+{
+    struct kad_admit_used *used = &admit->used[epoch & 1];
+    uint8_t bytes[KAD_COOKIE_SIZE + 8];
+    uint64_t number;
+
+    memcpy(bytes, datagram + KAD_INIT_COOKIE, KAD_COOKIE_SIZE);
+    memcpy(bytes + KAD_COOKIE_SIZE, datagram + KAD_INIT_NONCE, 8);
+    number = kad_siphash(admit->secret, bytes, sizeof(bytes)) | 1; /* 0 is an empty cell */
+    if (used->epoch != epoch) {
+        kad_free(admit->allocator, used->cells, used->n_cells * sizeof(*used->cells));
+        *used = (struct kad_admit_used){.epoch = epoch};
+    }
+    if (used->n >= used->n_cells / 4 * 3 && !more_cells(admit, used))
+        return false;
+    if (!insert(used->cells, used->n_cells, number))
+        return false;
+    used->n++;
+    return true;
+}
+
+/* -- admission ---------------------------------------------------------------------------------------------------- */
+
+static void pass_seconds(struct kad_admit *admit, kad_ms now)
+{
+    const kad_ms second = now / KAD_SECOND;
+
+    if (second == admit->second)
+        return;
+    admit->first.n_before = second == admit->second + 1 ? admit->first.n : 0;
+    admit->cookied.n_before = second == admit->second + 1 ? admit->cookied.n : 0;
+    admit->first.n = admit->cookied.n = 0;
+    admit->second = second;
+}
+
+static bool loaded(const struct kad_admit *admit)
+{
+    const struct kad_admit_rate *rate = &admit->first;
+
+    return (rate->n > rate->n_before ? rate->n : rate->n_before) > admit->cookie_per_s;
+}
+
+static void count(uint32_t *number)
+{
+    if (*number < UINT32_MAX)
+        (*number)++;
+}
+
+enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
+                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now)
+{
+    const uint8_t *cookie = datagram + KAD_INIT_COOKIE;
+    unsigned bits;
+    uint32_t epoch;
+
+    pass_seconds(admit, now);
+    count(&admit->first.n);
+    if (!cookie_good(admit, from, cookie, now, &epoch))
+        return loaded(admit) ? KAD_ADMIT_REFUSED : KAD_ADMIT;
+    count(&admit->cookied.n);
+    bits = loaded(admit) ? kad_admit_bits(admit) : 0;
+    if (!bits)
+        return KAD_ADMIT_PROVED;
+    /* One bit less will do: the load may have risen since the cookie was given. */
+    if (work_bits(suite, cookie, datagram + KAD_INIT_COMMITMENT, datagram + KAD_INIT_NONCE) + 1 < bits ||
+        !first_use(admit, datagram, epoch))
+        return KAD_ADMIT_REFUSED;
+    return KAD_ADMIT_WORKED;
+}

@@ -1,0 +1,68 @@
+/*
+ * admit - who may cost us operations with public keys, when many want to at once.
+ *
+ * The rate of first messages decides. From cookie_per_s on, one is only read if it carries a cookie: a hash of the address
+ * it comes from, under a secret, so that nothing is kept for those who only pretend to be there. From work_per_s such
+ * messages on, it must also carry the solution of a small puzzle over cookie and identity, one bit harder for each doubling
+ * of the rate; each solution serves once. A cookie is good for one to two minutes.
+ */
+#ifndef KAD_CHANNEL_ADMIT_H
+#define KAD_CHANNEL_ADMIT_H
+
+#include "base/alloc.h"
+#include "channel/format.h"
+#include "crypto/suite.h"
+
+#define KAD_WORK_LEAST 8  /* bits, when work is asked for at all */
+#define KAD_WORK_MOST  24 /* and never more than that */
+
+enum kad_admission {
+    KAD_ADMIT,         /* read it */
+    KAD_ADMIT_PROVED,  /* read it: it has also shown that it receives at its address */
+    KAD_ADMIT_WORKED,  /* the same, and its commitment must be held against who it turns out to be */
+    KAD_ADMIT_REFUSED, /* answer with a cookie */
+};
+
+/* First messages of this second and of the last one. */
+struct kad_admit_rate {
+    uint32_t n, n_before;
+};
+
+/* Solutions that were taken in an epoch: hashes of them, open addressing. */
+struct kad_admit_used {
+    uint64_t *cells; /* 0: empty */
+    uint32_t n_cells, n;
+    uint32_t epoch;
+};
+
+struct kad_admit {
+    const struct kad_allocator *allocator;
+    uint8_t secret[16];
+    uint32_t cookie_per_s, work_per_s;
+    kad_ms second; /* number of the one that is counted */
+    struct kad_admit_rate first, cookied;
+    struct kad_admit_used used[2]; /* of even and odd epochs */
+};
+
+void kad_admit_init(struct kad_admit *admit, const struct kad_allocator *allocator, const uint8_t secret[16],
+                    uint32_t cookie_per_s, uint32_t work_per_s);
+void kad_admit_clear(struct kad_admit *admit);
+
+/* `datagram` is a first message, unmasked. */
+enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
+                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now);
+/* What one who was refused must bring. */
+void kad_admit_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
+                      uint8_t out_cookie[KAD_COOKIE_SIZE]);
+uint32_t kad_admit_epoch(kad_ms now);
+unsigned kad_admit_bits(const struct kad_admit *admit); /* of work; 0: none is asked for */
+
+/* The initiator's side: what binds the work to who did it, and the work; a nonce is found after 2^bits tries on average. */
+void kad_admit_commitment(const struct kad_suite *suite, const uint8_t identity[32],
+                          const uint8_t ephemeral[KAD_DH_SIZE], uint8_t out_commitment[16]);
+void kad_admit_work(const struct kad_suite *suite, const uint8_t cookie[KAD_COOKIE_SIZE],
+                    const uint8_t commitment[16], unsigned bits, uint8_t out_nonce[8]);
+
+size_t kad_admit_memory(const struct kad_admit *admit);
+
+#endif

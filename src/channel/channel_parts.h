@@ -1,0 +1,94 @@
+/* channel_parts - what the files of the channel share; nobody else's. */
+#ifndef KAD_CHANNEL_PARTS_H
+#define KAD_CHANNEL_PARTS_H
+
+#include "channel/admit.h"
+#include "channel/channel.h"
+#include "channel/format.h"
+#include "channel/sessions.h"
+#include "crypto/rng.h"
+
+enum {
+    RETRY_MS =
+        1000, /* a first message unanswered for so long is written anew with the next one for its receiver */
+    SILENT_MS = 1000,   /* a session in which a question is unanswered for so long gets a first message */
+    FRESH_MS = 30000,   /* a session that we answered and nobody uses is kept so long */
+    OLD_MS = 30000,     /* what was under way when a newer one came is taken so long */
+    TIE_MS = 10000,     /* two sessions begun by both within this are one that crossed itself */
+    COOKIES_MOST = 3,   /* taken for one first message */
+    CREDIT_MOST = 65536 /* bytes that are remembered for an address that has proved nothing */
+};
+
+enum plan_kind { PLAN_NONE, PLAN_DATA, PLAN_INIT, PLAN_RESPONSE, PLAN_KNOCK, PLAN_WAIT };
+
+/* What the datagram that was received last still asks for: a first message for its answer, or a session that moved for a
+ * PROBE. */
+struct asked {
+    uint32_t session; /* 0: nothing */
+    bool answer;      /* a RESPONSE is due */
+    struct kad_noise noise;
+    uint8_t theirs[KAD_DH_SIZE];
+    uint8_t their_ephemeral[KAD_DH_SIZE];
+};
+
+struct kad_channel {
+    const struct kad_allocator *allocator;
+    const struct kad_suite *suite;
+    uint8_t secret[64]; /* Ed25519; our identity is its second half */
+    struct kad_noise_keys keys;
+    struct kad_noise noise;                   /* where each handshake begins */
+    uint8_t mask[KAD_MASK_KEY];               /* ours */
+    uint8_t door[KAD_HASH_SIZE];              /* of all members; its beginning masks */
+    uint8_t veil[KAD_INIT_E - KAD_INIT_VEIL]; /* twice this masks COOKIEs for us */
+    struct kad_rng rng;
+    struct kad_sessions sessions;
+    struct kad_admit admit;
+    struct asked *asked; /* from the first first message on */
+    uint8_t *scratch;    /* the datagram that is being received */
+    bool own_scratch;
+    bool open_door;
+    unsigned puzzle_bits, work_bits_max;
+    kad_ms waiting_ms, rekey_after_ms;
+    struct kad_channel_counters counters;
+};
+
+static inline const uint8_t *our_key(const struct kad_channel *channel)
+{
+    return channel->secret + 32;
+}
+
+/* -- channel_send.c: datagrams are written where they are sent from; sizes, or 0 ----------------------------------- */
+
+/* Plaintext of n bytes stands at KAD_DATA_MESSAGE, or KAD_PROBE_MESSAGE of PROBE and ECHO. */
+size_t write_data(struct kad_channel *channel, struct kad_session *session, enum kad_channel_type type,
+                  const uint8_t token[KAD_TOKEN], uint8_t *datagram, size_t n, kad_ms now);
+/* Plaintext of n bytes stands at KAD_INIT_MESSAGE. `session` is PENDING, with a handshake. */
+size_t write_init(struct kad_channel *channel, struct kad_session *session, const uint8_t *cookie,
+                  unsigned bits, uint8_t *datagram, size_t n, size_t wanted, kad_ms now);
+/* Plaintext of n bytes stands at KAD_RESPONSE_MESSAGE. The session that is asked for; dropped when it fails. */
+size_t write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, kad_ms now);
+void write_hello(struct kad_channel *channel, struct kad_session *session, uint8_t *datagram);
+void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce[16], uint8_t *datagram);
+void write_cookie(struct kad_channel *channel, const struct kad_endpoint *to, const uint8_t *init,
+                  const uint8_t tail[16], kad_ms now, uint8_t *datagram);
+
+void open_key(const struct kad_channel *channel, const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY]);
+void cookie_key(const struct kad_channel *channel, const uint8_t responder[32], const uint8_t nonce[16],
+                uint8_t out_key[KAD_SEAL_KEY]);
+void mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MASK_KEY]);
+
+/* Where the next datagram goes; NULL: the batch is full. append() says that it is there. */
+uint8_t *room_in(const struct kad_batch *out);
+void append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram, size_t size);
+
+/* The largest DATA that may go to this session's address now; 0: none. */
+size_t data_within(const struct kad_session *session);
+/* Sends what waits, as far as it may. Returns how many. */
+unsigned send_waiting(struct kad_channel *channel, struct kad_session *session, kad_ms now,
+                      struct kad_batch *out);
+
+/* -- channel.c ---------------------------------------------------------------------------------------------------- */
+
+void expire(struct kad_channel *channel, kad_ms now);
+
+#endif

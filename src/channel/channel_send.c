@@ -1,0 +1,261 @@
+/* channel_send - how each kind of datagram is written; docs/protocol.md, "Sessions", has the bytes. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "channel/channel_parts.h"
+#include "crypto/crypto.h"
+
+/* -- small things ------------------------------------------------------------------------------------------------- */
+
+static void write_head(uint8_t *datagram, enum kad_channel_type type, uint32_t index, uint64_t counter)
+{
+    kad_write_u32(datagram, (uint32_t)type << 24);
+    kad_write_u32(datagram + KAD_AT_INDEX, index);
+    kad_write_u64(datagram + KAD_AT_COUNTER, counter);
+}
+
+/* Behind a plaintext that ends at `at`: a byte that is not zero, and zeros up to where the tag of a datagram of `size` is. */
+static void pad(uint8_t *datagram, size_t at, size_t size)
+{
+    assert(at + KAD_PADDING + KAD_SEAL_TAG <= size);
+    datagram[at] = 0x80;
+    memset(datagram + at + 1, 0, size - KAD_SEAL_TAG - at - 1);
+}
+
+void mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MASK_KEY])
+{
+    kad_mask_key("kad/1 mask", identity, 32, out_key);
+}
+
+static void derive(const struct kad_channel *channel, const char *purpose, const uint8_t a[32],
+                   const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY])
+{
+    uint8_t bytes[32 + 16];
+
+    memcpy(bytes, a, 32);
+    memcpy(bytes + 32, nonce, 16);
+    channel->suite->hash(purpose, strlen(purpose), bytes, sizeof(bytes), out_key);
+}
+
+void open_key(const struct kad_channel *channel, const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY])
+{
+    derive(channel, "kad/1 open", channel->door, nonce, out_key);
+}
+
+void cookie_key(const struct kad_channel *channel, const uint8_t responder[32], const uint8_t nonce[16],
+                uint8_t out_key[KAD_SEAL_KEY])
+{
+    derive(channel, "kad/1 cookie", responder, nonce, out_key);
+}
+
+/* What is sent to an address that has not shown that it receives is never more than what came from there. */
+static void spend(struct kad_session *session, size_t size)
+{
+    if (session->proved)
+        return;
+    assert(size <= session->credit && "more would go out than came in");
+    session->credit -= (uint32_t)size;
+}
+
+uint8_t *room_in(const struct kad_batch *out)
+{
+    return out->n < out->room ? out->memory + (size_t)out->n * KAD_DATAGRAM_MAX : NULL;
+}
+
+void append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram, size_t size)
+{
+    out->datagrams[out->n++] = (struct kad_datagram){*to, {datagram, size}};
+}
+
+/* -- in a session -------------------------------------------------------------------------------------------------- */
+
+size_t data_within(const struct kad_session *session)
+{
+    return session->proved ? (size_t)KAD_DATAGRAM : kad_size_within(session->credit);
+}
+
+size_t write_data(struct kad_channel *channel, struct kad_session *session, enum kad_channel_type type,
+                  const uint8_t token[KAD_TOKEN], uint8_t *datagram, size_t n, kad_ms now)
+{
+    const size_t at = type == KAD_TYPE_DATA ? KAD_DATA_MESSAGE : KAD_PROBE_MESSAGE;
+    const size_t size = kad_size_for(at + n + KAD_PADDING + KAD_SEAL_TAG);
+
+    assert(session->state != KAD_SESSION_PENDING && size);
+    write_head(datagram, type, session->remote, session->sent);
+    if (type != KAD_TYPE_DATA)
+        memcpy(datagram + KAD_HEAD, token, KAD_TOKEN);
+    pad(datagram, at + n, size);
+    channel->suite->seal(session->send, session->sent++, datagram, KAD_HEAD, datagram + KAD_HEAD,
+                         size - KAD_HEAD - KAD_SEAL_TAG);
+    kad_mask(session->mask, datagram, size, KAD_HEAD);
+    spend(session, size);
+    kad_sessions_set(&channel->sessions, session, session->state, now);
+    return size;
+}
+
+unsigned send_waiting(struct kad_channel *channel, struct kad_session *session, kad_ms now,
+                      struct kad_batch *out)
+{
+    const size_t overhead = KAD_DATA_MESSAGE + KAD_PADDING + KAD_SEAL_TAG;
+    unsigned n = 0;
+
+    while (session->handshake && session->handshake->waiting) {
+        const struct kad_waiting *first = session->handshake->waiting;
+        uint8_t *datagram = room_in(out);
+        size_t size;
+
+        if (!datagram || data_within(session) < overhead + first->size)
+            break;
+        memcpy(datagram + KAD_DATA_MESSAGE, first->bytes, first->size);
+        if (first->wanted && session->asked_at == KAD_NEVER)
+            session->asked_at = now;
+        size = write_data(channel, session, KAD_TYPE_DATA, NULL, datagram, first->size, now);
+        append(out, &session->endpoint, datagram, size);
+        kad_sessions_shift(&channel->sessions, session);
+        n++;
+    }
+    if (session->handshake && !session->handshake->waiting)
+        kad_sessions_end_handshake(&channel->sessions, session);
+    return n;
+}
+
+/* -- the handshake ------------------------------------------------------------------------------------------------- */
+
+static void make_pair(struct kad_channel *channel, struct kad_noise_keys *out_keys)
+{
+    kad_rng_bytes(&channel->rng, out_keys->secret, sizeof(out_keys->secret));
+    channel->suite->keypair(out_keys->secret, out_keys->public_key);
+    channel->counters.public_key_operations++;
+}
+
+size_t write_init(struct kad_channel *channel, struct kad_session *session, const uint8_t *cookie,
+                  unsigned bits, uint8_t *datagram, size_t n, size_t wanted, kad_ms now)
+{
+    struct kad_handshake *handshake = session->handshake;
+    size_t size = KAD_INIT_MESSAGE + n + KAD_PADDING + KAD_SEAL_TAG;
+    const size_t answer = KAD_RESPONSE_MESSAGE + wanted + KAD_PADDING + KAD_SEAL_TAG;
+    uint8_t theirs[KAD_DH_SIZE], *payload = datagram + KAD_INIT_PAYLOAD;
+    struct kad_noise_keys ephemeral;
+    bool good;
+
+    assert(kad_size_for(size) && session->state == KAD_SESSION_PENDING && session->named);
+    if (answer > size)
+        size = answer > KAD_DATAGRAM ? (size_t)KAD_DATAGRAM : answer;
+    size = kad_size_for(size);
+    if (!channel->suite->dh_public(session->key, theirs))
+        return 0; /* not the key of anybody */
+    make_pair(channel, &ephemeral);
+    memcpy(handshake->ephemeral, ephemeral.secret, sizeof(ephemeral.secret));
+
+    write_head(datagram, KAD_TYPE_INIT, 0, session->index);
+    if (cookie)
+        memcpy(datagram + KAD_INIT_COOKIE, cookie, KAD_COOKIE_SIZE);
+    else
+        kad_rng_bytes(&channel->rng, datagram + KAD_INIT_COOKIE, KAD_COOKIE_SIZE);
+    if (bits) {
+        kad_admit_commitment(channel->suite, our_key(channel), ephemeral.public_key,
+                             datagram + KAD_INIT_COMMITMENT);
+        kad_admit_work(channel->suite, datagram + KAD_INIT_COOKIE, datagram + KAD_INIT_COMMITMENT, bits,
+                       datagram + KAD_INIT_NONCE);
+        channel->counters.work_done++;
+    } else {
+        kad_rng_bytes(&channel->rng, datagram + KAD_INIT_COMMITMENT, KAD_INIT_VEIL - KAD_INIT_COMMITMENT);
+    }
+    memcpy(datagram + KAD_INIT_VEIL, channel->veil, sizeof(channel->veil));
+
+    memcpy(payload, our_key(channel), 32);
+    kad_write_u64(payload + 32, (uint64_t)now);
+    payload[40] = payload[41] = KAD_CHANNEL_VERSION;
+    pad(datagram, KAD_INIT_MESSAGE + n, size);
+    handshake->noise = channel->noise;
+    good = kad_noise_write_first(&handshake->noise, channel->suite, &channel->keys, &ephemeral, theirs,
+                                 datagram + KAD_INIT_E, datagram + KAD_INIT_S, payload,
+                                 size - KAD_INIT_PAYLOAD - KAD_SEAL_TAG);
+    kad_wipe(&ephemeral, sizeof(ephemeral));
+    channel->counters.public_key_operations += 2;
+    if (!good)
+        return 0;
+    memcpy(handshake->tail, datagram + size - KAD_TAIL, KAD_TAIL);
+    mask_key_of(session->key, session->mask);
+    kad_mask(session->mask, datagram, size, KAD_INIT_MASKED);
+    channel->counters.begun++;
+    return size;
+}
+
+size_t write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, kad_ms now)
+{
+    struct asked *asked = channel->asked;
+    struct kad_session *session = kad_sessions_at(&channel->sessions, asked->session);
+    const size_t size = kad_size_for(KAD_RESPONSE_MESSAGE + n + KAD_PADDING + KAD_SEAL_TAG);
+    struct kad_noise_keys ephemeral;
+    bool good;
+
+    assert(asked->answer && size);
+    asked->session = 0;
+    asked->answer = false;
+    if (!session)
+        return 0;
+    make_pair(channel, &ephemeral);
+    write_head(datagram, KAD_TYPE_RESPONSE, session->remote, session->index);
+    datagram[KAD_RESPONSE_PAYLOAD] = KAD_CHANNEL_VERSION;
+    pad(datagram, KAD_RESPONSE_MESSAGE + n, size);
+    good = kad_noise_write_answer(&asked->noise, channel->suite, &ephemeral, asked->their_ephemeral,
+                                  asked->theirs, datagram + KAD_RESPONSE_E, datagram + KAD_RESPONSE_PAYLOAD,
+                                  size - KAD_RESPONSE_PAYLOAD - KAD_SEAL_TAG);
+    kad_wipe(&ephemeral, sizeof(ephemeral));
+    channel->counters.public_key_operations += 2;
+    if (!good) {
+        kad_sessions_drop(&channel->sessions, session);
+        return 0;
+    }
+    kad_noise_split(&asked->noise, channel->suite, session->receive, session->send);
+    kad_mask(session->mask, datagram, size, KAD_RESPONSE_MASKED);
+    spend(session, size);
+    kad_sessions_set(&channel->sessions, session, session->state, now);
+    channel->counters.answered++;
+    return size;
+}
+
+/* -- the door, and under load --------------------------------------------------------------------------------------- */
+
+void write_hello(struct kad_channel *channel, struct kad_session *session, uint8_t *datagram)
+{
+    write_head(datagram, KAD_TYPE_HELLO, 0, session->index);
+    kad_rng_bytes(&channel->rng, datagram + KAD_HELLO_NONCE, KAD_DOOR_SIZE - KAD_HELLO_NONCE);
+    memcpy(session->handshake->nonce, datagram + KAD_HELLO_NONCE, sizeof(session->handshake->nonce));
+    kad_mask(channel->door, datagram, KAD_DOOR_SIZE, KAD_HEAD);
+}
+
+void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce[16], uint8_t *datagram)
+{
+    uint8_t key[KAD_SEAL_KEY];
+
+    write_head(datagram, KAD_TYPE_OPEN, index, 0);
+    memcpy(datagram + KAD_HELLO_NONCE, nonce, 16);
+    memset(datagram + KAD_OPEN_SEALED, 0, KAD_DOOR_SIZE - KAD_OPEN_SEALED);
+    memcpy(datagram + KAD_OPEN_SEALED, our_key(channel), 32);
+    open_key(channel, nonce, key);
+    channel->suite->seal(key, 0, NULL, 0, datagram + KAD_OPEN_SEALED,
+                         KAD_DOOR_SIZE - KAD_OPEN_SEALED - KAD_SEAL_TAG);
+    kad_mask(channel->door, datagram, KAD_DOOR_SIZE, KAD_HEAD);
+}
+
+void write_cookie(struct kad_channel *channel, const struct kad_endpoint *to, const uint8_t *init,
+                  const uint8_t tail[16], kad_ms now, uint8_t *datagram)
+{
+    uint8_t key[KAD_SEAL_KEY], mask[KAD_MASK_KEY], *sealed = datagram + KAD_COOKIE_SEALED;
+
+    write_head(datagram, KAD_TYPE_COOKIE, (uint32_t)kad_read_u64(init + KAD_AT_COUNTER), 0);
+    kad_rng_bytes(&channel->rng, datagram + KAD_HEAD, 16);
+    memset(sealed, 0, KAD_DOOR_SIZE - KAD_COOKIE_SEALED);
+    kad_admit_cookie(&channel->admit, to, now, sealed);
+    kad_write_u32(sealed + KAD_COOKIE_SIZE, kad_admit_epoch(now));
+    sealed[KAD_COOKIE_SIZE + 4] = (uint8_t)kad_admit_bits(&channel->admit);
+    cookie_key(channel, our_key(channel), datagram + KAD_HEAD, key);
+    channel->suite->seal(key, 0, tail, KAD_TAIL, sealed, KAD_DOOR_SIZE - KAD_COOKIE_SEALED - KAD_SEAL_TAG);
+    memcpy(mask, init + KAD_INIT_VEIL, 8);
+    memcpy(mask + 8, init + KAD_INIT_VEIL, 8);
+    kad_mask(mask, datagram, KAD_DOOR_SIZE, KAD_HEAD);
+    channel->counters.cookies_sent++;
+}
