@@ -11,26 +11,7 @@
 
 #define BATCH_ROOM 32
 
-/* -- memory, counted -------------------------------------------------------------------------------------------- */
-
-static void *count_resize(void *context, void *old, size_t old_size, size_t new_size)
-{
-    struct sim_memory *memory = context;
-    void *result = kad_allocator_system.resize(NULL, old, old_size, new_size);
-
-    if (!result && new_size)
-        return NULL;
-    assert(memory->now >= old_size && "freed with a size it was not asked with");
-    memory->now += new_size - old_size;
-    if (memory->now > memory->peak)
-        memory->peak = memory->now;
-    return result;
-}
-
-void sim_memory_init(struct sim_memory *memory)
-{
-    *memory = (struct sim_memory){.allocator = {count_resize, memory}};
-}
+/* -- slots ------------------------------------------------------------------------------------------------------ */
 
 void sim_world_short(struct sim_world *world)
 {
@@ -271,7 +252,7 @@ void sim_world_free(struct sim_world *world)
         kad_free(allocator, world->sound_before, world->config.n_nodes * sizeof(*world->sound_before));
     kad_free(allocator, world->by_id, world->config.n_nodes * sizeof(*world->by_id));
     kad_free(allocator, world->nodes, world->config.n_nodes * sizeof(*world->nodes));
-    assert(world->memory.now == 0 && "the engines, or the world, have lost memory");
+    sim_memory_clear(&world->memory);
     kad_free(&kad_allocator_system, world, sizeof(*world));
 }
 

@@ -7,6 +7,7 @@
 #include "core/book.h"
 #include "engine/ahead.h"
 #include "engine/sound.h"
+#include "sim/memory.h"
 #include "sim/world.h"
 
 #define SIM_EPOCH    ((kad_ms)1700000000000) /* engine time when the world begins */
@@ -60,11 +61,6 @@ struct sim_pool {
     uint32_t n_free, n_slots, room;
 };
 
-struct sim_memory {
-    struct kad_allocator allocator;
-    size_t now, peak;
-};
-
 struct sim_world {
     struct sim_config config;
     struct sim_memory memory;
@@ -90,7 +86,6 @@ struct sim_world {
     char why[256];
 };
 
-void sim_memory_init(struct sim_memory *memory);
 uint32_t sim_pool_take(struct sim_world *world, struct sim_pool *pool); /* SIM_NOBODY: no memory, noted */
 void sim_pool_give(struct sim_pool *pool, uint32_t slot);
 void sim_world_short(struct sim_world *world); /* out of memory: the world stops */
