@@ -84,7 +84,7 @@ static void keep_token(const struct bench *bench, struct ask_key *key)
 
 static void ask_one(struct bench *bench, const uint8_t *query, size_t size, uint32_t source)
 {
-    const struct kad_datagram in = {endpoint(source % SOURCES), {query, size}};
+    const struct kad_datagram in = {.peer = endpoint(source % SOURCES), .bytes = {query, size}};
 
     kad_engine_datagram(bench->engine, &in, 2000, &bench->out);
 }

@@ -102,7 +102,8 @@ static void receive(struct world *world, const struct kad_endpoint *from, const 
     uint8_t *exact = malloc(n ? n : 1); /* so that reading past its end is seen */
 
     memcpy(exact, bytes, n);
-    kad_engine_datagram(world->engine, &(struct kad_datagram){*from, {exact, n}}, world->now, &world->batch);
+    kad_engine_datagram(world->engine, &(struct kad_datagram){.peer = *from, .bytes = {exact, n}}, world->now,
+                        &world->batch);
     free(exact);
 }
 

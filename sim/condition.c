@@ -111,6 +111,16 @@ static int count_setting(const struct sim_reader *reader, const struct sim_state
                : 0;
 }
 
+static bool choose_network(struct sim_scenario *scenario, const char *name)
+{
+    const struct kad_network *network = kad_network_named(name);
+
+    if (!network || kad_network_puzzle(network))
+        return false;
+    sim_scenario_network(scenario, network);
+    return true;
+}
+
 static int check_one(const struct sim_reader *reader, bool good, const char *usage)
 {
     return good ? 0 : sim_complain(reader, "expected: %s", usage);
@@ -131,6 +141,9 @@ int sim_scenario_condition(const struct sim_reader *reader, struct sim_statement
         config->seed = (uint64_t)number;
         return check_one(reader, good, "seed NUMBER");
     }
+    if (strcmp(what, "network") == 0)
+        return check_one(reader, two && choose_network(scenario, value),
+                         "network mainline|kad-toy|kad-easy, before what changes settings");
     if (strcmp(what, "peers") == 0)
         return check_one(reader, two && sim_word_count(value, &config->n_nodes) && config->n_nodes > 0,
                          "peers NUMBER");

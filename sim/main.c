@@ -2,7 +2,8 @@
  * main - runs a scenario and prints what came of it. The only file here that prints.
  *
  *     kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with "STATEMENTS"] [--json]
- *     kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed N] [--json]
+ *     kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed N]
+ *                    [--network NAME] [--json]
  */
 #define _GNU_SOURCE /* popen's friends: isatty, fileno, clock_gettime, getrusage */
 #include "sim/sim.h"
@@ -22,7 +23,7 @@
 
 struct options {
     const char *file; /* as given, for messages and for replaying */
-    const char *nodes, *k, *alpha, *tables, *lookups;
+    const char *nodes, *k, *alpha, *tables, *lookups, *network;
     const char *seed;
     const char *extra[32]; /* statements */
     size_t n_extra;
@@ -33,7 +34,7 @@ static int usage(void)
 {
     fputs("usage: kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with STATEMENTS] [--json]\n"
           "       kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed "
-          "N] [--json]\n"
+          "N] [--network NAME] [--json]\n"
           "NAME is one of sim/scenarios; docs/simulator.md lists the statements.\n",
           stderr);
     return 2;
@@ -45,8 +46,9 @@ static bool read_options(struct options *options, int argc, char **argv)
         const char *name;
         const char **value;
     } named[] = {
-        {"--seed", &options->seed},   {"--nodes", &options->nodes},   {"--k", &options->k},
-        {"--alpha", &options->alpha}, {"--tables", &options->tables}, {"--lookups", &options->lookups},
+        {"--seed", &options->seed},       {"--nodes", &options->nodes},   {"--k", &options->k},
+        {"--alpha", &options->alpha},     {"--tables", &options->tables}, {"--lookups", &options->lookups},
+        {"--network", &options->network},
     };
 
     for (int i = 1; i < argc; i++) {
@@ -150,13 +152,14 @@ static bool make_lookup(struct sim_scenario *scenario, const struct options *opt
     char text[1024];
     int n;
 
-    n = snprintf(text, sizeof(text),
-                 "peers %s; k %s; alpha %s; set alpha_end 0; limits off; latency world; check 0; set "
-                 "table_wide 0; set follow_address off;"
-                 "set verify_per_s %d; tables %s%s",
-                 options->nodes ? options->nodes : "10000", options->k ? options->k : "20",
-                 options->alpha ? options->alpha : "3", join ? 10 : 0,
-                 options->tables ? options->tables : "ideal", join ? " over " : "");
+    n = snprintf(
+        text, sizeof(text),
+        "network %s; peers %s; k %s; alpha %s; set alpha_end 0; limits off; latency world; check 0; set "
+        "table_wide 0; set follow_address off;"
+        "set verify_per_s %d; tables %s%s",
+        options->network ? options->network : "mainline", options->nodes ? options->nodes : "10000",
+        options->k ? options->k : "20", options->alpha ? options->alpha : "3", join ? 10 : 0,
+        options->tables ? options->tables : "ideal", join ? " over " : "");
     if (join)
         n += snprintf(text + n, sizeof(text) - (size_t)n, "%lds; lookup %ld at %lds over %lds",
                       nodes / 100 + 1, lookups, nodes / 100 + 300, lookups / 500 + 1);

@@ -106,6 +106,15 @@ static void start_share(struct sim_run *run, const struct sim_action *action)
     }
 }
 
+static void move_share(struct sim_run *run, uint32_t ppm)
+{
+    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+        if (sim_node_engine(run->world, i) && sim_chance(sim_world_rng(run->world), ppm) &&
+            sim_node_move(run->world, i) != 0)
+            sim_world_violated(run->world, SIM_NOBODY, "out of memory");
+    }
+}
+
 static void part(struct sim_run *run, const struct sim_action *action)
 {
     for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++)
@@ -143,6 +152,9 @@ static void act(void *context, struct sim_world *world, uint64_t number)
         break;
     case SIM_DO_START:
         start_share(run, action);
+        break;
+    case SIM_DO_MOVE:
+        move_share(run, action->ppm);
         break;
     case SIM_DO_PARTITION:
         part(run, action);

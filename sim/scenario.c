@@ -48,6 +48,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         {"leave", "leave SHARE%", SIM_DO_LEAVE},
         {"crash", "crash SHARE% [lose]", SIM_DO_CRASH},
         {"start", "start SHARE% [over TIME]", SIM_DO_START},
+        {"move", "move SHARE%", SIM_DO_MOVE},
         {"partition", "partition SHARE% for TIME [one-way]", SIM_DO_PARTITION},
         {"attack", "attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME",
          SIM_DO_ATTACK},
@@ -87,6 +88,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     case SIM_DO_LEAVE:
     case SIM_DO_CRASH:
     case SIM_DO_START:
+    case SIM_DO_MOVE:
         good = good && s->n == 2 && sim_word_share(s->words[1], &action.ppm);
         break;
     case SIM_DO_PARTITION:
@@ -202,7 +204,13 @@ void sim_scenario_init(struct sim_scenario *scenario)
     scenario->config.ipv4 = true;
     scenario->config.check_every = 1;
     scenario->join_span = SIM_MINUTE;
-    kad_settings_default(kad_network_mainline(), &scenario->config.settings);
+    sim_scenario_network(scenario, kad_network_mainline());
+}
+
+void sim_scenario_network(struct sim_scenario *scenario, const struct kad_network *network)
+{
+    scenario->config.network = network;
+    kad_settings_default(network, &scenario->config.settings);
     scenario->config.settings.limit_addresses =
         256; /* 16 KB a node; fewer than a node hears, and honest answers are lost */
 }

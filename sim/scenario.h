@@ -24,6 +24,7 @@ enum sim_action_kind {
     SIM_DO_LEAVE,    /* share of those that are on */
     SIM_DO_CRASH,
     SIM_DO_START,     /* share of those that are off */
+    SIM_DO_MOVE,      /* share of those that are on: another address */
     SIM_DO_PARTITION, /* share on the other side, for `span` */
     SIM_DO_ATTACK,    /* for `span` */
     SIM_DO_COUNT,     /* begin to: effort */
@@ -81,6 +82,8 @@ struct sim_scenario {
 #define SIM_PROBLEM_MAX 160
 
 void sim_scenario_init(struct sim_scenario *scenario);
+/* Nodes are of this network, with its settings. */
+void sim_scenario_network(struct sim_scenario *scenario, const struct kad_network *network);
 /* Adds the statements of `text`, which need not end in NUL. Otherwise KAD_E_INVALID, and "line: what is wrong" in `out_problem`. */
 KAD_CHECK int sim_scenario_read(struct sim_scenario *scenario, struct kad_bytes text,
                                 char out_problem[SIM_PROBLEM_MAX]);

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "core/id.h"
+#include "engine/network.h"
+#include "kad/secure.h"
 
 struct job {
     struct sim_run *run;
@@ -141,7 +143,7 @@ static struct kad_id random_id(struct sim_run *run)
 {
     struct kad_id id = {{0}};
 
-    for (size_t i = 0; i < 20; i += 4) {
+    for (size_t i = 0; i < run->scenario.config.network->rules.id_bits / 8; i += 4) {
         const uint64_t word = sim_random(sim_world_rng(run->world));
 
         for (size_t j = 0; j < 4; j++)
@@ -174,21 +176,50 @@ static struct sim_item *add_item(struct sim_items *items)
     return &items->items[items->n++];
 }
 
+static void make_immutable(const char *text, struct kad_record *out_record)
+{
+    out_record->type = KAD_RECORD_IMMUTABLE;
+    out_record->value = (struct kad_bytes){(const uint8_t *)text, strlen(text)};
+    kad_mainline_immutable_key(out_record->value, &out_record->key);
+}
+
+/* A room of that name, its publisher's, that lives as long as rooms may. */
+static void make_signed(struct sim_run *run, uint32_t node, const char *text,
+                        uint8_t value[KAD_SECURE_VALUE_MAX], struct kad_record *out_record)
+{
+    const struct kad_bytes name_bytes = {(const uint8_t *)text, strlen(text)};
+    struct kad_secure_name name;
+    uint8_t secret[32];
+    const struct kad_secure_draft draft = {.name = &name,
+                                           .value = name_bytes,
+                                           .seed = secret,
+                                           .sequence = 1,
+                                           .made_at = sim_world_ms(run->world)};
+    int error = kad_secure_name("room", name_bytes, NULL, 0, &name);
+
+    sim_node_secret(run->world, node, secret);
+    if (!error)
+        error = kad_secure_make(&draft, value, out_record);
+    assert(!error && "a room of a short name");
+    (void)error;
+}
+
 void sim_work_put(struct sim_run *run, bool keep)
 {
     const uint32_t node = sim_world_anybody(run->world);
     struct sim_item *item = node == SIM_NOBODY ? NULL : add_item(&run->records);
     struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep};
+    uint8_t value[KAD_SECURE_VALUE_MAX];
     char text[40];
-    int n;
 
     if (!item)
         return;
-    n = snprintf(text, sizeof(text), "24:%08x%016llx", run->records.n,
-                 (unsigned long long)run->scenario.config.seed);
-    request.record.type = KAD_RECORD_IMMUTABLE;
-    request.record.value = (struct kad_bytes){(const uint8_t *)text, (size_t)n};
-    kad_mainline_immutable_key(request.record.value, &request.record.key);
+    snprintf(text, sizeof(text), "24:%08x%016llx", run->records.n,
+             (unsigned long long)run->scenario.config.seed);
+    if (run->scenario.config.network->rules.identity_size)
+        make_signed(run, node, text, value, &request.record);
+    else
+        make_immutable(text, &request.record);
     request.target = request.record.key;
     item->key = request.target;
     item->publisher = node;

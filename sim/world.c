@@ -7,6 +7,8 @@
 
 #include "base/endpoint.h"
 #include "base/hash.h"
+#include "crypto/identity.h"
+#include "engine/network.h"
 #include "wire/krpc/krpc.h"
 
 #define BATCH_ROOM 32
@@ -116,19 +118,52 @@ static uint64_t address_hash(const struct kad_endpoint *endpoint)
            endpoint->port;
 }
 
+static void node_rng(const struct sim_world *world, uint32_t node, struct kad_rng *out_rng)
+{
+    uint8_t seed[KAD_SEED_SIZE] = {'i', 'd'};
+
+    for (size_t j = 0; j < 8; j++)
+        seed[8 + j] = (uint8_t)(world->config.seed >> 8 * j);
+    for (size_t j = 0; j < 4; j++)
+        seed[16 + j] = (uint8_t)(node >> 8 * j);
+    kad_rng_init(out_rng, seed);
+}
+
+void sim_node_secret(const struct sim_world *world, uint32_t node, uint8_t out_secret[32])
+{
+    struct kad_rng rng;
+
+    node_rng(world, node, &rng);
+    kad_rng_bytes(&rng, out_secret, 32);
+}
+
+static struct kad_id make_id(struct sim_world *world, uint32_t number)
+{
+    const struct sim_node *node = &world->nodes[number];
+    struct kad_identity identity;
+    uint8_t secret[32];
+    struct kad_rng rng;
+
+    if (world->keys) {
+        sim_node_secret(world, number, secret);
+        kad_identity_from_seed(&identity, secret);
+        memcpy(world->keys[number], identity.public_key, sizeof(world->keys[number]));
+        return kad_identity_id(identity.public_key);
+    }
+    node_rng(world, number, &rng);
+    return world->config.ids_fit ? kad_krpc_make_id(&node->endpoints[world->config.ipv4 ? 0 : 1], &rng)
+                                 : kad_id_random(&rng, world->config.network->rules.id_bits);
+}
+
 static int make_nodes(struct sim_world *world)
 {
-    uint32_t counter = 0;
-
     for (uint32_t i = 0; i < world->config.n_nodes; i++) {
         struct sim_node *node = &world->nodes[i];
-        struct kad_rng rng;
-        uint8_t seed[KAD_SEED_SIZE] = {'i', 'd'};
 
         node->position = sim_position_of(&world->config.latency, i);
         node->scheduled_at = -1;
         if (world->config.ipv4)
-            node->endpoints[0] = make_v4(world, &counter);
+            node->endpoints[0] = make_v4(world, &world->n_addresses);
         if (world->config.ipv6)
             node->endpoints[1] = make_v6(world, i);
         for (uint32_t j = 0; j < SIM_FAMILIES; j++) {
@@ -140,16 +175,21 @@ static int make_nodes(struct sim_world *world)
             if (error)
                 return error;
         }
-        for (size_t j = 0; j < 8; j++)
-            seed[8 + j] = (uint8_t)(world->config.seed >> 8 * j);
-        for (size_t j = 0; j < 4; j++)
-            seed[16 + j] = (uint8_t)(i >> 8 * j);
-        kad_rng_init(&rng, seed);
-        node->id = world->config.ids_fit
-                       ? kad_krpc_make_id(&node->endpoints[world->config.ipv4 ? 0 : 1], &rng)
-                       : kad_id_random(&rng, 160);
+        node->id = make_id(world, i);
     }
     return 0;
+}
+
+int sim_node_move(struct sim_world *world, uint32_t number)
+{
+    struct kad_endpoint *endpoint = &world->nodes[number].endpoints[0];
+    const uint32_t slot = number * SIM_FAMILIES;
+
+    if (endpoint->family == KAD_FAMILY_NONE)
+        return 0;
+    kad_index_remove(&world->addresses, address_hash(endpoint), slot);
+    *endpoint = make_v4(world, &world->n_addresses);
+    return kad_index_add(&world->addresses, address_hash(endpoint), slot);
 }
 
 static int make_world(struct sim_world *world)
@@ -159,6 +199,8 @@ static int make_world(struct sim_world *world)
     int error;
 
     world->nodes = kad_alloc_zero(allocator, n * sizeof(*world->nodes));
+    if (world->config.network->rules.identity_size)
+        world->keys = kad_alloc(allocator, n * sizeof(*world->keys));
     world->by_id = kad_alloc(allocator, n * sizeof(*world->by_id));
     world->on = kad_alloc(allocator, n * sizeof(*world->on));
     if (world->config.check_every)
@@ -170,7 +212,8 @@ static int make_world(struct sim_world *world)
     };
     world->book = kad_book_new(allocator, UINT32_MAX / 16, sim_mix(world->config.seed, 0, 8));
     if (!world->nodes || !world->by_id || !world->on || !world->batch.datagrams || !world->batch.memory ||
-        !world->book || (world->config.check_every && !world->sound_before))
+        !world->book || (world->config.network->rules.identity_size && !world->keys) ||
+        (world->config.check_every && !world->sound_before))
         return KAD_E_MEMORY;
     error = make_nodes(world);
     if (!error)
@@ -186,6 +229,8 @@ int sim_world_new(const struct sim_config *config, struct sim_world **out_world)
 
     if (error)
         return error;
+    if (config->network && config->network->puzzle_bits)
+        return KAD_E_INVALID; /* a second of searching for each node */
     if (config->n_nodes == 0 || config->n_nodes >= SIM_WAKE / SIM_FAMILIES ||
         (!config->ipv4 && !config->ipv6))
         return KAD_E_INVALID;
@@ -193,6 +238,8 @@ int sim_world_new(const struct sim_config *config, struct sim_world **out_world)
     if (!world)
         return KAD_E_MEMORY;
     world->config = *config;
+    if (!config->network)
+        world->config.network = kad_network_mainline();
     world->config.latency.seed = sim_mix(config->seed, 0, 1);
     world->rng.state = sim_mix(config->seed, 0, 2);
     world->net_rng.state = sim_mix(config->seed, 0, 3);
@@ -250,6 +297,8 @@ void sim_world_free(struct sim_world *world)
     kad_free(allocator, world->on, world->config.n_nodes * sizeof(*world->on));
     if (world->sound_before)
         kad_free(allocator, world->sound_before, world->config.n_nodes * sizeof(*world->sound_before));
+    if (world->keys)
+        kad_free(allocator, world->keys, world->config.n_nodes * sizeof(*world->keys));
     kad_free(allocator, world->by_id, world->config.n_nodes * sizeof(*world->by_id));
     kad_free(allocator, world->nodes, world->config.n_nodes * sizeof(*world->nodes));
     sim_memory_clear(&world->memory);

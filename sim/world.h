@@ -28,6 +28,8 @@
 struct sim_world;
 
 struct sim_config {
+    const struct kad_network
+        *network; /* NULL: Mainline. With identities each node's comes from `seed`; without a puzzle */
     uint64_t seed;
     uint32_t n_nodes;
     struct kad_settings settings;
@@ -98,6 +100,8 @@ uint32_t sim_world_n_on(const struct sim_world *world);
 /* A random one that is on; SIM_NOBODY: none is. */
 uint32_t sim_world_anybody(struct sim_world *world);
 
+/* In networks with identities: the seed of a node's key pair. */
+void sim_node_secret(const struct sim_world *world, uint32_t node, uint8_t out_secret[32]);
 const struct kad_id *sim_node_id(const struct sim_world *world, uint32_t node);
 const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint32_t node,
                                              enum kad_family family);
@@ -115,6 +119,9 @@ enum sim_stop {
 };
 /* Off; what it asked for ends with a NULL event. */
 void sim_node_stop(struct sim_world *world, uint32_t node, enum sim_stop how);
+/* Another address from now on, as behind a router that forgot which port is whose; the node is not told. Only IPv4 ones move. 0,
+ * KAD_E_MEMORY. */
+KAD_CHECK int sim_node_move(struct sim_world *world, uint32_t node);
 /* 0: everybody hears everybody. Else nodes of side 1 and of side 0 do not hear each other, or one way: side 1 still
  * hears side 0. */
 void sim_node_side(struct sim_world *world, uint32_t node, unsigned side);

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "engine/network.h"
+
 #define MOST_TICKS       1000 /* of one turn: an engine that wants more never comes to rest */
 #define SAVED_MOST       256
 #define LOOK_AGAIN_EVERY 64         /* checks: then nothing is taken to be what it was */
@@ -80,7 +82,7 @@ static int make_engine(struct sim_world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
     struct kad_engine_config config = {
-        .network = kad_network_mainline(),
+        .network = world->config.network,
         .settings = &world->config.settings,
         .allocator = &world->memory.allocator,
         .id = &node->id,
@@ -100,6 +102,10 @@ static int make_engine(struct sim_world *world, uint32_t number)
     }
     if (world->config.ids_fit)
         config.address = node->endpoints[world->config.ipv4 ? 0 : 1];
+    if (world->keys) {
+        sim_node_secret(world, number, config.secret);
+        config.has_secret = true;
+    }
     if (!node->store)
         node->store = sim_guard_new(world, number);
     if (!node->store)
@@ -118,10 +124,25 @@ static int make_engine(struct sim_world *world, uint32_t number)
     return 0;
 }
 
+/* A node that was saved, or is introduced: known to the world, so its key is. */
+static int add_contact(struct sim_world *world, struct kad_engine *engine, const struct kad_contact *contact,
+                       bool trusted)
+{
+    uint32_t other;
+
+    if (!world->keys)
+        return kad_engine_contact(engine, contact, trusted, sim_world_ms(world));
+    other = sim_node_with_id(world, &contact->id);
+    if (other == SIM_NOBODY)
+        return KAD_E_NOT_FOUND;
+    return kad_engine_contact_key(engine, &contact->endpoint, world->keys[other], trusted,
+                                  sim_world_ms(world));
+}
+
 static void take_back(struct sim_world *world, struct sim_node *node)
 {
     for (uint32_t i = 0; i < node->n_saved; i++) {
-        const int error = kad_engine_contact(node->engine, &node->saved[i], false, sim_world_ms(world));
+        const int error = add_contact(world, node->engine, &node->saved[i], false);
 
         (void)error; /* what does not fit was not worth keeping */
     }
@@ -251,7 +272,7 @@ static int introduce(struct sim_world *world, uint32_t number, uint32_t other)
 
         if (contact.endpoint.family == KAD_FAMILY_NONE)
             continue;
-        error = kad_engine_contact(world->nodes[number].engine, &contact, true, sim_world_ms(world));
+        error = add_contact(world, world->nodes[number].engine, &contact, true);
         if (error)
             return error;
     }
@@ -312,10 +333,11 @@ static int fill_table(struct sim_world *world, const struct ranks *ranks, uint32
 {
     const struct kad_settings *settings = &world->config.settings;
     struct sim_rng rng = {sim_mix(world->config.seed, number, 5)};
+    const unsigned id_bits = world->config.network->rules.id_bits;
     uint32_t from = 0, to = ranks->n;
     int error = 0;
 
-    for (unsigned bit = 0; to - from > 1 && bit < 160 && !error; bit++) {
+    for (unsigned bit = 0; to - from > 1 && bit < id_bits && !error; bit++) {
         const uint32_t middle = first_with(world, ranks, from, to, bit);
         const uint32_t wide = bit < 32 ? settings->table_wide >> bit : 0;
         const uint32_t most = wide > settings->k ? wide : settings->k;

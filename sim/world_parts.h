@@ -66,6 +66,8 @@ struct sim_world {
     struct sim_memory memory;
     struct kad_book *book;
     struct sim_node *nodes;
+    uint8_t (*keys)[32];                   /* their public keys; NULL: the network has no identities */
+    uint32_t n_addresses;                  /* IPv4 addresses drawn so far */
     uint32_t *by_id;                       /* node numbers, sorted by id */
     uint32_t *on;                          /* node numbers, in no order */
     struct kad_sound_before *sound_before; /* per node; NULL: nobody checks */

@@ -32,8 +32,22 @@ struct kad_network; /* a network as data: codec, id rule, defaults */
 
 /* BitTorrent's Mainline DHT. */
 const struct kad_network *kad_network_mainline(void);
+/* kad's own: nodes prove who they are, datagrams are sealed, records signed (docs/protocol.md, docs/security.md). */
+const struct kad_network *kad_network_kad(void);
+/* The same for tests: any identity will do. */
+const struct kad_network *kad_network_kad_easy(void);
+/* And without its cryptography: for simulations of many nodes, and nothing else. */
+const struct kad_network *kad_network_kad_toy(void);
+/* By its name; NULL: there is none of that name. Any thread. */
+const struct kad_network *kad_network_named(const char *name);
 /* "mainline". Any thread. */
 const char *kad_network_name(const struct kad_network *network);
+/* The UDP port its nodes usually have. Any thread. */
+uint16_t kad_network_port(const struct kad_network *network);
+/* Do its nodes prove who they are? Any thread. */
+bool kad_network_has_identities(const struct kad_network *network);
+/* Leading zero bits an identity needs in it (kad/identity.h); 0: any will do, or it has none. Any thread. */
+unsigned kad_network_puzzle(const struct kad_network *network);
 
 /* Everything that can be set. Start from kad_settings_default() and change what you must; kad_settings_check() names
  * the first field that is out of range. */
@@ -93,6 +107,16 @@ struct kad_settings {
     unsigned unproven_gain; /* bytes to a group that has proved nothing, for each byte it sent; 0: no limit */
     unsigned unproven_grant; /* and bytes a minute on top */
     bool limit_local;        /* apply address and group limits to loopback and private addresses too */
+    /* -- sessions, in networks that have them -- */
+    unsigned max_sessions;   /* at once; the least recently used gives way */
+    unsigned max_handshakes; /* first messages without an answer, at once */
+    kad_ms handshake_ms;     /* how long one of these waits, and what is to be said after it */
+    kad_ms rekey_after_ms;   /* a session this old is begun anew */
+    unsigned
+        cookie_per_s; /* first messages a second from which on a stranger must show that it receives; 0: always */
+    unsigned work_per_s;    /* and from which on it must work for it, too, the more the more there are */
+    unsigned work_bits_max; /* the most work this node does to be let in elsewhere: 2^bits hashes */
+    bool open_door;         /* answers those who know its address and not its identity */
     /* -- behaviour -- */
     bool read_only;  /* BEP 43: asks, never answers, is in no one's table */
     bool enforce_id; /* refuse contacts whose id does not fit their address (BEP 42); else prefer others */
@@ -154,14 +178,19 @@ struct kad_engine_config {
     const struct kad_settings *settings;   /* lent for the life of the engine, or until others are set */
     const struct kad_allocator *allocator; /* lent; NULL: malloc */
     uint8_t seed[32];                      /* all randomness; from the system's entropy, or a simulation's */
-    const struct kad_id *id;               /* NULL: made from the seed */
-    struct kad_store *store;               /* lent; NULL: own one in memory, with default ceilings */
-    struct kad_book *book;                 /* lent; NULL: own one */
-    bool ipv4;                             /* whether this node speaks IPv4 */
-    bool ipv6;                             /* or IPv6, or both */
-    struct kad_endpoint address;           /* own outside address if known, for the id rule; else family 0 */
-    unsigned watch;                        /* enum kad_event_mask */
-    struct kad_measures *measures;         /* lent, zeroed by the host; NULL: nothing is measured */
+    const struct kad_id *id; /* NULL: made from the seed; with identities: it follows from that */
+    uint8_t secret[32];      /* with has_secret: who it is (kad/identity.h), in networks with identities */
+    bool has_secret;         /* false: only where there is no puzzle is one made from the seed */
+    const char *realm;       /* lent; what a private network's members share. NULL: the public one */
+    const struct kad_class *classes; /* lent; record classes of the program's own */
+    size_t n_classes;                /* how many */
+    struct kad_store *store;         /* lent; NULL: own one in memory, with default ceilings */
+    struct kad_book *book;           /* lent; NULL: own one */
+    bool ipv4;                       /* whether this node speaks IPv4 */
+    bool ipv6;                       /* or IPv6, or both */
+    struct kad_endpoint address;     /* own outside address if known, for the id rule; else family 0 */
+    unsigned watch;                  /* enum kad_event_mask */
+    struct kad_measures *measures;   /* lent, zeroed by the host; NULL: nothing is measured */
     /* Lent, zeroed by the host: many engines of one thread may count into the same, and are counted together, which saves
      * each 560 bytes and cannot be recorded. NULL: its own. */
     struct kad_counters *counters;
@@ -191,14 +220,18 @@ void kad_engine_load(struct kad_engine *engine, unsigned percent);
 struct kad_datagram {
     struct kad_endpoint peer; /* from (in), to (out) */
     struct kad_bytes bytes;   /* what is in it, headers of IP and UDP aside */
+    /* In networks whose identities the host proves: the public key of who is at the other end. Else unused. Out: in the
+     * batch's memory. */
+    struct kad_bytes identity;
 };
 
 /* Where the engine writes what is to be sent: the host's, for the call. The host sends the first `n` and sets n to 0. */
 struct kad_batch {
     struct kad_datagram *datagrams; /* `room` of them; bytes.data points into `memory` once written */
-    uint8_t *memory;                /* room * KAD_DATAGRAM_MAX */
+    uint8_t *memory;                /* room times what each may take */
     unsigned room;                  /* datagrams that fit: at least 1, and some 32 are well */
     unsigned n;                     /* datagrams that are there */
+    uint32_t each; /* bytes of memory each may take; 0: KAD_DATAGRAM_MAX, and never less than that */
 };
 
 /* Takes one datagram that came, and appends to `out` what it brings about. Nothing wrong with it is an error: it is
@@ -263,10 +296,17 @@ bool kad_engine_withdraw(struct kad_engine *engine, const struct kad_id *key);
  * KAD_E_INVALID (no such address), KAD_E_LIMIT, KAD_E_MEMORY. */
 KAD_CHECK int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *endpoint,
                                    kad_ms now);
+/* The same for a node whose public key is known: at this address nobody else is taken for it. KAD_E_INVALID too when this is no
+ * identity of the network. */
+KAD_CHECK int kad_engine_bootstrap_key(struct kad_engine *engine, const struct kad_endpoint *endpoint,
+                                       const uint8_t public_key[32], kad_ms now);
 /* A contact from a saved table (warm start): takes part in joining, enters the table when it answers. With
  * `trusted` it enters at once: for simulations with given tables. 0, KAD_E_INVALID, KAD_E_LIMIT, KAD_E_MEMORY. */
 KAD_CHECK int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted,
                                  kad_ms now);
+/* The same in networks with identities, where the id follows from the public key. */
+KAD_CHECK int kad_engine_contact_key(struct kad_engine *engine, const struct kad_endpoint *endpoint,
+                                     const uint8_t public_key[32], bool trusted, kad_ms now);
 
 /* -- events ----------------------------------------------------------------------------------------------------- */
 
@@ -306,6 +346,7 @@ enum kad_warning {
     KAD_WARN_STORE_FAILED, /* the store reports errors */
     KAD_WARN_EVENTS_LOST,  /* the host takes events too slowly */
     KAD_WARN_FEW_CONTACTS, /* everybody has left, or our link is down: joining anew */
+    KAD_WARN_WRONG_KEY,    /* at a bootstrap's address is somebody else than was said */
     KAD_N_WARNINGS,        /* how many kinds there are */
 };
 /* "store_full": a constant, never NULL. Any thread. */
@@ -324,6 +365,7 @@ enum kad_hop_what {
 /* A node that a request found. */
 struct kad_found {
     struct kad_contact contact; /* who and where */
+    uint8_t public_key[32];     /* in networks with identities; else zero */
     int32_t rtt_ms;             /* milliseconds it took to answer; -1: unknown */
     uint8_t hop;                /* how deep: 1 came from our own table */
 };
@@ -433,14 +475,21 @@ enum kad_drop {
     KAD_DROP_FAMILY,       /* an address family we do not speak, or an address that cannot be answered */
     KAD_DROP_ID,           /* nobody has proved to be its sender, where the network's nodes do */
     KAD_DROP_SHED,         /* a stranger's query, and the host cannot keep up */
-    KAD_N_DROPS,           /* how many kinds there are */
+    KAD_DROP_NOISE,        /* of nobody who knows who we are */
+    KAD_DROP_FORGED,       /* made for us, and does not open: changed on its way, or made up */
+    KAD_DROP_REPLAYED,     /* came before */
+    KAD_DROP_STALE,        /* of a session that is over */
+    KAD_DROP_LOADED, /* a first message, and too many come: it was asked to show its address first, or to work */
+    KAD_DROP_REFUSED, /* its identity is none in this network, or another than was expected; or no common version */
+    KAD_N_DROPS, /* how many kinds there are */
 };
 /* Why an answer was not sent. */
 enum kad_unsent {
-    KAD_UNSENT_BUDGET, /* more bytes than an address that has proved nothing may get */
-    KAD_UNSENT_ROOM,   /* the batch was full */
-    KAD_UNSENT_SIZE,   /* larger than a datagram may be */
-    KAD_N_UNSENT,      /* how many kinds there are */
+    KAD_UNSENT_BUDGET,  /* more bytes than an address that has proved nothing may get */
+    KAD_UNSENT_ROOM,    /* the batch was full */
+    KAD_UNSENT_SIZE,    /* larger than a datagram may be */
+    KAD_UNSENT_SESSION, /* no session could be had, or none that may say so much yet */
+    KAD_N_UNSENT,       /* how many kinds there are */
 };
 /* "malformed": a constant, never NULL. Any thread. */
 const char *kad_drop_text(enum kad_drop drop);
@@ -453,7 +502,7 @@ const char *kad_method_text(unsigned method);
 /* What was counted since the engine was made. */
 struct kad_counters {
     uint64_t received[KAD_N_DROPS];    /* datagrams by what became of them */
-    uint64_t unsent[KAD_N_UNSENT];     /* answers not sent: byte budget, batch full, too large */
+    uint64_t unsent[KAD_N_UNSENT];     /* answers not sent: byte budget, batch full, too large, no session */
     uint64_t bytes_in;                 /* of all datagrams that came */
     uint64_t bytes_out;                /* of all that were sent */
     uint64_t datagrams_out;            /* how many these were */
@@ -538,12 +587,34 @@ struct kad_info {
 
 /* Fills it in. */
 void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info);
+/* This node's public key, for as long as the engine lives; NULL: its network has no identities. */
+const uint8_t *kad_engine_identity(const struct kad_engine *engine);
+/* The public key of a contact that this engine knows: of its table, of an event that was just taken. False: unknown, or none. */
+bool kad_engine_key_of(const struct kad_engine *engine, const struct kad_contact *contact,
+                       uint8_t out_public_key[32]);
+
+/* How its sessions are, where the network has them: since the engine was made. */
+struct kad_session_counts {
+    uint64_t begun;                 /* by us */
+    uint64_t answered;              /* begun by others, and answered */
+    uint64_t established;           /* both sides have heard each other */
+    uint64_t expired;               /* first messages that nobody answered */
+    uint64_t evicted;               /* for the sake of newer ones */
+    uint64_t cookies_sent;          /* strangers asked to show that they receive */
+    uint64_t cookies_taken;         /* that did */
+    uint64_t work_done;             /* hashes, to be let in elsewhere */
+    uint64_t public_key_operations; /* what handshakes cost */
+    uint64_t memory;                /* bytes that sessions take */
+};
+/* False: there are none in this network. */
+bool kad_engine_sessions(const struct kad_engine *engine, struct kad_session_counts *out_sessions);
 /* The engine's own, or those it was lent: they go on counting, and its own live as long as it. */
 const struct kad_counters *kad_engine_counters(const struct kad_engine *engine);
 
 /* A contact as the routing table has it. */
 struct kad_table_row {
     struct kad_contact contact; /* who and where */
+    uint8_t public_key[32];     /* in networks with identities; else zero */
     unsigned bucket;   /* bits its id shares with ours, or the last bucket's number if that is less */
     int32_t rtt_ms;    /* milliseconds, smoothed; -1: unknown */
     kad_ms heard_at;   /* when it last answered or asked */

@@ -65,7 +65,7 @@ uint8_t *room_in(const struct kad_batch *out)
 
 void append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram, size_t size)
 {
-    out->datagrams[out->n++] = (struct kad_datagram){*to, {datagram, size}};
+    out->datagrams[out->n++] = (struct kad_datagram){.peer = *to, .bytes = {datagram, size}};
 }
 
 /* -- in a session -------------------------------------------------------------------------------------------------- */

@@ -126,8 +126,8 @@ enum kad_channel_verdict test_receive(struct test_world *world, unsigned i, cons
 {
     static struct kad_datagram datagrams[16];
     static uint8_t memory[16 * KAD_DATAGRAM_MAX];
-    struct kad_batch out = {datagrams, memory, 16, 0};
-    const struct kad_datagram in = {*from, {bytes, size}};
+    struct kad_batch out = {.datagrams = datagrams, .memory = memory, .room = 16};
+    const struct kad_datagram in = {.peer = *from, .bytes = {bytes, size}};
     struct test_peer *peer = &world->peers[i];
     struct kad_channel_in result = kad_channel_receive(peer->channel, &in, world->now, &out);
 

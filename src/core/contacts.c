@@ -63,6 +63,17 @@ kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *co
     return kad_book_intern(dht->book, &contact->id, &contact->endpoint, identity);
 }
 
+void kad_dht_copy_key(const struct kad_dht *dht, kad_contact_ref contact, uint8_t *out_public_key)
+{
+    struct kad_bytes identity;
+
+    if (!dht->rules->identity_size)
+        return;
+    identity = kad_book_identity(dht->book, contact);
+    if (identity.size)
+        memcpy(out_public_key, identity.data, identity.size);
+}
+
 size_t kad_dht_n_contacts(const struct kad_dht *dht)
 {
     size_t n = 0;

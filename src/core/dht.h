@@ -199,6 +199,9 @@ void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now);
 kad_ms kad_dht_patience(const struct kad_dht *dht);
 void kad_dht_measured(struct kad_dht *dht, kad_ms rtt);
 
+/* Its public key, 32 bytes, where the network has identities. Nothing is written elsewhere. */
+void kad_dht_copy_key(const struct kad_dht *dht, kad_contact_ref contact, uint8_t *out_public_key);
+
 /* 0: a query may go out now; else how long it has to wait for the budget (counted). */
 kad_ms kad_dht_budget_wait(struct kad_dht *dht, bool for_host, kad_ms now);
 /* Sends a query and notes it. False: it could not be sent. `query` is filled in but for sent_at; `message` but for

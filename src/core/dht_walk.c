@@ -145,7 +145,7 @@ static void walk_storing(struct kad_walk *walk, struct kad_operation *operation)
     operation->next_storing = (uint8_t)kad_walk_count(walk, operation->next_storing, operation->n_storing);
 }
 
-static void walk_found(struct kad_walk *walk, struct kad_operation *operation)
+static void walk_found(struct kad_walk *walk, const struct kad_dht *dht, struct kad_operation *operation)
 {
     const size_t n = kad_walk_count(walk, operation->n_found, 4 * KAD_LOOKUP_CANDIDATES);
 
@@ -160,6 +160,8 @@ static void walk_found(struct kad_walk *walk, struct kad_operation *operation)
         kad_walk_endpoint(walk, &found->contact.endpoint);
         KAD_WALK(walk, found->rtt_ms);
         KAD_WALK(walk, found->hop);
+        if (dht->rules->identity_size)
+            KAD_WALK_BYTES(walk, found->public_key);
     }
 }
 
@@ -220,7 +222,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     walk_tokens(walk, operation);
     walk_storing(walk, operation);
     walk_collected(walk, operation);
-    walk_found(walk, operation);
+    walk_found(walk, dht, operation);
     KAD_WALK_BYTES(walk, operation->answerer.id);
     kad_walk_endpoint(walk, &operation->answerer.endpoint);
     KAD_WALK_BYTES(walk, operation->version);

@@ -225,6 +225,7 @@ static void list_found(struct kad_dht *dht, struct kad_operation *operation)
             .hop = candidate ? candidate->hop : 0,
             .rtt_ms = slot && slot->rtt_ms != UINT16_MAX ? slot->rtt_ms : -1,
         };
+        kad_dht_copy_key(dht, contact, operation->found[j].public_key);
     }
 }
 

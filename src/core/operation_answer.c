@@ -52,12 +52,16 @@ static void list_named(struct kad_dht *dht, struct kad_operation *operation, con
     if (!operation->found)
         return;
     operation->n_found = (uint32_t)n;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        const kad_contact_ref contact = itself ? query->contact : contacts[i];
+
         operation->found[i] = (struct kad_found){
-            .contact = *kad_book_contact(dht->book, itself ? query->contact : contacts[i]),
+            .contact = *kad_book_contact(dht->book, contact),
             .rtt_ms = itself ? (int32_t)(now - query->sent_at) : -1,
             .hop = itself ? 1 : 2,
         };
+        kad_dht_copy_key(dht, contact, operation->found[i].public_key);
+    }
 }
 
 static bool answered_before(const struct kad_operation *operation, const struct kad_query *query)

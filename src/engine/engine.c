@@ -8,6 +8,8 @@
 #include "core/limit.h"
 #include "core/operation.h"
 #include "crypto/crypto.h"
+#include "crypto/identity.h"
+#include "engine/carrier.h"
 #include "engine/engine_parts.h"
 #include "engine/journal.h"
 #include "engine/network.h"
@@ -17,14 +19,6 @@
 #define OWN_BOOK_MOST  (1u << 20) /* contacts: 80 MB, far above what usual settings come to */
 
 static_assert(KAD_METHODS == KAD_N_METHODS, "the public count of methods");
-
-/* The batch of the host's that is being filled, as core's outbox. */
-struct carrier {
-    struct kad_outbox outbox; /* first: core hands it back */
-    struct kad_engine *engine;
-    struct kad_batch *batch;
-    kad_ms now;
-};
 
 /* -- life ------------------------------------------------------------------------------------------------------- */
 
@@ -63,18 +57,19 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
         .allocator = &engine->allocator,
         .settings = engine->settings,
         .rules = &engine->network->rules,
+        .member = engine->dht.member,
         .book = config->book,
         .store = config->store,
         .counters = engine->counters,
         .measures = config->measures,
         .seed = config->seed,
-        .id = config->id,
         .address = config->address,
         .ipv4 = config->ipv4,
         .ipv6 = config->ipv6,
         .watch = config->watch,
     };
     const struct kad_limit_config limit = limits(engine->settings);
+    struct kad_id self;
     uint64_t hash_key;
     int error;
 
@@ -99,6 +94,11 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
             return error;
         dht.store = engine->own_store;
     }
+    dht.id = config->id;
+    if (dht.member) {
+        self = kad_identity_id(dht.member->public_key);
+        dht.id = &self;
+    }
     return kad_dht_init(&engine->dht, &dht, now);
 }
 
@@ -117,6 +117,7 @@ static void free_parts(struct kad_engine *engine)
         kad_book_free(engine->own_book);
     if (engine->limit)
         kad_limit_free(engine->limit);
+    kad_engine_member_free(engine);
     kad_free(&allocator, engine, size_of(engine->lent_counters));
 }
 
@@ -142,7 +143,9 @@ int kad_engine_new(const struct kad_engine_config *config, kad_ms now, struct ka
     engine->settings = config->settings;
     engine->lent_counters = config->counters;
     engine->counters = config->counters ? config->counters : (struct kad_counters *)(void *)(engine + 1);
-    error = make_parts(engine, config, now);
+    error = kad_engine_member_new(engine, config, now);
+    if (!error)
+        error = make_parts(engine, config, now);
     if (error) {
         free_parts(engine);
         return error;
@@ -187,71 +190,6 @@ void kad_engine_free(struct kad_engine *engine)
 
 /* -- datagrams -------------------------------------------------------------------------------------------------- */
 
-/* Too large: what an answer says less of costs its reader a query, what it does not say at all costs a timeout. */
-static size_t encode_smaller(const struct kad_engine *engine, const struct kad_message *message,
-                             uint8_t *bytes)
-{
-    struct kad_message smaller = *message;
-    size_t n;
-
-    do {
-        smaller.n_contacts /= 2;
-        smaller.n_peers /= 2;
-        n = engine->network->codec->encode(&smaller, bytes, KAD_DATAGRAM_MAX);
-    } while (!n && (smaller.n_contacts || smaller.n_peers));
-    return n;
-}
-
-static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
-                         const struct kad_message *message)
-{
-    struct carrier *carrier = (struct carrier *)(void *)outbox;
-    struct kad_engine *engine = carrier->engine;
-    struct kad_batch *batch = carrier->batch;
-    struct kad_datagram *datagram;
-    uint8_t *bytes;
-    size_t n;
-
-    if (batch->n == batch->room) {
-        engine->counters->unsent[KAD_UNSENT_ROOM]++;
-        return false;
-    }
-    bytes = batch->memory + (size_t)batch->n * KAD_DATAGRAM_MAX;
-    n = engine->network->codec->encode(message, bytes, KAD_DATAGRAM_MAX);
-    if (!n && message->kind == KAD_REPLY)
-        n = encode_smaller(engine, message, bytes);
-    if (!n) {
-        engine->counters->unsent[KAD_UNSENT_SIZE]++;
-        return false;
-    }
-    if (message->kind == KAD_QUERY)
-        kad_limit_expect(engine->limit, &to->endpoint, carrier->now);
-    if (!kad_limit_send(engine->limit, &to->endpoint, n, carrier->now)) {
-        engine->counters->unsent[KAD_UNSENT_BUDGET]++;
-        return false;
-    }
-    datagram = &batch->datagrams[batch->n++];
-    datagram->peer = to->endpoint;
-    datagram->bytes = (struct kad_bytes){bytes, n};
-    engine->counters->bytes_out += n;
-    engine->counters->datagrams_out++;
-    if (engine->journal)
-        kad_journal_sent(engine->journal, datagram);
-    outbox->room = batch->room - batch->n;
-    outbox->n_sent = n;
-    return true;
-}
-
-static struct carrier carry(struct kad_engine *engine, struct kad_batch *batch, kad_ms now)
-{
-    return (struct carrier){
-        .outbox = {.send = send_message, .room = batch->room - batch->n},
-        .engine = engine,
-        .batch = batch,
-        .now = now,
-    };
-}
-
 static enum kad_drop over_limit(enum kad_limit_verdict verdict)
 {
     switch (verdict) {
@@ -286,13 +224,35 @@ static bool sheds(struct kad_engine *engine, const struct kad_peer *from, const 
     return part >= 100;
 }
 
+/* `for_an_answer`: it is over a limit, and was let through for an answer's sake only. */
+static struct kad_received take_message(struct kad_carrier *carrier, const struct kad_opened *opened,
+                                        bool for_an_answer)
+{
+    struct kad_engine *engine = carrier->engine;
+    const struct kad_peer *from = &opened->from;
+    struct kad_message message;
+
+    if (engine->network->codec->decode(opened->bytes, (enum kad_family)from->endpoint.family, &message) ==
+        KAD_DECODE_MALFORMED)
+        return (struct kad_received){.drop = KAD_DROP_MALFORMED,
+                                     .strike = opened->proved && !from->replayable};
+    if (from->identity.size) { /* whatever the message says */
+        message.sender = opened->id;
+        message.has_sender = true;
+    }
+    if (for_an_answer && message.kind == KAD_QUERY)
+        return (struct kad_received){.drop = KAD_DROP_ADDRESS_RATE};
+    if (sheds(engine, from, &message, carrier->now))
+        return (struct kad_received){.drop = KAD_DROP_SHED};
+    return kad_dht_receive(&engine->dht, from, &message, carrier->now, &carrier->outbox);
+}
+
 void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now,
                          struct kad_batch *out)
 {
-    const struct kad_peer from = {.endpoint = in->peer};
-    struct carrier carrier = carry(engine, out, now);
+    struct kad_carrier carrier = kad_carrier_for(engine, out, now);
     struct kad_received received = {.drop = KAD_DROP_NONE};
-    struct kad_message message;
+    struct kad_opened opened;
     enum kad_limit_verdict verdict;
 
     if (engine->journal)
@@ -300,17 +260,12 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
     engine->counters->bytes_in += in->bytes.size;
     verdict = kad_limit_receive(engine->limit, &in->peer, in->bytes.size, now);
     received.drop = over_limit(verdict);
+    if (received.drop == KAD_DROP_NONE)
+        received.drop = kad_carrier_open(&carrier, in, &opened);
     if (received.drop == KAD_DROP_NONE) {
-        if (engine->network->codec->decode(in->bytes, (enum kad_family)in->peer.family, &message) ==
-            KAD_DECODE_MALFORMED)
-            received = (struct kad_received){.drop = KAD_DROP_MALFORMED};
-        else if (verdict == KAD_LIMIT_ANSWER && message.kind == KAD_QUERY)
-            received.drop =
-                KAD_DROP_ADDRESS_RATE; /* over a limit, and let through for an answer's sake only */
-        else if (sheds(engine, &from, &message, now))
-            received.drop = KAD_DROP_SHED;
-        else
-            received = kad_dht_receive(&engine->dht, &from, &message, now, &carrier.outbox);
+        if (!opened.none)
+            received = take_message(&carrier, &opened, verdict == KAD_LIMIT_ANSWER);
+        kad_carrier_close(&carrier);
     }
     if (received.stranger && !kad_limit_is_proved(engine->limit, &in->peer, now))
         engine->counters->strangers_in++;
@@ -323,7 +278,7 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
 
 void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *out)
 {
-    struct carrier carrier = carry(engine, out, now);
+    struct kad_carrier carrier = kad_carrier_for(engine, out, now);
 
     if (engine->journal)
         kad_journal_tick(engine->journal, now, out);
@@ -389,21 +344,30 @@ bool kad_engine_withdraw(struct kad_engine *engine, const struct kad_id *key)
 int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *endpoint, kad_ms now)
 {
     if (engine->journal)
-        kad_journal_bootstrap(engine->journal, endpoint, now);
+        kad_journal_bootstrap(engine->journal, endpoint, (struct kad_bytes){0}, now);
     return kad_join_add_bootstrap(&engine->dht, endpoint, (struct kad_bytes){0}, now);
 }
 
-int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted, kad_ms now)
+int kad_engine_bootstrap_key(struct kad_engine *engine, const struct kad_endpoint *endpoint,
+                             const uint8_t public_key[32], kad_ms now)
+{
+    const struct kad_bytes identity = {public_key, 32};
+
+    if (engine->journal)
+        kad_journal_bootstrap(engine->journal, endpoint, identity, now);
+    return kad_join_add_bootstrap(&engine->dht, endpoint, identity, now);
+}
+
+static int add_contact(struct kad_engine *engine, const struct kad_contact *contact,
+                       struct kad_bytes identity, bool trusted, kad_ms now)
 {
     kad_contact_ref ref;
 
-    if (engine->journal)
-        kad_journal_contact(engine->journal, contact, trusted, now);
     if (!trusted)
-        return kad_join_add_saved(&engine->dht, contact, (struct kad_bytes){0}, now);
+        return kad_join_add_saved(&engine->dht, contact, identity, now);
     if (!kad_dht_acceptable(&engine->dht, contact, &contact->endpoint))
         return KAD_E_INVALID;
-    ref = kad_dht_intern(&engine->dht, contact, (struct kad_bytes){0});
+    ref = kad_dht_intern(&engine->dht, contact, identity);
     if (ref == KAD_NO_CONTACT)
         return KAD_E_LIMIT;
     engine->dht.join.ready = true; /* a given table is a joined one: nothing is to be looked for */
@@ -411,6 +375,27 @@ int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *cont
     kad_table_touch(engine->dht.tables[kad_family_index(contact->endpoint.family)], &contact->id, now);
     kad_book_release(engine->dht.book, ref);
     return 0;
+}
+
+int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted, kad_ms now)
+{
+    if (engine->journal)
+        kad_journal_contact(engine->journal, contact, (struct kad_bytes){0}, trusted, now);
+    return add_contact(engine, contact, (struct kad_bytes){0}, trusted, now);
+}
+
+int kad_engine_contact_key(struct kad_engine *engine, const struct kad_endpoint *endpoint,
+                           const uint8_t public_key[32], bool trusted, kad_ms now)
+{
+    const struct kad_bytes identity = {public_key, 32};
+    struct kad_contact contact = {.endpoint = *endpoint};
+    const struct kad_rules *rules = &engine->network->rules;
+
+    if (rules->identity_size != identity.size || !rules->id_of(identity, &contact.id))
+        return KAD_E_INVALID;
+    if (engine->journal)
+        kad_journal_contact(engine->journal, &contact, identity, trusted, now);
+    return add_contact(engine, &contact, identity, trusted, now);
 }
 
 bool kad_engine_next_event(struct kad_engine *engine, struct kad_event *out_event)
@@ -440,6 +425,10 @@ static size_t memory_of(const struct kad_engine *engine, const struct kad_store_
     n += dht->votes ? KAD_REACH_VOTERS * sizeof(*dht->votes) : 0;
     for (const struct kad_operation *operation = dht->operations; operation; operation = operation->next)
         n += sizeof(*operation);
+    if (kad_engine_member(engine))
+        n +=
+            sizeof(struct kad_engine_member) +
+            (kad_engine_member(engine)->channel ? kad_channel_memory(kad_engine_member(engine)->channel) : 0);
     return n + (engine->own_book ? kad_book_memory(engine->own_book) : 0);
 }
 
@@ -478,6 +467,18 @@ void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info)
         out_info->n_buckets[i] = kad_table_n_buckets(dht->tables[i]);
         out_info->network_size[i] = kad_estimate_nodes(&dht->estimates[i]);
     }
+}
+
+bool kad_engine_key_of(const struct kad_engine *engine, const struct kad_contact *contact,
+                       uint8_t out_public_key[32])
+{
+    const struct kad_dht *dht = &engine->dht;
+    const kad_contact_ref ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
+
+    if (!dht->rules->identity_size || ref == KAD_NO_CONTACT)
+        return false;
+    kad_dht_copy_key(dht, ref, out_public_key);
+    return true;
 }
 
 bool kad_engine_published(const struct kad_engine *engine, const struct kad_id *key,
@@ -521,6 +522,7 @@ size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,
                 .replacement = waits,
                 .id_fits = slot->flags & KAD_SLOT_PREFERRED,
             };
+            kad_dht_copy_key(&engine->dht, slot->contact, out_rows[n].public_key);
         }
     }
     return n;
@@ -528,5 +530,9 @@ size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,
 
 bool kad_engine_sound(const struct kad_engine *engine, kad_ms now, const char **out_why)
 {
+    const struct kad_engine_member *member = kad_engine_member(engine);
+
+    if (member && member->channel && !kad_channel_sound(member->channel, out_why))
+        return false;
     return kad_dht_sound(&engine->dht, now, out_why);
 }

@@ -2,14 +2,18 @@
  * engine_parts - what an engine is made of, for engine's own files.
  *
  *     engine.c        the face: datagrams, requests, time in; datagrams and events out
+ *     carrier.c       datagrams <-> messages; _sessions: where they travel in sessions
+ *     member.c        who it is, where nodes prove that
  *     journal.c       the flight recorder's writing side: what goes in, and hashes of what comes of it
  *     engine_state.c  the whole state: hashed, written down, read back
  */
 #ifndef KAD_ENGINE_ENGINE_PARTS_H
 #define KAD_ENGINE_ENGINE_PARTS_H
 
+#include "channel/channel.h"
 #include "core/dht.h"
 #include "core/limit.h"
+#include "core/member.h"
 
 struct kad_journal;
 struct kad_walk;
@@ -19,14 +23,31 @@ struct kad_engine {
     const struct kad_network *network;
     const struct kad_settings *settings;
     struct kad_limit *limit;
-    struct kad_book *own_book;   /* NULL: shared */
-    struct kad_store *own_store; /* NULL: the host's */
-    struct kad_journal *journal; /* NULL: nobody records */
+    struct kad_book *own_book;     /* NULL: shared */
+    struct kad_store *own_store;   /* NULL: the host's */
+    struct kad_journal *journal;   /* NULL: nobody records */
     struct kad_counters *counters; /* lent, or its own, which stand behind it in its block of memory */
     bool lent_counters;
     uint8_t load, shed; /* percent; how much of a drop is due */
     struct kad_dht dht;
 };
+
+/* kad_engine.dht.member, and what the engine keeps beside. */
+struct kad_engine_member {
+    struct kad_member core;      /* first */
+    struct kad_channel *channel; /* NULL: the network has no sessions */
+};
+
+/* NULL: the network has no identities. */
+static inline struct kad_engine_member *kad_engine_member(const struct kad_engine *engine)
+{
+    return (struct kad_engine_member *)(void *)engine->dht.member;
+}
+/* member.c. Nothing to do where the network has no identities. 0, KAD_E_MEMORY, KAD_E_INVALID (no identity, or one that does not
+ * solve the network's puzzle). What failed is freed with the engine's parts. */
+KAD_CHECK int kad_engine_member_new(struct kad_engine *engine, const struct kad_engine_config *config,
+                                    kad_ms now);
+void kad_engine_member_free(struct kad_engine *engine);
 
 /* Everything but the store and the settings (core/walk.h). Reading needs an engine that was just made. */
 void kad_engine_walk(struct kad_walk *walk, struct kad_engine *engine);

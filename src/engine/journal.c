@@ -135,6 +135,9 @@ void kad_journal_datagram(struct kad_journal *journal, const struct kad_datagram
         .bytes = in->bytes,
     };
 
+    if (journal->engine->network->carrier == KAD_CARRIER_HOST)
+        item.identity = in->identity;
+
     write_input(journal, &item);
     journal->stats.n_datagrams++;
 }
@@ -181,18 +184,23 @@ void kad_journal_withdraw(struct kad_journal *journal, const struct kad_id *key)
     write_input(journal, &item);
 }
 
-void kad_journal_bootstrap(struct kad_journal *journal, const struct kad_endpoint *endpoint, kad_ms now)
+void kad_journal_bootstrap(struct kad_journal *journal, const struct kad_endpoint *endpoint,
+                           struct kad_bytes identity, kad_ms now)
 {
-    struct kad_journal_item item = {.kind = KAD_JOURNAL_BOOTSTRAP, .now = now, .endpoint = *endpoint};
+    struct kad_journal_item item = {
+        .kind = KAD_JOURNAL_BOOTSTRAP, .now = now, .endpoint = *endpoint, .identity = identity};
 
     write_input(journal, &item);
 }
 
-void kad_journal_contact(struct kad_journal *journal, const struct kad_contact *contact, bool trusted,
-                         kad_ms now)
+void kad_journal_contact(struct kad_journal *journal, const struct kad_contact *contact,
+                         struct kad_bytes identity, bool trusted, kad_ms now)
 {
-    struct kad_journal_item item = {
-        .kind = KAD_JOURNAL_CONTACT, .now = now, .contact = *contact, .trusted = trusted};
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_CONTACT,
+                                    .now = now,
+                                    .contact = *contact,
+                                    .identity = identity,
+                                    .trusted = trusted};
 
     write_input(journal, &item);
 }

@@ -69,9 +69,10 @@ void kad_journal_unreachable(struct kad_journal *journal, const struct kad_endpo
 void kad_journal_request(struct kad_journal *journal, const struct kad_request *request, kad_ms now);
 void kad_journal_cancel(struct kad_journal *journal, uint64_t id, kad_ms now); /* 0: all */
 void kad_journal_withdraw(struct kad_journal *journal, const struct kad_id *key);
-void kad_journal_bootstrap(struct kad_journal *journal, const struct kad_endpoint *endpoint, kad_ms now);
-void kad_journal_contact(struct kad_journal *journal, const struct kad_contact *contact, bool trusted,
-                         kad_ms now);
+void kad_journal_bootstrap(struct kad_journal *journal, const struct kad_endpoint *endpoint,
+                           struct kad_bytes identity, kad_ms now);
+void kad_journal_contact(struct kad_journal *journal, const struct kad_contact *contact,
+                         struct kad_bytes identity, bool trusted, kad_ms now);
 void kad_journal_settings(struct kad_journal *journal, kad_ms now); /* the engine has others */
 void kad_journal_load(struct kad_journal *journal, unsigned percent);
 void kad_journal_taking(struct kad_journal *journal); /* an event is asked for */
@@ -126,7 +127,8 @@ struct kad_journal_item {
     kad_ms now;    /* written as what passed since the item before */
     uint32_t room; /* of the batch: DATAGRAM, TICK */
     struct kad_endpoint endpoint;
-    struct kad_bytes bytes; /* reading: borrowed */
+    struct kad_bytes bytes;    /* reading: borrowed */
+    struct kad_bytes identity; /* the same: DATAGRAM, BOOTSTRAP, CONTACT; mostly none */
     struct kad_request request;
     struct kad_contact contact;
     bool trusted;

@@ -5,6 +5,7 @@
 #include "engine/network.h"
 
 #define DATAGRAM_MAX 65535
+#define IDENTITY_MAX 32
 
 static void walk_text(struct kad_walk *walk, char *text, size_t room)
 {
@@ -94,13 +95,17 @@ static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
         KAD_WALK(walk, item->room);
         kad_walk_endpoint(walk, &item->endpoint);
         walk_bytes(walk, &item->bytes, DATAGRAM_MAX);
+        walk_bytes(walk, &item->identity, IDENTITY_MAX);
         break;
     case KAD_JOURNAL_TICK:
         KAD_WALK(walk, item->room);
         break;
     case KAD_JOURNAL_UNREACHABLE:
+        kad_walk_endpoint(walk, &item->endpoint);
+        break;
     case KAD_JOURNAL_BOOTSTRAP:
         kad_walk_endpoint(walk, &item->endpoint);
+        walk_bytes(walk, &item->identity, IDENTITY_MAX);
         break;
     case KAD_JOURNAL_REQUEST:
         walk_request(walk, &item->request);
@@ -114,6 +119,7 @@ static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
         break;
     case KAD_JOURNAL_CONTACT:
         walk_contact(walk, &item->contact);
+        walk_bytes(walk, &item->identity, IDENTITY_MAX);
         KAD_WALK(walk, item->trusted);
         break;
     case KAD_JOURNAL_LOAD:

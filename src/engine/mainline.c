@@ -10,6 +10,7 @@
 static const struct kad_network mainline = {
     .name = "mainline",
     .codec = &kad_krpc,
+    .port = 6881,
     .rules =
         {
             .id_bits = 160,
@@ -66,6 +67,14 @@ static const struct kad_network mainline = {
             .follow_address = true,
             .address_quorum = 4,
             .reply_peers = 50,
+            .max_sessions = 4096, /* and the next: for networks that have sessions */
+            .max_handshakes = 256,
+            .handshake_ms = 4 * KAD_SECOND,
+            .rekey_after_ms = KAD_HOUR,
+            .cookie_per_s = 200,
+            .work_per_s = 1000,
+            .work_bits_max = 18,
+            .open_door = true,
             .version = "KD\x00\x01",
         },
 };
@@ -73,16 +82,6 @@ static const struct kad_network mainline = {
 const struct kad_network *kad_network_mainline(void)
 {
     return &mainline;
-}
-
-const char *kad_network_name(const struct kad_network *network)
-{
-    return network->name;
-}
-
-void kad_settings_default(const struct kad_network *network, struct kad_settings *out_settings)
-{
-    *out_settings = network->settings;
 }
 
 void kad_mainline_immutable_key(struct kad_bytes value, struct kad_id *out_key)

@@ -6,11 +6,23 @@
 #include "kad/engine.h"
 #include "wire/codec.h"
 
+enum kad_carrier_kind {
+    KAD_CARRIER_PLAIN,    /* a datagram is a message; nobody proves who he is */
+    KAD_CARRIER_SESSIONS, /* secure sessions (channel/channel.h) */
+    KAD_CARRIER_HOST,     /* the host proves who speaks: kad_datagram.identity */
+};
+
 struct kad_network {
     const char *name;
     const struct kad_codec *codec;
     struct kad_rules rules;
     struct kad_settings settings;
+    enum kad_carrier_kind carrier;
+    uint16_t port; /* usual */
+    /* -- with identities -- */
+    unsigned puzzle_bits;          /* least difficulty of an identity; rules.id_of asks for the same */
+    const struct kad_suite *suite; /* SESSIONS */
+    const char *realm;             /* SESSIONS: what members share, but for private networks */
 };
 
 struct kad_walk;

@@ -400,7 +400,7 @@ static void tell(char *out_why, size_t size, const char *text)
 
 static int make_engine(struct kad_replay *replay, char *out_why, size_t why_size)
 {
-    const struct kad_network *network = kad_network_mainline();
+    const struct kad_network *network = kad_network_named(replay->head.network);
     struct kad_engine_config config = {
         .network = network,
         .settings = &replay->head.settings,
@@ -412,7 +412,7 @@ static int make_engine(struct kad_replay *replay, char *out_why, size_t why_size
     const char *why = "the state at the beginning is not sound";
     int error;
 
-    if (strcmp(replay->head.network, network->name) != 0) {
+    if (!network) {
         tell(out_why, why_size, "recorded on a network that this program does not know");
         return KAD_E_NOT_FOUND;
     }
@@ -545,7 +545,8 @@ static void apply(struct kad_replay *replay)
 {
     const struct kad_journal_item *item = &replay->item;
     struct kad_engine *engine = replay->engine;
-    const struct kad_datagram in = {item->endpoint, item->bytes};
+    const struct kad_datagram in = {item->endpoint, item->bytes, item->identity};
+    const uint8_t *const key = item->identity.size == 32 ? item->identity.data : NULL;
     uint64_t id;
     int error = KAD_OK;
 
@@ -576,10 +577,12 @@ static void apply(struct kad_replay *replay)
         kad_engine_withdraw(engine, &item->key);
         break;
     case KAD_JOURNAL_BOOTSTRAP:
-        error = kad_engine_bootstrap(engine, &item->endpoint, item->now);
+        error = key ? kad_engine_bootstrap_key(engine, &item->endpoint, key, item->now)
+                    : kad_engine_bootstrap(engine, &item->endpoint, item->now);
         break;
     case KAD_JOURNAL_CONTACT:
-        error = kad_engine_contact(engine, &item->contact, item->trusted, item->now);
+        error = key ? kad_engine_contact_key(engine, &item->contact.endpoint, key, item->trusted, item->now)
+                    : kad_engine_contact(engine, &item->contact, item->trusted, item->now);
         break;
     case KAD_JOURNAL_EVENTS:
         take_events(replay, item->number);

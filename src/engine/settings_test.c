@@ -66,6 +66,13 @@ TEST(edges_of_every_range_make_an_engine)
         TIME(gray_ms),
         COUNT(unproven_gain),
         COUNT(unproven_grant),
+        COUNT(max_sessions),
+        COUNT(max_handshakes),
+        TIME(handshake_ms),
+        TIME(rekey_after_ms),
+        COUNT(cookie_per_s),
+        COUNT(work_per_s),
+        COUNT(work_bits_max),
         COUNT(address_quorum),
         COUNT(reply_peers),
     };
@@ -87,7 +94,7 @@ TEST(edges_of_every_range_make_an_engine)
                                                .seed = {1}};
             struct kad_datagram datagrams[4];
             static uint8_t memory[4 * KAD_DATAGRAM_MAX];
-            struct kad_batch batch = {datagrams, memory, 4, 0};
+            struct kad_batch batch = {.datagrams = datagrams, .memory = memory, .room = 4};
             uint64_t id;
 
             if (value < 0)

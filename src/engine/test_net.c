@@ -9,13 +9,19 @@
 
 #define ROOM 64
 
-void test_net_init(struct test_net *net)
+void test_net_init_on(struct test_net *net, const struct kad_network *network)
 {
     memset(net, 0, sizeof(*net));
     net->now = 1000000;
     net->delay_ms = 10;
     net->watch = KAD_WATCH_ALL;
-    kad_settings_default(kad_network_mainline(), &net->settings);
+    net->network = network;
+    kad_settings_default(network, &net->settings);
+}
+
+void test_net_init(struct test_net *net)
+{
+    test_net_init_on(net, kad_network_mainline());
 }
 
 void test_net_clear(struct test_net *net)
@@ -33,6 +39,7 @@ static void post(struct test_net *net, const struct kad_endpoint *from, const st
     struct test_packet packet = {.from = *from, .to = *to, .at = net->now + net->delay_ms, .size = size};
 
     net->n_sent++;
+    packet.bytes = (uint8_t *)(uintptr_t)bytes; /* to look at */
     if (net->lose && net->lose(net, &packet))
         return;
     packet.bytes = malloc(size ? size : 1);
@@ -76,6 +83,7 @@ static void note(struct test_node *node, const struct kad_event *event)
         break;
     case KAD_EVENT_WARNING:
         node->n_warnings++;
+        node->warning = event->warning;
         break;
     case KAD_EVENT_STORED:
         node->n_stored_events++;
@@ -179,32 +187,48 @@ void test_net_run(struct test_net *net, kad_ms duration_ms)
     net->now = end;
 }
 
-struct test_node *test_net_add(struct test_net *net, bool ipv6)
+void test_net_secret(const struct test_node *node, uint8_t out_secret[32])
 {
-    struct test_node *node = &net->nodes[net->n_nodes];
+    memset(out_secret, (int)(node - node->net->nodes) + 1, 32);
+}
+
+void test_net_on(struct test_node *node)
+{
+    const struct test_net *net = node->net;
+    const bool ipv6 = node->endpoint.family == KAD_IPV6;
     struct kad_engine_config config = {
-        .network = kad_network_mainline(),
+        .network = net->network,
         .settings = &net->settings,
         .ipv4 = !ipv6,
         .ipv6 = ipv6,
         .watch = net->watch,
+        .address = node->endpoint,
+        .has_secret = kad_network_has_identities(net->network),
     };
-    const uint8_t n = (uint8_t)(net->n_nodes + 1);
     int error;
+
+    test_net_secret(node, config.secret);
+    memset(config.seed, (int)(node - net->nodes) + 1, sizeof(config.seed));
+    config.seed[0] = (uint8_t)(config.seed[0] + node->n_restarts++);
+    error = kad_engine_new(&config, net->now, &node->engine);
+    assert(error == 0);
+    (void)error;
+}
+
+struct test_node *test_net_add(struct test_net *net, bool ipv6)
+{
+    struct test_node *node = &net->nodes[net->n_nodes];
+    const uint8_t n = (uint8_t)(net->n_nodes + 1);
 
     assert(net->n_nodes < TEST_NET_MAX);
     memset(node, 0, sizeof(*node));
-    memset(config.seed, n, sizeof(config.seed));
     node->net = net;
     if (ipv6)
         node->endpoint =
             kad_endpoint_v6((const uint8_t[16]){0x2a, n, n, n, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, n}, 6881);
     else
         node->endpoint = kad_endpoint_v4((const uint8_t[4]){(uint8_t)(20 + n % 60), n, n, n}, 6881);
-    config.address = node->endpoint;
-    error = kad_engine_new(&config, net->now, &node->engine);
-    assert(error == 0);
-    (void)error;
+    test_net_on(node);
     net->n_nodes++;
     return node;
 }

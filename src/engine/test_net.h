@@ -24,6 +24,8 @@ struct test_node {
     struct kad_found closest[64];
     size_t n_closest;
     int64_t sequence;
+    enum kad_warning warning; /* the last one */
+    unsigned n_restarts;
 };
 
 struct test_packet {
@@ -35,6 +37,7 @@ struct test_packet {
 
 struct test_net {
     kad_ms now, delay_ms;
+    const struct kad_network *network;
     struct kad_settings settings;
     unsigned watch;
     size_t n_nodes;
@@ -46,10 +49,14 @@ struct test_net {
     void *user;
 };
 
-void test_net_init(struct test_net *net);
+void test_net_init(struct test_net *net); /* Mainline */
+void test_net_init_on(struct test_net *net, const struct kad_network *network);
 void test_net_clear(struct test_net *net);
 struct test_node *test_net_add(struct test_net *net, bool ipv6); /* started, not joined */
 void test_net_off(struct test_node *node);
+void test_net_on(struct test_node *node); /* again, with its identity and other randomness */
+/* The seed of its identity, in networks that have them. */
+void test_net_secret(const struct test_node *node, uint8_t out_secret[32]);
 void test_net_run(struct test_net *net, kad_ms duration_ms);
 /* Runs until this node's request is done, or gives up after two minutes. The error of its DONE. */
 int test_net_request(struct test_node *node, const struct kad_request *request);

@@ -54,7 +54,7 @@ const char *kad_warning_text(enum kad_warning warning)
     static const char *const names[] = {
         [KAD_WARN_NO_BOOTSTRAP] = "no_bootstrap_answers", [KAD_WARN_STORE_FULL] = "store_full",
         [KAD_WARN_STORE_FAILED] = "store_failed",         [KAD_WARN_EVENTS_LOST] = "events_lost",
-        [KAD_WARN_FEW_CONTACTS] = "few_contacts",
+        [KAD_WARN_FEW_CONTACTS] = "few_contacts",         [KAD_WARN_WRONG_KEY] = "wrong_key",
     };
 
     return NAME(names, warning);
@@ -73,6 +73,12 @@ const char *kad_drop_text(enum kad_drop drop)
         [KAD_DROP_FAMILY] = "family",
         [KAD_DROP_ID] = "id",
         [KAD_DROP_SHED] = "shed",
+        [KAD_DROP_NOISE] = "noise",
+        [KAD_DROP_FORGED] = "forged",
+        [KAD_DROP_REPLAYED] = "replayed",
+        [KAD_DROP_STALE] = "stale_session",
+        [KAD_DROP_LOADED] = "loaded",
+        [KAD_DROP_REFUSED] = "refused",
     };
 
     return NAME(names, drop);

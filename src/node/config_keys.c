@@ -92,6 +92,15 @@ const struct kad_key kad_keys[] = {
     COUNT("limits", own_packets_per_s, "and packets a second"),
     FLAG("limits", limit_local, "applies all limits to loopback and private addresses too"),
 
+    COUNT("sessions", max_sessions, "sessions at once, in networks that have them; the least recently used gives way"),
+    COUNT("sessions", max_handshakes, "first messages without an answer, at once"),
+    DURATION("sessions", handshake_ms, "how long one of these waits, and what is to be said after it"),
+    DURATION("sessions", rekey_after_ms, "a session this old is begun anew"),
+    COUNT("sessions", cookie_per_s, "first messages a second from which on a stranger must show that it receives at its address; 0: always"),
+    COUNT("sessions", work_per_s, "and from which on it must work, too, the more the more there are"),
+    COUNT("sessions", work_bits_max, "the most work this node does to be let in elsewhere: 2^bits hashes"),
+    FLAG("sessions", open_door, "answers those who know its address and not its identity, as newcomers with host:port do"),
+
     TEXT("api", socket, "the local socket that commands use; empty: kad.sock in the data directory"),
     TEXT("api", api, "address:port of the HTTP API over TCP, loopback unless public_api; `none`; `default`: 127.0.0.1:8080, with public_api [::]:8080, and a taken port only warns"),
     {"api", "public_api", KAD_KEY_FLAG, FIELD(public_api), 0, 0, NULL, "the API over TCP is for others too: they may read, and with the token in DATA_DIR/api.token do everything"},

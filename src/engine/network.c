@@ -1,0 +1,41 @@
+/* network - what can be said of any network by looking at its descriptor. */
+#include "engine/network.h"
+
+#include <string.h>
+
+const struct kad_network *kad_network_named(const char *name)
+{
+    const struct kad_network *const all[] = {kad_network_mainline(), kad_network_kad(),
+                                             kad_network_kad_easy(), kad_network_kad_toy()};
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    }
+    return NULL;
+}
+
+const char *kad_network_name(const struct kad_network *network)
+{
+    return network->name;
+}
+
+uint16_t kad_network_port(const struct kad_network *network)
+{
+    return network->port;
+}
+
+bool kad_network_has_identities(const struct kad_network *network)
+{
+    return network->rules.identity_size > 0;
+}
+
+unsigned kad_network_puzzle(const struct kad_network *network)
+{
+    return network->puzzle_bits;
+}
+
+void kad_settings_default(const struct kad_network *network, struct kad_settings *out_settings)
+{
+    *out_settings = network->settings;
+}
