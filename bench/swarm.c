@@ -33,6 +33,7 @@ enum {
     ANSWER_MAX = 1000,
     PEERS = 3,
     MS = 1000000,
+    SEARCH_NS = 1000 * MS, /* a question about its neighbourhood this much later is another's */
 };
 
 struct search {
@@ -100,6 +101,17 @@ static struct search *find_search(struct swarm *swarm, const struct udp_datagram
     return search;
 }
 
+/* Questions about the neighbourhood of what is searched (find_node) belong to the search, too. */
+static struct search *search_near(struct swarm *swarm, const struct udp_datagram *in, const uint8_t *target)
+{
+    struct search *search = swarm->n_searches ? &swarm->searches[swarm->n_searches - 1] : NULL;
+
+    if (!search || search->client != in->theirs || search->port != in->port ||
+        search->infohash[0] != target[0] || bench_now_ns() - search->began_at > SEARCH_NS)
+        return NULL;
+    return search;
+}
+
 static void write_nodes(const struct swarm *swarm, struct krpc_writer *writer, uint32_t number,
                         const uint8_t *target)
 {
@@ -148,13 +160,17 @@ static void answer(struct swarm *swarm, const struct udp_datagram *in, const str
 
     if (number == UINT32_MAX || query->tid.size > 32 || swarm->n_in - swarm->n_out == QUEUE)
         return;
-    out->search = peers_asked ? find_search(swarm, in, query->target.data) : NULL;
+    out->search = NULL;
+    if (peers_asked)
+        out->search = find_search(swarm, in, query->target.data);
+    else if (with_target && is(&query->query, "find_node"))
+        out->search = search_near(swarm, in, query->target.data);
     out->with_peers = out->completes = false;
     if (out->search) {
         out->search->n_queries++;
         out->search->n_dead += world_dead(&swarm->world, number);
         for (size_t i = 0; i < out->search->n_holders; i++) {
-            if (out->search->holders[i] != number)
+            if (!peers_asked || out->search->holders[i] != number)
                 continue;
             out->with_peers = true;
             out->search->asked_holders |= 1u << i;

@@ -68,6 +68,7 @@ static struct kad_endpoint source(struct sim_attack *attack)
         return host(VICTIM_NET + sim_below(&attack->rng, 256), 80);
     case SIM_FLOOD_SPOOFED:
     case SIM_LIARS:
+    case SIM_MUTE:
     case SIM_N_ATTACKS:
         break;
     }
@@ -146,6 +147,11 @@ static void volley(void *context, struct sim_world *world, uint64_t argument)
 
 /* -- liars ------------------------------------------------------------------------------------------------------ */
 
+static bool has_hosts(const struct sim_attack *attack)
+{
+    return attack->action.attack == SIM_LIARS || attack->action.attack == SIM_MUTE;
+}
+
 static struct kad_id liar_id(const struct sim_attack *attack, uint32_t liar)
 {
     struct sim_rng rng = {sim_mix(attack->run->scenario.config.seed, liar, 9)};
@@ -185,6 +191,8 @@ static void lie(struct sim_attack *attack, uint32_t liar, uint32_t to, const str
     memcpy(transaction, message->transaction.data, n);
     target = message->target;
     method = message->method;
+    if (attack->action.attack == SIM_MUTE && method != KAD_PING)
+        return;
     kad_message_init(message);
     message->kind = KAD_REPLY;
     message->method = method;
@@ -222,7 +230,7 @@ int sim_attack_begin(struct sim_run *run, const struct sim_action *action)
     attack->rng.state = sim_random(sim_world_rng(run->world));
     attack->next = run->attacks;
     run->attacks = attack;
-    if (action->attack == SIM_LIARS) {
+    if (has_hosts(attack)) {
         for (uint32_t i = 0; i < action->n; i++)
             sim_world_after(run->world, sim_below(&attack->rng, SIM_SECOND), introduce, attack, i);
     } else {
@@ -252,7 +260,7 @@ void sim_attack_stray(void *context, struct sim_world *world, uint32_t from,
     for (struct sim_attack *attack = run->attacks; attack; attack = attack->next) {
         if (attack->action.attack == SIM_REFLECT && (address & 0xffffff00u) == VICTIM_NET)
             attack->received_bytes += bytes.size;
-        if (attack->action.attack != SIM_LIARS || sim_world_now(world) >= attack->until)
+        if (!has_hosts(attack) || sim_world_now(world) >= attack->until)
             continue;
         for (uint32_t i = 0; i < attack->action.n; i++) {
             if (address == liar_address(i)) {
@@ -286,7 +294,7 @@ bool sim_attack_owns(const struct sim_run *run, const struct kad_endpoint *endpo
     const uint32_t address = endpoint->family == KAD_IPV4 ? address_of(endpoint) : 0;
 
     for (const struct sim_attack *attack = run->attacks; attack; attack = attack->next) {
-        for (uint32_t i = 0; attack->action.attack == SIM_LIARS && i < attack->action.n; i++) {
+        for (uint32_t i = 0; has_hosts(attack) && i < attack->action.n; i++) {
             if (address == liar_address(i))
                 return true;
         }

@@ -7,6 +7,7 @@
  *     reflect   small queries for large answers, in the name of a victim's /24, to `n` nodes
  *     liars     `n` hosts that make themselves known, and answer everything with contacts that do not exist, near whatever
  *               is asked for
+ *     mute      `n` hosts that make themselves known, answer pings, and nothing else
  */
 #ifndef SIM_ATTACK_H
 #define SIM_ATTACK_H

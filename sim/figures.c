@@ -186,6 +186,7 @@ enum which {
     PUT_99,
     GETS,
     FOUND,
+    FOUND_HELD,
     GET_HOPS,
     GET_QUERIES,
     GET_50,
@@ -245,6 +246,7 @@ static const struct {
     {"put p99", "ms", PUT_99, OF_PUTS},
     {"gets", "", GETS, OF_GETS},
     {"found", "%", FOUND, OF_GETS},
+    {"found of held", "%", FOUND_HELD, OF_GETS},
     {"hops to value", "", GET_HOPS, OF_GETS},
     {"queries per get", "", GET_QUERIES, OF_GETS},
     {"value p50", "ms", GET_50, OF_GETS},
@@ -361,6 +363,8 @@ static double evaluate(struct sim_run *run, enum which which)
         return (double)gets->ended;
     case FOUND:
         return percent(gets->succeeded, gets->ended);
+    case FOUND_HELD:
+        return percent(gets->succeeded, gets->succeeded + gets->missed);
     case GET_HOPS:
         return mean_of(gets->first_hops);
     case GET_QUERIES:

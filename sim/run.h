@@ -27,6 +27,7 @@ struct sim_tally {
     uint64_t hops[SIM_HOPS_MAX],
         first_hops[SIM_HOPS_MAX]; /* deepest; first answer of one of the true k closest */
     uint64_t stored, copies;
+    uint64_t missed;               /* gets: what was not found though a node that is on holds it */
     struct sim_sample took, first; /* until the end, until the first holder or value */
 };
 

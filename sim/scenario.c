@@ -15,7 +15,8 @@ static bool read_number_or_all(const struct sim_statement *statement, uint32_t *
 
 static bool read_attack(struct sim_statement *statement, struct sim_action *action)
 {
-    static const char *const names[SIM_N_ATTACKS] = {"flood", "subnet", "spoofed", "reflect", "liars"};
+    static const char *const names[SIM_N_ATTACKS] = {"flood",   "subnet", "spoofed",
+                                                     "reflect", "liars",  "mute"};
     char place[SIM_WORD_MAX];
     const char *word;
     size_t i = 0;
@@ -50,7 +51,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         {"start", "start SHARE% [over TIME]", SIM_DO_START},
         {"move", "move SHARE%", SIM_DO_MOVE},
         {"partition", "partition SHARE% for TIME [one-way]", SIM_DO_PARTITION},
-        {"attack", "attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME",
+        {"attack", "attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME",
          SIM_DO_ATTACK},
         {"count", "count", SIM_DO_COUNT},
     };

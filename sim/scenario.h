@@ -36,6 +36,7 @@ enum sim_attack_kind {
     SIM_FLOOD_SPOOFED,
     SIM_REFLECT,
     SIM_LIARS,
+    SIM_MUTE,
     SIM_N_ATTACKS
 };
 

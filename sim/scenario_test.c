@@ -71,7 +71,7 @@ TEST(what_is_wrong_is_named_with_its_line)
         {"put at 5s", "1: expected: put NUMBER [keep] [over TIME]"},
         {"partition 50% at 5s", "1: expected: partition SHARE% for TIME [one-way]"},
         {"attack everybody for 5s",
-         "1: expected: attack flood|subnet|spoofed|reflect|liars [on NUMBER] [rate NUMBER] for TIME"},
+         "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME"},
         {"set speed 5", "1: there is no setting 'speed'"},
         {"set k 65", "1: '65' is out of range for k"},
         {"set k five", "1: 'five' is neither a number, a time, on nor off"},

@@ -19,6 +19,8 @@ static const struct {
     FIELD(alpha_end, COUNT),
     FIELD(lookup_retries, COUNT),
     FIELD(lookup_spare, COUNT),
+    FIELD(lookup_beyond, COUNT),
+    FIELD(lookup_widen, COUNT),
     FIELD(replicas, COUNT),
     FIELD(quorum, COUNT),
     FIELD(query_timeout_ms, TIME),

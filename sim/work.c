@@ -64,6 +64,20 @@ static bool is_value_of(const struct job *job, const struct kad_event *event)
     return event->done.record && kad_id_equal(&event->done.record->key, &job->target);
 }
 
+/* Does any node that is on hold what was looked for? */
+static bool held(struct job *job, struct sim_world *world)
+{
+    struct kad_record record;
+
+    for (uint32_t i = 0; i < sim_world_n_nodes(world); i++) {
+        struct kad_store *store = sim_node_store(world, i);
+
+        if (store && store->ops->get(store, &job->target, sim_world_ms(world), &record) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void end(struct job *job, struct sim_world *world, const struct kad_event *event)
 {
     struct sim_tally *tally = job->tally;
@@ -81,8 +95,10 @@ static void end(struct job *job, struct sim_world *world, const struct kad_event
     } else if (event->done.first_ms >= 0) {
         first(job, (uint8_t)event->done.hops_to_first, event->done.first_ms);
     }
-    if (tally == &job->run->gets)
+    if (tally == &job->run->gets) {
         good = good && is_value_of(job, event);
+        tally->missed += !good && held(job, world);
+    }
     if (tally == &job->run->finds) {
         const struct kad_endpoint *publisher =
             sim_node_endpoint(world, job->run->keys.items[job->item].publisher, KAD_IPV4);

@@ -106,6 +106,7 @@ const struct kad_id *sim_node_id(const struct sim_world *world, uint32_t node);
 const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint32_t node,
                                              enum kad_family family);
 struct kad_engine *sim_node_engine(struct sim_world *world, uint32_t node); /* NULL: it is off */
+struct kad_store *sim_node_store(struct sim_world *world, uint32_t node);   /* NULL: it is off */
 uint32_t sim_node_at(const struct sim_world *world,
                      const struct kad_endpoint *endpoint); /* SIM_NOBODY: no node's */
 uint32_t sim_node_with_id(const struct sim_world *world, const struct kad_id *id);

@@ -60,6 +60,11 @@ struct kad_engine *sim_node_engine(struct sim_world *world, uint32_t node)
     return world->nodes[node].engine;
 }
 
+struct kad_store *sim_node_store(struct sim_world *world, uint32_t node)
+{
+    return world->nodes[node].engine ? world->nodes[node].store : NULL;
+}
+
 uint32_t sim_node_with_id(const struct sim_world *world, const struct kad_id *id)
 {
     uint32_t from = 0, to = world->config.n_nodes;

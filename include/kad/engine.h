@@ -58,6 +58,8 @@ struct kad_settings {
     unsigned alpha_end;        /* the same once the nearest node known has answered; 0: as alpha */
     unsigned lookup_retries;   /* near nodes that kept silent are asked so often again: 0 or 1 */
     unsigned lookup_spare;     /* so many more than k are asked when near nodes keep silent: 0 .. 64 */
+    unsigned lookup_beyond;    /* of those who answered are asked who stands behind silent near nodes, per region: 0 .. 8 */
+    unsigned lookup_widen;     /* so many more than k are asked when nothing was found among the k nearest: 0 .. 64 */
     unsigned replicas;         /* nodes a value or announce is put to: 1 .. 64 */
     unsigned quorum;           /* copies of the newest mutable value that end a get early; 0: go to the end */
     kad_ms query_timeout_ms;   /* an unanswered query counts as a failure */

@@ -56,6 +56,34 @@ static void walk_request(struct kad_walk *walk, struct kad_request *request)
 
 /* -- operations ------------------------------------------------------------------------------------------------- */
 
+/* Who was asked about a region is one of the candidates. */
+static void walk_beyond(struct kad_walk *walk, struct kad_lookup *lookup)
+{
+    const size_t n = kad_walk_count(walk, lookup->n_beyond, KAD_LOOKUP_BEYOND);
+
+    if (kad_walk_reads(walk))
+        lookup->beyond = n ? kad_walk_room(walk, KAD_LOOKUP_BEYOND, sizeof(*lookup->beyond)) : NULL;
+    for (size_t i = 0; i < n && !walk->bad; i++) {
+        struct kad_lookup_beyond *beyond = &lookup->beyond[i];
+        size_t at = 0;
+
+        while (!kad_walk_reads(walk) && lookup->candidates[at].contact != beyond->contact)
+            at++;
+        KAD_WALK(walk, at);
+        KAD_WALK(walk, beyond->bit);
+        KAD_WALK(walk, beyond->state);
+        KAD_WALK(walk, beyond->late_at);
+        if (at >= lookup->n_candidates || beyond->bit > 63 || beyond->state > KAD_BEYOND_OVER) {
+            kad_walk_fail(walk);
+            return;
+        }
+        if (kad_walk_reads(walk)) {
+            beyond->contact = lookup->candidates[at].contact;
+            lookup->n_beyond = (uint16_t)(i + 1);
+        }
+    }
+}
+
 static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
 {
     size_t n;
@@ -68,6 +96,7 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
     KAD_WALK(walk, lookup->config.limit_local);
     KAD_WALK(walk, lookup->config.retries);
     KAD_WALK(walk, lookup->config.spare);
+    KAD_WALK(walk, lookup->config.beyond);
     if (lookup->config.width < 1 || lookup->config.width > 64 || lookup->config.parallel < 1)
         kad_walk_fail(walk);
     KAD_WALK(walk, lookup->n_asked);
@@ -103,6 +132,8 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
         if (candidate->state > KAD_CANDIDATE_FAILED)
             kad_walk_fail(walk);
     }
+    if (!walk->bad)
+        walk_beyond(walk, lookup);
 }
 
 static void walk_tokens(struct kad_walk *walk, struct kad_operation *operation)
@@ -199,6 +230,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     KAD_WALK(walk, operation->first_at);
     KAD_WALK(walk, operation->stored_own);
     KAD_WALK(walk, operation->looked_at_own);
+    KAD_WALK(walk, operation->looked_further);
     KAD_WALK(walk, operation->owner);
     KAD_WALK(walk, operation->phase);
     KAD_WALK(walk, operation->reason);

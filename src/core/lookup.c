@@ -1,4 +1,4 @@
-#include "core/lookup.h"
+#include "core/lookup_parts.h"
 
 #include <assert.h>
 #include <string.h>
@@ -29,7 +29,10 @@ void kad_lookup_clear(struct kad_lookup *lookup)
     for (size_t i = 0; i < lookup->n_candidates; i++)
         kad_book_release(lookup->book, lookup->candidates[i].contact);
     kad_free(lookup->allocator, lookup->candidates, lookup->room * sizeof(*lookup->candidates));
+    kad_free(lookup->allocator, lookup->beyond, KAD_LOOKUP_BEYOND * sizeof(*lookup->beyond));
     lookup->candidates = NULL;
+    lookup->beyond = NULL;
+    lookup->n_beyond = 0;
     lookup->n_candidates = lookup->room = 0;
 }
 
@@ -194,6 +197,11 @@ struct view {
     kad_ms wake_at;          /* when the next of those is late */
     unsigned n_late;
     kad_ms late_wake_at; /* until when the last late one is worth waiting for */
+    unsigned n_ids;      /* seen so far, of any state */
+    unsigned n_passed;   /* of those before the end of the window, how many it passed over */
+    uint64_t named_to;   /* how far away the last of the k nearest is, of any state */
+    uint64_t window_to;  /* and the last of the window */
+    unsigned n_beyond;   /* questions about regions that are worth waiting for */
 };
 
 /* Until the nearest has answered, or all of the window were asked. */
@@ -221,15 +229,20 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
         else if (c->state == KAD_CANDIDATE_LATE && c->n_asked <= lookup->config.retries && !silent)
             silent = c;
     }
+    if (++view->n_ids <= lookup->config.width)
+        view->named_to = from->near;
     if (!near && (walking(view) || view->n_spare >= view->spare))
         return;
     view->n_spare += !near;
     if (!answered && !asked && !fresh) {
+        view->n_passed += near;
         if (near && !view->again)
             view->again = silent;
         return;
     }
     view->n_window++;
+    if (near)
+        view->window_to = from->near;
     if (view->n_window == 1)
         view->arrived = answered;
     if (answered)
@@ -281,6 +294,7 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
             note_time(lookup, next, &view, now);
         view_id(lookup, &view, c, next);
     }
+    view.n_beyond = kad_lookup_beyond_pending(lookup, now, &view.wake_at);
     return view;
 }
 
@@ -291,6 +305,17 @@ static unsigned slots(const struct kad_lookup *lookup, const struct view *view)
     if ((!walking(view) || view->spare) && lookup->config.parallel_end > lookup->config.parallel)
         return lookup->config.parallel_end + view->spare;
     return lookup->config.parallel;
+}
+
+/* Some of the nearest named are dead, so that others are among the nearest living: has it been asked who? */
+static bool must_ask_beyond(const struct kad_lookup *lookup, const struct view *view)
+{
+    return lookup->config.beyond && !walking(view) && view->n_passed && view->n_ids >= lookup->config.width;
+}
+
+static uint64_t window_end(const struct kad_lookup *lookup, const struct view *view)
+{
+    return view->n_window < lookup->config.width ? UINT64_MAX : view->window_to;
 }
 
 static enum kad_reason reason_to_end(const struct kad_lookup *lookup, const struct view *view)
@@ -309,6 +334,9 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
         return step;
 
     view = look(lookup, now);
+    if (must_ask_beyond(lookup, &view) &&
+        kad_lookup_beyond_next(lookup, view.named_to, window_end(lookup, &view), now, &step))
+        return step;
     if (!view.ask)
         view.ask = view.again;
     if (view.ask && view.n_in_flight < slots(lookup, &view)) {
@@ -320,8 +348,8 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
         step.ask = view.ask->contact;
         step.hop = view.ask->hop;
         step.again = view.ask->n_asked++ > 0;
-    } else if (view.n_answered < view.n_window || view.ask) {
-        assert(view.n_in_flight > 0 && "a wait nothing can end");
+    } else if (view.n_answered < view.n_window || view.ask || view.n_beyond) {
+        assert((view.n_in_flight > 0 || view.n_beyond > 0) && "a wait nothing can end");
         step.verdict = KAD_LOOKUP_WAIT;
         step.wake_at = view.wake_at;
     } else if (view.n_window < lookup->config.width && view.n_late > 0 &&
@@ -345,6 +373,12 @@ static struct kad_candidate *find_asked(const struct kad_lookup *lookup, kad_con
     return c && (c->state == KAD_CANDIDATE_ASKED || c->state == KAD_CANDIDATE_LATE) ? c : NULL;
 }
 
+void kad_lookup_name(struct kad_lookup *lookup, uint8_t hop, const kad_contact_ref *closer, size_t n_closer)
+{
+    for (size_t i = 0; i < n_closer; i++)
+        (void)add(lookup, closer[i], hop < MAX_HOP ? (uint8_t)(hop + 1) : MAX_HOP);
+}
+
 bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer,
                       size_t n_closer)
 {
@@ -358,8 +392,7 @@ bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad
     lookup->n_answered++;
     if (hop > lookup->deepest_hop)
         lookup->deepest_hop = hop;
-    for (size_t i = 0; i < n_closer; i++)
-        (void)add(lookup, closer[i], hop < MAX_HOP ? (uint8_t)(hop + 1) : MAX_HOP);
+    kad_lookup_name(lookup, hop, closer, n_closer);
     return true;
 }
 
@@ -374,6 +407,13 @@ bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from)
     c->state = KAD_CANDIDATE_FAILED;
     lookup->n_failed++;
     return true;
+}
+
+void kad_lookup_resume(struct kad_lookup *lookup, unsigned width)
+{
+    assert(width >= lookup->config.width && "who has been asked cannot be unasked");
+    lookup->config.width = width < 64 ? width : 64;
+    lookup->reason = KAD_REASON_NONE;
 }
 
 void kad_lookup_stop(struct kad_lookup *lookup, enum kad_reason reason)

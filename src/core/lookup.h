@@ -31,8 +31,14 @@
  * window, `spare` at most: where many are dead, so are many of those the nearest name, and the next ones name whom these had no
  * room for. A silent one takes up such a place, so this is one round more, not many.
  *
- * Whom it has asked it never forgets, so there are at most KAD_LOOKUP_CANDIDATES * (1 + `retries`) queries, whatever
- * the answers say. Each ASK must be followed by a reply or a failure in the end.
+ * Who answers names the k nearest it knows, be they alive or not. Where some of those are dead, the nearest living ones are
+ * not among the k nearest, and who names those behind is chance. So it is asked for: the distances behind the k nearest that
+ * were named fall into regions, each as wide as all before it; for each that the window reaches into, `beyond` of those
+ * who answered, the nearest to the region, are asked whom they know at its beginning (BEP 5's find_node with another target).
+ * Their answers bring candidates, nothing else.
+ *
+ * Whom it has asked it never forgets, so there are at most KAD_LOOKUP_CANDIDATES * (1 + `retries`) + KAD_LOOKUP_BEYOND
+ * queries, whatever the answers say. Each ASK must be followed by a reply or a failure in the end.
  */
 #ifndef KAD_CORE_LOOKUP_H
 #define KAD_CORE_LOOKUP_H
@@ -41,6 +47,7 @@
 #include "kad/engine.h"
 
 #define KAD_LOOKUP_CANDIDATES 128
+#define KAD_LOOKUP_BEYOND     16
 
 struct kad_lookup_config {
     unsigned width;        /* k: 1 .. 64 */
@@ -48,6 +55,7 @@ struct kad_lookup_config {
     unsigned parallel_end; /* the same once the nearest known has answered; not above `parallel`: no change */
     unsigned retries;      /* 0 or 1: how often a silent one of the window is asked again */
     unsigned spare;        /* how far silent ones may widen the window */
+    unsigned beyond;       /* 0 .. 8: how many are asked about each region behind the nearest; 0: nobody */
     kad_ms patience_ms;    /* until a slot is given up; kad_lookup_next() takes the current value */
     unsigned
         narrow_per_lookup; /* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
@@ -73,13 +81,25 @@ struct kad_candidate {
     kad_ms late_at;
 };
 
+enum kad_beyond_state { KAD_BEYOND_ASKED, KAD_BEYOND_LATE, KAD_BEYOND_OVER };
+
+/* Somebody was asked about a region: the nodes whose distance to the target begins with bit `bit` of 64. */
+struct kad_lookup_beyond {
+    kad_contact_ref contact; /* one of the candidates, which retains it */
+    uint8_t bit;
+    uint8_t state; /* enum kad_beyond_state */
+    kad_ms late_at;
+};
+
 enum kad_lookup_verdict { KAD_LOOKUP_ASK, KAD_LOOKUP_WAIT, KAD_LOOKUP_DONE };
 
 struct kad_lookup_step {
     enum kad_lookup_verdict verdict;
     kad_contact_ref ask; /* valid with ASK */
     uint8_t hop;
-    bool again;     /* it was asked before */
+    bool again;  /* it was asked before */
+    bool beyond; /* whom it knows near `target` is what is wanted of it, nothing else */
+    struct kad_id target;
     kad_ms wake_at; /* valid with WAIT */
 };
 
@@ -89,7 +109,8 @@ struct kad_lookup {
     struct kad_id target;
     struct kad_lookup_config config;
     struct kad_candidate *candidates; /* sorted; KAD_LOOKUP_CANDIDATES at most */
-    uint16_t n_candidates, room;
+    struct kad_lookup_beyond *beyond; /* KAD_LOOKUP_BEYOND of them once there is one */
+    uint16_t n_candidates, room, n_beyond;
     uint16_t n_asked, n_answered, n_failed, n_late; /* ever; a late one that answers counts in both */
     uint8_t reason;                                 /* enum kad_reason (kad/engine.h); NONE until the end */
     uint8_t deepest_hop;                            /* of those that answered; 0: none has */
@@ -107,6 +128,12 @@ bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad
                       size_t n_closer);
 /* One query to `from` came to nothing. While another is unanswered, that one counts. */
 bool kad_lookup_fail(struct kad_lookup *lookup, kad_contact_ref from);
+/* The same for an ASK that was about a region beyond. */
+bool kad_lookup_beyond_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer,
+                             size_t n_closer);
+bool kad_lookup_beyond_fail(struct kad_lookup *lookup, kad_contact_ref from);
+/* It goes on though it had ended: `width` is larger, or more contacts will be added. Not after kad_lookup_stop(). */
+void kad_lookup_resume(struct kad_lookup *lookup, unsigned width);
 /* Ends it now, for this reason; without effect when it has ended. */
 void kad_lookup_stop(struct kad_lookup *lookup, enum kad_reason reason);
 

@@ -10,7 +10,8 @@ enum { NODES = 400, MOST_NAMED = 16 };
 struct flight {
     kad_contact_ref to;
     kad_ms back_at; /* when the answer comes, or the timeout */
-    bool answers;
+    bool answers, beyond;
+    struct kad_id target;
 };
 
 struct network {
@@ -43,17 +44,20 @@ static size_t index_of(const struct network *network, kad_contact_ref contact)
 }
 
 /* Sends, and checks K18: never more than `parallel` in flight whose patience has not run out. */
-static void send(struct network *network, const struct kad_lookup *lookup, kad_contact_ref to, kad_ms now,
-                 kad_ms round_trip, kad_ms timeout)
+static void send(struct network *network, const struct kad_lookup *lookup, const struct kad_lookup_step *step,
+                 kad_ms now, kad_ms round_trip, kad_ms timeout)
 {
+    const kad_contact_ref to = step->ask;
     const bool answers = !network->dead[index_of(network, to)];
     size_t n_in_time = 0;
 
     EXPECT(network->n_flights < KAD_LOOKUP_CANDIDATES);
     for (size_t i = 0; i < network->n_flights; i++)
-        EXPECT(network->flights[i].to != to); /* nobody is asked twice */
+        EXPECT(network->flights[i].to != to || step->beyond ||
+               network->flights[i].beyond); /* nobody is asked the same twice */
     network->flights[network->n_flights++] =
-        (struct flight){to, now + (answers ? round_trip : timeout), answers};
+        (struct flight){to, now + (answers ? round_trip : timeout), answers, step->beyond,
+                        step->beyond ? step->target : lookup->target};
     for (size_t i = 0; i < lookup->n_candidates; i++)
         n_in_time += lookup->candidates[i].state == KAD_CANDIDATE_ASKED;
     EXPECT(n_in_time <= lookup->config.parallel);
@@ -83,15 +87,16 @@ static void deliver(struct network *network, struct kad_lookup *lookup, struct k
 
     *flight = network->flights[--network->n_flights];
     if (!back.answers) {
-        kad_lookup_fail(lookup, back.to);
+        (void)(back.beyond ? kad_lookup_beyond_fail(lookup, back.to) : kad_lookup_fail(lookup, back.to));
         return;
     }
     for (size_t i = 0; i < NODES; i++) {
         if (knows_all || kad_rng_below(rng, 2))
             known[n_known++] = network->nodes[i];
     }
-    n_named = test_closest(network->book, &lookup->target, known, n_known, k, named);
-    kad_lookup_reply(lookup, back.to, named, n_named);
+    n_named = test_closest(network->book, &back.target, known, n_known, k, named);
+    (void)(back.beyond ? kad_lookup_beyond_reply(lookup, back.to, named, n_named)
+                       : kad_lookup_reply(lookup, back.to, named, n_named));
 }
 
 /* Runs to the end; returns when that was. Each turn either sends, delivers, or waits for an instant that is yet to come, and
@@ -108,8 +113,7 @@ static kad_ms run(struct network *network, struct kad_lookup *lookup, struct kad
         if (step.verdict == KAD_LOOKUP_DONE)
             return now;
         if (step.verdict == KAD_LOOKUP_ASK) {
-            send(network, lookup, step.ask, now, 1 + (kad_ms)kad_rng_below(rng, (uint32_t)slowest),
-                 2 * slowest);
+            send(network, lookup, &step, now, 1 + (kad_ms)kad_rng_below(rng, (uint32_t)slowest), 2 * slowest);
             continue;
         }
         EXPECT(back || step.wake_at != KAD_NEVER); /* a wait something can end */
@@ -157,6 +161,46 @@ TEST(in_an_ideal_network_the_result_is_the_true_k_closest)
     }
 }
 
+/* Where a third is dead, and everybody names those nearest he knows, dead or not, the nearest of the living are named by nobody
+ * who is asked for the target only. */
+TEST(among_the_dead_the_nearest_of_the_living_are_found)
+{
+    unsigned n_found[2] = {0};
+
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        for (unsigned beyond = 0; beyond < 2; beyond++) {
+            static struct network network;
+            const struct kad_lookup_config config = {
+                .width = 8, .parallel = 3, .beyond = 3 * beyond, .patience_ms = 1000};
+            struct kad_lookup lookup;
+            struct kad_rng rng;
+            struct kad_id target;
+            kad_contact_ref found[64], truth[64], living[NODES];
+            size_t n_living = 0;
+
+            test_rng_init(&rng, 500 + seed);
+            build(&network, &rng, 33);
+            target = kad_id_random(&rng, 160);
+            kad_lookup_init(&lookup, &kad_allocator_system, network.book, &target, &config);
+            for (int i = 0; i < 6; i++)
+                kad_lookup_add(&lookup, network.nodes[kad_rng_below(&rng, NODES)]);
+            run(&network, &lookup, &rng, 8, 900, true);
+
+            for (size_t i = 0; i < NODES; i++) {
+                if (!network.dead[i])
+                    living[n_living++] = network.nodes[i];
+            }
+            EXPECT_EQ(test_closest(network.book, &target, living, n_living, 8, truth), 8);
+            n_found[beyond] +=
+                kad_lookup_closest(&lookup, 8, found) == 8 && memcmp(found, truth, sizeof(*found) * 8) == 0;
+            kad_lookup_clear(&lookup);
+            kad_book_free(network.book);
+        }
+    }
+    EXPECT_MSG(n_found[0] < 10, "%u of 40 without asking", n_found[0]);
+    EXPECT_MSG(n_found[1] >= 38, "%u of 40", n_found[1]);
+}
+
 /* Whatever is answered, fails or comes late, and however little anybody knows: it ends, its result is sorted and has answered,
  * and no more than `parallel` were in flight. */
 TEST(a_lookup_always_ends)
@@ -176,6 +220,7 @@ TEST(a_lookup_always_ends)
         config.width = 1 + kad_rng_below(&rng, 20);
         config.parallel = 1 + kad_rng_below(&rng, 5);
         config.patience_ms = 1 + kad_rng_below(&rng, 500);
+        config.beyond = (unsigned)(seed % 4);
         build(&network, &rng, kad_rng_below(&rng, 90));
         target = kad_id_random(&rng, 160);
         kad_lookup_init(&lookup, &kad_allocator_system, network.book, &target, &config);

@@ -84,6 +84,7 @@ static void seed_lookups(struct kad_dht *dht, struct kad_operation *operation)
         .parallel_end = settings->alpha_end,
         .retries = settings->lookup_retries,
         .spare = settings->lookup_spare,
+        .beyond = settings->lookup_beyond,
         .narrow_per_lookup = settings->narrow_per_lookup,
         .limit_local = settings->limit_local,
     };

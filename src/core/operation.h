@@ -43,6 +43,7 @@ struct kad_operation {
     bool families[KAD_FAMILIES]; /* lookups in use */
     bool stored_own;             /* one of n_stored is our own store */
     bool looked_at_own;          /* our own store was asked first */
+    bool looked_further;         /* nothing was found among the nearest: others were asked */
     uint8_t owner, phase, reason;
     uint8_t hops, hops_to_first;
     uint16_t n_in_flight, n_bootstraps; /* of which bootstrap queries */

@@ -53,19 +53,20 @@ static enum kad_method method_of(const struct kad_operation *operation)
     return KAD_FIND_NODE;
 }
 
-static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad_query *query, kad_ms now,
-                struct kad_outbox *out)
+/* `beyond`: not about the target, but about this. */
+static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad_query *query,
+                const struct kad_id *beyond, kad_ms now, struct kad_outbox *out)
 {
     struct kad_message message;
 
     kad_message_init(&message);
     query->operation = operation;
-    query->method = (uint8_t)method_of(operation);
-    message.method = method_of(operation);
-    message.target = operation->request.target;
+    message.method = beyond ? KAD_FIND_NODE : method_of(operation);
+    message.target = beyond ? *beyond : operation->request.target;
+    query->method = (uint8_t)message.method;
     message.want_ipv4 = dht->tables[0];
     message.want_ipv6 = dht->tables[1];
-    message.scrape = operation->request.scrape;
+    message.scrape = operation->request.scrape && !beyond;
     if (!kad_dht_ask(dht, query, &message, now, out))
         return false;
     operation->n_in_flight++;
@@ -119,7 +120,12 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
         query.to = kad_book_contact(dht->book, next.ask)->endpoint;
         query.hop = next.hop;
         query.again = next.again;
-        if (!ask(dht, operation, &query, now, out))
+        query.purpose = next.beyond ? KAD_FOR_BEYOND : KAD_FOR_LOOKUP;
+        if (ask(dht, operation, &query, next.beyond ? &next.target : NULL, now, out))
+            continue;
+        if (next.beyond)
+            kad_lookup_beyond_fail(lookup, next.ask);
+        else
             kad_lookup_fail(lookup, next.ask);
     }
 }
@@ -139,8 +145,41 @@ static enum kad_reason reason_of(const struct kad_operation *operation)
     return reason;
 }
 
-static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
-                           struct kad_outbox *out)
+static bool found_nothing(const struct kad_operation *operation)
+{
+    if (operation->request.kind == KAD_REQUEST_GET)
+        return operation->best.type == KAD_RECORD_NONE;
+    return operation->request.kind == KAD_REQUEST_PEERS && !operation->n_peers && !operation->request.scrape;
+}
+
+/* The end is not good enough, and there is somebody left to ask: once. Where nodes come and go, those who hold a value need
+ * not be among the k nearest of today; and where most of the nearest name nobody alive, our own table has others. */
+static bool look_further(struct kad_dht *dht, struct kad_operation *operation)
+{
+    const struct kad_settings *settings = dht->settings;
+    const bool wider = settings->lookup_widen && found_nothing(operation);
+    bool goes_on = false;
+
+    if (operation->looked_further)
+        return false;
+    operation->looked_further = true;
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        struct kad_lookup *lookup = &operation->lookups[i];
+        kad_contact_ref known[64];
+        size_t n;
+
+        if (!operation->families[i] || !(wider || lookup->reason == KAD_REASON_EXHAUSTED))
+            continue;
+        goes_on = true;
+        kad_lookup_resume(lookup, lookup->config.width + (wider ? settings->lookup_widen : 0));
+        n = kad_table_closest(dht->tables[i], &operation->request.target, KAD_COUNT_OF(known), known);
+        for (size_t j = 0; j < n; j++)
+            kad_lookup_add(lookup, known[j]);
+    }
+    return goes_on;
+}
+
+static bool step_all(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
 {
     bool over = true;
 
@@ -148,8 +187,18 @@ static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation,
         if (operation->families[i])
             over = step(dht, operation, i, now, out) && over;
     }
+    return over;
+}
+
+static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
+                           struct kad_outbox *out)
+{
+    const bool over = step_all(dht, operation, now, out);
+
     /* While nobody has answered, bootstraps may still: then the lookup begins again with what they name. */
     if (!over || (operation->n_bootstraps && !operation->n_answers))
+        return;
+    if (look_further(dht, operation) && !step_all(dht, operation, now, out))
         return;
     if (!kad_request_stores(&operation->request)) {
         kad_operation_end(dht, operation, reason_of(operation), now);
@@ -171,7 +220,7 @@ static void advance_single(struct kad_dht *dht, struct kad_operation *operation,
         return; /* asked; the answer or its absence ends it */
     if (!kad_operation_may_ask(dht, operation, now, out))
         return;
-    if (!ask(dht, operation, &query, now, out))
+    if (!ask(dht, operation, &query, NULL, now, out))
         kad_operation_end(dht, operation, KAD_REASON_NO_CONTACTS, now);
 }
 

@@ -114,7 +114,8 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
             if (kad_family_index(kad_book_contact(dht->book, contacts[j])->endpoint.family) == i)
                 named[n++] = contacts[j];
         }
-        if (kad_lookup_reply(lookup, query->contact, named, n))
+        if (query->purpose == KAD_FOR_BEYOND ? kad_lookup_beyond_reply(lookup, query->contact, named, n)
+                                             : kad_lookup_reply(lookup, query->contact, named, n))
             continue;
         if (n && lookup->reason == KAD_REASON_NO_CONTACTS)
             kad_operation_restart(dht, operation,
@@ -151,6 +152,12 @@ void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, 
         for (int i = 0; i < KAD_FAMILIES; i++) {
             if (operation->families[i])
                 kad_lookup_fail(&operation->lookups[i], query->contact);
+        }
+        break;
+    case KAD_FOR_BEYOND:
+        for (int i = 0; i < KAD_FAMILIES; i++) {
+            if (operation->families[i])
+                kad_lookup_beyond_fail(&operation->lookups[i], query->contact);
         }
         break;
     case KAD_FOR_STORING:

@@ -30,6 +30,8 @@ static const struct field fields[] = {
     COUNT(alpha_end, LIVE, 0, 64),
     COUNT(lookup_retries, LIVE, 0, 1),
     COUNT(lookup_spare, LIVE, 0, 64),
+    COUNT(lookup_beyond, LIVE, 0, 8),
+    COUNT(lookup_widen, LIVE, 0, 64),
     COUNT(replicas, LIVE, 1, 64),
     COUNT(quorum, LIVE, 0, 64),
     TIME(query_timeout_ms, LIVE, 10, 5 * KAD_MINUTE),

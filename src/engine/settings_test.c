@@ -29,6 +29,8 @@ TEST(edges_of_every_range_make_an_engine)
         COUNT(alpha_end),
         COUNT(lookup_retries),
         COUNT(lookup_spare),
+        COUNT(lookup_beyond),
+        COUNT(lookup_widen),
         COUNT(replicas),
         COUNT(quorum),
         TIME(query_timeout_ms),

@@ -43,6 +43,8 @@ const struct kad_key kad_keys[] = {
     COUNT("lookup", alpha_end, "the same once the nearest node known has answered; 0: as alpha"),
     COUNT("lookup", lookup_retries, "near nodes that kept silent are asked once more before a lookup ends"),
     COUNT("lookup", lookup_spare, "so many more than k are asked when near nodes keep silent"),
+    COUNT("lookup", lookup_beyond, "nodes asked, per region, who stands behind near ones that keep silent"),
+    COUNT("lookup", lookup_widen, "so many more than k are asked when nothing was found among the k nearest"),
     COUNT("lookup", replicas, "nodes a value or announce is put to"),
     COUNT("lookup", quorum, "copies of the newest mutable value that end a get early; 0: goes to the end"),
     DURATION("lookup", query_timeout_ms, "an unanswered query counts as a failure after this"),

@@ -8,6 +8,8 @@ FIELDS = [
     ("alpha_end", c_uint),
     ("lookup_retries", c_uint),
     ("lookup_spare", c_uint),
+    ("lookup_beyond", c_uint),
+    ("lookup_widen", c_uint),
     ("replicas", c_uint),
     ("quorum", c_uint),
     ("query_timeout_ms", c_int64),
