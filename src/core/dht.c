@@ -4,6 +4,7 @@
 
 #include "base/endpoint.h"
 #include "core/operation.h"
+#include "core/records.h"
 
 static kad_ms probe_after(const struct kad_settings *settings)
 {
@@ -67,6 +68,10 @@ int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_m
             return KAD_E_MEMORY;
         }
     }
+    if (dht->rules->class_of && kad_records_new(dht, now) != 0) {
+        kad_dht_clear(dht);
+        return KAD_E_MEMORY;
+    }
     dht->join.next_at = KAD_NEVER;
     dht->publications.next_at = KAD_NEVER;
     dht->upkeep.verify_at = now;
@@ -117,6 +122,7 @@ void kad_dht_clear(struct kad_dht *dht)
     kad_publish_clear(dht);
     kad_join_clear(dht);
     kad_lost_clear(dht);
+    kad_records_free(dht);
     kad_query_pool_clear(&dht->queries);
     kad_events_clear(&dht->events);
     kad_free(dht->allocator, dht->sample, sizeof(*dht->sample));

@@ -9,12 +9,15 @@
 
 #include "core/rules.h"
 
+struct kad_records;
+
 struct kad_member {
     uint8_t public_key[32]; /* our identity */
     uint8_t secret[64];     /* what kad_rules.sign_attest signs with */
     const struct kad_class
         *classes; /* the program's own, beside those that kad_rules.class_of knows; borrowed */
     size_t n_classes;
+    struct kad_records *records; /* core's: what keeps records alive (core/records.h) */
 };
 
 #endif

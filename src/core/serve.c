@@ -5,6 +5,7 @@
 
 #include "base/endpoint.h"
 #include "core/bloom.h"
+#include "core/hold.h"
 
 struct serving {
     struct kad_dht *dht;
@@ -163,6 +164,10 @@ static void serve_get(struct serving *s)
 
     give_token(s);
     name_closest(s);
+    if (s->dht->rules->class_of) {
+        kad_hold_get(s->dht, s->query, s->now, &s->reply);
+        return;
+    }
     if (s->dht->store->ops->get(s->dht->store, &s->query->target, s->now, held) != 0)
         return;
     if (held->type == KAD_RECORD_MUTABLE && s->query->has_sequence && held->sequence <= s->query->sequence) {
@@ -194,6 +199,32 @@ static enum kad_refusal check_order(const struct serving *s, const struct kad_re
     return KAD_REFUSAL_NONE;
 }
 
+static void serve_put_of_class(struct serving *s)
+{
+    struct kad_hold_kept kept;
+    const enum kad_refusal refusal =
+        kad_hold_put(s->dht, s->from, s->query, s->now, &s->reply, &kept, &s->received.strike);
+
+    if (refusal == KAD_REFUSAL_NONE || refusal == KAD_REFUSAL_SERVER)
+        store_result(s, refusal == KAD_REFUSAL_NONE ? KAD_OK : kept.error, &s->dht->counters->stored);
+    else
+        refuse(s, refusal);
+}
+
+static void serve_take(struct serving *s)
+{
+    const enum kad_refusal refusal = s->dht->rules->class_of
+                                         ? kad_hold_take(s->dht, s->from, s->query, s->now, &s->reply)
+                                         : KAD_REFUSAL_METHOD;
+
+    if (refusal != KAD_REFUSAL_NONE) {
+        refuse(s, refusal);
+        return;
+    }
+    give_token(s);
+    name_closest(s);
+}
+
 static void serve_put(struct serving *s)
 {
     struct kad_record record = s->query->record;
@@ -201,6 +232,10 @@ static void serve_put(struct serving *s)
 
     if (!token_holds(s)) /* first: a signature costs 60 us, and only whoever has our token may have us pay */
         return;
+    if (s->dht->rules->class_of) {
+        serve_put_of_class(s);
+        return;
+    }
     refusal = s->query->record_checked ? KAD_REFUSAL_NONE : s->dht->rules->check_record(&record);
     if (refusal == KAD_REFUSAL_NONE)
         refusal = check_order(s, &record);
@@ -325,7 +360,7 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
             serve_sample(&s);
             break;
         case KAD_TAKE:
-            refuse(&s, KAD_REFUSAL_METHOD);
+            serve_take(&s);
             break;
         case KAD_N_METHODS:
             break;
