@@ -1,6 +1,7 @@
 # Tests, found by name. ctest names read like paths: core.table, wire.krpc.decode, sim.world, tests.interop.aria2.
 #
 #   src/**/x_test.c sim/x_test.c tests/x_test.c      a program of its own (base/test.h over cmocka)     label unit
+#   tests/wan/wan.c               a program that tests use: the emulator of a wide-area network  ($KAD_WAN)
 #   tests/test_x.py test_x.sh, one folder down too   drives the built kad binary ($KAD)                 label interop
 #
 # A line of its own says more ("//" in C, "#" in scripts):
@@ -104,6 +105,11 @@ else()
     message(STATUS "cmocka not found: no unit tests (tools/install-deps test)")
 endif()
 
+add_executable(wan tests/wan/wan.c)
+set_target_properties(wan PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests EXCLUDE_FROM_ALL ${KAD_RELEASE_TESTS})
+target_compile_definitions(wan PRIVATE ${KAD_POSIX})
+target_link_libraries(wan PRIVATE m)
+
 # Two levels, not recursively: tests/interop/node_modules is large.
 file(GLOB scripts CONFIGURE_DEPENDS tests/test_*.py tests/test_*.sh tests/*/test_*.py tests/*/test_*.sh
     bindings/*/tests/test_*.py)
@@ -120,5 +126,5 @@ foreach(file ${scripts})
     endif()
     kad_test_properties(${name} interop)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT
-        "${sanitizer_environment};KAD=${CMAKE_BINARY_DIR}/kad;KAD_SOURCE=${CMAKE_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1;KAD_LIBRARY=${CMAKE_BINARY_DIR}/libkad-node.so")
+        "${sanitizer_environment};KAD=${CMAKE_BINARY_DIR}/kad;KAD_SOURCE=${CMAKE_SOURCE_DIR};PYTHONDONTWRITEBYTECODE=1;KAD_WAN=${CMAKE_BINARY_DIR}/tests/wan;KAD_LIBRARY=${CMAKE_BINARY_DIR}/libkad-node.so")
 endforeach()
