@@ -229,3 +229,50 @@ enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_sui
         return KAD_ADMIT_REFUSED;
     return KAD_ADMIT_WORKED;
 }
+
+/* -- written down ------------------------------------------------------------------------------------------------- */
+
+static void walk_used(struct kad_walk *walk, struct kad_admit *admit, struct kad_admit_used *used)
+{
+    uint32_t n_cells = used->n_cells;
+
+    KAD_WALK(walk, used->epoch);
+    KAD_WALK(walk, n_cells);
+    if (kad_walk_reads(walk) && !walk->bad && n_cells) {
+        if (n_cells > USED_MOST || n_cells < USED_FIRST || (n_cells & (n_cells - 1)) ||
+            n_cells > walk->left) {
+            kad_walk_fail(walk);
+            return;
+        }
+        used->cells = kad_alloc_zero(admit->allocator, n_cells * sizeof(*used->cells));
+        walk->no_memory |= !used->cells;
+        if (!used->cells) {
+            kad_walk_fail(walk);
+            return;
+        }
+        used->n_cells = n_cells;
+    }
+    for (uint32_t i = 0; i < used->n_cells; i++) {
+        KAD_WALK(walk, used->cells[i]);
+        if (kad_walk_reads(walk))
+            used->n += used->cells[i] != 0;
+    }
+    if (kad_walk_reads(walk) && used->n > used->n_cells / 4 * 3)
+        kad_walk_fail(walk); /* a search in it would not end */
+}
+
+static void walk_rate(struct kad_walk *walk, struct kad_admit_rate *rate)
+{
+    KAD_WALK(walk, rate->n);
+    KAD_WALK(walk, rate->n_before);
+}
+
+void kad_admit_walk(struct kad_walk *walk, struct kad_admit *admit)
+{
+    KAD_WALK_BYTES(walk, admit->secret);
+    KAD_WALK(walk, admit->second);
+    walk_rate(walk, &admit->first);
+    walk_rate(walk, &admit->cookied);
+    for (unsigned i = 0; i < KAD_COUNT_OF(admit->used); i++)
+        walk_used(walk, admit, &admit->used[i]);
+}

@@ -10,6 +10,7 @@
 #define KAD_CHANNEL_ADMIT_H
 
 #include "base/alloc.h"
+#include "base/walk.h"
 #include "channel/format.h"
 #include "crypto/suite.h"
 
@@ -63,6 +64,7 @@ void kad_admit_commitment(const struct kad_suite *suite, const uint8_t identity[
 void kad_admit_work(const struct kad_suite *suite, const uint8_t cookie[KAD_COOKIE_SIZE],
                     const uint8_t commitment[16], unsigned bits, uint8_t out_nonce[8]);
 
+void kad_admit_walk(struct kad_walk *walk, struct kad_admit *admit);
 size_t kad_admit_memory(const struct kad_admit *admit);
 
 #endif

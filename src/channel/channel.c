@@ -136,12 +136,11 @@ static struct kad_channel_plan plan_init(uint32_t slot)
     return plan_of(PLAN_INIT, KAD_INIT_MESSAGE, KAD_DATAGRAM - INIT_OVERHEAD, slot);
 }
 
-/* What waits may have to go in a first message. */
 static struct kad_channel_plan plan_wait(const struct kad_channel *channel, const struct kad_session *session)
 {
     if (channel->sessions.n_waiting == 2 * channel->sessions.max_pending)
         return nothing;
-    return plan_of(PLAN_WAIT, KAD_DATA_MESSAGE, KAD_DATAGRAM - INIT_OVERHEAD, session->index);
+    return plan_of(PLAN_WAIT, KAD_DATA_MESSAGE, KAD_DATAGRAM - DATA_OVERHEAD, session->index);
 }
 
 static struct kad_channel_plan plan_data(const struct kad_session *session)
@@ -189,6 +188,8 @@ static struct kad_channel_plan plan_to(const struct kad_channel *channel, const 
     if (live && !silent &&
         (pending || (now - live->began_at < channel->rekey_after_ms && live->sent < UINT32_MAX)))
         return plan_data(live);
+    if (live && !live->proved && now - live->used_at < FRESH_MS)
+        return plan_data(live); /* as below: within what came from there */
     if (fresh) /* it was answered: to send it more, before it shows that it is there, would be more than it sent */
         return plan_wait(channel, fresh);
     if (pending)

@@ -16,6 +16,7 @@
 #define KAD_CHANNEL_CHANNEL_H
 
 #include "base/alloc.h"
+#include "base/walk.h"
 #include "kad/engine.h"
 
 #define KAD_KEY_SIZE         32   /* an identity: an Ed25519 public key */
@@ -114,6 +115,8 @@ size_t kad_channel_seal(struct kad_channel *channel, const struct kad_channel_pl
                         bool *out_failed);
 
 const struct kad_channel_counters *kad_channel_counters(const struct kad_channel *channel);
+/* Its whole state, keys included. Reading needs a channel that was just made, with the same config. */
+void kad_channel_walk(struct kad_walk *walk, struct kad_channel *channel);
 size_t kad_channel_memory(const struct kad_channel *channel);
 bool kad_channel_sound(const struct kad_channel *channel, const char **out_why);
 

@@ -154,38 +154,69 @@ void kad_sessions_set(struct kad_sessions *sessions, struct kad_session *session
 
 /* -- coming and going --------------------------------------------------------------------------------------------- */
 
+/* Room for so many. */
+static bool resize_slots(struct kad_sessions *sessions, uint32_t n)
+{
+    const uint32_t before = sessions->n_slots;
+    struct kad_session **slots =
+        kad_resize(sessions->allocator, sessions->slots, before * sizeof(*slots), n * sizeof(*slots));
+    uint32_t *free_slots;
+
+    if (!slots)
+        return false;
+    sessions->slots = slots;
+    free_slots = kad_resize(sessions->allocator, sessions->free_slots, before * sizeof(*free_slots),
+                            n * sizeof(*free_slots));
+    if (free_slots) {
+        sessions->free_slots = free_slots;
+        memset(slots + before, 0, (n - before) * sizeof(*slots));
+        sessions->n_slots = n;
+        return true;
+    }
+    /* The first goes back to the size that n_slots says. */
+    slots = kad_resize(sessions->allocator, slots, n * sizeof(*slots), before * sizeof(*slots));
+    assert((slots || !before) && "an allocator that refuses to shrink");
+    sessions->slots = slots;
+    return false;
+}
+
 static bool more_slots(struct kad_sessions *sessions)
 {
-    const uint32_t most = sessions->max_sessions + sessions->max_pending;
-    uint32_t n = sessions->n_slots ? sessions->n_slots * 2 : SLOTS_FIRST;
-    void *room;
+    const uint32_t most = sessions->max_sessions + sessions->max_pending, before = sessions->n_slots;
+    uint32_t n = before ? before * 2 : SLOTS_FIRST;
 
     if (n > most)
         n = most;
-    assert(n > sessions->n_slots && "both ceilings were kept");
-    room = kad_resize(sessions->allocator, sessions->slots, sessions->n_slots * sizeof(*sessions->slots),
-                      n * sizeof(*sessions->slots));
-    if (!room)
+    assert(n > before && "both ceilings were kept");
+    if (!resize_slots(sessions, n))
         return false;
-    sessions->slots = room;
-    room = kad_resize(sessions->allocator, sessions->free_slots,
-                      sessions->n_slots * sizeof(*sessions->free_slots), n * sizeof(*sessions->free_slots));
-    if (!room) { /* the first stays as large as n_slots says, for whoever frees it */
-        void *smaller = kad_resize(sessions->allocator, sessions->slots, n * sizeof(*sessions->slots),
-                                   sessions->n_slots * sizeof(*sessions->slots));
-
-        sessions->slots = smaller ? smaller : sessions->slots;
-        if (!sessions->n_slots)
-            sessions->slots = NULL;
-        return false;
-    }
-    sessions->free_slots = room;
-    for (uint32_t slot = n; slot-- > sessions->n_slots;) {
-        sessions->slots[slot] = NULL;
+    for (uint32_t slot = n; slot-- > before;)
         sessions->free_slots[sessions->n_free++] = slot;
-    }
-    sessions->n_slots = n;
     return true;
+}
+
+int kad_sessions_slots(struct kad_sessions *sessions, uint32_t n)
+{
+    assert(sessions->n_slots == 0);
+    return n == 0 || resize_slots(sessions, n) ? KAD_OK : KAD_E_MEMORY;
+}
+
+struct kad_session *kad_sessions_place(struct kad_sessions *sessions, uint32_t index,
+                                       enum kad_session_state state)
+{
+    const uint32_t slot = (index & SLOT_MASK) - 1;
+    struct kad_session *session;
+
+    if (slot >= sessions->n_slots || sessions->slots[slot])
+        return NULL;
+    session = kad_alloc_zero(sessions->allocator, sizeof(*session));
+    if (!session)
+        return NULL;
+    session->index = index;
+    session->state = (uint8_t)state;
+    sessions->slots[slot] = session;
+    link_to_list(sessions, session);
+    return session;
 }
 
 struct kad_session *kad_sessions_add(struct kad_sessions *sessions, enum kad_session_state state,
@@ -224,9 +255,8 @@ struct kad_session *kad_sessions_add(struct kad_sessions *sessions, enum kad_ses
 
 int kad_sessions_name(struct kad_sessions *sessions, struct kad_session *session, const uint8_t key[32])
 {
-    const int error = kad_index_add(&sessions->by_key, hash_of(sessions, key), slot_of(session));
-
-    if (error)
+    assert(!session->named);
+    if (kad_index_add(&sessions->by_key, hash_of(sessions, key), slot_of(session)) != KAD_OK)
         return KAD_E_MEMORY;
     memcpy(session->key, key, sizeof(session->key));
     session->named = true;

@@ -18,6 +18,7 @@
 #define KAD_CHANNEL_SESSIONS_H
 
 #include "base/index.h"
+#include "base/walk.h"
 #include "channel/mask.h"
 #include "channel/noise.h"
 #include "channel/window.h"
@@ -126,6 +127,13 @@ bool kad_sessions_wait(struct kad_sessions *sessions, struct kad_session *sessio
                        size_t size, size_t wanted);
 /* The first that waits is done with. */
 void kad_sessions_shift(struct kad_sessions *sessions, struct kad_session *session);
+
+/* Reading needs sessions that were just initialised. */
+void kad_sessions_walk(struct kad_walk *walk, struct kad_sessions *sessions);
+/* For reading: `n` slots, and a cleared session with this index, used last of its list. Unnamed. False: it cannot be. */
+KAD_CHECK int kad_sessions_slots(struct kad_sessions *sessions, uint32_t n);
+struct kad_session *kad_sessions_place(struct kad_sessions *sessions, uint32_t index,
+                                       enum kad_session_state state);
 
 size_t kad_sessions_memory(const struct kad_sessions *sessions);
 bool kad_sessions_sound(const struct kad_sessions *sessions, const char **out_why);
