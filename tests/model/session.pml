@@ -36,6 +36,7 @@
 #define CALM 4            /* first messages and answers that the calm may need */
 #define NI_ALL (NI + CALM)
 #define NK_ALL (NK + CALM)
+#define MOST (ND + CALM)  /* DATA of a session and direction */
 #define AT(p, k) ((p) * NK_ALL + (k))
 #define BIT(c) (1 << (c))
 #define INITIATOR(k) init_by[key_init[k]]
@@ -67,8 +68,15 @@ byte seen[2 * NK_ALL], top[2 * NK_ALL]; /* replay window: 1 + newest counter, an
 bit loaded[2];
 
 /* B's view of A's address, by session: where, whether it has shown that it receives, what it may still be sent; and A's place. */
-byte at[NK_ALL], credit[NK_ALL], a_is, proven_is[NK_ALL];
+byte at[NK_ALL], credit[NK_ALL], a_is;
 bit proven[NK_ALL];
+#ifdef ADDRESSES
+byte token[NK_ALL]; /* what B wants to be sent back from the session's address; drawn anew when it moves */
+byte told[NK_ALL];  /* 1 + the last of them that A received: it goes along with what A says */
+byte carried[2 * NK_ALL * MOST]; /* by DATA: 1 + a token */
+#define LOST 255    /* it went to the victim: nobody has it */
+#define CARRIED(p, k, c) carried[AT(p, k) * MOST + (c)]
+#endif
 byte init_to[NI_ALL];     /* where B sent its first message */
 byte victim_left = VICTIM_PACKETS;
 byte balance;             /* bytes claimed from the victim's address less bytes sent to it */
@@ -85,11 +93,6 @@ byte p, q, k, c, i, src, size, copy;
 hidden byte x, made, tries, ok, held, before;
 
 inline over() { p = 0; q = 0; k = 0; c = 0; i = 0; src = 0; size = 0; copy = 0 }
-
-inline forget_addresses(key)
-{
-    at[key] = HOME; credit[key] = 0; proven[key] = 0; proven_is[key] = HOME
-}
 
 /* The session `key` is known to be held by the other side: we send in it from now on. */
 inline confirm(who, key)
@@ -233,10 +236,9 @@ inline take_answer(who, key)
         :: who == B ->
             at[key] = src; credit[key] = 0;
 #ifdef ANSWER_PROVES_ANY
-            proven[key] = 1; proven_is[key] = src;
+            proven[key] = 1;
 #else
             proven[key] = (src == init_to[pend[who] - 1]);
-            proven_is[key] = init_to[pend[who] - 1];
 #endif
             assert(!(proven[key] && src == VICTIM))
         :: else
@@ -258,6 +260,12 @@ inline take_answer(who, key)
 #define NOT_SEEN(counter) !(seen[x] & BIT(counter))
 #endif
 
+#ifdef ADDRESSES
+#define ARRIVES(who, key, counter) (who == B || CARRIED(B, key, counter) != LOST)
+#else
+#define ARRIVES(who, key, counter) true
+#endif
+
 /* DATA `counter` of the other side under `key` reaches `who` from `src`. `ok`: its plaintext was accepted. */
 inline take_data(who, key, counter)
 {
@@ -265,7 +273,7 @@ inline take_data(who, key, counter)
     x = AT(who, key);
     victim_paid(1);
     if
-    :: HOLDS(who, key) && IN_WINDOW(counter) && NOT_SEEN(counter) ->
+    :: HOLDS(who, key) && IN_WINDOW(counter) && NOT_SEEN(counter) && ARRIVES(who, key, counter) ->
         ok = 1;
         printf("%c takes DATA %d in session %d from address %d\n", NAME(who), counter, key, src);
         assert(counter < sent[AT(1 - who, key)]); /* the other side sent it, in this direction */
@@ -274,11 +282,9 @@ inline take_data(who, key, counter)
         if
         :: who == B ->
             if
-            :: unconf[who] == key + 1 && src == at[key] -> /* only who got our answer could say that */
-                proven[key] = 1; proven_is[key] = src
+            :: unconf[who] == key + 1 && src == at[key] -> proven[key] = 1 /* only who got our answer could say that */
 #ifdef DATA_PROVES
-            :: !(unconf[who] == key + 1 && src == at[key]) && src == at[key] && !proven[key] && sent[AT(who, key)] ->
-                proven[key] = 1; proven_is[key] = src
+            :: !(unconf[who] == key + 1 && src == at[key]) && src == at[key] && sent[AT(who, key)] -> proven[key] = 1
 #endif
             :: else
             fi;
@@ -290,18 +296,37 @@ inline take_data(who, key, counter)
 #endif
                 assert(counter + 1 > top[x]); /* what was overtaken does not say where somebody is now */
                 at[key] = src;
-                proven[key] = (kept[who] & BIT(key)) && proven_is[key] == src;
+                proven[key] = 0;
+#ifdef ADDRESSES
+#ifndef TOKEN_KEPT
+                token[key]++;
+#endif
+#endif
 #ifndef CREDIT_MOVES_ALONG
                 credit[key] = 0
 #endif
             :: else
             fi;
+#ifdef ADDRESSES
+            if
+            :: src == at[key] && CARRIED(A, key, counter) == token[key] + 1 -> proven[key] = 1
+            :: else
+            fi;
+#endif
             if
             :: src == at[key] && !proven[key] && credit[key] < 2 -> credit[key]++
             :: else
             fi;
             assert(!(proven[key] && at[key] == VICTIM))
-        :: else
+        :: else ->
+#ifdef ADDRESSES
+            if
+            :: CARRIED(B, key, counter) -> told[key] = CARRIED(B, key, counter)
+            :: else
+            fi
+#else
+            skip
+#endif
         fi;
         if
         :: counter + 1 > top[x] -> top[x] = counter + 1
@@ -332,8 +357,19 @@ inline send_data(who, n)
         if
         :: at[cur[who] - 1] == VICTIM -> victim_gets(n)
         :: else
+        fi;
+#ifdef ADDRESSES
+        CARRIED(B, cur[who] - 1, sent[AT(who, cur[who] - 1)]) = (at[cur[who] - 1] == VICTIM -> LOST : token[cur[who] - 1] + 1)
+#endif
+    :: else ->
+#ifdef ADDRESSES
+        if
+        :: who == A -> CARRIED(A, cur[who] - 1, sent[AT(who, cur[who] - 1)]) = told[cur[who] - 1]
+        :: else
         fi
-    :: else
+#else
+        skip
+#endif
     fi;
     printf("%c sends DATA %d (size %d) in session %d\n", NAME(who), sent[AT(who, cur[who] - 1)], n, cur[who] - 1);
     sent[AT(who, cur[who] - 1)]++
@@ -360,6 +396,9 @@ inline speak(who)
     src = (who == A -> a_is : HOME);
     do
     :: ok || tries == 3 -> break
+#ifdef WAITS_FOR_CREDIT
+    :: !ok && tries < 3 && cur[who] && !MAY_SEND(who, 1) -> tries++
+#endif
 #ifdef NEVER_BEGINS_AGAIN
     :: !ok && tries < 3 && cur[who] ->
 #else
@@ -630,13 +669,18 @@ active proctype world()
 #endif
 
     /* Calm. */
-    :: d_step {
-            printf("calm\n");
-            speak(A);
-            speak(B);
-            assert(HOLDS(B, cur[A] - 1));
-            assert(HOLDS(A, cur[B] - 1));
-            assert(at[cur[B] - 1] == a_is)
+    :: atomic {
+            if :: p = A :: p = B fi;
+            d_step {
+                printf("calm\n");
+                speak(p);
+                p = 1 - p;
+                speak(p);
+                assert(HOLDS(B, cur[A] - 1));
+                assert(HOLDS(A, cur[B] - 1));
+                assert(at[cur[B] - 1] == a_is);
+                over()
+            }
         };
         break
     od

@@ -64,6 +64,8 @@ MUTANTS = {
     "SHORT_INIT": ("roaming", UNPROVEN),
     "OLDER_MOVES": ("roaming", r"\(c\+1\)>top"),
     "DATA_PROVES": ("roaming", VICTIM_PROVEN),
+    "TOKEN_KEPT": ("roaming", VICTIM_PROVEN),
+    "WAITS_FOR_CREDIT": ("roaming", UNHEARD),
     "ANSWER_PROVES_ANY": ("roaming", VICTIM_PROVEN),
 }
 
