@@ -104,14 +104,19 @@ static bool prefix_fits(const struct kad_message *message)
     return true;
 }
 
-static void get_forget(struct kad_bytes bytes, struct kad_message *message)
+static bool get_forget(struct kad_bytes bytes, struct kad_message *message)
 {
-    message->n_records = (uint16_t)(bytes.size / 32);
+    bool good = true;
+
+    message->n_records = (uint16_t)(bytes.size / KAD_WIRE_FORGET);
     for (unsigned i = 0; i < message->n_records; i++) {
-        message->records[i] =
-            (struct kad_record){.type = message->record_type, .many = true, .key = message->target};
-        memcpy(message->records[i].public_key, bytes.data + i * 32, 32);
+        const uint8_t *at = bytes.data + i * KAD_WIRE_FORGET;
+
+        message->records[i] = (struct kad_record){.type = at[0], .many = true, .key = message->target};
+        memcpy(message->records[i].public_key, at + 1, 32);
+        good &= at[0] != KAD_RECORD_NONE && kad_wire_get_number(at + 33, &message->records[i].sequence);
     }
+    return good;
 }
 
 /* Fields of one or a few bytes. */
@@ -153,7 +158,7 @@ static bool get_large(const struct kad_fields *fields, struct kad_message *messa
     bool good = get_records(fields, message);
 
     if (kad_fields_have(fields, KAD_TAG_FORGET))
-        get_forget(fields->of[KAD_TAG_FORGET], message);
+        good &= get_forget(fields->of[KAD_TAG_FORGET], message);
     if (kad_fields_have(fields, KAD_TAG_ATTEST))
         good &= get_attest(fields->of[KAD_TAG_ATTEST], message);
     if (kad_fields_have(fields, KAD_TAG_GHOST))

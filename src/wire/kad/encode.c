@@ -189,8 +189,8 @@ static void put_records(struct writer *writer, const struct kad_message *message
         const size_t size = FIELD_HEAD + KAD_WIRE_RECORD + record_at(message, i)->value.size;
         const size_t kept = FROM_FIELD + room_for_contacts(message);
 
-        if (i > 0 && message->places && (size_t)(writer->end - writer->at) < size + kept) {
-            from = message->places[i];
+        if (i > 0 && message->has_places && (size_t)(writer->end - writer->at) < size + kept) {
+            from = message->places[i - 1];
             break;
         }
         put_record(writer, KAD_TAG_RECORD, record_at(message, i));
@@ -237,10 +237,13 @@ static void put_query(struct writer *writer, const struct kad_message *message,
     if (form->query & KAD_TAG_BIT(KAD_TAG_TOKEN) && message->token.size)
         put_bytes(writer, KAD_TAG_TOKEN, message->token.data, message->token.size);
     if (message->method == KAD_TAKE && message->n_records) {
-        uint8_t *at = put_head(writer, KAD_TAG_FORGET, message->n_records * (size_t)32);
+        uint8_t *at = put_head(writer, KAD_TAG_FORGET, message->n_records * (size_t)KAD_WIRE_FORGET);
 
-        for (unsigned i = 0; at && i < message->n_records; i++)
-            memcpy(at + i * 32, message->records[i].public_key, 32);
+        for (unsigned i = 0; at && i < message->n_records; i++) {
+            *at++ = message->records[i].type;
+            memcpy(at, message->records[i].public_key, 32);
+            at = kad_wire_put_u64(at + 32, (uint64_t)message->records[i].sequence);
+        }
     }
     if (message->method == KAD_PUT)
         put_record(writer, KAD_TAG_RECORD, &message->record);

@@ -17,9 +17,9 @@ enum kad_wire_tag {
     KAD_TAG_TOKEN = 8,        /* 1 .. KAD_WIRE_TOKEN_MAX */
     KAD_TAG_REFUSAL = 9,      /* 1: enum kad_refusal */
     KAD_TAG_TEXT = 10,        /* 1 .. KAD_WIRE_TEXT_MAX: UTF-8, for people */
-    KAD_TAG_FORGET = 11,      /* public keys, 32 each: whose records to forget */
-    KAD_TAG_ATTEST = 12,      /* kind 1 | digest 32 | at 8 | signature 64 */
-    KAD_TAG_GHOST = 13,       /* a record whose value is the hash of its value */
+    KAD_TAG_FORGET = 11, /* type 1 | public key 32 | sequence 8, each: records that came, to be forgotten */
+    KAD_TAG_ATTEST = 12, /* kind 1 | digest 32 | at 8 | signature 64 */
+    KAD_TAG_GHOST = 13,  /* a record whose value is the hash of its value */
     KAD_TAG_RECORD =
         14, /* type 1 | flags 1 | key 32 | public key 32 | sequence 8 | made 8 | until 8 | value | signature 64 */
     KAD_TAG_FROM = 15,        /* 4: where a list goes on */

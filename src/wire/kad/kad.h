@@ -27,6 +27,7 @@
 #define KAD_WIRE_TOKEN_MAX   32
 #define KAD_WIRE_TEXT_MAX    128
 #define KAD_WIRE_ATTEST      105 /* kind, digest, at, signature */
+#define KAD_WIRE_FORGET      41  /* type, public key, sequence */
 
 /* `family` is not looked at: a message says the same whatever it came by. */
 enum kad_decode kad_wire_decode(struct kad_bytes bytes, enum kad_family family,

@@ -110,8 +110,8 @@ static void some_query(struct kad_rng *rng, struct kad_message *message)
     if (method == KAD_TAKE) {
         message->n_records = (uint16_t)kad_rng_below(rng, KAD_MESSAGE_RECORDS + 1);
         for (unsigned i = 0; i < message->n_records; i++) {
-            message->records[i] =
-                (struct kad_record){.type = message->record_type, .many = true, .key = message->target};
+            message->records[i] = (struct kad_record){
+                .type = 7, .many = true, .key = message->target, .sequence = kad_rng_below(rng, 1000)};
             kad_rng_bytes(rng, message->records[i].public_key, 32);
         }
     }
@@ -352,7 +352,7 @@ TEST(the_largest_value_fits_one_datagram)
 TEST(values_that_do_not_fit_are_asked_for_again)
 {
     static struct kad_message message, again;
-    const uint32_t places[] = {11, 22, 33, 44, 55};
+    const uint32_t places[] = {22, 33, 44, 55};
     uint8_t bytes[DATAGRAM];
     struct kad_rng rng = kad_test_rng(2);
     size_t size;
@@ -366,7 +366,8 @@ TEST(values_that_do_not_fit_are_asked_for_again)
     message.from = 66;
     name_contacts(&message, 20, KAD_IPV4);
     EXPECT_EQ(kad_wire.encode(&message, bytes, DATAGRAM - SESSION), 0); /* nothing says where to go on */
-    message.places = places;
+    message.has_places = true;
+    memcpy(message.places, places, sizeof places);
     size = kad_wire.encode(&message, bytes, DATAGRAM - SESSION);
     EXPECT_EQ(kad_wire.decode((struct kad_bytes){bytes, size}, KAD_IPV4, &again), KAD_DECODED);
     EXPECT_EQ(again.n_records, 1); /* and `record` */
