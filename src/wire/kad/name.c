@@ -178,6 +178,17 @@ size_t kad_name_room(const struct kad_class *class)
 
 /* -- making ------------------------------------------------------------------------------------------------------ */
 
+/* Does this identity have this node id? */
+static bool is_itself(const struct kad_secure_name *name, const uint8_t *seed)
+{
+    uint8_t public_key[KAD_ED25519_PUBLIC], secret[KAD_ED25519_SECRET], id[32];
+
+    kad_ed25519_keypair(seed, public_key, secret);
+    kad_wipe(secret, sizeof secret);
+    kad_sha256(public_key, sizeof public_key, id);
+    return memcmp(id, name->bytes, sizeof id) == 0;
+}
+
 /* Everything that can be refused before anything is made. */
 static int check_draft(const struct kad_secure_draft *draft, kad_ms valid_until)
 {
@@ -204,6 +215,9 @@ static int check_draft(const struct kad_secure_draft *draft, kad_ms valid_until)
     case KAD_SIGNER_LETTER:
         return !draft->withdrawn && draft->entropy && name->has_public_key ? 0 : KAD_E_INVALID;
     case KAD_SIGNER_IDENTITY:
+        if (!draft->seed || (class->type == KAD_CLASS_PEER && !is_itself(name, draft->seed)))
+            return KAD_E_INVALID;
+        return 0;
     case KAD_SIGNER_NAME:
         break;
     }

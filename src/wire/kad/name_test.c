@@ -295,6 +295,19 @@ TEST(a_record_opens_under_its_own_name_alone)
     }
 }
 
+TEST(nobody_makes_anothers_peer_record)
+{
+    struct kad_secure_name names[SECURE_NAMES];
+    struct kad_secure_draft draft;
+    struct kad_record record;
+    uint8_t value[KAD_SECURE_VALUE_MAX];
+
+    secure_names(names);
+    draft = secure_draft(&names[4]);
+    draft.seed = secure_other;
+    EXPECT_EQ(kad_name_make(&draft, value, &record), KAD_E_INVALID);
+}
+
 /* -- texts ------------------------------------------------------------------------------------------------------- */
 
 TEST(texts_that_name_something)
