@@ -224,6 +224,28 @@ TEST(what_is_signed_is_domain_purpose_zero_data)
     EXPECT(!kad_identity_verify(alice.public_key, "mov", bytes_of("edata"), signature));
 }
 
+/* What npm's @ulixee/crypto 2.0.0-alpha.28 calls this seed, and how it signs these 32 bytes (it signs no others). */
+TEST(others_sign_the_same)
+{
+    uint8_t seed[32], expected[64], signature[64];
+    struct kad_identity identity;
+    char text[KAD_IDENTITY_TEXT];
+
+    EXPECT_EQ(kad_identity_start(), 0);
+    for (uint8_t i = 0; i < 32; i++)
+        seed[i] = (uint8_t)(i + 1);
+    kad_identity_from_seed(&identity, seed);
+    EXPECT_STR(kad_identity_format(identity.public_key, text),
+               "id10x64vt50ue20jsrckyfw32vt57gplpf6u62ma4lquwgshtgyjejqggxeqq");
+    EXPECT_EQ(kad_unhex("1c63b3661135ef23bee032d4f765ec21b8b2f7998423c573692a00c2ca094c27"
+                        "cdde7f14a3d5b6f2ff0ea8b22d93f869c901bd0c36833f643d7bfff5e1bd4e0b",
+                        expected, 64),
+              0);
+    EXPECT_EQ(kad_identity_sign(&identity, "app chat", bytes_of("hello of ulixee!!"), signature), 0);
+    EXPECT_MEM(signature, expected, 64);
+    EXPECT(kad_identity_verify(identity.public_key, "app chat", bytes_of("hello of ulixee!!"), expected));
+}
+
 TEST(what_can_be_signed_has_a_ceiling)
 {
     static const uint8_t data[KAD_SIGN_MAX + 1];

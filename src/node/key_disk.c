@@ -172,7 +172,8 @@ int kad_key_file_save(const char *path, const struct kad_key_file *file, bool re
 
 /* -- loading or making ------------------------------------------------------------------------------------------- */
 
-#define SLICE 4000 /* tries between two looks at the clock: some 60 ms */
+#define SLICE  4000 /* tries between two looks at the clock: some 60 ms */
+#define TELL_S 0.5  /* between two that tell how far it is */
 
 static double seconds(void)
 {
@@ -187,13 +188,17 @@ static int mine(const struct kad_key_wish *wish, struct kad_identity *out_identi
     struct kad_key_progress progress = {.bits = wish->bits};
     const double began = seconds();
     struct kad_identity_search search;
+    double told_s = 0;
     bool wanted = true;
 
     kad_identity_search_init(&search, NULL, wish->bits);
     while (wanted && !kad_identity_search(&search, SLICE)) {
         progress.n_tries = search.n_tries;
         progress.elapsed_s = seconds() - began;
-        wanted = !wish->on_progress || wish->on_progress(wish->context, &progress);
+        if (!wish->on_progress || progress.elapsed_s - told_s < TELL_S)
+            continue;
+        told_s = progress.elapsed_s;
+        wanted = wish->on_progress(wish->context, &progress);
     }
     if (search.found)
         *out_identity = search.identity;

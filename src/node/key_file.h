@@ -17,7 +17,7 @@
  *     kad_identity_wipe(&identity);
  *
  * Call it before the loop turns: mining takes 2^bits * 14 us on average, one second with 16 bits, and now and then five times
- * that. `on_progress` hears of it several times a second, and can end it. Whoever has a loop that must turn meanwhile mines
+ * that. `on_progress` hears of it twice a second, and can end it. Whoever has a loop that must turn meanwhile mines
  * by kad_identity_search() in slices and saves by kad_key_file_save().
  *
  * The file is its owner's alone (0600), written as a whole or not at all, and refused when others may read it.
@@ -81,7 +81,7 @@ struct kad_key_wish {
     const char *path;       /* NULL: for this run only, on no disk */
     const char *passphrase; /* of a sealed file, and to seal a new one; NULL: none */
     unsigned bits;          /* the network's puzzle */
-    /* Several times a second while it searches; false: give up. May be NULL. */
+    /* Twice a second while it searches; false: give up. May be NULL. */
     bool (*on_progress)(void *context, const struct kad_key_progress *progress);
     void *context;
 };
