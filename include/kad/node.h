@@ -64,15 +64,23 @@ struct kad_node_config {
      * left out on a machine without IPv6, if there is another. */
     struct kad_endpoint listen[KAD_NODE_LISTEN_MAX];
     size_t n_listen; /* how many: at least 1 */
-    /* "host:port", "1.2.3.4:port", "[v6]:port". Names are resolved off the loop, and again when nobody answers. */
+    /* "host:port", "1.2.3.4:port", "[v6]:port". Names are resolved off the loop, and again when nobody answers. In networks with
+     * identities "host:port/id1..." too: at that address nobody else is taken for it. */
     const char *bootstrap[KAD_NODE_BOOTSTRAP_MAX];
-    size_t n_bootstrap;           /* how many; 0: it waits to be found */
-    const char *data_dir;         /* NULL: nothing is read or kept. Made if need be; one node's at a time */
-    enum kad_store_kind store;    /* LMDB needs a data directory */
-    uint64_t store_max_bytes;     /* ceiling of the values held for others; 0: the store's own */
-    const char *name;             /* shown in status; may be NULL */
-    bool has_seed;                /* tests: deterministic ids; else the system's entropy */
-    uint8_t seed[32];             /* with has_seed: all randomness of the node */
+    size_t n_bootstrap;        /* how many; 0: it waits to be found */
+    const char *data_dir;      /* NULL: nothing is read or kept. Made if need be; one node's at a time */
+    enum kad_store_kind store; /* LMDB needs a data directory */
+    uint64_t store_max_bytes;  /* ceiling of the values held for others; 0: the store's own */
+    const char *name;          /* shown in status; may be NULL */
+    bool has_seed;             /* tests: deterministic ids; else the system's entropy */
+    uint8_t seed[32];          /* with has_seed: all randomness of the node */
+    /* In networks with identities: who it is. With has_secret the seed of its key pair (kad/identity.h). Else the key file
+     * `identity` (NULL: "identity" in the data directory), opened with `passphrase` (NULL: none); if it is not there, one is
+     * searched for and saved, which takes a second or two. With no file and no data directory it is another at each start. */
+    bool has_secret;
+    uint8_t secret[32];
+    const char *identity;
+    const char *passphrase;
     bool has_id;                  /* `id` is to be used */
     struct kad_id id;             /* else the saved one, else made */
     enum kad_log_level log_level; /* what `log` gets */
@@ -86,7 +94,7 @@ struct kad_node_config {
     void *context;                     /* handed to these two */
 };
 
-/* The network's settings, 0.0.0.0:6881 and [::]:6881, nobody to join through, everything in memory, no log. Any thread. */
+/* The network's settings, its usual port at 0.0.0.0 and [::], nobody to join through, everything in memory, no log. Any thread. */
 void kad_node_config_default(const struct kad_network *network, struct kad_node_config *out_config);
 
 /* `config` and its texts are copied. 0 or a kad_error with the reason in `out_why` ("cannot bind 127.0.0.1:6881: address

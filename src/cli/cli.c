@@ -66,6 +66,11 @@ int kad_cli_usage(const struct kad_cli *cli, const char *format, ...)
     return kad_cli_fail(cli, KAD_EXIT_USAGE, why, hint);
 }
 
+const struct kad_network *kad_cli_network(const struct kad_options *options)
+{
+    return options->network.n ? kad_network_named(options->network.items[0]) : kad_network_mainline();
+}
+
 const struct kad_command *kad_command_named(const char *name)
 {
     for (size_t i = 0; kad_commands[i]; i++) {
@@ -101,8 +106,8 @@ static int run_command(struct kad_cli *cli, int argc, char **argv)
         return kad_cli_usage(cli, "%s does not know what to do with \"%.60s\"", command->name,
                              cli->arguments[command->n_most]);
     for (size_t i = 0; i < cli->options.network.n; i++) {
-        if (strcmp(cli->options.network.items[i], "mainline") != 0)
-            return kad_cli_usage(cli, "there is no network \"%.40s\"; there is mainline",
+        if (!kad_network_named(cli->options.network.items[i]))
+            return kad_cli_usage(cli, "there is no network \"%.40s\"; there are mainline and kad",
                                  cli->options.network.items[i]);
     }
     if (kad_crypto_init() != KAD_OK)

@@ -49,7 +49,7 @@ struct kad_options {
     bool read_only, print_config, public_api;
     const char *record;
     struct kad_number record_max;
-    const char *data_dir, *name, *log_level, *log_format, *config, *store, *api, *metrics;
+    const char *data_dir, *identity, *name, *log_level, *log_format, *config, *store, *api, *metrics;
     struct kad_number nodes;
     /* kad manifest */
     bool txt;
@@ -106,6 +106,9 @@ struct kad_cli {
     bool colour;                       /* standard output is a terminal that wants it */
     struct kad_standalone *standalone; /* with --standalone, from the first request on */
 };
+
+/* The network that was asked for, the first if several were; else Mainline. */
+const struct kad_network *kad_cli_network(const struct kad_options *options);
 
 struct kad_command {
     const char *name;

@@ -20,7 +20,9 @@
 #include "node/sources.h"
 
 static const struct kad_option node_options[] = {
-    KAD_LIST("listen", listen, "ADDR", "listen here (default: 0.0.0.0:6881 and [::]:6881)"),
+    KAD_LIST("listen", listen, "ADDR", "listen here (default: 0.0.0.0 and [::], port 6881, of kad 4242)"),
+    KAD_TEXT("identity", identity, "FILE",
+             "its key pair (kad id), with --network kad (default: identity in DIR)"),
     KAD_TEXT("data-dir", data_dir, "DIR", "where its state is kept; none: nowhere"),
     KAD_TEXT("store", store, "KIND", "where values of others are held: lmdb (default) or mem"),
     KAD_TEXT("name", name, "TEXT", "a name, shown in status"),

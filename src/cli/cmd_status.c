@@ -63,6 +63,8 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
                    kad_style(cli->colour, strcmp(state, "joined") == 0 ? KAD_GREEN : KAD_YELLOW), state,
                    kad_style_end(cli->colour), kad_json_number(answer, "read_only") > 0 ? ", read-only" : "");
     kad_print_pair(cli, "network", "%s", kad_json_text(answer, "network"));
+    if (json_is_string(json_object_get(answer, "identity")))
+        kad_print_pair(cli, "identity", "%s", kad_json_text(answer, "identity"));
     json_array_foreach(json_object_get(answer, "listening"), i, address)
         kad_print_pair(cli, i == 0 ? "listening" : "", "%s", json_string_value(address));
     kad_print_pair(cli, "outside address", "%s", kad_json_text(answer, "outside_address"));

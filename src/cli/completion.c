@@ -16,7 +16,7 @@ static const char *words_of(const struct kad_option *option)
         {"log-level", "error warn info debug trace"},
         {"log-format", "logfmt json"},
         {"store", "lmdb mem"},
-        {"network", "mainline"},
+        {"network", "mainline kad"},
         {"completion", "bash zsh fish"},
         {"bootstrap", "public"},
     };

@@ -40,7 +40,9 @@ static int set_flags(struct kad_config *config, const struct kad_options *option
     const struct {
         const char *key, *value;
     } flags[] = {
+        {"network", options->network.n ? options->network.items[0] : NULL}, /* first: it brings defaults */
         {"data_dir", options->data_dir},
+        {"identity", options->identity},
         {"store", store},
         {"name", options->name},
         {"read_only", options->read_only ? "yes" : NULL},
@@ -50,16 +52,17 @@ static int set_flags(struct kad_config *config, const struct kad_options *option
         {"metrics", options->metrics},
         {"public_api", options->public_api ? "yes" : NULL},
     };
-    int error;
+    int error = KAD_OK;
 
     kad_config_next_source(config);
-    error = set_list(config, "listen", &options->listen, why);
-    if (error == KAD_OK)
-        error = set_list(config, "bootstrap", &options->bootstrap, why);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0] && error == KAD_OK; i++) {
         if (flags[i].value)
             error = kad_config_set(config, flags[i].key, flags[i].value, why);
     }
+    if (error == KAD_OK)
+        error = set_list(config, "listen", &options->listen, why);
+    if (error == KAD_OK)
+        error = set_list(config, "bootstrap", &options->bootstrap, why);
     return error == KAD_OK ? set_others(config, &options->set, why) : error;
 }
 
@@ -69,7 +72,7 @@ int kad_cli_read_config(const struct kad_options *options, const char *file, str
     char folder[4096];
     int error;
 
-    kad_config_default(kad_network_mainline(), out_config);
+    kad_config_default(kad_cli_network(options), out_config);
     kad_default_data_dir(folder, sizeof folder);
     error = kad_config_set(out_config, "data_dir", folder, out_why);
     if (error == KAD_OK && file)

@@ -30,7 +30,7 @@ static void set_bootstrap(struct kad_node_config *config, const struct kad_list 
 
 void kad_standalone_config(const struct kad_cli *cli, struct kad_node_config *out_config)
 {
-    kad_node_config_default(kad_network_mainline(), out_config);
+    kad_node_config_default(kad_cli_network(&cli->options), out_config);
     out_config->settings.read_only = true;
     out_config->store = KAD_STORE_MEMORY;
     out_config->data_dir = NULL;

@@ -2,11 +2,13 @@
 #include "http/json.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/endpoint.h"
 #include "base/text.h"
 #include "http/target.h"
+#include "kad/identity.h"
 #include "wire/krpc/bencode.h"
 
 json_t *kad_json_id(const struct kad_id *id)
@@ -14,6 +16,16 @@ json_t *kad_json_id(const struct kad_id *id)
     char text[KAD_ID_TEXT];
 
     return json_string(kad_id_format(id, text));
+}
+
+json_t *kad_json_identity(const uint8_t public_key[32])
+{
+    static const uint8_t none[32];
+    char text[KAD_IDENTITY_TEXT];
+
+    if (memcmp(public_key, none, sizeof none) == 0)
+        return json_null();
+    return json_string(kad_identity_format(public_key, text));
 }
 
 json_t *kad_json_endpoint(const struct kad_endpoint *endpoint)
@@ -77,7 +89,8 @@ json_t *kad_json_hop(const struct kad_event *event)
 
 static json_t *found(const struct kad_found *found)
 {
-    return json_pack("{s:o, s:o, s:o, s:i}", "id", kad_json_id(&found->contact.id), "address",
+    return json_pack("{s:o, s:o, s:o, s:o, s:i}", "id", kad_json_id(&found->contact.id), "identity",
+                     kad_json_identity(found->public_key), "address",
                      kad_json_endpoint(&found->contact.endpoint), "rtt_ms", known(found->rtt_ms), "hop",
                      (int)found->hop);
 }
@@ -163,6 +176,7 @@ static void set_node(json_t *object, const struct kad_event *event, const struct
     const struct kad_found *node = event->done.n_closest > 0 ? &event->done.closest[0] : NULL;
 
     json_object_set_new(object, "id", node ? kad_json_id(&node->contact.id) : json_null());
+    json_object_set_new(object, "identity", node ? kad_json_identity(node->public_key) : json_null());
     json_object_set_new(object, "address",
                         kad_json_endpoint(node ? &node->contact.endpoint : &request->endpoint));
     json_object_set_new(object, "rtt_ms", node ? known(node->rtt_ms) : json_null());

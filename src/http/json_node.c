@@ -48,6 +48,28 @@ static json_t *port_mapping(const struct kad_node *node)
     return object;
 }
 
+static json_t *identity(struct kad_node *node)
+{
+    const uint8_t *key = kad_engine_identity(kad_node_engine(node));
+
+    return key ? kad_json_identity(key) : json_null();
+}
+
+static json_t *sessions(struct kad_node *node)
+{
+    struct kad_session_counts counts;
+
+    if (!kad_engine_sessions(kad_node_engine(node), &counts))
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "begun", (json_int_t)counts.begun,
+                     "answered", (json_int_t)counts.answered, "established", (json_int_t)counts.established,
+                     "expired", (json_int_t)counts.expired, "evicted", (json_int_t)counts.evicted,
+                     "cookies_sent", (json_int_t)counts.cookies_sent, "cookies_taken",
+                     (json_int_t)counts.cookies_taken, "work_done", (json_int_t)counts.work_done,
+                     "public_key_operations", (json_int_t)counts.public_key_operations, "memory_bytes",
+                     (json_int_t)counts.memory);
+}
+
 json_t *kad_json_node(struct kad_node *node)
 {
     const struct kad_node_config *config = kad_node_config_of(node);
@@ -57,6 +79,7 @@ json_t *kad_json_node(struct kad_node *node)
 
     kad_engine_info(kad_node_engine(node), &info);
     json_object_set_new(object, "node_id", kad_json_id(&info.id));
+    json_object_set_new(object, "identity", identity(node));
     json_object_set_new(object, "name", json_string(config->name ? config->name : ""));
     json_object_set_new(object, "version", json_string(KAD_VERSION));
     json_object_set_new(object, "network", json_string(kad_network_name(config->network)));
@@ -165,10 +188,11 @@ json_t *kad_json_stats(struct kad_node *node)
     COUNT("accepted", counters->received[KAD_DROP_NONE]);
     json_object_set_new(object, "dropped", dropped(counters));
     json_object_set_new(object, "unsent",
-                        json_pack("{s:I, s:I, s:I}", "budget",
+                        json_pack("{s:I, s:I, s:I, s:I}", "budget",
                                   (json_int_t)counters->unsent[KAD_UNSENT_BUDGET], "room",
                                   (json_int_t)counters->unsent[KAD_UNSENT_ROOM], "size",
-                                  (json_int_t)counters->unsent[KAD_UNSENT_SIZE]));
+                                  (json_int_t)counters->unsent[KAD_UNSENT_SIZE], "session",
+                                  (json_int_t)counters->unsent[KAD_UNSENT_SESSION]));
     json_object_set_new(object, "queries_in", by_method(counters->queries_in));
     json_object_set_new(object, "queries_out", by_method(counters->queries_out));
     COUNT("answers_in", counters->answers_in);
@@ -188,6 +212,7 @@ json_t *kad_json_stats(struct kad_node *node)
     COUNT("events_lost", counters->events_lost);
     COUNT("store_errors", counters->store_errors);
     COUNT("strangers_in", counters->strangers_in);
+    json_object_set_new(object, "sessions", sessions(node));
 #undef COUNT
     return object;
 }
@@ -207,10 +232,11 @@ typedef json_t *row_to_json(const struct kad_table_row *row, const struct kad_id
 
 static json_t *table_row(const struct kad_table_row *row, const struct kad_id *own, kad_ms now)
 {
-    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:b, s:b}", "family",
+    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:b, s:b}", "family",
                      row->contact.endpoint.family == KAD_IPV4 ? "ipv4" : "ipv6", "bucket", (int)row->bucket,
                      "prefix", (int)kad_id_prefix(&row->contact.id, own), "id", kad_json_id(&row->contact.id),
-                     "address", kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
+                     "identity", kad_json_identity(row->public_key), "address",
+                     kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
                      row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "heard_at",
                      kad_json_instant(row->heard_at), "heard_ms_ago",
                      (json_int_t)kad_ms_max(0, now - row->heard_at), "failures", (int)row->failures,

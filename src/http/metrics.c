@@ -58,7 +58,7 @@ static void by_method(FILE *out, const char *name, const char *help, const uint6
 
 static void traffic(FILE *out, const struct kad_counters *c)
 {
-    static const char *const unsent[KAD_N_UNSENT] = {"budget", "room", "size"};
+    static const char *const unsent[KAD_N_UNSENT] = {"budget", "room", "size", "session"};
 
     counter(out, "kademlia_datagrams_accepted_total", "Datagrams that were taken in.",
             c->received[KAD_DROP_NONE]);

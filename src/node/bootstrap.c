@@ -29,7 +29,8 @@ static struct kad_bootstrap *make(struct kad_node *node, const char *const *name
         bootstrap->node = node;
         bootstrap->text = names[i];
         bootstrap->wait_ms = WAIT_FIRST;
-        if (kad_resolve_split(bootstrap->text, 0, bootstrap->host, &bootstrap->port) < 0) {
+        if (kad_bootstrap_name_read(bootstrap->text, &bootstrap->name) < 0 ||
+            (bootstrap->name.has_key && !kad_network_has_identities(node->config.network))) {
             snprintf(why, why_size, "bootstrap: \"%.100s\" is not host:port", bootstrap->text);
             kad_free(node->allocator, bootstraps, n * sizeof(*bootstraps));
             *out_error = KAD_E_INVALID;
@@ -140,9 +141,13 @@ int kad_node_bootstrap(struct kad_node *node, const struct kad_endpoint *endpoin
 /* -- names ------------------------------------------------------------------------------------------------------- */
 
 /* An address of a family we do not speak is no fault of anybody's, nor that the engine has enough. */
-static void offer(struct kad_node *node, const struct kad_endpoint *endpoint)
+static void offer(const struct kad_bootstrap *bootstrap, const struct kad_endpoint *endpoint)
 {
-    const int error = kad_engine_bootstrap(node->engine, endpoint, kad_node_clock(node));
+    struct kad_node *node = bootstrap->node;
+    const kad_ms now = kad_node_clock(node);
+    const int error = bootstrap->name.has_key
+                          ? kad_engine_bootstrap_key(node->engine, endpoint, bootstrap->name.key, now)
+                          : kad_engine_bootstrap(node->engine, endpoint, now);
     char address[KAD_ENDPOINT_TEXT];
 
     if (error)
@@ -170,7 +175,7 @@ static void resolved(void *context, int error, const char *why, const struct kad
     } else {
         bootstrap->wait_ms = WAIT_FIRST;
         for (size_t i = 0; i < n; i++)
-            offer(node, &found[i]);
+            offer(bootstrap, &found[i]);
     }
     kad_node_turn_soon(node);
 }
@@ -181,12 +186,12 @@ static void begin(struct kad_bootstrap *bootstrap)
     struct kad_endpoint endpoint;
 
     bootstrap->next_at = KAD_NEVER;
-    if (kad_endpoint_parse(bootstrap->text, 0, &endpoint) == 0) {
-        offer(node, &endpoint);
+    if (kad_endpoint_parse(bootstrap->name.address, 0, &endpoint) == 0) {
+        offer(bootstrap, &endpoint);
         return;
     }
-    if (kad_resolve_start(node->loop, node->allocator, bootstrap->host, bootstrap->port, resolved, bootstrap,
-                          &bootstrap->resolving) < 0)
+    if (kad_resolve_start(node->loop, node->allocator, bootstrap->name.host, bootstrap->name.port, resolved,
+                          bootstrap, &bootstrap->resolving) < 0)
         try_later(bootstrap, "the system is out of resources");
 }
 

@@ -39,8 +39,8 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     memset(out_config, 0, sizeof(*out_config));
     out_config->network = network;
     kad_settings_default(network, &out_config->settings);
-    out_config->listen[0] = kad_endpoint_v4(any, 6881);
-    out_config->listen[1] = kad_endpoint_v6(any, 6881);
+    out_config->listen[0] = kad_endpoint_v4(any, kad_network_port(network));
+    out_config->listen[1] = kad_endpoint_v6(any, kad_network_port(network));
     out_config->n_listen = 2;
     strcpy(out_config->data_dir, "/var/lib/kad");
     out_config->store = KAD_STORE_LMDB;
@@ -358,6 +358,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
     out_node->store = (enum kad_store_kind)config->store;
     out_node->store_max_bytes = config->store_max_bytes;
+    out_node->identity = config->identity[0] ? config->identity : NULL;
     out_node->name = config->name[0] ? config->name : NULL;
     out_node->log_level = (enum kad_log_level)config->log_level;
 }

@@ -20,9 +20,9 @@ static const char *const stores[] = {"memory", "lmdb", NULL};
 
 /* Sections together, in the order they are printed in. */
 const struct kad_key kad_keys[] = {
-    {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline. First, for it brings the defaults of all others"},
+    {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline, or kad, its own secure one. First, for it brings the defaults of all others"},
     {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port. Port 0: any"},
-    {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of nodes to join through, by comma or once per node; `public` stands for the public network's well-known hosts, `none` for nobody"},
+    {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of nodes to join through, by comma or once per node; in networks with identities host:port/id1... takes nobody else there; `public` stands for the public network's well-known hosts, `none` for nobody"},
     TEXT("node", manifest, "a signed list of nodes to join through (kad manifest): a file, or an http or https address; needs manifest_keys"),
     TEXT("node", manifest_keys, "the Ed25519 public keys, 64 hex digits each, by comma, whose manifests are believed; with them no unsigned DNS record is"),
     TEXT("node", bootstrap_dns, "a name whose DNS TXT records are manifests, or host:port of nodes to join through"),
@@ -31,6 +31,7 @@ const struct kad_key kad_keys[] = {
     {"node", "port_mapping", KAD_KEY_CHOICE, FIELD(port_mapping), 0, 0, mappings, "asks the router to let the world in: off, auto (PCP, NAT-PMP, UPnP, whichever it knows), pcp, nat-pmp or upnp; IPv4"},
     {"node", "port_mapping_lease_ms", KAD_KEY_DURATION, FIELD(port_mapping_lease_ms), 10000, 604800000, NULL, "for how long at a time; asked for again after half of it, given back when the node stops"},
     TEXT("node", data_dir, "where id, contacts, publications and the store are kept; `none`: nothing is"),
+    TEXT("node", identity, "the file of this node's key pair (kad id), in networks with identities; empty: `identity` in the data directory, made if need be"),
     TEXT("node", name, "shown in status"),
     FLAG("node", read_only, "asks, never answers, is in no one's table (BEP 43)"),
     FLAG("node", enforce_id, "refuses contacts whose id does not fit their address (BEP 42); else others are only preferred"),

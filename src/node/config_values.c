@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "net/resolve.h"
+#include "node/bootstrap_name.h"
 #include "node/config_keys.h"
 
 struct unit {
@@ -154,12 +154,21 @@ static int read_choice(unsigned *field, const struct kad_key *key, const char *t
 
 static int read_network(struct kad_config *config, const char *text, char *why, size_t why_size)
 {
-    if (strcmp(text, kad_network_name(kad_network_mainline())) == 0) {
-        config->network = kad_network_mainline();
-        return KAD_OK;
+    static const uint8_t any[16];
+    const struct kad_network *network = kad_network_named(text);
+
+    if (!network) {
+        snprintf(why, why_size, "\"%s\" is no network; there is: mainline, kad", text);
+        return KAD_E_INVALID;
     }
-    snprintf(why, why_size, "\"%s\" is no network; there is: mainline", text);
-    return KAD_E_INVALID;
+    if (network == config->network)
+        return KAD_OK;
+    config->network = network;
+    kad_settings_default(network, &config->settings);
+    config->listen[0] = kad_endpoint_v4(any, kad_network_port(network));
+    config->listen[1] = kad_endpoint_v6(any, kad_network_port(network));
+    config->n_listen = 2;
+    return KAD_OK;
 }
 
 static int read_listen(struct kad_config *config, const char *text, char *why, size_t why_size)
@@ -186,11 +195,10 @@ static int read_listen(struct kad_config *config, const char *text, char *why, s
 
 static int read_bootstrap_node(struct kad_config *config, const char *text, char *why, size_t why_size)
 {
-    char host[KAD_RESOLVE_HOST];
-    uint16_t port;
+    struct kad_bootstrap_name name;
     int error;
 
-    if (strcmp(text, "public") != 0 && kad_resolve_split(text, 0, host, &port) < 0) {
+    if (strcmp(text, "public") != 0 && kad_bootstrap_name_read(text, &name) < 0) {
         snprintf(why, why_size, "\"%s\" is neither host:port nor `public`", text);
         return KAD_E_INVALID;
     }

@@ -11,8 +11,8 @@ void kad_node_config_default(const struct kad_network *network, struct kad_node_
     memset(out_config, 0, sizeof(*out_config));
     out_config->network = network;
     kad_settings_default(network, &out_config->settings);
-    out_config->listen[0] = kad_endpoint_v4(any, 6881);
-    out_config->listen[1] = kad_endpoint_v6(any, 6881);
+    out_config->listen[0] = kad_endpoint_v4(any, kad_network_port(network));
+    out_config->listen[1] = kad_endpoint_v6(any, kad_network_port(network));
     out_config->n_listen = 2;
     out_config->store = KAD_STORE_MEMORY;
     out_config->log_level = KAD_LOG_INFO;

@@ -203,8 +203,10 @@ static void gather_contacts(const struct kad_node *node, struct kad_state *state
         kad_engine_table(node->engine, families[i], rows, n);
         for (unsigned silent = 0; silent < 2; silent++) {
             for (size_t j = n; j-- > 0 && state->n_contacts < most;) { /* the nearest buckets first */
-                if (!rows[j].replacement && (rows[j].failures > 0) == silent)
-                    state->contacts[state->n_contacts++] = rows[j].contact;
+                if (rows[j].replacement || (rows[j].failures > 0) != silent)
+                    continue;
+                memcpy(state->keys[state->n_contacts], rows[j].public_key, sizeof(rows[j].public_key));
+                state->contacts[state->n_contacts++] = rows[j].contact;
             }
         }
         kad_free(node->allocator, rows, n * sizeof(*rows));
@@ -224,6 +226,7 @@ static struct kad_bytes snapshot(const struct kad_node *node)
     kad_state_init(state, node->allocator);
     kad_engine_info(node->engine, &info);
     state->id = info.id;
+    state->has_keys = kad_network_has_identities(node->config.network);
     state->saved_at = kad_node_clock(node);
     gather_contacts(node, state);
     state->kept = node->kept; /* lent */

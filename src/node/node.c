@@ -38,7 +38,8 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
     char *at;
 
     node->config = *config;
-    node->texts_size = text_size(config->data_dir) + text_size(config->name) + text_size(config->record) + 1;
+    node->texts_size = text_size(config->data_dir) + text_size(config->name) + text_size(config->record) +
+                       text_size(config->identity) + text_size(config->passphrase) + 1;
     for (size_t i = 0; i < config->n_bootstrap; i++)
         node->texts_size += text_size(config->bootstrap[i]);
     at = node->texts = kad_alloc(node->allocator, node->texts_size);
@@ -47,6 +48,8 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
     node->config.data_dir = copy_text(&at, config->data_dir);
     node->config.name = copy_text(&at, config->name);
     node->config.record = copy_text(&at, config->record);
+    node->config.identity = copy_text(&at, config->identity);
+    node->config.passphrase = copy_text(&at, config->passphrase);
     for (size_t i = 0; i < config->n_bootstrap; i++)
         node->config.bootstrap[i] = copy_text(&at, config->bootstrap[i]);
     return KAD_OK;
@@ -165,16 +168,24 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
     int error;
 
     memcpy(config.seed, seed, sizeof(config.seed));
+    memcpy(config.secret, node->config.secret, sizeof(config.secret));
+    config.has_secret = node->config.has_secret;
     if (node->config.has_id)
         config.id = &node->config.id;
     else if (has_id(&state->id))
         config.id = &state->id;
     error = kad_engine_new(&config, node->now, &node->engine);
+    kad_wipe(config.secret, sizeof(config.secret));
     if (!error && node->config.record)
         error = kad_recorder_begin(node);
     for (size_t i = 0; !error && i < state->n_contacts; i++) {
         /* One that is not acceptable any more (another family, our own address) is none. */
-        if (kad_engine_contact(node->engine, &state->contacts[i], false, node->now) == KAD_E_MEMORY)
+        const int refused = state->has_keys
+                                ? kad_engine_contact_key(node->engine, &state->contacts[i].endpoint,
+                                                         state->keys[i], false, node->now)
+                                : kad_engine_contact(node->engine, &state->contacts[i], false, node->now);
+
+        if (refused == KAD_E_MEMORY)
             error = KAD_E_MEMORY;
     }
     return error;
@@ -202,6 +213,8 @@ static int make_core(struct kad_node *node, struct kad_state *state, char *why, 
         error = kad_memory_load(node, state, why, why_size);
     if (!error)
         error = kad_memory_open_store(node, hash_key, why, why_size);
+    if (!error)
+        error = kad_node_take_identity(node, why, why_size);
     if (!error)
         error = make_engine(node, state, seed);
     if (!error) {
@@ -450,6 +463,9 @@ void kad_node_free(struct kad_node *node)
     kad_udp_buffers_free(node->buffers);
     kad_free(node->allocator, node->out.datagrams, KAD_NODE_BATCH * sizeof(*node->out.datagrams));
     kad_free(node->allocator, node->out.memory, KAD_NODE_BATCH * KAD_DATAGRAM_MAX);
+    if (node->texts)
+        kad_wipe(node->texts, node->texts_size); /* the passphrase is among them */
+    kad_wipe(node->config.secret, sizeof(node->config.secret));
     kad_free(node->allocator, node->texts, node->texts_size);
     kad_free(node->allocator, node, sizeof(*node));
 }

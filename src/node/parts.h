@@ -6,6 +6,7 @@
  *     requests.c   who wants to know what became of a request
  *     held.c       ends of puts and announces that wait for the disk
  *     posted.c     what other threads want
+ *     identity.c   who it is
  *     memory.c     state and store on disk: what is saved when
  *     bootstrap.c  names of nodes to join through (those of sources.c, manifests and the like, are the program's)
  *     recorder.c   the flight recorder's file
@@ -22,6 +23,7 @@
 #include "net/clock.h"
 #include "net/resolve.h"
 #include "net/udp.h"
+#include "node/bootstrap_name.h"
 #include "node/data_dir.h"
 #include "node/kept.h"
 #include "node/load.h"
@@ -47,8 +49,7 @@ struct kad_pending {
 struct kad_bootstrap {
     struct kad_node *node;
     const char *text;
-    char host[KAD_RESOLVE_HOST];
-    uint16_t port;
+    struct kad_bootstrap_name name;
     struct kad_resolve *resolving; /* NULL: not now */
     kad_ms next_at, wait_ms;       /* KAD_NEVER: found */
 };
@@ -167,6 +168,11 @@ KAD_CHECK int kad_held_add(struct kad_node *node, const struct kad_event *event,
                            uint64_t state_at, kad_node_callback *callback, void *user);
 /* Tells those that have what they waited for; and, with KAD_E_SYSTEM, those of whose needs a write up to these failed. */
 void kad_held_settle(struct kad_node *node, uint64_t failed_store, uint64_t failed_state);
+
+/* -- identity.c ------------------------------------------------------------------------------------------------- */
+
+/* Into config.secret. Nothing to do where the network has no identities. An error has its reason in `why`. */
+KAD_CHECK int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size);
 
 /* -- bootstrap.c ------------------------------------------------------------------------------------------------ */
 

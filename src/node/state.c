@@ -1,21 +1,26 @@
 #include "node/state.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/endpoint.h"
 #include "crypto/crypto.h"
+#include "crypto/identity.h"
 
-#define VERSION 1
+#define PLAIN      1 /* versions */
+#define IDENTITIES 2
 
 static const uint8_t magic[8] = {'k', 'a', 'd', 's', 't', 'a', 't', 'e'};
 
 enum { KIND_ANNOUNCE = 1, KIND_PUT = 2 };
+enum { MANY = 1, WITHDRAWN = 2 };
 
 void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator)
 {
     state->allocator = allocator;
     state->saved_at = 0;
     state->id = (struct kad_id){0};
+    state->has_keys = false;
     state->n_contacts = 0; /* the places themselves are written before they count */
     kad_kept_list_init(&state->kept, allocator, UINT16_MAX);
 }
@@ -49,15 +54,18 @@ static void write_number(struct writer *writer, uint64_t number, size_t size)
     write_bytes(writer, bytes, size);
 }
 
-static void write_contact(struct writer *writer, const struct kad_contact *contact)
+static void write_contact(struct writer *writer, const struct kad_state *state, size_t i)
 {
+    const struct kad_contact *contact = &state->contacts[i];
+
+    static_assert(sizeof(state->keys[i]) == sizeof(contact->id.bytes), "one stands in the other's place");
     write_number(writer, contact->endpoint.family, 1);
-    write_bytes(writer, contact->id.bytes, sizeof(contact->id.bytes));
+    write_bytes(writer, state->has_keys ? state->keys[i] : contact->id.bytes, sizeof(contact->id.bytes));
     write_bytes(writer, contact->endpoint.address, kad_endpoint_address_size(&contact->endpoint));
     write_number(writer, contact->endpoint.port, 2);
 }
 
-static void write_kept(struct writer *writer, const struct kad_request *request)
+static void write_kept(struct writer *writer, const struct kad_request *request, bool has_classes)
 {
     const struct kad_record *record = &request->record;
     const bool put = request->kind == KAD_REQUEST_PUT;
@@ -77,21 +85,26 @@ static void write_kept(struct writer *writer, const struct kad_request *request)
     write_bytes(writer, record->salt.data, record->salt.size);
     write_number(writer, record->value.size, 2);
     write_bytes(writer, record->value.data, record->value.size);
+    if (!has_classes)
+        return;
+    write_number(writer, (record->many ? MANY : 0) | (record->withdrawn ? WITHDRAWN : 0), 1);
+    write_number(writer, (uint64_t)record->made_at, 8);
+    write_number(writer, (uint64_t)record->valid_until, 8);
 }
 
 static void write_state(struct writer *writer, const struct kad_state *state, size_t size)
 {
     write_bytes(writer, magic, sizeof(magic));
-    write_number(writer, VERSION, 4);
+    write_number(writer, state->has_keys ? IDENTITIES : PLAIN, 4);
     write_number(writer, size, 4);
     write_number(writer, (uint64_t)state->saved_at, 8);
     write_bytes(writer, state->id.bytes, sizeof(state->id.bytes));
     write_number(writer, state->n_contacts, 2);
     for (size_t i = 0; i < state->n_contacts; i++)
-        write_contact(writer, &state->contacts[i]);
+        write_contact(writer, state, i);
     write_number(writer, state->kept.n, 2);
     for (size_t i = 0; i < state->kept.n; i++)
-        write_kept(writer, &state->kept.list[i].request);
+        write_kept(writer, &state->kept.list[i].request, state->has_keys);
 }
 
 size_t kad_state_encode(const struct kad_state *state, uint8_t *out_bytes, size_t room)
@@ -152,25 +165,29 @@ static struct kad_bytes borrow(struct reader *reader, size_t size)
     return bytes;
 }
 
-static void read_contact(struct reader *reader, struct kad_contact *out_contact)
+static void read_contact(struct reader *reader, struct kad_state *state, size_t i)
 {
+    struct kad_contact *out_contact = &state->contacts[i];
     const uint64_t family = read_number(reader, 1);
     uint8_t address[16];
     uint16_t port;
 
     if (family != KAD_IPV4 && family != KAD_IPV6)
         reader->bad = true;
-    read_bytes(reader, out_contact->id.bytes, sizeof(out_contact->id.bytes));
+    read_bytes(reader, state->has_keys ? state->keys[i] : out_contact->id.bytes,
+               sizeof(out_contact->id.bytes));
+    if (state->has_keys)
+        out_contact->id = kad_identity_id(state->keys[i]);
     read_bytes(reader, address, family == KAD_IPV4 ? 4 : 16);
     port = (uint16_t)read_number(reader, 2);
     out_contact->endpoint =
         family == KAD_IPV4 ? kad_endpoint_v4(address, port) : kad_endpoint_v6(address, port);
 }
 
-static void read_put(struct reader *reader, struct kad_request *request)
+static void read_put(struct reader *reader, struct kad_request *request, bool has_classes)
 {
     struct kad_record *record = &request->record;
-    uint64_t size;
+    uint64_t size, flags;
 
     record->key = request->target;
     record->type = (uint8_t)read_number(reader, 1);
@@ -185,10 +202,18 @@ static void read_put(struct reader *reader, struct kad_request *request)
     record->value = borrow(reader, size);
     if (size > KAD_RECORD_VALUE_MAX)
         reader->bad = true;
+    if (!has_classes)
+        return;
+    flags = read_number(reader, 1);
+    reader->bad |= flags > (MANY | WITHDRAWN);
+    record->many = flags & MANY;
+    record->withdrawn = flags & WITHDRAWN;
+    record->made_at = (kad_ms)read_number(reader, 8);
+    record->valid_until = (kad_ms)read_number(reader, 8);
 }
 
 /* The request borrows from what is read. */
-static void read_kept(struct reader *reader, struct kad_request *out_request)
+static void read_kept(struct reader *reader, bool has_classes, struct kad_request *out_request)
 {
     const uint64_t kind = read_number(reader, 1);
     uint64_t seed;
@@ -205,7 +230,7 @@ static void read_kept(struct reader *reader, struct kad_request *out_request)
         return;
     case KIND_PUT:
         out_request->kind = KAD_REQUEST_PUT;
-        read_put(reader, out_request);
+        read_put(reader, out_request, has_classes);
         return;
     default:
         reader->bad = true;
@@ -223,14 +248,14 @@ static int read_state(struct reader *reader, struct kad_state *state)
     if (n > KAD_STATE_CONTACTS)
         reader->bad = true;
     for (uint64_t i = 0; i < n && !reader->bad; i++)
-        read_contact(reader, &state->contacts[state->n_contacts++]);
+        read_contact(reader, state, state->n_contacts++);
     n = read_number(reader, 2);
     for (uint64_t i = 0; i < n && !reader->bad; i++) {
         struct kad_request request;
         struct kad_kept kept;
         int error;
 
-        read_kept(reader, &request);
+        read_kept(reader, state->has_keys, &request);
         if (reader->bad)
             break;
         error = kad_kept_copy(state->allocator, &request, &kept);
@@ -247,11 +272,16 @@ int kad_state_decode(struct kad_state *state, struct kad_bytes bytes)
     struct reader reader = {.at = bytes.data, .left = bytes.size};
     struct reader checksum;
     uint8_t found[sizeof(magic)];
+    uint64_t version;
     int error;
 
     read_bytes(&reader, found, sizeof(found));
-    if (memcmp(found, magic, sizeof(magic)) != 0 || read_number(&reader, 4) != VERSION ||
-        read_number(&reader, 4) != bytes.size || reader.left < 4)
+    if (memcmp(found, magic, sizeof(magic)) != 0)
+        return KAD_E_CORRUPT;
+    version = read_number(&reader, 4);
+    state->has_keys = version == IDENTITIES;
+    if ((version != PLAIN && version != IDENTITIES) || read_number(&reader, 4) != bytes.size ||
+        reader.left < 4)
         return KAD_E_CORRUPT;
     checksum = (struct reader){.at = bytes.data + bytes.size - 4, .left = 4};
     if (read_number(&checksum, 4) != kad_crc32c(bytes.data, bytes.size - 4))

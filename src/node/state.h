@@ -5,18 +5,20 @@
  * old or the new one. All numbers are big-endian:
  *
  *     8  "kadstate"                  the file as a whole is trusted only if magic, version, size and checksum fit
- *     4  version: 1
+ *     4  version: 1; 2 in networks with identities
  *     4  size of the file
  *     8  saved at, Unix ms
  *    32  id
  *     2  number of contacts, then for each
  *            1  family: 4 or 6      32  id      4 or 16  address      2  port
+ *            (version 2: the public key stands in the id's place, which follows from it)
  *     2  number of publications, then for each
  *            1  kind: 1 announce, 2 put
  *           32  key
  *        an announce:  2  port       1  seed: 0 or 1
  *        a put:        1  type      32  public key      64  signature      8  sequence number
  *                      1  size of the salt, and it      2  size of the value, and it
+ *                      (version 2: then 1  flags: 1 many, 2 withdrawn      8  made at      8  valid until)
  *     4  CRC-32C of everything before
  *
  * A file that does not fit is damaged or of a later version; decoding says so and never trusts a part of it.
@@ -34,7 +36,9 @@ struct kad_state {
     kad_ms saved_at;
     struct kad_id id;
     struct kad_contact contacts[KAD_STATE_CONTACTS];
+    uint8_t keys[KAD_STATE_CONTACTS][32]; /* with has_keys: beside them, what their ids follow from */
     size_t n_contacts;
+    bool has_keys; /* the network has identities */
     struct kad_kept_list kept;
 };
 

@@ -1,0 +1,64 @@
+/* identity - who a node is, in networks where nodes are somebody: given, on disk, or made now. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "node/key_file.h"
+#include "node/parts.h"
+
+struct search {
+    const struct kad_node *node;
+    double told_s;
+};
+
+/* About once a second: who waits wants to know for what. */
+static bool tell_search(void *context, const struct kad_key_progress *progress)
+{
+    struct search *search = context;
+    char tries[24], bits[8];
+
+    if (progress->elapsed_s < search->told_s + 1)
+        return true;
+    search->told_s = progress->elapsed_s;
+    snprintf(tries, sizeof(tries), "%" PRIu64, progress->n_tries);
+    snprintf(bits, sizeof(bits), "%u", progress->bits);
+    kad_tell(search->node, KAD_LOG_INFO, "identity_search", "tries", tries, "bits", bits, NULL);
+    return true;
+}
+
+int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
+{
+    char path[KAD_DATA_PATH + sizeof(KAD_KEY_FILE_NAME) + 1];
+    struct search search = {.node = node};
+    struct kad_key_wish wish = {
+        .path = node->config.identity,
+        .passphrase = node->config.passphrase,
+        .bits = kad_network_puzzle(node->config.network),
+        .on_progress = tell_search,
+        .context = &search,
+    };
+    struct kad_identity identity;
+    char text[KAD_IDENTITY_TEXT];
+    bool made = false;
+    int error = KAD_OK;
+
+    if (!kad_network_has_identities(node->config.network))
+        return KAD_OK;
+    if (node->config.has_secret) {
+        kad_identity_from_seed(&identity, node->config.secret);
+    } else {
+        if (!wish.path && node->has_data_dir) {
+            snprintf(path, sizeof(path), "%s/%s", node->data_dir.path, KAD_KEY_FILE_NAME);
+            wish.path = path;
+        }
+        error = kad_key_file_load_or_make(&wish, &identity, &made, why, why_size);
+    }
+    if (error)
+        return error;
+    memcpy(node->config.secret, identity.secret, sizeof(node->config.secret));
+    node->config.has_secret = true;
+    kad_tell(node, KAD_LOG_INFO, made ? "identity_made" : "identity", "id",
+             kad_identity_format(identity.public_key, text), NULL);
+    kad_identity_wipe(&identity);
+    return KAD_OK;
+}
