@@ -167,10 +167,12 @@ static bool may_give(const struct kad_dht *dht, const struct kad_record *record,
 static void give(struct kad_dht *dht, const struct kad_message *query, bool taking, kad_ms now,
                  struct kad_message *reply)
 {
+    uint32_t *const places = dht->member->records->places;
     uint32_t from = query->from;
     size_t size = 0;
 
     reply->from = 0;
+    reply->places = places;
     for (;;) {
         struct kad_record record;
         uint32_t next;
@@ -182,11 +184,13 @@ static void give(struct kad_dht *dht, const struct kad_message *query, bool taki
             size += KAD_HOLD_HEAD + record.value.size;
             if (reply->record.type == KAD_RECORD_NONE) {
                 reply->record = record;
+                places[0] = from;
             } else if (size > KAD_HOLD_PAGE || reply->n_records == KAD_MESSAGE_RECORDS) {
                 reply->from = from;
                 return;
             } else {
                 reply->records[reply->n_records++] = record;
+                places[reply->n_records] = from;
             }
         }
         if (!next)
@@ -206,13 +210,14 @@ static void testify(struct kad_dht *dht, const struct kad_message *query, kad_ms
                     struct kad_message *reply)
 {
     struct kad_store_stats stats;
-    struct kad_record ghost;
+    struct kad_record *ghost = &reply->ghost;
 
     reply->attest = (struct kad_attest){.key = query->target};
-    if (dht->store->ops->ghost(dht->store, &query->target, query->record_type, now, &ghost) == 0) {
+    if (dht->store->ops->ghost(dht->store, &query->target, query->record_type, now, ghost) == 0) {
+        reply->has_ghost = true;
         reply->attest.kind = KAD_ATTEST_HELD;
-        reply->attest.at = ghost.expires_at;
-        dht->rules->digest(&ghost, reply->attest.digest);
+        reply->attest.at = ghost->expires_at;
+        dht->rules->digest(ghost, reply->attest.digest);
     } else {
         dht->store->ops->stats(dht->store, &stats);
         reply->attest.kind = KAD_ATTEST_NOTHING;
@@ -238,6 +243,20 @@ void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms n
     }
 }
 
+/* This very record, signature and all: there is nothing left to check. */
+static bool is_held(struct kad_dht *dht, const struct kad_record *record, kad_ms now)
+{
+    struct kad_record held;
+    unsigned n_others;
+
+    return find_held(dht, record, now, &held, &n_others) && held.type == record->type &&
+           held.withdrawn == record->withdrawn && held.sequence == record->sequence &&
+           held.made_at == record->made_at && held.valid_until == record->valid_until &&
+           same_owner(&held, record) &&
+           memcmp(held.signature, record->signature, sizeof(held.signature)) == 0 &&
+           same_bytes(held.value, record->value);
+}
+
 static bool is_forged(const struct kad_record *record, enum kad_refusal refusal)
 {
     return refusal == KAD_REFUSAL_SIGNATURE ||
@@ -256,7 +275,7 @@ enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
     *out_kept = (struct kad_hold_kept){.held = -1};
     if (!kad_hold_class(dht, record->type))
         return KAD_REFUSAL_CLASS;
-    if (!query->record_checked)
+    if (!query->record_checked && !is_held(dht, record, now))
         refusal = kad_hold_check(dht, record);
     *out_strike = is_forged(record, refusal);
     if (refusal == KAD_REFUSAL_NONE)
@@ -270,6 +289,8 @@ enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
     }
     if (out_kept->refusal != KAD_REFUSAL_NONE)
         return out_kept->refusal;
+    if (!query->wants_attest)
+        return KAD_REFUSAL_NONE;
     reply->attest =
         (struct kad_attest){.kind = KAD_ATTEST_STORED, .key = record->key, .at = out_kept->expires_at};
     dht->rules->digest(record, reply->attest.digest);
@@ -277,22 +298,25 @@ enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
     return KAD_REFUSAL_NONE;
 }
 
-/* Those that arrived with the asker, by owner and sequence number: a newer one of the same owner was not given yet. */
+/* Those that arrived with the asker, named by their owners: each message has one of its own. */
 static void forget(struct kad_dht *dht, const struct kad_message *query, kad_ms now)
 {
-    for (size_t i = 0; i < query->n_records; i++) {
-        struct kad_record record = query->records[i], held;
-        const struct kad_class *class = kad_hold_class(dht, record.type);
-        unsigned n_others;
+    struct kad_record page[PAGE];
+    uint32_t next = 0;
 
-        if (!class || !class->taken_once)
-            continue;
-        record.key = query->target;
-        record.many = class->owners_max > 1;
-        if (find_held(dht, &record, now, &held, &n_others) && held.sequence == record.sequence &&
-            same_owner(&held, &record))
-            dht->store->ops->remove(dht->store, &held);
-    }
+    do {
+        const size_t n = dht->store->ops->list(dht->store, &query->target, query->record_type, now, next,
+                                               page, PAGE, &next);
+
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < query->n_records && may_give(dht, &page[i], true); j++) {
+                if (same_owner(&page[i], &query->records[j])) {
+                    dht->store->ops->remove(dht->store, &page[i]);
+                    break;
+                }
+            }
+        }
+    } while (query->n_records && next);
 }
 
 enum kad_refusal kad_hold_take(struct kad_dht *dht, const struct kad_peer *from,

@@ -80,7 +80,7 @@ struct kad_message {
     uint8_t record_type; /* GET, TAKE: of this class only; 0: any */
     uint8_t prefix_bits; /* GET: all whose keys share so many bits with target; 0: target itself */
     uint32_t from;       /* GET, TAKE: go on here; reply: where to go on, 0: that was all */
-    bool wants_attest;   /* GET */
+    bool wants_attest;   /* GET, PUT */
     bool has_attest;     /* `attest` below is there */
     bool has_ghost;      /* `ghost` below is there */
     bool has_places;     /* `places` below are there */

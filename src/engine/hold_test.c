@@ -57,6 +57,7 @@ static struct kad_message *put_cas(struct scene *s, const struct kad_record *rec
     query.token = (struct kad_bytes){token, reply->token.size};
     query.record = *record;
     query.has_cas = cas;
+    query.wants_attest = true;
     query.cas = cas ? *cas : 0;
     return members_ask(&s->net, 0, s->asker, &query, &s->received);
 }
@@ -114,6 +115,8 @@ TEST(each_class_has_its_life)
         EXPECT_MSG(attested(s, reply, &record.key), "%s", classes[i].name);
         EXPECT_EQ(reply->attest.kind, KAD_ATTEST_HELD);
         EXPECT_EQ(reply->attest.at, record.valid_until);
+        EXPECT(reply->has_ghost && kad_wire_check_record(&reply->ghost) == KAD_REFUSAL_NONE);
+        EXPECT_MEM(reply->ghost.signature, record.signature, 64);
         end(s);
     }
 }

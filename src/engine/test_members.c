@@ -107,6 +107,11 @@ static void copy_message(struct member_message *copy, const struct kad_message *
     to->record.value = keep(copy, message->record.value);
     to->record.salt = keep(copy, message->record.salt);
     for (size_t i = 0; i < message->n_records; i++) {
+        if (message->kind == KAD_QUERY) { /* to be forgotten: as on the wire, by owner */
+            to->records[i] = (struct kad_record){0};
+            memcpy(to->records[i].public_key, message->records[i].public_key, 32);
+            continue;
+        }
         to->records[i] = message->records[i];
         to->records[i].value = keep(copy, message->records[i].value);
     }
@@ -118,6 +123,11 @@ static void copy_message(struct member_message *copy, const struct kad_message *
     memcpy(to->peers, message->peers, message->n_peers * sizeof(*to->peers));
     to->named = NULL;
     to->named_identities = NULL;
+    to->places = NULL;
+    if (message->has_ghost) {
+        to->ghost = message->ghost;
+        to->ghost.value = keep(copy, message->ghost.value);
+    }
     if (message->has_attest) { /* as on the wire: who asked knows these */
         to->attest = message->attest;
         memset(&to->attest.key, 0, sizeof(to->attest.key));
