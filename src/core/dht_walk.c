@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/gather.h"
 #include "core/operation.h"
 #include "core/walk.h"
 
@@ -221,6 +222,8 @@ static void walk_collected(struct kad_walk *walk, struct kad_operation *operatio
 
 static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct kad_operation *operation)
 {
+    bool gathers;
+
     KAD_WALK(walk, operation->id);
     walk_request(walk, &operation->request);
     walk_held(walk, &operation->request.record, &operation->put_bytes, &operation->n_put_bytes, 0);
@@ -246,11 +249,17 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     KAD_WALK(walk, operation->refusal);
     KAD_WALK(walk, operation->n_copies);
     KAD_WALK(walk, operation->error);
-    if (operation->owner > KAD_OWNER_PUBLISH || operation->phase > KAD_PHASE_ENDED || operation->reason > 7)
+    if (operation->owner > KAD_OWNER_RECORDS || operation->phase > KAD_PHASE_ENDED || operation->reason > 7)
         kad_walk_fail(walk);
-    kad_record_walk(walk, &operation->best);
-    if (operation->best.type != KAD_RECORD_NONE)
-        walk_held(walk, &operation->best, &operation->best_bytes, &operation->n_best_bytes, 1);
+    gathers = operation->gathered;
+    KAD_WALK(walk, gathers);
+    if (gathers) {
+        kad_gather_walk(walk, operation);
+    } else {
+        kad_record_walk(walk, &operation->best);
+        if (operation->best.type != KAD_RECORD_NONE)
+            walk_held(walk, &operation->best, &operation->best_bytes, &operation->n_best_bytes, 1);
+    }
     walk_tokens(walk, operation);
     walk_storing(walk, operation);
     walk_collected(walk, operation);

@@ -5,6 +5,8 @@
 
 #include "base/endpoint.h"
 #include "core/bloom.h"
+#include "core/gather.h"
+#include "core/hold.h"
 
 static void keep_token(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact,
                        struct kad_bytes token)
@@ -203,8 +205,18 @@ bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation,
                            const struct kad_query *query, const struct kad_message *answer, kad_ms now,
                            bool *out_broke_rules)
 {
-    (void)now;
-    switch (operation->request.kind) {
+    const enum kad_request_kind kind = operation->request.kind;
+
+    if (query->purpose == KAD_FOR_BEYOND)
+        return false; /* it was asked about somewhere else */
+    if (dht->rules->class_of &&
+        (kind == KAD_REQUEST_PUT || kind == KAD_REQUEST_GET || kind == KAD_REQUEST_TAKE)) {
+        if (operation->phase == KAD_PHASE_LOOKUP && kind != KAD_REQUEST_TAKE)
+            keep_token(dht, operation, query->contact, answer->token);
+        *out_broke_rules = !kad_gather_take(dht, operation, query, answer, now);
+        return kad_gather_enough(dht, operation);
+    }
+    switch (kind) {
     case KAD_REQUEST_ANNOUNCE:
     case KAD_REQUEST_PUT:
         if (operation->phase == KAD_PHASE_LOOKUP)
@@ -238,6 +250,15 @@ bool kad_operation_harvest_own(struct kad_dht *dht, struct kad_operation *operat
     struct kad_endpoint peers[KAD_MESSAGE_PEERS];
     struct kad_record record;
 
+    if (dht->rules->class_of &&
+        (operation->request.kind == KAD_REQUEST_PUT || operation->request.kind == KAD_REQUEST_GET ||
+         operation->request.kind == KAD_REQUEST_TAKE)) {
+        kad_gather_own(dht, operation, now);
+        if (operation->best.type != KAD_RECORD_NONE && operation->first_at == KAD_NEVER &&
+            operation->request.kind != KAD_REQUEST_PUT)
+            operation->first_at = now;
+        return kad_gather_enough(dht, operation);
+    }
     if (operation->request.kind == KAD_REQUEST_PUT) {
         /* What we hold ourselves counts as seen: ours must not replace a newer one, here or elsewhere. */
         if (store->ops->get(store, &operation->request.target, now, &record) == 0)
@@ -264,20 +285,29 @@ void kad_operation_store_own(struct kad_dht *dht, struct kad_operation *operatio
     struct kad_store *store = dht->store;
     struct kad_record record = request->record;
     struct kad_endpoint self = dht->reach.believed;
+    const unsigned replicas = request->replicas ? request->replicas : dht->settings->replicas;
     int result = KAD_E_REFUSED;
 
     if (dht->settings->read_only)
         return;
-    if (operation->n_storing >= dht->settings->replicas &&
-        kad_id_compare(&request->target,
-                       &kad_book_contact(dht->book, operation->storing[dht->settings->replicas - 1])->id,
+    if (operation->n_storing >= replicas &&
+        kad_id_compare(&request->target, &kad_book_contact(dht->book, operation->storing[replicas - 1])->id,
                        &dht->self) < 0)
         return; /* enough others are closer */
     if (request->kind == KAD_REQUEST_PUT) {
         const struct kad_endpoint nobody = {.family = KAD_FAMILY_NONE};
 
-        record.expires_at = now + dht->settings->record_ttl_ms;
-        result = store->ops->put(store, &record, &nobody, now);
+        if (dht->rules->class_of) {
+            const struct kad_hold_kept kept =
+                kad_hold_keep(dht, &record, &nobody, request->has_cas ? &request->cas : NULL, now);
+
+            result = kept.refusal == KAD_REFUSAL_NONE     ? KAD_OK
+                     : kept.refusal == KAD_REFUSAL_SERVER ? kept.error
+                                                          : KAD_E_REFUSED;
+        } else {
+            record.expires_at = now + dht->settings->record_ttl_ms;
+            result = store->ops->put(store, &record, &nobody, now);
+        }
     } else if (self.family != KAD_FAMILY_NONE) {
         if (request->port)
             self.port = request->port;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "core/gather.h"
+#include "core/hold.h"
 #include "core/measure.h"
 
 static bool asks_one(const struct kad_request *request)
@@ -24,7 +26,8 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
             return KAD_E_INVALID;
         break;
     case KAD_REQUEST_PUT:
-        if (dht->rules->check_record(record) != KAD_REFUSAL_NONE ||
+        if ((dht->rules->class_of ? kad_hold_check(dht, record) : dht->rules->check_record(record)) !=
+                KAD_REFUSAL_NONE ||
             !kad_id_equal(&record->key, &request->target))
             return KAD_E_INVALID;
         break;
@@ -159,6 +162,7 @@ void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation)
         if (operation->families[i])
             kad_lookup_clear(&operation->lookups[i]);
     }
+    kad_gather_free(dht, operation);
     kad_free(allocator, operation->put_bytes, operation->n_put_bytes);
     kad_free(allocator, operation->best_bytes, operation->n_best_bytes);
     for (size_t i = 0; i < operation->n_tokens; i++)
@@ -251,13 +255,15 @@ static int judge(const struct kad_operation *operation)
         break;
     case KAD_REQUEST_GET:
     case KAD_REQUEST_TAKE:
-        found = operation->best.type != KAD_RECORD_NONE;
+        found = operation->best.type != KAD_RECORD_NONE && !operation->best.withdrawn;
         break;
     case KAD_REQUEST_SAMPLE:
         found = operation->n_samples > 0;
         break;
     case KAD_REQUEST_ANNOUNCE:
     case KAD_REQUEST_PUT:
+        if (operation->gathered && operation->gathered->n_owner > operation->n_stored)
+            return KAD_E_REFUSED; /* those who took it lack what the others know */
         if (operation->n_stored)
             return 0;
         if (operation->refusal != KAD_REFUSAL_NONE)
@@ -282,6 +288,7 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
     assert(operation->phase != KAD_PHASE_ENDED && "ended twice");
     operation->phase = KAD_PHASE_ENDED;
     operation->reason = (uint8_t)reason;
+    kad_gather_settle(dht, operation);
     operation->error = judge(operation);
     if (operation->n_in_flight)
         kad_query_forget(&dht->queries, operation);
@@ -325,6 +332,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
     case KAD_OWNER_REFRESH:
         if (dht->upkeep.n_running)
             dht->upkeep.n_running--;
+        break;
+    case KAD_OWNER_RECORDS:
         break;
     case KAD_OWNER_PUBLISH:
         kad_publish_ended(dht, &operation->request.target, operation->request.kind,
@@ -379,6 +388,7 @@ bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event)
     out_event->done.n_samples = operation->n_samples;
     out_event->contact = operation->answerer;
     memcpy(out_event->done.version, operation->version, sizeof(out_event->done.version));
+    kad_gather_tell(operation, out_event);
     if (operation->blooms)
         kad_operation_scrape(operation, &out_event->done.seeds, &out_event->done.peers);
     return true;

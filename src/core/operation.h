@@ -4,6 +4,7 @@
  *     LOOKUP    lookups run; answers bring contacts, tokens, peers, records, samples
  *     STORING   the closest that gave a token are asked to store
  *     SINGLE    one node was asked, no lookup
+ *     GATHERING holders are asked for what they have besides (gather.h)
  *     ENDED     the result is there
  *
  * Requests of the host end in dht->finished until their DONE event is taken; those of the node itself (joining, refreshing,
@@ -14,8 +15,8 @@
 
 #include "core/dht.h"
 
-enum kad_operation_owner { KAD_OWNER_HOST, KAD_OWNER_JOIN, KAD_OWNER_REFRESH, KAD_OWNER_PUBLISH };
-enum kad_operation_phase { KAD_PHASE_LOOKUP, KAD_PHASE_STORING, KAD_PHASE_SINGLE, KAD_PHASE_ENDED };
+enum kad_operation_owner { KAD_OWNER_HOST, KAD_OWNER_JOIN, KAD_OWNER_REFRESH, KAD_OWNER_PUBLISH, KAD_OWNER_RECORDS };
+enum kad_operation_phase { KAD_PHASE_LOOKUP, KAD_PHASE_STORING, KAD_PHASE_SINGLE, KAD_PHASE_GATHERING, KAD_PHASE_ENDED };
 
 #define KAD_OPERATION_TOKEN_MAX 40 /* longest token kept; the longest seen in the field is 20 */
 #define KAD_OPERATION_TOKENS    48 /* answers whose tokens are kept */
@@ -66,6 +67,7 @@ struct kad_operation {
     struct kad_id *samples;
     uint32_t n_samples, room_samples;
     struct kad_operation_blooms *blooms;
+    struct kad_gathered *gathered; /* networks with classes of records; `best` borrows from it then */
 
     struct kad_contact answerer; /* of a single node asked: who it turned out to be */
     char version[5];             /* and its program (BEP 5 "v") */

@@ -1,4 +1,5 @@
 /* operation_advance - what a request under way sends, and when it is over. */
+#include "core/gather.h"
 #include "core/operation_parts.h"
 
 void kad_operation_trace(struct kad_dht *dht, const struct kad_operation *operation,
@@ -67,6 +68,11 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
     message.want_ipv4 = dht->tables[0];
     message.want_ipv6 = dht->tables[1];
     message.scrape = operation->request.scrape && !beyond;
+    if (message.method == KAD_GET || message.method == KAD_TAKE) {
+        message.record_type = dht->rules->class_of ? operation->request.record.type : 0;
+        message.wants_attest = dht->rules->class_of && operation->owner == KAD_OWNER_HOST &&
+                               operation->request.kind != KAD_REQUEST_PUT;
+    }
     if (!kad_dht_ask(dht, query, &message, now, out))
         return false;
     operation->n_in_flight++;
@@ -200,13 +206,17 @@ static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation,
         return;
     if (look_further(dht, operation) && !step_all(dht, operation, now, out))
         return;
-    if (!kad_request_stores(&operation->request)) {
+    if (!kad_request_stores(&operation->request) && !kad_gather_wants_more(operation)) {
         kad_operation_end(dht, operation, reason_of(operation), now);
         return;
     }
     operation->reason = (uint8_t)reason_of(operation);
     kad_query_forget(&dht->queries, operation); /* late lookup answers no longer matter to us */
     operation->n_in_flight = 0;
+    if (!kad_request_stores(&operation->request)) {
+        kad_gather_advance(dht, operation, now, out);
+        return;
+    }
     kad_operation_begin_storing(dht, operation, now);
     kad_operation_advance_storing(dht, operation, now, out);
 }
@@ -247,6 +257,8 @@ void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation,
         advance_lookup(dht, operation, now, out);
     else if (operation->phase == KAD_PHASE_STORING)
         kad_operation_advance_storing(dht, operation, now, out);
+    else if (operation->phase == KAD_PHASE_GATHERING)
+        kad_gather_advance(dht, operation, now, out);
     else
         advance_single(dht, operation, now, out);
 }

@@ -1,4 +1,5 @@
 /* operation_answer - what comes back from those a request asked. */
+#include "core/gather.h"
 #include "core/operation_parts.h"
 
 void kad_operation_restart(struct kad_dht *dht, struct kad_operation *operation, int family)
@@ -92,7 +93,10 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
     kad_operation_trace(dht, operation, query,
                         query->purpose == KAD_FOR_STORING ? KAD_HOP_STORED : KAD_HOP_ANSWERED, answer, now);
     if (query->purpose == KAD_FOR_STORING) {
-        operation->n_stored++;
+        if (dht->rules->class_of && !kad_gather_receipt(dht, operation, query, answer))
+            operation->n_refused++;
+        else
+            operation->n_stored++;
         kad_operation_go_on(dht, operation, now, out);
         return true;
     }
@@ -164,6 +168,11 @@ void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, 
         operation->n_refused++;
         if (error && operation->refusal == KAD_REFUSAL_NONE)
             operation->refusal = error->refusal;
+        if (error && dht->rules->class_of)
+            kad_gather_refused(dht, operation, error);
+        break;
+    case KAD_FOR_MORE:
+        kad_gather_failed(operation, query->contact);
         break;
     case KAD_FOR_BOOTSTRAP:
         operation->n_bootstraps--;

@@ -21,6 +21,12 @@ static inline bool kad_request_stores(const struct kad_request *request)
     return request->kind == KAD_REQUEST_ANNOUNCE || request->kind == KAD_REQUEST_PUT;
 }
 
+/* Whoever put it wants to see who took it; what a node does for others' records needs no proof. */
+static inline bool kad_operation_wants_receipts(const struct kad_operation *operation)
+{
+    return operation->owner == KAD_OWNER_HOST || operation->owner == KAD_OWNER_PUBLISH;
+}
+
 /* After an operation was touched outside of the tick: the tick must know when it wants to be woken. The operation may be
  * gone afterwards. */
 void kad_operation_go_on(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,

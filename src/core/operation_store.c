@@ -1,4 +1,5 @@
 /* operation_store - after the lookups: where to store, and whether. */
+#include "core/gather.h"
 #include "core/operation_parts.h"
 
 #include <string.h>
@@ -33,9 +34,14 @@ static enum kad_refusal outdated(const struct kad_operation *operation)
 
 void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
 {
+    const unsigned replicas =
+        operation->request.replicas ? operation->request.replicas : dht->settings->replicas;
+
     operation->phase = KAD_PHASE_STORING;
     kad_operation_harvest_own(dht, operation, now); /* something newer may have come to us meanwhile */
-    operation->refusal = outdated(operation);
+    operation->refusal = dht->rules->class_of && operation->request.kind == KAD_REQUEST_PUT
+                             ? kad_gather_outdated(dht, operation)
+                             : outdated(operation);
     if (operation->refusal != KAD_REFUSAL_NONE)
         return; /* with nothing to store it ends at once */
     for (int i = 0; i < KAD_FAMILIES; i++) {
@@ -45,7 +51,7 @@ void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *oper
         if (!operation->families[i])
             continue;
         n = kad_lookup_closest(&operation->lookups[i], KAD_COUNT_OF(closest), closest);
-        for (size_t j = 0; j < n && chosen < dht->settings->replicas; j++) {
+        for (size_t j = 0; j < n && chosen < replicas; j++) {
             if (operation->n_storing == KAD_COUNT_OF(operation->storing))
                 break;
             if (token_of(operation, closest[j])) {
@@ -81,6 +87,7 @@ static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_c
     message.port = request->port;
     message.implied_port = request->port == 0;
     message.seed = request->seed;
+    message.wants_attest = dht->rules->class_of && kad_operation_wants_receipts(operation);
     if (!kad_dht_ask(dht, &query, &message, now, out))
         return false;
     operation->n_in_flight++;
