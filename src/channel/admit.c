@@ -107,14 +107,11 @@ static unsigned work_bits(const struct kad_suite *suite, const uint8_t cookie[KA
 }
 
 void kad_admit_work(const struct kad_suite *suite, const uint8_t cookie[KAD_COOKIE_SIZE],
-                    const uint8_t commitment[16], unsigned bits, uint8_t out_nonce[8])
+                    const uint8_t commitment[16], unsigned bits, uint8_t io_nonce[8])
 {
-    uint64_t n = 0;
-
     assert(bits <= KAD_WORK_MOST);
-    do
-        kad_write_u64(out_nonce, n++);
-    while (work_bits(suite, cookie, commitment, out_nonce) < bits);
+    while (work_bits(suite, cookie, commitment, io_nonce) < bits)
+        kad_write_u64(io_nonce, kad_read_u64(io_nonce) + 1);
 }
 
 unsigned kad_admit_bits(const struct kad_admit *admit)

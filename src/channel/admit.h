@@ -58,11 +58,12 @@ void kad_admit_cookie(const struct kad_admit *admit, const struct kad_endpoint *
 uint32_t kad_admit_epoch(kad_ms now);
 unsigned kad_admit_bits(const struct kad_admit *admit); /* of work; 0: none is asked for */
 
-/* The initiator's side: what binds the work to who did it, and the work; a nonce is found after 2^bits tries on average. */
+/* The initiator's side: what binds the work to who did it, and the work: the first good nonce from io_nonce on, after 2^bits
+ * tries on average. Begin at random: two solutions with one nonce are taken for one. */
 void kad_admit_commitment(const struct kad_suite *suite, const uint8_t identity[32],
                           const uint8_t ephemeral[KAD_DH_SIZE], uint8_t out_commitment[16]);
 void kad_admit_work(const struct kad_suite *suite, const uint8_t cookie[KAD_COOKIE_SIZE],
-                    const uint8_t commitment[16], unsigned bits, uint8_t out_nonce[8]);
+                    const uint8_t commitment[16], unsigned bits, uint8_t io_nonce[8]);
 
 void kad_admit_walk(struct kad_walk *walk, struct kad_admit *admit);
 size_t kad_admit_memory(const struct kad_admit *admit);

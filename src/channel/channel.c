@@ -171,7 +171,7 @@ static struct kad_channel_plan plan_in(const struct kad_channel *channel, const 
 static struct kad_channel_plan plan_to(const struct kad_channel *channel, const struct kad_channel_to *to,
                                        kad_ms now)
 {
-    const struct kad_session *session, *live = NULL, *fresh = NULL, *pending = NULL;
+    const struct kad_session *session, *live = NULL, *fresh = NULL, *pending = NULL, *old = NULL;
     bool silent;
 
     for (uint32_t at = 0; (session = kad_sessions_next(&channel->sessions, to->key, &at));) {
@@ -183,11 +183,15 @@ static struct kad_channel_plan plan_to(const struct kad_channel *channel, const 
             fresh = session;
         else if (session->state == KAD_SESSION_PENDING)
             pending = session;
+        else
+            old = session;
     }
     silent = live && live->asked_at != KAD_NEVER && now - live->asked_at >= SILENT_MS;
     if (live && !silent &&
         (pending || (now - live->began_at < channel->rekey_after_ms && live->sent < UINT32_MAX)))
         return plan_data(live);
+    if (!live)
+        live = old;
     if (live && !live->proved && now - live->used_at < FRESH_MS)
         return plan_data(live); /* as below: within what came from there */
     if (fresh) /* it was answered: to send it more, before it shows that it is there, would be more than it sent */
@@ -195,7 +199,7 @@ static struct kad_channel_plan plan_to(const struct kad_channel *channel, const 
     if (pending)
         return now - pending->began_at < RETRY_MS ? plan_wait(channel, pending) : plan_init(pending->index);
     if (channel->sessions.n[KAD_SESSION_PENDING] == channel->sessions.max_pending)
-        return live ? plan_data(live) : nothing;
+        return live ? plan_data(live) : nothing; /* none can be begun */
     return plan_init(0);
 }
 

@@ -50,7 +50,7 @@ enum kad_channel_verdict {
     KAD_CHANNEL_HANDLED,  /* the session layer's own business; maybe datagrams were written */
     KAD_CHANNEL_NOISE,    /* nothing of ours, or not for us: no answer */
     KAD_CHANNEL_FORGED,   /* masked for us, but does not open */
-    KAD_CHANNEL_REPLAYED, /* came before */
+    KAD_CHANNEL_REPLAYED, /* came before, or late and from elsewhere */
     KAD_CHANNEL_UNKNOWN,  /* a session that we do not have (any more) */
     KAD_CHANNEL_LOADED,   /* a cookie, or work, was asked for instead */
     KAD_CHANNEL_REFUSED, /* its identity is none (puzzle), no common version, a pinned key turned out to be another */

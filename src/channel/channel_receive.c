@@ -91,16 +91,14 @@ static struct kad_channel_in refuse_late(const struct kad_session *session, uint
                                                                          : KAD_CHANNEL_UNKNOWN);
 }
 
-/* From where did it come: the session's address, a new one, or late from an old one? True: it moved. */
+/* From the session's address, or from a new one? True: it moved. */
 static bool follow(struct kad_channel *channel, struct kad_session *session, const struct incoming *in,
-                   bool newest, struct kad_endpoint *out_before)
+                   struct kad_endpoint *out_before)
 {
     if (kad_endpoint_equal(&session->endpoint, in->from)) {
         earn(session, in->size);
         return false;
     }
-    if (!newest)
-        return false;
     *out_before = session->endpoint;
     session->endpoint = *in->from;
     session->proved = false;
@@ -139,14 +137,16 @@ static struct kad_channel_in take_data(struct kad_channel *channel, const struct
     struct kad_channel_in result;
     struct kad_endpoint before = {0};
     struct kad_bytes plain;
-    bool newest, moved;
+    bool moved;
 
     if (!session || session->state == KAD_SESSION_PENDING || counter == UINT64_MAX ||
         kad_window_seen(&session->window, counter))
         return refuse_late(session && session->state != KAD_SESSION_PENDING ? session : NULL, counter);
     if (!channel->suite->open(session->receive, counter, in->bytes, KAD_HEAD, bytes, n))
         return verdict(KAD_CHANNEL_FORGED);
-    newest = counter >= session->window.next;
+    /* Late and from elsewhere: held back, and now played from where somebody wants it answered to. */
+    if (counter < session->window.next && !kad_endpoint_equal(&session->endpoint, in->from))
+        return verdict(KAD_CHANNEL_REPLAYED);
     kad_window_mark(&session->window, channel->allocator, counter);
     n -= KAD_SEAL_TAG;
     if (type != KAD_TYPE_DATA) {
@@ -164,7 +164,7 @@ static struct kad_channel_in take_data(struct kad_channel *channel, const struct
         kad_sessions_set(&channel->sessions, session, session->state, in->now);
     }
     session->asked_at = KAD_NEVER;
-    moved = follow(channel, session, in, newest, &before);
+    moved = follow(channel, session, in, &before);
     if (type == KAD_TYPE_ECHO && !session->proved && kad_endpoint_equal(&session->endpoint, in->from) &&
         memcmp(in->bytes + KAD_HEAD, session->token, KAD_TOKEN) == 0)
         session->proved = true;

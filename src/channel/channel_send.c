@@ -60,7 +60,9 @@ static void spend(struct kad_session *session, size_t size)
 
 uint8_t *room_in(const struct kad_batch *out)
 {
-    return out->n < out->room ? out->memory + (size_t)out->n * KAD_DATAGRAM_MAX : NULL;
+    const size_t each = out->each ? out->each : KAD_DATAGRAM_MAX;
+
+    return out->n < out->room ? out->memory + out->n * each : NULL;
 }
 
 void append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram, size_t size)
@@ -153,14 +155,13 @@ size_t write_init(struct kad_channel *channel, struct kad_session *session, cons
         memcpy(datagram + KAD_INIT_COOKIE, cookie, KAD_COOKIE_SIZE);
     else
         kad_rng_bytes(&channel->rng, datagram + KAD_INIT_COOKIE, KAD_COOKIE_SIZE);
+    kad_rng_bytes(&channel->rng, datagram + KAD_INIT_COMMITMENT, KAD_INIT_VEIL - KAD_INIT_COMMITMENT);
     if (bits) {
         kad_admit_commitment(channel->suite, our_key(channel), ephemeral.public_key,
                              datagram + KAD_INIT_COMMITMENT);
         kad_admit_work(channel->suite, datagram + KAD_INIT_COOKIE, datagram + KAD_INIT_COMMITMENT, bits,
                        datagram + KAD_INIT_NONCE);
         channel->counters.work_done++;
-    } else {
-        kad_rng_bytes(&channel->rng, datagram + KAD_INIT_COMMITMENT, KAD_INIT_VEIL - KAD_INIT_COMMITMENT);
     }
     memcpy(datagram + KAD_INIT_VEIL, channel->veil, sizeof(channel->veil));
 

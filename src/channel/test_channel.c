@@ -73,7 +73,8 @@ void test_peer_start(struct test_world *world, unsigned i)
     kad_channel_free(peer->channel);
     peer->channel = NULL;
     EXPECT_EQ(kad_channel_new(&peer->config, world->now, &peer->channel), KAD_OK);
-    peer->config.seed[0]++; /* when it starts again, with other randomness */
+    if (++peer->config.seed[0] == 0) /* when it starts again, with other randomness */
+        peer->config.seed[1]++;
 }
 
 const uint8_t *test_key(const struct test_world *world, unsigned i)

@@ -1,0 +1,699 @@
+/* What others may try: replays, changes, wrong keys, floods; and what an observer sees. */
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "base/test.h"
+#include "channel/channel_parts.h"
+#include "channel/test_channel.h"
+#include "crypto/crypto.h"
+#include "crypto/identity.h"
+#include "crypto/suite.h"
+
+static struct test_world world;
+
+static void begin(unsigned n)
+{
+    test_world_init(&world);
+    for (unsigned i = 0; i < n; i++) {
+        test_peer_init(&world, i);
+        test_peer_start(&world, i);
+    }
+}
+
+static const struct kad_channel_counters *counters(unsigned peer)
+{
+    return kad_channel_counters(world.peers[peer].channel);
+}
+
+static void expect_through(unsigned from, unsigned to, uint8_t fill)
+{
+    const unsigned before = world.peers[to].n_messages;
+
+    EXPECT(test_say(&world, from, to, fill, 20, 20));
+    test_deliver_all(&world);
+    EXPECT_EQ(world.peers[to].n_messages, before + 1);
+    EXPECT_EQ(world.peers[to].plain[0], fill);
+}
+
+/* Takes the only packet from the wire. */
+static struct test_packet caught(void)
+{
+    const struct test_packet packet = world.wire[0];
+
+    EXPECT_EQ(world.n_wire, 1);
+    test_take(&world, 0);
+    return packet;
+}
+
+static enum kad_channel_verdict play(unsigned peer, const struct test_packet *packet)
+{
+    return test_receive(&world, peer, &packet->from, packet->bytes, packet->size);
+}
+
+/* -- replays ------------------------------------------------------------------------------------------------------ */
+
+TEST(nothing_is_taken_twice)
+{
+    struct test_packet init, response, finish, data;
+
+    begin(2);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    init = caught();
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    response = caught();
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_REPLAYED);
+    EXPECT_EQ(world.n_wire, 0);
+    EXPECT_EQ(play(0, &response), KAD_CHANNEL_HANDLED);
+    finish = caught();
+    EXPECT_EQ(play(0, &response), KAD_CHANNEL_REPLAYED);
+    EXPECT_EQ(play(1, &finish), KAD_CHANNEL_HANDLED);
+    EXPECT_EQ(play(1, &finish), KAD_CHANNEL_REPLAYED);
+    EXPECT(test_say(&world, 1, 0, 2, 10, 0));
+    data = caught();
+    EXPECT_EQ(play(0, &data), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(play(0, &data), KAD_CHANNEL_REPLAYED);
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_REPLAYED);
+    EXPECT_EQ(world.n_wire, 0);
+    test_world_clear(&world);
+}
+
+/* A first message that is played again after the answerer forgot all: it is answered, to no avail, and changes nothing. */
+TEST(an_old_first_message_played_to_a_restarted_node_leads_nowhere)
+{
+    struct test_packet init;
+
+    begin(2);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    init = caught();
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    test_deliver_all(&world);
+    test_peer_start(&world, 1);
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    EXPECT(world.peers[1].last.first); /* which tells the core to change nothing for it */
+    EXPECT(!world.peers[1].last.proved);
+    EXPECT_EQ(world.n_wire, 1);
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_REPLAYED);
+    world.n_wire = 0;
+    world.now += 2000;
+    EXPECT(
+        test_say(&world, 0, 1, 1, 10, 10)); /* into the old session, of which the other end knows nothing */
+    world.n_wire = 0;
+    world.now += 2000;
+    expect_through(0, 1, 3);
+    test_world_clear(&world);
+}
+
+/* -- changes ------------------------------------------------------------------------------------------------------ */
+
+/* Every bit of every kind of datagram: what was turned is never taken for a message; what was not still is. */
+static void turn_every_bit(unsigned peer, const struct test_packet *packet)
+{
+    const unsigned before = world.peers[peer].n_messages;
+
+    for (size_t bit = 0; bit < 8 * packet->size; bit++) {
+        struct test_packet bad = *packet;
+        enum kad_channel_verdict verdict;
+
+        bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        verdict = play(peer, &bad);
+        /* Indices in the heads of handshakes are not sealed: to turn one costs the session, no more. */
+        EXPECT_MSG(verdict != KAD_CHANNEL_MESSAGE || (bit >= 64 && bit < 128), "bit %zu", bit);
+        if (verdict == KAD_CHANNEL_MESSAGE)
+            return;
+        world.n_wire = 0;
+    }
+    EXPECT_EQ(world.peers[peer].n_messages, before);
+}
+
+TEST(a_turned_bit_anywhere_is_noticed)
+{
+    struct test_packet packet;
+
+    begin(1);
+    test_peer_init(&world, 1);
+    world.peers[1].config.cookie_per_s = 100000;
+    test_peer_start(&world, 1);
+    world.peers[1].answer = 10;
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    packet = caught();
+    for (size_t bit = 8 * 64; bit < 8 * packet.size; bit++) {
+        struct test_packet bad = packet;
+
+        bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        EXPECT_MSG(play(1, &bad) != KAD_CHANNEL_MESSAGE, "bit %zu of INIT", bit);
+        EXPECT_EQ(world.n_wire, 0); /* nor answered */
+    }
+    EXPECT_EQ(play(1, &packet), KAD_CHANNEL_MESSAGE);
+    packet = caught();
+    for (size_t bit = 8 * 16; bit < 8 * packet.size; bit++) {
+        struct test_packet bad = packet;
+
+        bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        EXPECT_MSG(play(0, &bad) != KAD_CHANNEL_MESSAGE, "bit %zu of RESPONSE", bit);
+    }
+    EXPECT_EQ(play(0, &packet), KAD_CHANNEL_MESSAGE);
+    test_deliver_all(&world);
+
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    packet = caught();
+    world.peers[1].answer = -1;
+    turn_every_bit(1, &packet);
+    EXPECT_EQ(play(1, &packet), KAD_CHANNEL_MESSAGE);
+    test_world_clear(&world);
+}
+
+TEST(a_cut_or_lengthened_datagram_is_noise)
+{
+    struct test_packet packet;
+
+    begin(2);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    packet = caught();
+    for (size_t size = 0; size < sizeof(packet.bytes); size++) {
+        if (size != packet.size)
+            EXPECT_MSG(test_receive(&world, 1, &packet.from, packet.bytes, size) != KAD_CHANNEL_MESSAGE,
+                       "%zu bytes", size);
+    }
+    EXPECT_EQ(play(1, &packet), KAD_CHANNEL_MESSAGE);
+    test_world_clear(&world);
+}
+
+/* To whoever does not know our key there is nobody here, if the door is closed. */
+TEST(noise_is_never_answered)
+{
+    struct test_packet packet = {.from = test_endpoint(50), .size = 0};
+    uint64_t state = 1;
+
+    begin(1);
+    for (unsigned i = 0; i < 20000; i++) {
+        static const size_t sizes[] = {64, 128, 256, 512, 896, 1200, 1, 63, 300};
+
+        packet.size = sizes[i % 9];
+        for (size_t at = 0; at < packet.size; at++) {
+            state = state * UINT64_C(6364136223846793005) + 1;
+            packet.bytes[at] = (uint8_t)(state >> 56);
+        }
+        EXPECT_EQ(play(0, &packet), KAD_CHANNEL_NOISE);
+    }
+    EXPECT_EQ(world.n_wire, 0);
+    EXPECT_EQ(counters(0)->public_key_operations, 0);
+    test_world_clear(&world);
+}
+
+/* -- who is who ---------------------------------------------------------------------------------------------------- */
+
+TEST(another_network_does_not_understand_ours)
+{
+    begin(1);
+    test_peer_init(&world, 1);
+    world.peers[1].config.network = "another";
+    test_peer_start(&world, 1);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_FORGED);
+    EXPECT_EQ(world.n_wire, 1);
+    world.n_wire = 0;
+    { /* nor does its door open */
+        const struct kad_channel_to door = {.endpoint = test_endpoint(2)};
+
+        EXPECT(test_say_at(&world, 0, &door, 1, 10, 0));
+        EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_NOISE);
+    }
+    test_world_clear(&world);
+}
+
+/* host:port/id1... where somebody else is: no answer to the first message; the door then says who it is. */
+TEST(a_pinned_key_that_is_another_is_refused)
+{
+    struct kad_channel_to to = {.endpoint = test_endpoint(2)};
+
+    begin(3);
+    to.key = test_key(&world, 2); /* who is said to be there */
+    EXPECT(test_say_at(&world, 0, &to, 1, 10, 0));
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_NOISE);
+    EXPECT_EQ(world.n_wire, 1);
+    test_take(&world, 0);
+    to.expect = to.key;
+    to.key = NULL;
+    EXPECT(test_say_at(&world, 0, &to, 1, 10, 0));
+    test_deliver(&world);
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_REFUSED);
+    test_take(&world, 0);
+    EXPECT_EQ(world.n_wire, 0); /* and what was to be said is not said to it */
+    EXPECT_EQ(world.peers[1].n_messages, 0);
+
+    to.expect = test_key(&world, 1);
+    EXPECT(test_say_at(&world, 0, &to, 1, 10, 0));
+    test_deliver_all(&world);
+    EXPECT_EQ(world.peers[1].n_messages, 1);
+    test_world_clear(&world);
+}
+
+TEST(a_closed_door_stays_closed)
+{
+    const struct kad_channel_to door = {.endpoint = test_endpoint(2)};
+
+    begin(1);
+    test_peer_init(&world, 1);
+    world.peers[1].config.open_door = false;
+    test_peer_start(&world, 1);
+    EXPECT(test_say_at(&world, 0, &door, 1, 10, 0));
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_NOISE);
+    EXPECT_EQ(world.n_wire, 1);
+    test_world_clear(&world);
+}
+
+/* The door's answer serves the one who knocked, once. */
+TEST(a_door_that_nobody_knocked_at_does_not_open)
+{
+    const struct kad_channel_to door = {.endpoint = test_endpoint(2)};
+    struct test_packet hello, opened;
+
+    begin(2);
+    EXPECT(test_say_at(&world, 0, &door, 1, 10, 0));
+    hello = caught();
+    EXPECT_EQ(play(1, &hello), KAD_CHANNEL_HANDLED);
+    opened = caught();
+    for (size_t bit = 0; bit < 8 * opened.size; bit++) {
+        struct test_packet bad = opened;
+
+        if (bit < 8 || (bit >= 64 && bit < 128)) /* another kind of datagram; a counter that says nothing */
+            continue;
+        bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        EXPECT_MSG(play(0, &bad) != KAD_CHANNEL_HANDLED, "bit %zu", bit);
+        EXPECT_EQ(world.n_wire, 0);
+    }
+    opened.from = test_endpoint(60); /* nor from elsewhere */
+    EXPECT_EQ(play(0, &opened), KAD_CHANNEL_UNKNOWN);
+    opened.from = world.peers[1].at;
+    EXPECT_EQ(play(0, &opened), KAD_CHANNEL_HANDLED);
+    EXPECT_EQ(world.n_wire, 1);
+    EXPECT_EQ(play(0, &opened), KAD_CHANNEL_UNKNOWN);
+    test_world_clear(&world);
+}
+
+/* An identity whose puzzle is not solved is none. */
+TEST(an_identity_without_its_puzzle_is_refused)
+{
+    unsigned bits;
+
+    begin(1);
+    bits = kad_identity_bits(test_key(&world, 0));
+    for (unsigned less = 0; less < 2; less++) {
+        test_peer_init(&world, 1);
+        world.peers[1].config.puzzle_bits = bits + 1 - less;
+        test_peer_start(&world, 1);
+        world.now += 2000;
+        EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+        EXPECT_EQ(test_arrive(&world, 0), less ? KAD_CHANNEL_MESSAGE : KAD_CHANNEL_REFUSED);
+        EXPECT_EQ(world.n_wire, 1 + less);
+        world.n_wire = 0;
+        kad_channel_free(world.peers[1].channel);
+        world.peers[1].channel = NULL;
+    }
+    test_world_clear(&world);
+}
+
+/* A first message by hand, so that it can say what no channel says: with the keys of peer 0, to peer 1. */
+struct forged {
+    const uint8_t *identity;
+    uint8_t least, most; /* versions */
+    uint64_t sender;
+    bool unpadded;
+};
+
+static enum kad_channel_verdict forge(const struct forged *say)
+{
+    const struct kad_channel *from = world.peers[0].channel;
+    const struct kad_suite *suite = &kad_suite_real;
+    const size_t size = 256;
+    uint8_t bytes[256] = {0}, theirs[KAD_DH_SIZE], mask[KAD_MASK_KEY], *payload = bytes + KAD_INIT_PAYLOAD;
+    struct kad_noise_keys ephemeral = {{9}, {0}};
+    struct kad_noise noise = from->noise;
+
+    suite->keypair(ephemeral.secret, ephemeral.public_key);
+    EXPECT(suite->dh_public(test_key(&world, 1), theirs));
+    bytes[0] = KAD_TYPE_INIT;
+    kad_write_u64(bytes + KAD_AT_COUNTER, say->sender);
+    memcpy(payload, say->identity, 32);
+    kad_write_u64(payload + 32, (uint64_t)world.now);
+    payload[40] = say->least;
+    payload[41] = say->most;
+    payload[42] = 1;
+    payload[43] = say->unpadded ? 0x81 : 0x80;
+    EXPECT(kad_noise_write_first(&noise, suite, &from->keys, &ephemeral, theirs, bytes + KAD_INIT_E,
+                                 bytes + KAD_INIT_S, payload, size - KAD_INIT_PAYLOAD - KAD_SEAL_TAG));
+    mask_key_of(test_key(&world, 1), mask);
+    kad_mask(mask, bytes, size, KAD_INIT_MASKED);
+    return test_receive(&world, 1, &world.peers[0].at, bytes, size);
+}
+
+TEST(a_first_message_must_be_right_in_all)
+{
+    struct forged say;
+    uint8_t other[32];
+
+    begin(3);
+    say = (struct forged){.identity = test_key(&world, 0), .least = 1, .most = 1, .sender = 5};
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
+    world.now++;
+    say.least = 2, say.most = 7; /* no version in common */
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    say.least = 0, say.most = 0;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    say.least = 0, say.most = 9;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
+    world.now++;
+    say.identity = test_key(&world, 2); /* somebody else's */
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    say.identity = test_key(&world, 1); /* the answerer's own */
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    memset(other, 0xff, sizeof(other)); /* y >= p */
+    say.identity = other;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    say.identity = test_key(&world, 0);
+    say.sender = UINT64_C(1) << 32;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    say.sender = 5;
+    say.unpadded = true;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    say.unpadded = false;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
+    test_world_clear(&world);
+}
+
+/* Both sides must speak a version that the other does. */
+TEST(an_answer_in_an_unknown_version_is_refused)
+{
+    struct test_packet init;
+    struct asked *asked;
+    uint8_t bytes[256] = {0};
+    const struct kad_suite *suite = &kad_suite_real;
+    struct kad_noise_keys ephemeral = {{9}, {0}};
+
+    begin(2);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    init = caught();
+    { /* what peer 1 would answer, but for the version */
+        static struct kad_datagram datagrams[4];
+        static uint8_t memory[4 * KAD_DATAGRAM_MAX];
+        struct kad_batch out = {.datagrams = datagrams, .memory = memory, .room = 4};
+        const struct kad_datagram in = {.peer = init.from, .bytes = {init.bytes, init.size}};
+        const struct kad_channel_in result =
+            kad_channel_receive(world.peers[1].channel, &in, world.now, &out);
+        const struct kad_session *session =
+            kad_sessions_at(&world.peers[1].channel->sessions, result.session);
+
+        EXPECT_EQ(result.verdict, KAD_CHANNEL_MESSAGE);
+        asked = world.peers[1].channel->asked;
+        suite->keypair(ephemeral.secret, ephemeral.public_key);
+        bytes[0] = KAD_TYPE_RESPONSE;
+        kad_write_u32(bytes + KAD_AT_INDEX, session->remote);
+        kad_write_u64(bytes + KAD_AT_COUNTER, session->index);
+        bytes[KAD_RESPONSE_PAYLOAD] = 2;
+        bytes[KAD_RESPONSE_MESSAGE] = 0x80;
+        EXPECT(kad_noise_write_answer(&asked->noise, suite, &ephemeral, asked->their_ephemeral, asked->theirs,
+                                      bytes + KAD_RESPONSE_E, bytes + KAD_RESPONSE_PAYLOAD,
+                                      128 - KAD_RESPONSE_PAYLOAD - KAD_SEAL_TAG));
+        kad_mask(session->mask, bytes, 128, KAD_RESPONSE_MASKED);
+    }
+    EXPECT_EQ(test_receive(&world, 0, &world.peers[1].at, bytes, 128), KAD_CHANNEL_REFUSED);
+    EXPECT_EQ(world.peers[0].channel->sessions.n[KAD_SESSION_PENDING], 0);
+    EXPECT_EQ(counters(0)->established, 0);
+    test_world_clear(&world);
+}
+
+/* An answer from elsewhere than where the question went proves nothing about either. */
+TEST(an_answer_must_come_from_where_the_question_went)
+{
+    struct test_packet response;
+
+    begin(2);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    test_deliver(&world);
+    response = caught();
+    response.from = test_endpoint(66);
+    EXPECT_EQ(play(0, &response), KAD_CHANNEL_FORGED);
+    response.from = world.peers[1].at;
+    EXPECT_EQ(play(0, &response), KAD_CHANNEL_HANDLED);
+    test_world_clear(&world);
+}
+
+/* -- under load --------------------------------------------------------------------------------------------------- */
+
+static void begin_loaded(unsigned cookie_per_s, unsigned work_per_s)
+{
+    begin(1);
+    test_peer_init(&world, 1);
+    world.peers[1].config.cookie_per_s = cookie_per_s;
+    world.peers[1].config.work_per_s = work_per_s;
+    test_peer_start(&world, 1);
+}
+
+/* No public key is touched for who has not shown that it receives; with the cookie it goes on as if nothing had been. */
+TEST(under_load_a_cookie_comes_first)
+{
+    begin_loaded(0, 1000);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_LOADED);
+    test_take(&world, 0);
+    EXPECT_EQ(counters(1)->public_key_operations, 0);
+    EXPECT_EQ(counters(1)->cookies_sent, 1);
+    EXPECT_EQ(world.n_wire, 1);
+    EXPECT_EQ(world.wire[0].size, 128);
+    test_deliver(&world);
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_MESSAGE);
+    EXPECT(world.peers[1].last.proved);
+    test_take(&world, 0);
+    test_deliver_all(&world);
+    EXPECT_EQ(counters(1)->cookies_taken, 1);
+    expect_through(1, 0, 3);
+    test_world_clear(&world);
+}
+
+TEST(a_cookie_serves_its_address_and_its_time)
+{
+    struct test_packet init, late;
+
+    begin_loaded(0, 1000);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    test_deliver(&world);
+    test_deliver(&world);
+    init = caught();
+    late = init;
+    late.from = test_endpoint(55);
+    EXPECT_EQ(play(1, &late), KAD_CHANNEL_LOADED); /* another address */
+    world.n_wire = 0;
+    world.now += 3 * KAD_MINUTE;
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED); /* another time */
+    EXPECT_EQ(counters(1)->public_key_operations, 0);
+    test_world_clear(&world);
+}
+
+TEST(a_flood_without_cookies_costs_no_public_keys)
+{
+    struct test_packet init;
+
+    begin_loaded(10, 1000);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    init = caught();
+    init.bytes[200] ^= 1; /* a forgery that only its tag betrays */
+    for (unsigned i = 0; i < 1000; i++) {
+        init.from = test_endpoint(100 + i);
+        (void)play(1, &init);
+        EXPECT(world.n_wire == 0 || (world.n_wire == 1 && world.wire[0].size < init.size));
+        world.n_wire = 0;
+    }
+    EXPECT_EQ(counters(1)->public_key_operations, 2 * 10);
+    EXPECT_EQ(counters(1)->cookies_sent, 990);
+    world.now += 3000; /* the flood is over */
+    init.bytes[200] ^= 1;
+    init.from = world.peers[0].at;
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    test_world_clear(&world);
+}
+
+TEST(under_more_load_work_comes_first)
+{
+    struct test_packet init, cookie;
+
+    begin_loaded(0, 0);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    test_deliver(&world); /* INIT */
+    test_deliver(&world); /* COOKIE, with bits */
+    EXPECT_EQ(counters(0)->work_done, 1);
+    init = caught();
+    { /* somebody else's first message with this solution */
+        struct test_packet stolen = init;
+
+        stolen.bytes[KAD_INIT_E + 4] ^= 1;
+        EXPECT_EQ(play(1, &stolen), KAD_CHANNEL_FORGED); /* once: and so it is used up */
+        EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED);
+    }
+    cookie = caught();
+    EXPECT_EQ(play(0, &cookie), KAD_CHANNEL_HANDLED); /* so it is solved anew */
+    EXPECT_EQ(play(0, &cookie),
+              KAD_CHANNEL_FORGED); /* once: it answers another first message than the last one */
+    init = caught();
+    EXPECT_EQ(counters(0)->work_done, 2);
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(world.peers[1].plain[0], 1);
+    world.n_wire = 0;
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED); /* a solution serves once */
+    test_world_clear(&world);
+}
+
+/* Work is for who did it: a commitment to somebody else's identity is found out. */
+TEST(work_cannot_be_handed_on)
+{
+    struct kad_admit admit;
+    uint8_t secret[16] = {1}, init[256] = {0};
+    const struct kad_endpoint from = test_endpoint(3);
+    uint8_t identity[32] = {7}, ephemeral[32] = {8};
+
+    EXPECT_EQ(kad_crypto_init(), KAD_OK);
+    kad_admit_init(&admit, &kad_allocator_system, secret, 0, 0);
+    kad_admit_cookie(&admit, &from, 1000, init + KAD_INIT_COOKIE);
+    kad_admit_commitment(&kad_suite_real, identity, ephemeral, init + KAD_INIT_COMMITMENT);
+    kad_admit_work(&kad_suite_real, init + KAD_INIT_COOKIE, init + KAD_INIT_COMMITMENT, 9,
+                   init + KAD_INIT_NONCE);
+    init[KAD_INIT_COMMITMENT] ^= 1; /* the work is over the commitment */
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_REFUSED);
+    init[KAD_INIT_COMMITMENT] ^= 1;
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_WORKED);
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_REFUSED);
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000 + 2 * KAD_MINUTE),
+              KAD_ADMIT_REFUSED);
+    kad_admit_clear(&admit);
+}
+
+TEST(work_gets_harder_with_the_crowd_and_easier_without)
+{
+    struct kad_admit admit;
+    uint8_t secret[16] = {1}, init[256] = {0};
+    kad_ms now = 1000000;
+
+    EXPECT_EQ(kad_crypto_init(), KAD_OK);
+    kad_admit_init(&admit, &kad_allocator_system, secret, 10, 100);
+    for (unsigned i = 0; i < 1000; i++) {
+        const struct kad_endpoint from = test_endpoint(i);
+
+        kad_admit_cookie(&admit, &from, now, init + KAD_INIT_COOKIE);
+        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now);
+        if (i == 98)
+            EXPECT_EQ(kad_admit_bits(&admit), 0);
+        if (i == 99)
+            EXPECT_EQ(kad_admit_bits(&admit), KAD_WORK_LEAST);
+        if (i == 399)
+            EXPECT_EQ(kad_admit_bits(&admit), KAD_WORK_LEAST + 2);
+    }
+    EXPECT_EQ(kad_admit_bits(&admit), KAD_WORK_LEAST + 3);
+    memset(init + KAD_INIT_COOKIE, 0, KAD_COOKIE_SIZE);
+    for (unsigned s = 1; s < 4; s++) {
+        const struct kad_endpoint from = test_endpoint(1);
+
+        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now + s * KAD_SECOND);
+    }
+    EXPECT_EQ(kad_admit_bits(&admit), 0);
+    kad_admit_clear(&admit);
+}
+
+/* What can be remembered of solutions has a ceiling; at it nobody gets in by work until the next epoch, nobody twice. */
+TEST(solutions_are_remembered_within_a_ceiling)
+{
+    struct kad_admit admit;
+    uint8_t secret[16] = {1}, init[256] = {0};
+    unsigned n = 0;
+
+    EXPECT_EQ(kad_crypto_init(), KAD_OK);
+    kad_admit_init(&admit, &kad_allocator_system, secret, 0, 0);
+    for (uint32_t i = 0; i < 16000; i++) {
+        const struct kad_endpoint from = test_endpoint(1);
+
+        kad_admit_cookie(&admit, &from, 1000000, init + KAD_INIT_COOKIE);
+        kad_write_u32(init + KAD_INIT_NONCE, i);
+        admit.cookied.n = admit.cookied.n_before = 0; /* keeps asking for the least */
+        kad_admit_work(&kad_suite_toy, init + KAD_INIT_COOKIE, init + KAD_INIT_COMMITMENT, 8,
+                       init + KAD_INIT_NONCE);
+        n += kad_admit_check(&admit, &kad_suite_toy, &from, init, 1000000) == KAD_ADMIT_WORKED;
+    }
+    EXPECT_EQ(n, 16384 / 4 * 3);
+    EXPECT_EQ(kad_admit_memory(&admit), 16384 * 8);
+    kad_admit_clear(&admit);
+}
+
+/* A cookie with more work than we are willing to do ends the attempt. */
+TEST(more_work_than_we_are_willing_to_do_is_not_done)
+{
+    begin(1);
+    kad_channel_free(world.peers[0].channel);
+    world.peers[0].channel = NULL;
+    world.peers[0].config.work_bits_max = 7;
+    test_peer_start(&world, 0);
+    test_peer_init(&world, 1);
+    world.peers[1].config.cookie_per_s = world.peers[1].config.work_per_s = 0;
+    test_peer_start(&world, 1);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    test_deliver(&world);
+    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_REFUSED);
+    EXPECT_EQ(counters(0)->work_done, 0);
+    test_world_clear(&world);
+}
+
+/* -- what an observer sees ----------------------------------------------------------------------------------------- */
+
+/* Chi-square of a byte histogram; 255 degrees of freedom: above 400 comes by chance once in 10^7. */
+static double chi_square(const uint32_t histogram[256])
+{
+    double n = 0, sum = 0;
+
+    for (unsigned i = 0; i < 256; i++)
+        n += histogram[i];
+    for (unsigned i = 0; i < 256; i++)
+        sum += (histogram[i] - n / 256) * (histogram[i] - n / 256) / (n / 256);
+    return sum;
+}
+
+/* Every byte position of what goes over the wire, over many datagrams of each kind: nothing is more frequent than chance
+ * makes it. And no datagram has a size that tells more than which of six it is. */
+TEST(nothing_on_the_wire_can_be_told_from_noise)
+{
+    static uint32_t histograms[64][256], all[256];
+    static const size_t sizes[] = {64, 128, 256, 512, 896, 1200};
+    const struct kad_channel_to door = {.endpoint = test_endpoint(2)};
+    unsigned n = 0;
+
+    memset(histograms, 0, sizeof(histograms));
+    memset(all, 0, sizeof(all));
+    begin(2);
+    world.peers[1].config.cookie_per_s = 3;
+    for (unsigned round = 0; round < 900; round++) {
+        test_peer_start(&world, 0);
+        test_peer_start(&world, 1);
+        world.peers[1].answer = (int)(round % 700);
+        world.now += 5000;
+        (void)(round % 3 ? test_say(&world, 0, 1, 0, 30, round % 900)
+                         : test_say_at(&world, 0, &door, 0, 30, 10));
+        for (unsigned i = 0; i < 40 && world.n_wire; i++) {
+            const struct test_packet *packet = &world.wire[0];
+            bool known = false;
+
+            for (unsigned s = 0; s < KAD_COUNT_OF(sizes); s++)
+                known |= packet->size == sizes[s];
+            EXPECT(known);
+            for (unsigned at = 0; at < 64; at++)
+                histograms[at][packet->bytes[at]]++;
+            for (unsigned at = 0; at < packet->size; at++)
+                all[packet->bytes[at]]++;
+            n++;
+            test_deliver(&world);
+            if (i % 3 == 2)
+                (void)test_say(&world, i & 1, 1 - (i & 1), 0, i, 0);
+        }
+        world.n_wire = 0;
+    }
+    EXPECT_MSG(n > 5000, "%u", n);
+    for (unsigned at = 0; at < 64; at++)
+        EXPECT_MSG(chi_square(histograms[at]) < 400, "byte %u: %.0f", at, chi_square(histograms[at]));
+    EXPECT_MSG(chi_square(all) < 400, "all bytes: %.0f", chi_square(all));
+    test_world_clear(&world);
+}
