@@ -147,7 +147,7 @@ void kad_sessions_set(struct kad_sessions *sessions, struct kad_session *session
     if (session->state == KAD_SESSION_PENDING && state != KAD_SESSION_PENDING)
         make_room(sessions, session);
     unlink_from_list(sessions, session);
-    session->state = state;
+    session->state = (uint8_t)state;
     session->used_at = now;
     link_to_list(sessions, session);
 }
