@@ -167,12 +167,11 @@ static bool may_give(const struct kad_dht *dht, const struct kad_record *record,
 static void give(struct kad_dht *dht, const struct kad_message *query, bool taking, kad_ms now,
                  struct kad_message *reply)
 {
-    uint32_t *const places = dht->member->records->places;
     uint32_t from = query->from;
     size_t size = 0;
 
     reply->from = 0;
-    reply->places = places;
+    reply->has_places = true;
     for (;;) {
         struct kad_record record;
         uint32_t next;
@@ -184,13 +183,12 @@ static void give(struct kad_dht *dht, const struct kad_message *query, bool taki
             size += KAD_HOLD_HEAD + record.value.size;
             if (reply->record.type == KAD_RECORD_NONE) {
                 reply->record = record;
-                places[0] = from;
             } else if (size > KAD_HOLD_PAGE || reply->n_records == KAD_MESSAGE_RECORDS) {
                 reply->from = from;
                 return;
             } else {
+                reply->places[reply->n_records] = from;
                 reply->records[reply->n_records++] = record;
-                places[reply->n_records] = from;
             }
         }
         if (!next)
@@ -298,7 +296,7 @@ enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
     return KAD_REFUSAL_NONE;
 }
 
-/* Those that arrived with the asker, named by their owners: each message has one of its own. */
+/* Those that arrived with the asker: a newer one of the same owner has not been given yet. */
 static void forget(struct kad_dht *dht, const struct kad_message *query, kad_ms now)
 {
     struct kad_record page[PAGE];
@@ -310,7 +308,8 @@ static void forget(struct kad_dht *dht, const struct kad_message *query, kad_ms 
 
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < query->n_records && may_give(dht, &page[i], true); j++) {
-                if (same_owner(&page[i], &query->records[j])) {
+                if (page[i].type == query->records[j].type && same_owner(&page[i], &query->records[j]) &&
+                    page[i].sequence == query->records[j].sequence) {
                     dht->store->ops->remove(dht->store, &page[i]);
                     break;
                 }

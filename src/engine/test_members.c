@@ -107,8 +107,9 @@ static void copy_message(struct member_message *copy, const struct kad_message *
     to->record.value = keep(copy, message->record.value);
     to->record.salt = keep(copy, message->record.salt);
     for (size_t i = 0; i < message->n_records; i++) {
-        if (message->kind == KAD_QUERY) { /* to be forgotten: as on the wire, by owner */
-            to->records[i] = (struct kad_record){0};
+        if (message->kind == KAD_QUERY) { /* to be forgotten: as on the wire */
+            to->records[i] = (struct kad_record){.type = message->records[i].type,
+                                                 .sequence = message->records[i].sequence};
             memcpy(to->records[i].public_key, message->records[i].public_key, 32);
             continue;
         }
@@ -123,7 +124,7 @@ static void copy_message(struct member_message *copy, const struct kad_message *
     memcpy(to->peers, message->peers, message->n_peers * sizeof(*to->peers));
     to->named = NULL;
     to->named_identities = NULL;
-    to->places = NULL;
+    memcpy(to->places, message->places, sizeof(to->places));
     if (message->has_ghost) {
         to->ghost = message->ghost;
         to->ghost.value = keep(copy, message->ghost.value);
