@@ -177,15 +177,15 @@ static enum kad_decode refuse(struct kad_message *message, enum kad_refusal refu
     return KAD_DECODE_BAD_QUERY;
 }
 
-static void get_refusal(const struct kad_fields *fields, struct kad_message *message)
+static bool get_refusal(const struct kad_fields *fields, struct kad_message *message)
 {
     const uint8_t code = *fields->of[KAD_TAG_REFUSAL].data;
 
     message->refusal_code = code;
-    message->refusal =
-        code > KAD_REFUSAL_NONE && code < KAD_N_REFUSALS ? (enum kad_refusal)code : KAD_REFUSAL_GENERIC;
+    message->refusal = code < KAD_N_REFUSALS ? (enum kad_refusal)code : KAD_REFUSAL_GENERIC;
     if (kad_fields_have(fields, KAD_TAG_TEXT))
         message->refusal_text = fields->of[KAD_TAG_TEXT];
+    return code != KAD_REFUSAL_NONE;
 }
 
 static enum kad_decode decode_query(const struct kad_fields *fields, const struct kad_wire_form *form,
@@ -231,9 +231,8 @@ enum kad_decode kad_wire_decode(struct kad_bytes bytes, enum kad_family family,
         return KAD_DECODED;
     case KAD_ERROR:
         if (fields.present & ~KAD_WIRE_ERROR || !kad_fields_have(&fields, KAD_TAG_REFUSAL) ||
-            !get_small(&fields, out_message))
+            !get_small(&fields, out_message) || !get_refusal(&fields, out_message))
             return KAD_DECODE_MALFORMED;
-        get_refusal(&fields, out_message);
         return KAD_DECODED;
     }
     return KAD_DECODE_MALFORMED;

@@ -428,6 +428,7 @@ TEST(what_is_malformed)
         BYTES(0x40, 0, 0, 0, 0),                      /* a reply to no method */
         BYTES(0x47, 0, 0, 0, 0),                      /* or to one that we never ask */
         BYTES(0x81, 0, 0, 0, 0),                      /* an error without a refusal */
+        BYTES(0x81, 0, 0, 0, 0, 9, 0, 1, 0),          /* or with none */
     };
     struct kad_message message;
 
