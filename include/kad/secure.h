@@ -24,11 +24,11 @@ extern "C" {
 
 /* What can be looked for. Made by kad_secure_parse() and kad_secure_name(); copy it as you like. */
 struct kad_secure_name {
-    const struct kad_class *class_; /* the network's, or one of those given */
-    bool has_public_key;            /* peer, msg: it was given whole, not only its hash */
-    uint8_t public_key[32];         /* whose (Ed25519) */
-    uint8_t size;                   /* bytes used below */
-    uint8_t bytes[KAD_SECURE_NAME_MAX];
+    const struct kad_class *class_;     /* the network's, or one of those given */
+    bool has_public_key;                /* peer, msg: it was given whole, not only its hash */
+    uint8_t public_key[32];             /* whose (Ed25519) */
+    uint8_t size;                       /* bytes used below */
+    uint8_t bytes[KAD_SECURE_NAME_MAX]; /* what is hashed: docs/protocol.md, "Names and privacy" */
 };
 
 /*
@@ -54,8 +54,8 @@ void kad_secure_key(const struct kad_secure_name *name, struct kad_id *out_key);
 
 /* What is to be published. */
 struct kad_secure_draft {
-    const struct kad_secure_name *name;
-    struct kad_bytes value; /* kad_secure_room() bytes at most */
+    const struct kad_secure_name *name; /* under which */
+    struct kad_bytes value;             /* kad_secure_room() bytes at most */
     const uint8_t
         *seed; /* the owner's Ed25519 seed, 32 bytes. NULL: nobody's, with immutable, plain and msg only */
     const uint8_t *entropy; /* msg: 32 bytes that were never used before (kad_entropy); else NULL */
@@ -95,7 +95,7 @@ KAD_CHECK int kad_secure_open(const struct kad_secure_name *name, const struct k
 
 /* -- what stands in peer and provider records: where to reach somebody ------------------------------------------------ */
 
-#define KAD_SECURE_ENDPOINTS_MAX 16
+#define KAD_SECURE_ENDPOINTS_MAX 16 /* addresses in one value */
 
 /* Writes at most KAD_SECURE_ENDPOINTS_MAX addresses as a value. Returns its size; 0: they do not fit `room`. */
 size_t kad_secure_put_endpoints(const struct kad_endpoint *endpoints, size_t n, uint8_t *out_value,
