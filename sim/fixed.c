@@ -1,6 +1,7 @@
 #include "sim/fixed.h"
 
 #include <assert.h>
+#include <math.h>
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -53,48 +54,54 @@ sim_q32 sim_log2(uint64_t x)
     return result;
 }
 
-/* 2^(1/2), 2^(1/4), ... in Q32 */
-static const uint64_t roots[24] = {
-    0x16a09e668, 0x1306fe0a3, 0x1172b83c8, 0x10b5586d0, 0x1059b0d31, 0x102c9a3e7, 0x10163daa0, 0x100b1afa6,
-    0x10058c86e, 0x1002c605e, 0x100162f39, 0x1000b175f, 0x100058ba0, 0x10002c5cc, 0x1000162e5, 0x10000b172,
-    0x1000058b9, 0x100002c5d, 0x10000162e, 0x100000b17, 0x10000058c, 0x1000002c6, 0x100000163, 0x1000000b1,
+/* 2^(n/16) in Q32 */
+static const uint64_t sixteenths[16] = {
+    0x100000000, 0x10b5586d0, 0x1172b83c8, 0x12387a6e7, 0x1306fe0a3, 0x13dea64c1, 0x14bfdad53, 0x15ab07dd5,
+    0x16a09e668, 0x17a11473f, 0x18ace5423, 0x19c49182a, 0x1ae89f996, 0x1c199bdd8, 0x1d5818dd0, 0x1ea4afa2a,
 };
+#define LN_2 0xb17217f8 /* Q32 */
+
+/* 2^power in Q32; power in [0, 1) in Q32. Sixteenths from the table, and e^y = 1 + y (1 + y/2 (1 + y/3 (1 + y/4))) for what is
+ * left: no branch depends on a bit of it, of which no processor guesses the next. Error below 2^-27. */
+static uint64_t fraction_exp2(uint32_t power)
+{
+    const uint64_t one = (uint64_t)SIM_ONE;
+    const uint64_t y = (uint64_t)(power & ((1u << 28) - 1)) * LN_2 >> 32;
+    uint64_t sum = one + y / 4;
+
+    sum = one + (y * sum >> 32) / 3;
+    sum = one + (y * sum >> 32) / 2;
+    sum = one + (y * sum >> 32);
+    return (uint64_t)((u128)sixteenths[power >> 28] * sum >> 32);
+}
 
 uint64_t sim_times_exp2(uint64_t x, sim_q32 power)
 {
-    int whole = (int)(power >> 32); /* rounds down, also below zero */
-    uint64_t product = (uint64_t)SIM_ONE;
+    const int whole = (int)(power >> 32); /* rounds down, also below zero */
     u128 result;
 
     assert(x < UINT64_C(1) << 32 && "a factor that could overflow");
-    for (int i = 0; i < 24; i++) {
-        if (power >> (31 - i) & 1)
-            product = (uint64_t)(((u128)product * roots[i]) >> 32);
-    }
     if (whole < -63)
         return 0;
     if (whole > 62)
         return x ? UINT64_MAX : 0;
-    result = (u128)x * product;
+    result = (u128)x * fraction_exp2((uint32_t)power);
     result = whole < 0 ? result >> -whole : result << (whole > 60 ? 60 : whole);
     result >>= 32;
     return result > UINT64_MAX || whole > 60 ? UINT64_MAX : (uint64_t)result;
 }
 
+/* The processor's root, and then whatever it was, the right one. */
 uint32_t sim_sqrt(uint64_t x)
 {
-    uint64_t root = 0, bit = UINT64_C(1) << 62;
+    uint64_t root = (uint64_t)sqrt((double)x);
 
-    while (bit > x)
-        bit >>= 2;
-    for (; bit; bit >>= 2) {
-        if (x >= root + bit) {
-            x -= root + bit;
-            root = (root >> 1) + bit;
-        } else {
-            root >>= 1;
-        }
-    }
+    if (root > UINT32_MAX)
+        root = UINT32_MAX;
+    while (root * root > x)
+        root--;
+    while (root < UINT32_MAX && (root + 1) * (root + 1) <= x)
+        root++;
     return (uint32_t)root;
 }
 

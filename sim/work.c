@@ -50,12 +50,20 @@ static void first(struct job *job, uint8_t hop, kad_ms at)
     sample(&job->tally->first, at);
 }
 
+/* SIM_NOBODY: no node has this id at this address. */
+static uint32_t node_of(const struct sim_world *world, const struct kad_contact *contact)
+{
+    const uint32_t node = sim_node_at(world, &contact->endpoint);
+
+    return node != SIM_NOBODY && kad_id_equal(sim_node_id(world, node), &contact->id) ? node : SIM_NOBODY;
+}
+
 static void take_hop(struct job *job, const struct kad_event *event)
 {
     if (job->met || event->kind != KAD_EVENT_HOP ||
         (event->hop.what != KAD_HOP_ANSWERED && event->hop.what != KAD_HOP_LATE))
         return;
-    if (among(job, sim_node_with_id(job->run->world, &event->contact.id)))
+    if (among(job, node_of(job->run->world, &event->contact)))
         first(job, event->hop.hop, event->hop.at_ms);
 }
 
@@ -91,7 +99,7 @@ static void end(struct job *job, struct sim_world *world, const struct kad_event
     if (tally == &job->run->lookups) {
         tally->wanted += job->n_closest;
         for (size_t i = 0; i < event->done.n_closest; i++)
-            tally->reached += among(job, sim_node_with_id(world, &event->done.closest[i].contact.id));
+            tally->reached += among(job, node_of(world, &event->done.closest[i].contact));
     } else if (event->done.first_ms >= 0) {
         first(job, (uint8_t)event->done.hops_to_first, event->done.first_ms);
     }

@@ -244,6 +244,7 @@ int sim_world_new(const struct sim_config *config, struct sim_world **out_world)
     world->rng.state = sim_mix(config->seed, 0, 2);
     world->net_rng.state = sim_mix(config->seed, 0, 3);
     world->trace = config->seed;
+    world->partner = SIM_NOBODY;
     sim_memory_init(&world->memory);
     kad_index_init(&world->addresses, &world->memory.allocator, (1u << 30) - 1);
     kad_heap_init(&world->heap, &world->memory.allocator, UINT32_MAX / 2);
@@ -333,7 +334,9 @@ static void deliver(struct sim_world *world, uint32_t slot)
     sim_pool_give(&world->packets, slot);
     if (world->nodes[packet.to].engine) {
         world->counts.delivered++;
+        world->partner = packet.sender;
         sim_node_turn(world, packet.to, &in);
+        world->partner = SIM_NOBODY;
     } else {
         world->counts.off++;
     }
@@ -364,6 +367,13 @@ static void happen(struct sim_world *world, const struct kad_heap_entry *entry)
     world->counts.events++;
 }
 
+static void fetch_node(const struct sim_node *node)
+{
+    __builtin_prefetch(node);
+    __builtin_prefetch((const char *)node + SIM_MEMORY_LINE);
+    __builtin_prefetch((const char *)(node + 1) - 1);
+}
+
 /* What the last level's fetch has brought leads to what this one's fetches. */
 static void fetch(const struct sim_world *world, uint32_t entry, unsigned level)
 {
@@ -380,10 +390,11 @@ static void fetch(const struct sim_world *world, uint32_t entry, unsigned level)
     }
     node = &world->nodes[packet ? packet->to : entry & ~SIM_KIND];
     if (level == SIM_AHEAD_LEVELS - 2) {
-        __builtin_prefetch(node);
-        __builtin_prefetch(&node->starts); /* its other end */
+        fetch_node(node);
         if (packet)
             __builtin_prefetch(packet->bytes);
+        if (packet && packet->sender != SIM_NOBODY)
+            fetch_node(&world->nodes[packet->sender]);
     } else if (node->engine) {
         kad_engine_ahead(node->engine, KAD_AHEAD_STEPS - 1 - level);
     }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/endpoint.h"
 #include "base/hash.h"
 
 #define BURST        8          /* datagrams a burst takes, on the average */
@@ -10,13 +11,24 @@
 #define REORDER_MOST (100 * 1000)
 #define OUTSIDE_RTT  (80 * 1000) /* of hosts that are no nodes, and have no place */
 
-static void note(struct sim_world *world, uint32_t from, const struct kad_endpoint *to,
+/* A node's number says where as well as its address does. */
+static void note(struct sim_world *world, uint32_t from, uint32_t receiver, const struct kad_endpoint *to,
                  struct kad_bytes bytes)
 {
-    const uint64_t where = (uint64_t)to->port << 32 ^ kad_hash(1, to->address, sizeof(to->address));
+    const uint64_t where = receiver != SIM_NOBODY
+                               ? (uint64_t)to->family << 32 | receiver
+                               : (uint64_t)to->port << 32 ^ kad_hash(1, to->address, sizeof(to->address));
 
     world->trace = kad_hash(sim_mix(world->trace, (uint64_t)world->now, (uint64_t)from << 32 ^ where),
                             bytes.data, bytes.size);
+}
+
+static uint32_t receiver_of(const struct sim_world *world, const struct kad_endpoint *to)
+{
+    if (world->partner != SIM_NOBODY &&
+        kad_endpoint_equal(&world->nodes[world->partner].endpoints[to->family == KAD_IPV4 ? 0 : 1], to))
+        return world->partner;
+    return sim_node_at(world, to);
 }
 
 static bool burst_takes(struct sim_world *world, uint32_t from)
@@ -62,7 +74,8 @@ static void post(struct sim_world *world, uint32_t from, const struct kad_endpoi
     if (sim_chance(&world->net_rng, world->config.reorder_ppm))
         delay += sim_below(&world->net_rng, REORDER_MOST);
     packet = &((struct sim_packet *)world->packets.slots)[slot];
-    *packet = (struct sim_packet){.from = *from_endpoint, .to = to, .size = (uint32_t)bytes.size};
+    *packet =
+        (struct sim_packet){.from = *from_endpoint, .to = to, .sender = from, .size = (uint32_t)bytes.size};
     if (bytes.size) {
         packet->bytes = kad_alloc(&world->memory.allocator, bytes.size);
         if (!packet->bytes) {
@@ -96,9 +109,9 @@ static void carry(struct sim_world *world, uint32_t from, const struct kad_endpo
 void sim_world_send(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
                     const struct kad_endpoint *to, struct kad_bytes bytes)
 {
-    const uint32_t receiver = sim_node_at(world, to);
+    const uint32_t receiver = receiver_of(world, to);
 
-    note(world, from, to, bytes);
+    note(world, from, receiver, to, bytes);
     world->counts.datagrams++;
     world->counts.bytes += bytes.size;
     if (receiver != SIM_NOBODY) {

@@ -35,6 +35,7 @@ struct sim_node {
 struct sim_packet {
     struct kad_endpoint from;
     uint32_t to;
+    uint32_t sender; /* SIM_NOBODY: no node */
     uint32_t size;
     uint8_t *bytes; /* owned */
 };
@@ -81,6 +82,7 @@ struct sim_world {
     struct kad_batch batch;
     struct sim_rng rng, net_rng;
     sim_us now, scanned_at;
+    uint32_t partner; /* who sent what is being delivered: most datagrams answer one. SIM_NOBODY: no node */
     uint64_t trace;
     enum sim_partition partition;
     struct sim_counts counts;

@@ -452,3 +452,11 @@ void kad_table_ahead(const struct kad_table *table)
     for (unsigned i = 0; i < table->n_buckets; i += 2) /* a line holds nearly three */
         __builtin_prefetch(&table->buckets[i]);
 }
+
+void kad_table_ahead_of(const struct kad_table *table, const struct kad_id *id)
+{
+    const struct kad_bucket *bucket = &table->buckets[bucket_of(table, id)];
+
+    for (unsigned i = 0; i < bucket->n_slots; i += 4) /* in a line */
+        __builtin_prefetch(&bucket->slots[i]);
+}

@@ -143,7 +143,9 @@ void kad_table_set_probe_after(struct kad_table *table,
                                kad_ms probe_after_ms); /* all else stays as it was made */
 kad_ms kad_table_heard_at(const struct kad_table *table, const struct kad_slot *slot);
 size_t kad_table_memory(const struct kad_table *table);
-void kad_table_ahead(const struct kad_table *table); /* has its buckets fetched: a matter of time only */
+/* Has its buckets fetched; or whoever may be near `id`, as far as it is known in one look. A matter of time only. */
+void kad_table_ahead(const struct kad_table *table);
+void kad_table_ahead_of(const struct kad_table *table, const struct kad_id *id);
 /* Every invariant written above; false says which in *out_why. For tests, fuzzing and the simulator. */
 bool kad_table_sound(const struct kad_table *table, const char **out_why);
 /* The same where it is asked after each event: nothing is looked at that is as it was in `before`, when the table was sound (all 0:

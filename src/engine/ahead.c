@@ -1,5 +1,6 @@
 #include "engine/ahead.h"
 
+#include "core/operation.h"
 #include "engine/engine_parts.h"
 
 #define LINE 64
@@ -29,6 +30,19 @@ void kad_engine_ahead(const struct kad_engine *engine, unsigned step)
     default:
         if (dht->tables[0])
             kad_table_ahead(dht->tables[0]);
+        if (dht->operations)
+            fetch(dht->operations->lookups[0].candidates, 16 * LINE);
         break;
     }
+}
+
+void kad_engine_ahead_of(const struct kad_engine *engine, const struct kad_message *message,
+                         enum kad_family family)
+{
+    const struct kad_table *table = engine->dht.tables[kad_family_index((uint8_t)family)];
+
+    if (!table || message->kind != KAD_QUERY)
+        return;
+    kad_table_ahead_of(table, &message->target);
+    kad_table_ahead_of(table, &message->sender);
 }

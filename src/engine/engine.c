@@ -9,6 +9,7 @@
 #include "core/operation.h"
 #include "crypto/crypto.h"
 #include "crypto/identity.h"
+#include "engine/ahead.h"
 #include "engine/carrier.h"
 #include "engine/engine_parts.h"
 #include "engine/journal.h"
@@ -244,6 +245,8 @@ static struct kad_received take_message(struct kad_carrier *carrier, const struc
         return (struct kad_received){.drop = KAD_DROP_ADDRESS_RATE};
     if (sheds(engine, from, &message, carrier->now))
         return (struct kad_received){.drop = KAD_DROP_SHED};
+    if (!engine->own_book) /* one of many, and so not in the processor's caches */
+        kad_engine_ahead_of(engine, &message, (enum kad_family)from->endpoint.family);
     return kad_dht_receive(&engine->dht, from, &message, carrier->now, &carrier->outbox);
 }
 
