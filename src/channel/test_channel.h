@@ -40,6 +40,7 @@ struct test_world {
 
 void test_world_init(struct test_world *world);
 void test_world_clear(struct test_world *world); /* all memory must be given back */
+#define test_endpoint test_channel_endpoint      /* core/test_core.h has one by that name */
 struct kad_endpoint test_endpoint(unsigned number);
 /* Fills world->peers[i]: change its config, then start it. */
 void test_peer_init(struct test_world *world, unsigned i);

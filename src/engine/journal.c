@@ -507,7 +507,12 @@ static void write_head(struct kad_journal *journal, kad_ms now)
     copy_text(head.version, sizeof(head.version), journal->config.version ? journal->config.version : "");
     copy_text(head.network, sizeof(head.network), journal->engine->network->name);
     memcpy(head.listen, journal->config.listen, sizeof(head.listen));
+    if (journal->engine->dht.member) {
+        head.has_secret = true;
+        memcpy(head.secret, journal->engine->dht.member->secret, sizeof(head.secret));
+    }
     kad_journal_walk_head(&journal->walk, &head);
+    kad_wipe(head.secret, sizeof(head.secret));
 }
 
 int kad_journal_begin(struct kad_engine *engine, const struct kad_journal_config *config, kad_ms now,

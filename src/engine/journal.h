@@ -117,6 +117,8 @@ struct kad_journal_head {
     struct kad_endpoint listen[KAD_JOURNAL_LISTEN_MAX];
     size_t n_listen;
     bool ipv4, ipv6;
+    bool has_secret; /* the network has identities: */
+    uint8_t secret[32];
     struct kad_settings settings;
 };
 void kad_journal_walk_head(struct kad_walk *walk, struct kad_journal_head *head);

@@ -30,6 +30,9 @@ void kad_journal_walk_head(struct kad_walk *walk, struct kad_journal_head *head)
         kad_walk_endpoint(walk, &head->listen[i]);
     KAD_WALK(walk, head->ipv4);
     KAD_WALK(walk, head->ipv6);
+    KAD_WALK(walk, head->has_secret);
+    if (head->has_secret)
+        KAD_WALK_BYTES(walk, head->secret);
     kad_settings_walk(walk, &head->settings);
 }
 

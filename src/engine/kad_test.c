@@ -7,6 +7,8 @@
 #include "base/endpoint.h"
 #include "base/test.h"
 #include "core/id.h"
+#include "engine/journal.h"
+#include "engine/test_journal.h"
 #include "engine/test_net.h"
 #include "kad/identity.h"
 #include "kad/secure.h"
@@ -322,6 +324,33 @@ TEST(strangers_hear_nothing)
     EXPECT_EQ(listener->n_to_victim, 0);
     EXPECT(dropped(&net->nodes[0], KAD_DROP_NOISE) > 90);
     release(listener);
+    unmake(net);
+}
+
+/* A recording holds sessions too: what was opened then is opened again, and every byte sent is the same. */
+TEST(a_recorded_member_replays_to_the_same_state)
+{
+    struct test_net *net = make(12);
+    struct test_tape tape = {0};
+    struct kad_replay_stats stats;
+    struct kad_journal *journal;
+    uint8_t bytes[KAD_SECURE_VALUE_MAX];
+    struct kad_request request;
+    char why[TEST_TAPE_WHY] = "";
+
+    journal = test_tape_begin(&tape, net->nodes[3].engine, KAD_SECOND, net->now);
+    for (int i = 0; i < 4; i++) {
+        request = put(&net->nodes[3], "room:tape", "on it", i + 1, bytes);
+        EXPECT_EQ(test_net_request(&net->nodes[3], &request), 0);
+        net->nodes[5].endpoint.port++;
+        request = put(&net->nodes[5], "room:other", "on it too", i + 1, bytes);
+        EXPECT_EQ(test_net_request(&net->nodes[5], &request), 0);
+        test_net_run(net, 5 * KAD_MINUTE);
+    }
+    kad_journal_end(journal, net->now);
+    EXPECT_MSG(test_tape_replay(&tape, &stats, why) == KAD_REPLAY_END, "%s", why);
+    EXPECT(stats.n_inputs[KAD_JOURNAL_DATAGRAM] > 40);
+    test_tape_clear(&tape);
     unmake(net);
 }
 

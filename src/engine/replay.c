@@ -308,8 +308,10 @@ static size_t list(struct kad_store *store, const struct kad_id *key, uint8_t ty
         return 0;
     }
     *out_next = (uint32_t)item->next;
-    for (uint32_t i = 0; i < item->n; i++)
+    for (uint32_t i = 0; i < item->n; i++) {
+        out_records[i] = (struct kad_record){0}; /* to be read into */
         kad_journal_walk_record(walk, &out_records[i]);
+    }
     return walk->bad ? 0 : item->n;
 }
 
@@ -408,10 +410,12 @@ static int make_engine(struct kad_replay *replay, char *out_why, size_t why_size
         .store = &replay->store,
         .ipv4 = replay->head.ipv4,
         .ipv6 = replay->head.ipv6,
+        .has_secret = replay->head.has_secret,
     };
     const char *why = "the state at the beginning is not sound";
     int error;
 
+    memcpy(config.secret, replay->head.secret, sizeof(config.secret));
     if (!network) {
         tell(out_why, why_size, "recorded on a network that this program does not know");
         return KAD_E_NOT_FOUND;

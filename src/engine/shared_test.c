@@ -24,7 +24,7 @@ static void hear_noise(struct kad_engine *engine)
 {
     static uint8_t memory[4 * KAD_DATAGRAM_MAX];
     struct kad_datagram sent[4];
-    struct kad_batch batch = {sent, memory, 4, 0};
+    struct kad_batch batch = {.datagrams = sent, .memory = memory, .room = 4};
     const struct kad_datagram noise = {.peer = kad_endpoint_v4((uint8_t[]){20, 0, 0, 1}, 6881),
                                        .bytes = {(const uint8_t *)"noise", 5}};
 

@@ -253,7 +253,7 @@ TEST(the_codec_names_itself)
     EXPECT_STR(kad_krpc.name, "krpc");
     for (int i = KAD_REFUSAL_NONE; i < KAD_N_REFUSALS; i++) {
         EXPECT(kad_krpc_refusal_text((enum kad_refusal)i)[0] != '\0');
-        if (i != KAD_REFUSAL_NONE)
+        if (i != KAD_REFUSAL_NONE && i <= KAD_REFUSAL_SEQUENCE) /* the others are other networks' */
             EXPECT_EQ(kad_krpc_refusal_of(kad_krpc_refusal_code((enum kad_refusal)i)), i);
     }
 }

@@ -257,7 +257,7 @@ static struct kad_record some_record(struct kad_rng *rng, bool salted)
 
 static void make_query(struct kad_rng *rng)
 {
-    message.method = (enum kad_method)kad_rng_below(rng, KAD_UNKNOWN);
+    message.method = (enum kad_method)kad_rng_below(rng, KAD_TAKE); /* which is not spoken */
     message.sender = kad_id_random(rng, 160);
     message.has_sender = true;
     message.read_only = coin(rng);
@@ -330,7 +330,7 @@ static void make_reply(struct kad_rng *rng)
 static void make_error(struct kad_rng *rng)
 {
     message.method = KAD_UNKNOWN;
-    message.refusal = (enum kad_refusal)(1 + kad_rng_below(rng, KAD_N_REFUSALS - 1));
+    message.refusal = (enum kad_refusal)(1 + kad_rng_below(rng, KAD_REFUSAL_SEQUENCE));
     message.refusal_code = kad_krpc_refusal_code(message.refusal);
     message.refusal_text = some_bytes(rng, 60);
     if (message.refusal_text.size == 0)
