@@ -83,15 +83,13 @@ struct kad_message {
     bool wants_attest;   /* GET, PUT */
     bool has_attest;     /* `attest` below is there */
     bool has_ghost;      /* `ghost` below is there */
+    bool has_places;     /* `places` below are there */
     uint16_t n_contacts, n_peers, n_samples, n_records; /* n_records: beyond `record`, in `records` */
     /* To be encoded: n_contacts and n_samples of these, wherever they are kept, in place of the arrays below. NULL: the
      * arrays. Nothing that was decoded has them. */
     const struct kad_contact *const *named;
     const struct kad_bytes *named_identities; /* beside `named`; NULL: the array below */
     const struct kad_id *sampled;
-    /* Where the list of the key's values goes on, should `record` (the first) or one of `records` (the others) not fit: those
-     * that do not are left out then, and `from` says so. NULL: all must fit. */
-    const uint32_t *places;
     /* Up to here kad_message_init() clears. */
     struct kad_contact contacts[KAD_MESSAGE_CONTACTS];
     struct kad_endpoint peers[KAD_MESSAGE_PEERS];
@@ -99,6 +97,9 @@ struct kad_message {
     struct kad_bytes
         identities[KAD_MESSAGE_CONTACTS];           /* beside `contacts`, where the network has identities */
     struct kad_record records[KAD_MESSAGE_RECORDS]; /* more values of the key; TAKE query: those to forget */
+    /* To be encoded: where the list of the key's values goes on, should one of `records` not fit. Those that do not are left out
+     * then, and `from` says so; without places all must fit. */
+    uint32_t places[KAD_MESSAGE_RECORDS];
     struct kad_attest attest; /* reply to PUT: a receipt; to GET and TAKE: what there was */
     struct kad_record ghost;  /* reply to GET: what is left of the record that `attest` says was held */
 };

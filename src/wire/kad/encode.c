@@ -189,8 +189,8 @@ static void put_records(struct writer *writer, const struct kad_message *message
         const size_t size = FIELD_HEAD + KAD_WIRE_RECORD + record_at(message, i)->value.size;
         const size_t kept = FROM_FIELD + room_for_contacts(message);
 
-        if (i > 0 && message->places && (size_t)(writer->end - writer->at) < size + kept) {
-            from = message->places[i];
+        if (i > 0 && message->has_places && (size_t)(writer->end - writer->at) < size + kept) {
+            from = message->places[i - 1];
             break;
         }
         put_record(writer, KAD_TAG_RECORD, record_at(message, i));
