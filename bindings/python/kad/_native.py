@@ -1,4 +1,4 @@
-"""The C interface of libkad-node as ctypes sees it: include/kad/types.h, engine.h and node.h, field by field.
+"""The C interface of libkad-node as ctypes sees it: include/kad/types.h, identity.h, engine.h and node.h, field by field.
 
 tests/test_layout.py has the C compiler check every offset and size written here.
 """
@@ -101,6 +101,16 @@ class Event(Structure):
                 ("warning", c_int), ("table", EventTable), ("hop", EventHop), ("peers", EventPeers), ("done", EventDone)]
 
 
+class IdentityPair(Structure):
+    _c_name_ = "struct kad_identity"
+    _fields_ = [("public_key", c_uint8 * 32), ("secret", c_uint8 * 64)]
+
+
+class IdentitySearch(Structure):
+    _c_name_ = "struct kad_identity_search"
+    _fields_ = [("identity", IdentityPair), ("n_tries", c_uint64), ("bits", c_uint), ("found", c_bool), ("seed", c_uint8 * 32)]
+
+
 class TableRow(Structure):
     _c_name_ = "struct kad_table_row"
     _fields_ = [("contact", Contact), ("bucket", c_uint), ("rtt_ms", c_int32), ("heard_at", c_int64),
@@ -147,6 +157,19 @@ _FUNCTIONS = {
     "kad_network_mainline": (c_void_p, []),
     "kad_settings_check": (c_int, [POINTER(Settings), POINTER(c_char_p)]),
     "kad_mainline_sign": (c_int, [POINTER(Record), c_char_p]),
+    "kad_identity_start": (c_int, []),
+    "kad_identity_from_seed": (None, [POINTER(IdentityPair), c_char_p]),
+    "kad_identity_id": (Id, [c_char_p]),
+    "kad_identity_bits": (c_uint, [c_char_p]),
+    "kad_identity_valid": (c_bool, [c_char_p]),
+    "kad_identity_search_init": (None, [POINTER(IdentitySearch), c_char_p, c_uint]),
+    "kad_identity_search": (c_bool, [POINTER(IdentitySearch), c_uint]),
+    "kad_identity_search_wipe": (None, [POINTER(IdentitySearch)]),
+    "kad_identity_format": (c_char_p, [c_char_p, c_char_p]),
+    "kad_identity_parse": (c_int, [c_char_p, c_char_p]),
+    "kad_identity_why": (c_char_p, [c_char_p, c_char_p, c_size_t]),
+    "kad_identity_sign": (c_int, [POINTER(IdentityPair), c_char_p, Bytes, c_char_p]),
+    "kad_identity_verify": (c_bool, [c_char_p, c_char_p, Bytes, c_char_p]),
     "kad_node_config_default": (None, [c_void_p, POINTER(NodeConfig)]),
     "kad_node_new": (c_int, [POINTER(NodeConfig), POINTER(c_void_p), c_char_p, c_size_t]),
     "kad_node_start": (c_int, [c_void_p]),
