@@ -167,12 +167,11 @@ static bool may_give(const struct kad_dht *dht, const struct kad_record *record,
 static void give(struct kad_dht *dht, const struct kad_message *query, bool taking, kad_ms now,
                  struct kad_message *reply)
 {
-    uint32_t *const places = dht->member->records->places;
     uint32_t from = query->from;
     size_t size = 0;
 
     reply->from = 0;
-    reply->places = places;
+    reply->has_places = true;
     for (;;) {
         struct kad_record record;
         uint32_t next;
@@ -184,13 +183,12 @@ static void give(struct kad_dht *dht, const struct kad_message *query, bool taki
             size += KAD_HOLD_HEAD + record.value.size;
             if (reply->record.type == KAD_RECORD_NONE) {
                 reply->record = record;
-                places[0] = from;
             } else if (size > KAD_HOLD_PAGE || reply->n_records == KAD_MESSAGE_RECORDS) {
                 reply->from = from;
                 return;
             } else {
+                reply->places[reply->n_records] = from;
                 reply->records[reply->n_records++] = record;
-                places[reply->n_records] = from;
             }
         }
         if (!next)

@@ -9,7 +9,6 @@
 struct kad_dht;
 
 struct kad_records {
-    uint32_t places[1 + KAD_MESSAGE_RECORDS]; /* of the answer that is being written (kad_message.places) */
     kad_ms since; /* when this node began: what it has not seen since, it can vouch for */
 };
 
