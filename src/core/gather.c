@@ -304,6 +304,9 @@ void kad_gather_own(struct kad_dht *dht, struct kad_operation *operation, kad_ms
     struct kad_record page[PAGE];
     uint32_t next = 0;
 
+    if (taking && (!dht->rules->is_for ||
+                   !dht->rules->is_for(&request->target, (struct kad_bytes){dht->member->public_key, 32})))
+        return; /* others' mail: ours to keep, not to take */
     if (!gathered_of(dht, operation))
         return;
     do {

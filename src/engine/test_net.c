@@ -58,6 +58,17 @@ void test_net_inject(struct test_net *net, const struct kad_endpoint *from, cons
     post(net, from, to, bytes, size);
 }
 
+static void keep_records(struct test_node *node, const struct kad_record *records, size_t n)
+{
+    node->n_records = n < TEST_NET_RECORDS ? n : TEST_NET_RECORDS;
+    for (size_t i = 0; i < node->n_records; i++) {
+        node->records[i] = records[i];
+        node->records[i].value.data = node->record_values[i];
+        if (records[i].value.size)
+            memcpy(node->record_values[i], records[i].value.data, records[i].value.size);
+    }
+}
+
 static void note(struct test_node *node, const struct kad_event *event)
 {
     switch (event->kind) {
@@ -68,6 +79,10 @@ static void note(struct test_node *node, const struct kad_event *event)
         node->sequence = event->done.record ? event->done.record->sequence : -1;
         if (node->n_value)
             memcpy(node->value, event->done.record->value.data, node->n_value);
+        if (event->done.n_records)
+            keep_records(node, event->done.records, event->done.n_records);
+        else
+            keep_records(node, event->done.record, event->done.record ? 1 : 0);
         node->n_peers = event->peers.n < 256 ? event->peers.n : 256;
         if (node->n_peers)
             memcpy(node->peers, event->peers.peers, node->n_peers * sizeof(*node->peers));

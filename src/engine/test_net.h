@@ -8,7 +8,8 @@
 
 #include "kad/engine.h"
 
-#define TEST_NET_MAX 128
+#define TEST_NET_MAX     128
+#define TEST_NET_RECORDS 32
 
 struct test_net;
 
@@ -19,6 +20,9 @@ struct test_node {
     struct kad_event last_done; /* pointers in it are dead; see the copies */
     uint8_t value[1024];
     size_t n_value;
+    struct kad_record records[TEST_NET_RECORDS]; /* of done.records, or done.record alone */
+    uint8_t record_values[TEST_NET_RECORDS][1024];
+    size_t n_records;
     struct kad_endpoint peers[256];
     size_t n_peers, n_done, n_hops, n_ready, n_warnings, n_stored_events, n_discovered;
     struct kad_found closest[64];
