@@ -42,7 +42,7 @@ struct kad_options {
     struct kad_number timeout; /* milliseconds */
     /* requests */
     bool trace, first, keep, seed, scrape, raw, mutable, new_key;
-    const char *salt, *file, *key_file, *at;
+    const char *salt, *file, *key_file, *at, *class_name;
     struct kad_number seq, cas, port;
     /* kad node */
     struct kad_list listen, set;

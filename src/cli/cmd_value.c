@@ -31,6 +31,9 @@ static const struct kad_option get_options[] = {
 };
 
 static const struct kad_option put_options[] = {
+    KAD_TEXT("class", class_name, "CLASS",
+             "in the kad network: room, domain, listing, mutable, peer, msg, provider, plain; then NAME "
+             "stands before the value"),
     KAD_TEXT("file", file, "FILE", "the value is the content of FILE"),
     KAD_FLAG("raw", raw, "the value is bencoded already"),
     KAD_FLAG("keep", keep, "publish it again and again, until kad withdraw"),
@@ -156,7 +159,8 @@ const struct kad_command kad_command_get = {
 /* Reads the value's bytes, from an argument, a file or standard input. 0 or an exit code. */
 static int read_value(struct kad_cli *cli, uint8_t bytes[VALUE_ROOM], size_t *out_size)
 {
-    const char *argument = cli->n_arguments > 0 ? cli->arguments[0] : NULL;
+    const int at = cli->options.class_name ? 1 : 0; /* behind its name */
+    const char *argument = cli->n_arguments > at ? cli->arguments[at] : NULL;
     const char *file = cli->options.file;
     FILE *in;
 
@@ -276,7 +280,7 @@ void kad_show_stored(struct kad_cli *cli, const json_t *answer, int code)
     kad_show_trace(cli, answer);
     if (code == KAD_EXIT_USAGE)
         return;
-    printf("%s\n", kad_json_text(answer, "key"));
+    printf("%s\n", kad_json_text(answer, json_is_string(json_object_get(answer, "name")) ? "name" : "key"));
     fflush(stdout);
     fprintf(stderr, "stored at %lld nodes", (long long)kad_json_number(answer, "stored"));
     if (kad_json_number(answer, "refused") > 0)
@@ -292,12 +296,32 @@ static int check_put(const struct kad_cli *cli)
 {
     const struct kad_options *options = &cli->options;
 
-    if (!options->mutable &&
-        (options->key_file || options->new_key || options->salt || options->seq.given || options->cas.given))
+    if (!options->mutable && (options->key_file || options->new_key || options->salt ||
+                              (!options->class_name && (options->seq.given || options->cas.given))))
         return kad_cli_usage(cli, "--key-file, --new-key, --salt, --seq and --cas go with --mutable");
+    if (options->class_name && (options->mutable || options->raw))
+        return kad_cli_usage(cli, "--mutable and --raw are not for --class: its nodes sign and seal");
+    if (cli->n_arguments > 1 && !options->class_name)
+        return kad_cli_usage(cli, "put takes one value; a name goes with --class");
+    if (options->class_name && cli->n_arguments == 0)
+        return kad_cli_usage(cli, "--class %.20s wants NAME, and then its value", options->class_name);
     if (options->keep && options->standalone)
         return kad_cli_usage(cli, "--keep needs a node that stays: not with --standalone");
     return KAD_EXIT_DONE;
+}
+
+/* The node seals and signs it. */
+static void set_named(const struct kad_cli *cli, json_t *parameters, struct kad_bytes value)
+{
+    char name[400];
+
+    snprintf(name, sizeof name, "%s:%s", cli->options.class_name, cli->arguments[0]);
+    json_object_set_new(parameters, "key", json_string(name));
+    set_hex(parameters, "value_hex", value.data, value.size);
+    if (cli->options.seq.given)
+        json_object_set_new(parameters, "seq", json_integer(cli->options.seq.value));
+    if (cli->options.cas.given)
+        json_object_set_new(parameters, "cas", json_integer(cli->options.cas.value));
 }
 
 static int run_put(struct kad_cli *cli)
@@ -310,12 +334,17 @@ static int run_put(struct kad_cli *cli)
 
     if (code == KAD_EXIT_DONE)
         code = read_value(cli, bytes, &size);
-    if (code == KAD_EXIT_DONE)
+    if (code == KAD_EXIT_DONE && size > KAD_RECORD_VALUE_MAX)
+        code = kad_cli_usage(cli, "the value is too long: %zu bytes", size);
+    if (code == KAD_EXIT_DONE && !cli->options.class_name)
         code = bencode(cli, (struct kad_bytes){bytes, size}, room, &record.value);
     if (code != KAD_EXIT_DONE)
         return code;
     parameters = kad_ask_parameters(cli);
-    set_hex(parameters, "bencoded_hex", record.value.data, record.value.size);
+    if (cli->options.class_name)
+        set_named(cli, parameters, (struct kad_bytes){bytes, size});
+    else
+        set_hex(parameters, "bencoded_hex", record.value.data, record.value.size);
     if (cli->options.keep)
         json_object_set_new(parameters, "keep", json_true());
     if (cli->options.mutable)
@@ -334,7 +363,7 @@ static int run_put(struct kad_cli *cli)
 
 const struct kad_command kad_command_put = {
     .name = "put",
-    .arguments = "TEXT|-",
+    .arguments = "[NAME] TEXT|-",
     .summary = "store a value; prints its key",
     .details =
         "The value is stored, as one bencoded string, at the nodes closest to its key. Without --mutable the "
@@ -343,9 +372,13 @@ const struct kad_command kad_command_put = {
         "in the\n"
         "key file can replace the value; the signature is made here, the secret does not leave this "
         "process.\n"
+        "In the kad network --class and NAME say what it is to be found by, and the node seals and signs it: "
+        "kad put "
+        "--class\n"
+        "room lobby \"hello\", and then kad get room:lobby. "
         "Nodes forget what is not published again: see --keep. Exit status 4: refused, say because of --cas.",
     .options = put_options,
     .n_least = 0,
-    .n_most = 1,
+    .n_most = 2,
     .run = run_put,
 };

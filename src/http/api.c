@@ -7,6 +7,7 @@
 #include "http/evidence.h"
 #include "http/json.h"
 #include "http/looks.h"
+#include "http/named.h"
 #include "http/news.h"
 #include "http/params.h"
 #include "http/routes.h"
@@ -44,6 +45,8 @@ static void on_event(void *user, const struct kad_event *event)
         return;
     answer.status = kad_json_status(event);
     answer.json = kad_json_done(event, &call->request, call->trace);
+    if (call->params.has_name)
+        kad_named_answer(answer.json, event, &call->params);
     call->trace = NULL;
     call->done(call->user, answer);
     if (call->begun)
@@ -144,6 +147,7 @@ struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_ask
     call->done = done;
     call->user = user;
     kad_params_init(&call->params, parameters);
+    call->params.node = api->node;
     if (answer_now(call, method, kad_route_find(path), &answer))
         done(user, answer);
     else if (!call->ended) {

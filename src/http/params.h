@@ -11,7 +11,9 @@
 
 #include <jansson.h>
 
-#include "kad/types.h"
+#include "kad/secure.h"
+
+struct kad_node;
 
 #define KAD_PARAMS_BYTES 4096
 
@@ -20,6 +22,10 @@ struct kad_params {
     char why[160];  /* empty: all is well so far */
     uint8_t bytes[KAD_PARAMS_BYTES];
     size_t n_bytes;
+    struct kad_node *node; /* whom it is asked of; NULL in tests */
+    bool has_name;         /* in kad's own network: what `key` said */
+    char name_text[KAD_SECURE_NAME_MAX + 80];
+    struct kad_secure_name name;
 };
 
 /* Takes over `object` (NULL: none). */

@@ -4,16 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/types.h"
 #include "http/evidence.h"
 #include "http/json.h"
 #include "http/metrics.h"
+#include "http/named.h"
 #include "http/news.h"
 #include "http/record.h"
 #include "http/settings.h"
 #include "http/survey.h"
 #include "http/target.h"
 #include "http/web.h"
+#include "kad/identity.h"
 #include "wire/krpc/bencode.h"
 
 /* -- parameters of requests: the names in docs/api.md ------------------------------------------------------------ */
@@ -28,6 +31,25 @@ static bool read_salt(struct kad_params *params, struct kad_bytes *out_salt)
     return true;
 }
 
+/* Where nodes are somebody: id1..., a node id, or what a name's key is. */
+static bool read_place(struct kad_params *params, const char *name, const char *text,
+                       struct kad_request *request)
+{
+    uint8_t key[KAD_IDENTITY_SIZE];
+    struct kad_secure_name named;
+
+    if (kad_identity_parse(text, key) == KAD_OK)
+        request->target = kad_identity_id(key);
+    else if (strlen(text) == 2 * sizeof request->target.bytes &&
+             kad_unhex(text, request->target.bytes, sizeof request->target.bytes) == KAD_OK)
+        return true;
+    else if (kad_secure_parse(text, NULL, 0, &named) == KAD_OK)
+        kad_secure_key(&named, &request->target);
+    else
+        kad_params_wrong(params, name, "id1..., 64 hexadecimal digits or class:name are wanted");
+    return params->why[0] == 0;
+}
+
 static bool read_target(struct kad_params *params, const char *name, struct kad_bytes salt,
                         struct kad_request *request)
 {
@@ -38,6 +60,8 @@ static bool read_target(struct kad_params *params, const char *name, struct kad_
         kad_params_wrong(params, name, "wanted, and not given");
         return false;
     }
+    if (kad_named_wanted(params))
+        return read_place(params, name, (const char *)text.data, request);
     if (text.size != strlen((const char *)text.data) ||
         kad_target_parse((const char *)text.data, &key) != KAD_OK) {
         kad_params_wrong(params, name, "40 hexadecimal digits or a magnet link are wanted");
@@ -89,9 +113,14 @@ static void read_closest(struct kad_params *params, struct kad_request *request)
 static void read_get(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    kad_params_flag(params, "first", &request->first);
+    kad_params_flag(params, "fresh", &request->fresh);
+    if (kad_named_wanted(params)) {
+        kad_named_get(params, request);
+        return;
+    }
     read_salt(params, &request->record.salt);
     read_target(params, "key", request->record.salt, request);
-    kad_params_flag(params, "first", &request->first);
 }
 
 static void read_peers(struct kad_params *params, struct kad_request *request)
@@ -156,6 +185,10 @@ static void read_put(struct kad_params *params, struct kad_request *request)
     int64_t number;
 
     read_common(params, request);
+    if (kad_named_wanted(params)) {
+        kad_named_put(params, request);
+        return;
+    }
     read_value(params, &record->value);
     kad_params_flag(params, "keep", &request->keep);
     record->type = KAD_RECORD_IMMUTABLE;
@@ -184,6 +217,15 @@ static void read_put(struct kad_params *params, struct kad_request *request)
     request->target = record->key;
 }
 
+static void read_take(struct kad_params *params, struct kad_request *request)
+{
+    read_common(params, request);
+    if (kad_named_wanted(params))
+        kad_named_take(params, request);
+    else
+        kad_params_wrong(params, "key", "this network has no mailboxes");
+}
+
 /* -- the rest ---------------------------------------------------------------------------------------------------- */
 
 static struct kad_api_answer withdraw(const struct kad_api *api, struct kad_api_asker asker,
@@ -193,8 +235,12 @@ static struct kad_api_answer withdraw(const struct kad_api *api, struct kad_api_
     struct kad_bytes salt = {0};
 
     (void)asker;
-    read_salt(params, &salt);
-    read_target(params, "key", salt, &request);
+    if (kad_named_wanted(params)) {
+        kad_named_key(params, "key", &request);
+    } else {
+        read_salt(params, &salt);
+        read_target(params, "key", salt, &request);
+    }
     if (!kad_params_finish(params))
         return (struct kad_api_answer){.status = 400, .json = kad_json_error("bad request", params->why)};
     if (!kad_node_withdraw(api->node, &request.target))
@@ -343,6 +389,7 @@ static const struct kad_route routes[] = {
     {"/api/dht/find", READ_POST, .read = read_find, .kind = KAD_REQUEST_FIND},
     {"/api/dht/closest", READ_POST, .read = read_closest, .kind = KAD_REQUEST_CLOSEST},
     {"/api/dht/get", READ_POST, .read = read_get, .kind = KAD_REQUEST_GET},
+    {"/api/dht/take", POST, .read = read_take, .kind = KAD_REQUEST_TAKE},
     {"/api/dht/peers", READ_POST, .read = read_peers, .kind = KAD_REQUEST_PEERS},
     {"/api/dht/sample", READ_POST, .read = read_sample, .kind = KAD_REQUEST_SAMPLE},
     {"/api/dht/put", POST, .read = read_put, .kind = KAD_REQUEST_PUT},

@@ -1,4 +1,5 @@
 /* held - the ends of puts and announces that wait until what this node keeps of them is on disk. */
+#include <assert.h>
 #include <string.h>
 
 #include "node/parts.h"
@@ -12,14 +13,15 @@ struct kad_held {
     uint64_t store_at, state_at; /* what must be on disk; 0: nothing */
     struct kad_event event;
     struct kad_record record;
-    struct kad_found closest[]; /* then value, then salt */
+    struct kad_receipt receipts[]; /* then whom it found, value, salt */
 };
 
 static size_t size_of(const struct kad_event *event)
 {
     const struct kad_record *record = event->done.record;
 
-    return sizeof(struct kad_held) + event->done.n_closest * sizeof(struct kad_found) +
+    return sizeof(struct kad_held) + event->done.n_receipts * sizeof(struct kad_receipt) +
+           event->done.n_closest * sizeof(struct kad_found) +
            (record ? record->value.size + record->salt.size : 0);
 }
 
@@ -32,12 +34,19 @@ static struct kad_bytes copy_bytes(uint8_t *to, struct kad_bytes from)
 
 static void copy_event(struct kad_held *held, const struct kad_event *event)
 {
-    uint8_t *bytes = (uint8_t *)&held->closest[event->done.n_closest];
+    struct kad_found *closest = (struct kad_found *)(void *)&held->receipts[event->done.n_receipts];
+    uint8_t *bytes = (uint8_t *)&closest[event->done.n_closest];
 
+    static_assert(sizeof(struct kad_receipt) % _Alignof(struct kad_found) == 0, "one behind the other");
     held->event = *event;
+    held->event.done.records = NULL; /* of a get; those do not wait for the disk */
+    held->event.done.n_records = 0;
+    if (event->done.n_receipts)
+        memcpy(held->receipts, event->done.receipts, event->done.n_receipts * sizeof(held->receipts[0]));
+    held->event.done.receipts = held->receipts;
     if (event->done.n_closest)
-        memcpy(held->closest, event->done.closest, event->done.n_closest * sizeof(held->closest[0]));
-    held->event.done.closest = held->closest;
+        memcpy(closest, event->done.closest, event->done.n_closest * sizeof(*closest));
+    held->event.done.closest = closest;
     if (event->done.record) {
         held->record = *event->done.record;
         held->record.value = copy_bytes(bytes, event->done.record->value);

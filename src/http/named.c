@@ -1,0 +1,240 @@
+#include "http/named.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "http/json.h"
+#include "kad/identity.h"
+
+static const uint8_t *secret_of(const struct kad_params *params)
+{
+    return kad_node_config_of(params->node)->secret;
+}
+
+bool kad_named_wanted(const struct kad_params *params)
+{
+    return params->node && kad_network_has_identities(kad_node_config_of(params->node)->network);
+}
+
+/* -- requests ---------------------------------------------------------------------------------------------------- */
+
+/* "class:name", into params->name. */
+static bool read_name(struct kad_params *params, const char *parameter)
+{
+    struct kad_bytes text;
+
+    if (!kad_params_text(params, parameter, &text))
+        return false;
+    if (text.size != strlen((const char *)text.data) || text.size >= sizeof params->name_text ||
+        kad_secure_parse((const char *)text.data, NULL, 0, &params->name) != KAD_OK) {
+        kad_params_wrong(params, parameter, "class:name is wanted, such as room:lobby");
+        return false;
+    }
+    params->has_name = true;
+    memcpy(params->name_text, text.data, text.size + 1);
+    return true;
+}
+
+void kad_named_key(struct kad_params *params, const char *parameter, struct kad_request *request)
+{
+    if (!read_name(params, parameter)) {
+        kad_params_wrong(params, parameter, "wanted, and not given");
+        return;
+    }
+    kad_secure_key(&params->name, &request->target);
+}
+
+void kad_named_get(struct kad_params *params, struct kad_request *request)
+{
+    kad_named_key(params, "key", request);
+    if (params->has_name)
+        request->record.type = params->name.class_->type;
+}
+
+/* Without a key it is our own mailbox. */
+void kad_named_take(struct kad_params *params, struct kad_request *request)
+{
+    const uint8_t *key = kad_engine_identity(kad_node_engine(params->node));
+
+    if (json_object_get(params->object, "key")) {
+        kad_named_get(params, request);
+        return;
+    }
+    if (kad_secure_name("msg", (struct kad_bytes){key, KAD_IDENTITY_SIZE}, NULL, 0, &params->name) !=
+        KAD_OK) {
+        kad_params_wrong(params, "key", "wanted, and not given");
+        return;
+    }
+    params->has_name = true;
+    kad_secure_key(&params->name, &request->target);
+    request->record.type = params->name.class_->type;
+}
+
+/* Its own; or the content's hash, for a value without a name. */
+static void name_it(struct kad_params *params, struct kad_bytes value)
+{
+    char digits[65];
+
+    if (read_name(params, "key"))
+        return;
+    kad_secure_content_name(value, &params->name);
+    kad_hex(params->name.bytes, params->name.size < 32 ? params->name.size : 32, digits);
+    snprintf(params->name_text, sizeof params->name_text, "%s:%s", params->name.class_->name, digits);
+    params->has_name = true;
+}
+
+/* Names whose values follow from something else have no versions. */
+static bool has_versions(const struct kad_secure_name *name)
+{
+    return name->class_->type != KAD_RECORD_IMMUTABLE;
+}
+
+/* Commands that do not know whom they ask bencode it, as Mainline wants it. */
+static bool read_value(struct kad_params *params, struct kad_bytes *out_value)
+{
+    struct kad_bytes bencoded;
+
+    if (kad_params_text(params, "value", out_value) ||
+        kad_params_hex(params, "value_hex", 0, KAD_SECURE_VALUE_MAX, out_value))
+        return true;
+    if (!kad_params_hex(params, "bencoded_hex", 1, KAD_RECORD_VALUE_MAX, &bencoded))
+        return false;
+    if (kad_mainline_unwrap(bencoded, out_value) != KAD_OK)
+        kad_params_wrong(params, "bencoded_hex", "a string is wanted");
+    return true;
+}
+
+void kad_named_put(struct kad_params *params, struct kad_request *request)
+{
+    const kad_ms now = kad_node_now(params->node);
+    struct kad_secure_draft draft = {.name = &params->name, .seed = secret_of(params), .made_at = now};
+    uint8_t entropy[32], *room;
+    int64_t number;
+    int error;
+
+    kad_params_flag(params, "keep", &request->keep);
+    kad_params_flag(params, "withdraw", &draft.withdrawn);
+    if (!read_value(params, &draft.value) && !draft.withdrawn)
+        kad_params_wrong(params, "value", "wanted, and not given");
+    room = params->bytes + params->n_bytes;
+    name_it(params, draft.value);
+    if (has_versions(&params->name))
+        draft.sequence = now; /* higher than all before, as long as clocks are right */
+    if (kad_params_number(params, "seq", 0, INT64_MAX, &number))
+        draft.sequence = number;
+    if (kad_params_number(params, "cas", 0, INT64_MAX, &number)) {
+        request->cas = number;
+        request->has_cas = true;
+    }
+    if (kad_params_number(params, "ttl_ms", 1, 365 * 24 * KAD_HOUR, &number))
+        draft.valid_until = now + number;
+    if (kad_params_number(params, "replicas", 1, 64, &number))
+        request->replicas = (uint8_t)number;
+    if (params->why[0])
+        return;
+    kad_entropy(entropy, sizeof entropy);
+    draft.entropy = entropy;
+    if (sizeof params->bytes - params->n_bytes < KAD_SECURE_VALUE_MAX) {
+        kad_params_wrong(params, "value", "too long");
+        return;
+    }
+    error = kad_secure_make(&draft, room, &request->record);
+    if (error == KAD_E_SPACE)
+        kad_params_wrong(params, "value", "longer than a record of this class takes");
+    else if (error)
+        kad_params_wrong(params, "key", "not a name this node can write under, or no such life or sequence");
+    params->n_bytes += request->record.value.size;
+    request->target = request->record.key;
+}
+
+/* -- answers ----------------------------------------------------------------------------------------------------- */
+
+static json_t *hex(struct kad_bytes bytes)
+{
+    char text[2 * KAD_SECURE_VALUE_MAX + 1];
+
+    if (bytes.size > KAD_SECURE_VALUE_MAX)
+        return json_null();
+    return json_string(kad_hex(bytes.data, bytes.size, text));
+}
+
+static json_t *until(kad_ms instant)
+{
+    return instant == KAD_NEVER ? json_null() : kad_json_instant(instant);
+}
+
+/* The value that a record holds, into `object`. */
+static void set_opened(json_t *object, const struct kad_record *record, const struct kad_params *params)
+{
+    uint8_t bytes[KAD_SECURE_VALUE_MAX];
+    struct kad_secure_opened opened;
+    const int error = kad_secure_open(&params->name, record, secret_of(params), bytes, &opened);
+    json_t *text = error ? NULL : json_stringn((const char *)opened.value.data, opened.value.size);
+
+    json_object_set_new(object, "value", text ? text : json_null());
+    json_object_set_new(object, "value_hex", error ? json_null() : hex(opened.value));
+    json_object_set_new(object, "owner",
+                        !error && opened.has_owner ? kad_json_identity(opened.owner) : json_null());
+    json_object_set_new(object, "problem",
+                        !error ? json_null()
+                               : json_string(error == KAD_E_NOT_FOUND ? "withdrawn" : kad_error_text(error)));
+    json_object_set_new(object, "seq", json_integer(record->sequence));
+    json_object_set_new(object, "made_at", kad_json_instant(record->made_at));
+    json_object_set_new(object, "valid_until", until(record->valid_until));
+}
+
+static json_t *receipts(const struct kad_event *event)
+{
+    static const char *const kinds[] = {"none", "stored", "held", "nothing"};
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < event->done.n_receipts; i++) {
+        const struct kad_receipt *receipt = &event->done.receipts[i];
+        const unsigned kind = receipt->attest.kind;
+
+        json_array_append_new(list,
+                              json_pack("{s:o, s:o, s:o, s:s, s:o}", "id", kad_json_id(&receipt->contact.id),
+                                        "identity", kad_json_identity(receipt->attest.public_key), "address",
+                                        kad_json_endpoint(&receipt->contact.endpoint), "says",
+                                        kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : "unknown", "at",
+                                        until(receipt->attest.at)));
+    }
+    return list;
+}
+
+static json_t *values(const struct kad_event *event, const struct kad_params *params)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < event->done.n_records; i++) {
+        json_t *value = json_object();
+
+        set_opened(value, &event->done.records[i], params);
+        json_array_append_new(list, value);
+    }
+    return list;
+}
+
+void kad_named_answer(json_t *object, const struct kad_event *event, const struct kad_params *params)
+{
+    static const char *const of_mainline[] = {"bencoded_hex", "mutable",   "type",
+                                              "public_key",   "signature", "salt_hex"};
+
+    for (size_t i = 0; i < sizeof of_mainline / sizeof of_mainline[0]; i++)
+        json_object_del(object, of_mainline[i]);
+    json_object_set_new(object, "name", json_string(params->name_text));
+    json_object_set_new(object, "class", json_string(params->name.class_->name));
+    json_object_set_new(object, "receipts", receipts(event));
+    if (event->done.kind == KAD_REQUEST_PUT) {
+        if (event->done.held_sequence >= 0)
+            json_object_set_new(object, "held_seq", json_integer(event->done.held_sequence));
+        return;
+    }
+    if (event->done.record)
+        set_opened(object, event->done.record, params);
+    json_object_set_new(object, "values", values(event, params));
+    json_object_set_new(object, "held", json_integer(event->done.n_held));
+    json_object_set_new(object, "nothing", json_integer(event->done.n_nothing));
+    json_object_set_new(object, "cached", json_boolean(event->done.cached));
+}

@@ -1,0 +1,25 @@
+/*
+ * named - what requests and answers say of kad's own network: names ("room:lobby"), sealed values, owners, receipts.
+ *
+ * The node seals and opens with its own identity: what goes over the API is the name and the plain value. docs/api.md, "Names", has
+ * the parameters.
+ */
+#ifndef KAD_HTTP_NAMED_H
+#define KAD_HTTP_NAMED_H
+
+#include "http/params.h"
+#include "kad/node.h"
+
+/* Does the node of these parameters keep records by name? */
+bool kad_named_wanted(const struct kad_params *params);
+
+void kad_named_get(struct kad_params *params, struct kad_request *request);
+void kad_named_put(struct kad_params *params, struct kad_request *request);
+void kad_named_take(struct kad_params *params, struct kad_request *request);
+/* The key alone: of a request to stop publishing. */
+void kad_named_key(struct kad_params *params, const char *parameter, struct kad_request *request);
+
+/* Says in an answer's object what the records in `event` are. */
+void kad_named_answer(json_t *object, const struct kad_event *event, const struct kad_params *params);
+
+#endif
