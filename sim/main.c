@@ -1,9 +1,10 @@
 /*
- * main - runs a scenario and prints what came of it. The only file here that prints.
+ * main - runs a scenario and prints what came of it. Only this file and skad_main.c print.
  *
  *     kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with "STATEMENTS"] [--json]
  *     kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed N]
  *                    [--network NAME] [--json]
+ *     kad sim skad [...]    lookups among colluders (sim/skad_main.c)
  */
 #define _GNU_SOURCE /* popen's friends: isatty, fileno, clock_gettime, getrusage */
 #include "sim/sim.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "sim/figures.h"
+#include "sim/skad.h"
 
 #define TEXT_MAX    65536
 #define FIGURES_MAX 64
@@ -35,6 +37,7 @@ static int usage(void)
     fputs("usage: kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with STATEMENTS] [--json]\n"
           "       kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed "
           "N] [--network NAME] [--json]\n"
+          "       kad sim skad [--nodes N] [--lookups M] [--seed N] [--part curves|methods] [--json]\n"
           "NAME is one of sim/scenarios; docs/simulator.md lists the statements.\n",
           stderr);
     return 2;
@@ -336,6 +339,8 @@ int kad_sim_main(int argc, char **argv)
     struct sim_scenario *scenario;
     int status = 2;
 
+    if (argc > 1 && strcmp(argv[1], "skad") == 0)
+        return kad_skad_main(argc, argv);
     if (!read_options(&options, argc, argv))
         return usage();
     scenario = malloc(sizeof(*scenario));

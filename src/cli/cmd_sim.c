@@ -28,13 +28,16 @@ const struct kad_command kad_command_sim = {
     .name = "sim",
     .arguments = "SCENARIO",
     .summary = "run a scenario: thousands of nodes in virtual time",
-    .details = "SCENARIO is a file or the name of one in sim/scenarios; docs/simulator.md describes them. "
-               "One seed, one\n"
-               "result. Options: --seed N, --set NAME=VALUE, --with STATEMENTS, --json. kad sim lookup "
-               "measures lookups:\n"
-               "--nodes N, --k K, --alpha A, --tables ideal|join, --lookups M. Exit status 1: an invariant "
-               "broke, or\n"
-               "something the scenario expects did not come true.",
+    .details =
+        "SCENARIO is a file or the name of one in sim/scenarios; docs/simulator.md describes them. "
+        "One seed, one\n"
+        "result. Options: --seed N, --set NAME=VALUE, --with STATEMENTS, --json. kad sim lookup "
+        "measures lookups:\n"
+        "--nodes N, --k K, --alpha A, --tables ideal|join, --lookups M. kad sim skad measures them among "
+        "colluders\n"
+        "(docs/lookups.md): --nodes N, --lookups M, --part curves|methods. Exit status 1: an invariant "
+        "broke, "
+        "or\nsomething the scenario expects did not come true.",
     .n_least = 1,
     .n_most = 100,
     .offline = true,

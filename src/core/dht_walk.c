@@ -85,6 +85,23 @@ static void walk_beyond(struct kad_walk *walk, struct kad_lookup *lookup)
     }
 }
 
+/* Own contacts through which others were named: candidates, too. */
+static void walk_introducers(struct kad_walk *walk, struct kad_lookup *lookup,
+                             struct kad_candidate *candidate)
+{
+    for (size_t i = 0; i < KAD_LOOKUP_INTRODUCERS; i++) {
+        kad_contact_ref *introducer = &candidate->introducers[i];
+        size_t at = 0;
+
+        while (!kad_walk_reads(walk) && at < lookup->n_candidates &&
+               lookup->candidates[at].contact != *introducer)
+            at++;
+        at = kad_walk_count(walk, at, lookup->n_candidates);
+        if (kad_walk_reads(walk))
+            *introducer = at < lookup->n_candidates ? lookup->candidates[at].contact : KAD_NO_CONTACT;
+    }
+}
+
 static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
 {
     size_t n;
@@ -98,6 +115,8 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
     KAD_WALK(walk, lookup->config.retries);
     KAD_WALK(walk, lookup->config.spare);
     KAD_WALK(walk, lookup->config.beyond);
+    KAD_WALK(walk, lookup->config.per_introducer);
+    KAD_WALK(walk, lookup->config.region);
     if (lookup->config.width < 1 || lookup->config.width > 64 || lookup->config.parallel < 1)
         kad_walk_fail(walk);
     KAD_WALK(walk, lookup->n_asked);
@@ -130,9 +149,11 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
         KAD_WALK(walk, candidate->late_at);
         KAD_WALK(walk, candidate->n_asked);
         KAD_WALK(walk, candidate->n_pending);
-        if (candidate->state > KAD_CANDIDATE_FAILED)
+        if (candidate->state > KAD_CANDIDATE_TAKEN)
             kad_walk_fail(walk);
     }
+    for (size_t i = 0; i < lookup->n_candidates && !walk->bad; i++)
+        walk_introducers(walk, lookup, &lookup->candidates[i]);
     if (!walk->bad)
         walk_beyond(walk, lookup);
 }

@@ -1,4 +1,5 @@
 #include "core/lookup_parts.h"
+#include "core/paths.h"
 
 #include <assert.h>
 #include <string.h>
@@ -148,6 +149,18 @@ static bool make_room(struct kad_lookup *lookup, size_t place)
     return true;
 }
 
+static void note_introducer(struct kad_candidate *candidate, kad_contact_ref introducer)
+{
+    for (size_t i = 0; i < KAD_LOOKUP_INTRODUCERS; i++) {
+        if (candidate->introducers[i] == introducer)
+            return;
+        if (candidate->introducers[i] == KAD_NO_CONTACT) {
+            candidate->introducers[i] = introducer;
+            return;
+        }
+    }
+}
+
 static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop)
 {
     const struct kad_contact *entry = kad_book_contact(lookup->book, contact);
@@ -167,6 +180,7 @@ static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop)
     lookup->candidates[place] = (struct kad_candidate){
         .near = near,
         .contact = contact,
+        .introducers = {KAD_NO_CONTACT, KAD_NO_CONTACT, KAD_NO_CONTACT},
         .state = KAD_CANDIDATE_NEW,
         .hop = hop,
         .group_mark = mark,
@@ -184,6 +198,13 @@ bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact)
 
 /* -- deciding --------------------------------------------------------------------------------------------------- */
 
+#define SHARES (KAD_LOOKUP_INTRODUCERS * KAD_LOOKUP_WINDOW)
+
+struct share {
+    kad_contact_ref introducer;
+    unsigned n;
+};
+
 /* What one look over the candidates shows. */
 struct view {
     struct kad_candidate *ask; /* the nearest of the window that has not been asked */
@@ -196,12 +217,15 @@ struct view {
     unsigned n_in_flight;    /* in the window or no longer: each holds a slot */
     kad_ms wake_at;          /* when the next of those is late */
     unsigned n_late;
-    kad_ms late_wake_at; /* until when the last late one is worth waiting for */
-    unsigned n_ids;      /* seen so far, of any state */
-    unsigned n_passed;   /* of those before the end of the window, how many it passed over */
-    uint64_t named_to;   /* how far away the last of the k nearest is, of any state */
-    uint64_t window_to;  /* and the last of the window */
-    unsigned n_beyond;   /* questions about regions that are worth waiting for */
+    kad_ms late_wake_at;        /* until when the last late one is worth waiting for */
+    unsigned n_ids;             /* seen so far, of any state */
+    unsigned n_passed;          /* of those before the end of the window, how many it passed over */
+    uint64_t named_to;          /* how far away the last of the k nearest is, of any state */
+    uint64_t window_to;         /* and the last of the window */
+    unsigned n_beyond;          /* questions about regions that are worth waiting for */
+    struct kad_candidate *over; /* the nearest unasked one that its introducers have no place left for */
+    struct share *shares;       /* of introducers, in the window; while looking */
+    unsigned n_shares;
 };
 
 /* Until the nearest has answered, or all of the window were asked. */
@@ -210,16 +234,53 @@ static bool walking(const struct view *view)
     return !view->arrived && view->unasked;
 }
 
+static bool is_taken(const struct kad_lookup *lookup, struct kad_candidate *c)
+{
+    if (c->state == KAD_CANDIDATE_NEW && lookup->claims && kad_claims_has(lookup->claims, c->contact))
+        c->state = KAD_CANDIDATE_TAKEN;
+    return c->state == KAD_CANDIDATE_TAKEN;
+}
+
+/* Counts it among those of one of its introducers: of the one with the fewest. False: none of them has a place left, and
+ * `may_refuse`. */
+static bool charge(const struct kad_lookup *lookup, struct view *view, const struct kad_candidate *c,
+                   bool may_refuse)
+{
+    struct share *least = NULL;
+
+    if (!lookup->config.per_introducer || c->introducers[0] == KAD_NO_CONTACT)
+        return true;
+    for (size_t i = 0; i < KAD_LOOKUP_INTRODUCERS && c->introducers[i] != KAD_NO_CONTACT; i++) {
+        unsigned at = 0;
+
+        while (at < view->n_shares && view->shares[at].introducer != c->introducers[i])
+            at++;
+        assert(at < SHARES && "each of the window brings three at most");
+        if (at == view->n_shares)
+            view->shares[view->n_shares++] = (struct share){c->introducers[i], 0};
+        if (!least || view->shares[at].n < least->n)
+            least = &view->shares[at];
+    }
+    if (may_refuse && least->n >= lookup->config.per_introducer)
+        return false;
+    least->n++;
+    return true;
+}
+
 /* The candidates [from, end) claim one id. One of them stands for it: who answered, else who was asked, else the
  * first. The others are asked only when it fails. */
 static void view_id(const struct kad_lookup *lookup, struct view *view, struct kad_candidate *from,
                     const struct kad_candidate *end)
 {
-    const bool near = view->n_window < lookup->config.width;
+    const bool near = view->n_window < lookup->config.width ||
+                      (from->near <= lookup->config.region && view->n_window < KAD_LOOKUP_WINDOW);
     struct kad_candidate *fresh = NULL, *silent = NULL;
-    bool answered = false, asked = false;
+    bool answered = false, asked = false, exists = false;
 
     for (struct kad_candidate *c = from; c != end; c++) {
+        if (is_taken(lookup, c))
+            continue;
+        exists = true;
         if (c->state == KAD_CANDIDATE_ANSWERED)
             answered = true;
         else if (c->state == KAD_CANDIDATE_ASKED)
@@ -229,6 +290,8 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
         else if (c->state == KAD_CANDIDATE_LATE && c->n_asked <= lookup->config.retries && !silent)
             silent = c;
     }
+    if (!exists)
+        return;
     if (++view->n_ids <= lookup->config.width)
         view->named_to = from->near;
     if (!near && (walking(view) || view->n_spare >= view->spare))
@@ -238,6 +301,11 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
         view->n_passed += near;
         if (near && !view->again)
             view->again = silent;
+        return;
+    }
+    if (near && !charge(lookup, view, from, !answered && !asked)) {
+        if (!view->over)
+            view->over = fresh;
         return;
     }
     view->n_window++;
@@ -283,7 +351,8 @@ static unsigned spare(const struct kad_lookup *lookup)
 
 static struct view look(struct kad_lookup *lookup, kad_ms now)
 {
-    struct view view = {.wake_at = KAD_NEVER, .spare = spare(lookup)};
+    struct share shares[SHARES];
+    struct view view = {.wake_at = KAD_NEVER, .spare = spare(lookup), .shares = shares};
     struct kad_candidate *end, *next;
 
     if (lookup->n_candidates == 0)
@@ -295,6 +364,7 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
         view_id(lookup, &view, c, next);
     }
     view.n_beyond = kad_lookup_beyond_pending(lookup, now, &view.wake_at);
+    view.shares = NULL;
     return view;
 }
 
@@ -307,15 +377,18 @@ static unsigned slots(const struct kad_lookup *lookup, const struct view *view)
     return lookup->config.parallel;
 }
 
-/* Some of the nearest named are dead, so that others are among the nearest living: has it been asked who? */
+/* Some of the nearest named are dead, or there are more in the region than one answer names, so that others are among the nearest living: has it been asked who? */
 static bool must_ask_beyond(const struct kad_lookup *lookup, const struct view *view)
 {
-    return lookup->config.beyond && !walking(view) && view->n_passed && view->n_ids >= lookup->config.width;
+    return lookup->config.beyond && !walking(view) && view->n_ids >= lookup->config.width &&
+           (view->n_passed || view->named_to < lookup->config.region);
 }
 
 static uint64_t window_end(const struct kad_lookup *lookup, const struct view *view)
 {
-    return view->n_window < lookup->config.width ? UINT64_MAX : view->window_to;
+    if (view->n_window < lookup->config.width)
+        return UINT64_MAX;
+    return view->window_to > lookup->config.region ? view->window_to : lookup->config.region;
 }
 
 static enum kad_reason reason_to_end(const struct kad_lookup *lookup, const struct view *view)
@@ -339,11 +412,15 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
         return step;
     if (!view.ask)
         view.ask = view.again;
+    if (!view.ask && !view.n_in_flight && view.n_window < lookup->config.width)
+        view.ask = view.over;
     if (view.ask && view.n_in_flight < slots(lookup, &view)) {
         view.ask->state = KAD_CANDIDATE_ASKED;
         view.ask->late_at = now + lookup->config.patience_ms;
         view.ask->n_pending++;
         lookup->n_asked = (uint16_t)(lookup->n_asked + (view.ask->n_asked == 0));
+        if (lookup->claims)
+            kad_claims_add(lookup->claims, view.ask->contact);
         step.verdict = KAD_LOOKUP_ASK;
         step.ask = view.ask->contact;
         step.hop = view.ask->hop;
@@ -373,10 +450,21 @@ static struct kad_candidate *find_asked(const struct kad_lookup *lookup, kad_con
     return c && (c->state == KAD_CANDIDATE_ASKED || c->state == KAD_CANDIDATE_LATE) ? c : NULL;
 }
 
-void kad_lookup_name(struct kad_lookup *lookup, uint8_t hop, const kad_contact_ref *closer, size_t n_closer)
+void kad_lookup_name(struct kad_lookup *lookup, kad_contact_ref from, uint8_t hop,
+                     const kad_contact_ref *closer, size_t n_closer)
 {
-    for (size_t i = 0; i < n_closer; i++)
+    const struct kad_candidate *namer = lookup->config.per_introducer ? find(lookup, from) : NULL;
+    const kad_contact_ref root =
+        namer && namer->introducers[0] != KAD_NO_CONTACT ? namer->introducers[0] : from;
+
+    for (size_t i = 0; i < n_closer; i++) {
+        struct kad_candidate *c;
+
         (void)add(lookup, closer[i], hop < MAX_HOP ? (uint8_t)(hop + 1) : MAX_HOP);
+        c = lookup->config.per_introducer ? find(lookup, closer[i]) : NULL;
+        if (c && c->hop > 1)
+            note_introducer(c, root);
+    }
 }
 
 bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer,
@@ -392,7 +480,7 @@ bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad
     lookup->n_answered++;
     if (hop > lookup->deepest_hop)
         lookup->deepest_hop = hop;
-    kad_lookup_name(lookup, hop, closer, n_closer);
+    kad_lookup_name(lookup, from, hop, closer, n_closer);
     return true;
 }
 

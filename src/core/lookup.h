@@ -37,6 +37,12 @@
  * who answered, the nearest to the region, are asked whom they know at its beginning (BEP 5's find_node with another target).
  * Their answers bring candidates, nothing else.
  *
+ * Liars name each other. With `per_introducer`, of those whom one of our own contacts named, itself or through whoever it
+ * named, no more than so many count in the window; who was named through several counts for the one with the fewest. So a
+ * liar's friends, and theirs, fill no window: other contacts of ours are asked, too. Who is above that is asked only when there
+ * is nothing else to ask. With `region` the window holds whoever is nearer than that, KAD_LOOKUP_WINDOW at most: so that forged
+ * ids near the target cannot fill it.
+ *
  * Whom it has asked it never forgets, so there are at most KAD_LOOKUP_CANDIDATES * (1 + `retries`) + KAD_LOOKUP_BEYOND
  * queries, whatever the answers say. Each ASK must be followed by a reply or a failure in the end.
  */
@@ -48,6 +54,7 @@
 
 #define KAD_LOOKUP_CANDIDATES 128
 #define KAD_LOOKUP_BEYOND     16
+#define KAD_LOOKUP_WINDOW     112
 
 struct kad_lookup_config {
     unsigned width;        /* k: 1 .. 64 */
@@ -55,8 +62,11 @@ struct kad_lookup_config {
     unsigned parallel_end; /* the same once the nearest known has answered; not above `parallel`: no change */
     unsigned retries;      /* 0 or 1: how often a silent one of the window is asked again */
     unsigned spare;        /* how far silent ones may widen the window */
-    unsigned beyond;       /* 0 .. 8: how many are asked about each region behind the nearest; 0: nobody */
-    kad_ms patience_ms;    /* until a slot is given up; kad_lookup_next() takes the current value */
+    unsigned per_introducer; /* candidates of the window that came through one own contact; 0: all */
+    uint64_t
+        region; /* the window reaches at least this far (first 64 bits of the distance); 0: `width` only */
+    unsigned beyond;    /* 0 .. 8: how many are asked about each region behind the nearest; 0: nobody */
+    kad_ms patience_ms; /* until a slot is given up; kad_lookup_next() takes the current value */
     unsigned
         narrow_per_lookup; /* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
     bool limit_local;
@@ -68,11 +78,16 @@ enum kad_candidate_state {
     KAD_CANDIDATE_LATE,
     KAD_CANDIDATE_ANSWERED,
     KAD_CANDIDATE_FAILED,
+    KAD_CANDIDATE_TAKEN, /* another path asked it (core/paths.h): it does not exist for this one */
 };
+
+#define KAD_LOOKUP_INTRODUCERS 3
 
 struct kad_candidate {
     uint64_t near; /* first 64 bits of the distance */
     kad_contact_ref contact;
+    /* The own contacts through which it was named first, when that matters (per_introducer); none: it is one itself. */
+    kad_contact_ref introducers[KAD_LOOKUP_INTRODUCERS];
     uint8_t state;       /* enum kad_candidate_state */
     uint8_t hop;         /* 1: from our own table; else its introducer's + 1 */
     uint16_t group_mark; /* hash of the address group, 0: not limited */
@@ -103,11 +118,14 @@ struct kad_lookup_step {
     kad_ms wake_at; /* valid with WAIT */
 };
 
+struct kad_claims; /* core/paths.h */
+
 struct kad_lookup {
     const struct kad_allocator *allocator;
     struct kad_book *book;
     struct kad_id target;
     struct kad_lookup_config config;
+    struct kad_claims *claims;        /* who was asked by paths of the same lookup; NULL: there is one path */
     struct kad_candidate *candidates; /* sorted; KAD_LOOKUP_CANDIDATES at most */
     struct kad_lookup_beyond *beyond; /* KAD_LOOKUP_BEYOND of them once there is one */
     uint16_t n_candidates, room, n_beyond;

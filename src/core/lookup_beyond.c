@@ -112,7 +112,7 @@ bool kad_lookup_beyond_reply(struct kad_lookup *lookup, kad_contact_ref from, co
     if (!question)
         return false;
     question->state = KAD_BEYOND_OVER;
-    kad_lookup_name(lookup, kad_lookup_candidate(lookup, from)->hop, closer, n_closer);
+    kad_lookup_name(lookup, from, kad_lookup_candidate(lookup, from)->hop, closer, n_closer);
     return true;
 }
 

@@ -11,8 +11,9 @@
 
 #include "core/lookup.h"
 
-/* Somebody at `hop` named these. */
-void kad_lookup_name(struct kad_lookup *lookup, uint8_t hop, const kad_contact_ref *closer, size_t n_closer);
+/* `from`, who stands at `hop`, named these. */
+void kad_lookup_name(struct kad_lookup *lookup, kad_contact_ref from, uint8_t hop,
+                     const kad_contact_ref *closer, size_t n_closer);
 
 /* The k nearest that were named reach to `named_to`, the window to `window_to`. True: *out_step asks somebody about what is
  * between. */
