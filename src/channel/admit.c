@@ -38,36 +38,52 @@ uint32_t kad_admit_epoch(kad_ms now)
     return (uint32_t)(now / EPOCH);
 }
 
-static void cookie_of(const struct kad_admit *admit, const struct kad_endpoint *from, uint32_t epoch,
-                      uint8_t out_cookie[KAD_COOKIE_SIZE])
+/* Of an address; and with `last`, which is not 0, of the newest first message of somebody there. */
+static void cookie_of(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                      uint32_t epoch, uint8_t out_cookie[KAD_COOKIE_SIZE])
 {
-    uint8_t key[16], bytes[4];
+    uint8_t key[16], bytes[sizeof(*from) + 8];
 
     kad_write_u32(bytes, epoch);
-    kad_siphash_128(admit->secret, bytes, sizeof(bytes), key);
-    memset(out_cookie, 0, KAD_COOKIE_SIZE);
-    kad_siphash_128(key, from, sizeof(*from), out_cookie);
+    kad_siphash_128(admit->secret, bytes, 4, key);
+    memcpy(bytes, from, sizeof(*from));
+    kad_write_u64(bytes + sizeof(*from), (uint64_t)last);
+    kad_siphash_128(key, bytes, sizeof(bytes), out_cookie);
 }
 
 void kad_admit_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
                       uint8_t out_cookie[KAD_COOKIE_SIZE])
 {
-    cookie_of(admit, from, kad_admit_epoch(now), out_cookie);
+    cookie_of(admit, from, 0, kad_admit_epoch(now), out_cookie);
+}
+
+void kad_admit_late_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                           kad_ms now, uint8_t out_cookie[KAD_COOKIE_SIZE])
+{
+    cookie_of(admit, from, last, kad_admit_epoch(now), out_cookie);
 }
 
 /* Of this epoch or the one before; which one. */
-static bool cookie_good(const struct kad_admit *admit, const struct kad_endpoint *from,
+static bool cookie_good(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
                         const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now, uint32_t *out_epoch)
 {
     for (uint32_t back = 0; back < 2; back++) {
         uint8_t good[KAD_COOKIE_SIZE];
 
         *out_epoch = kad_admit_epoch(now) - back;
-        cookie_of(admit, from, *out_epoch, good);
+        cookie_of(admit, from, last, *out_epoch, good);
         if (memcmp(good, cookie, sizeof(good)) == 0)
             return true;
     }
     return false;
+}
+
+bool kad_admit_late(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                    const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now)
+{
+    uint32_t epoch;
+
+    return last != 0 && cookie_good(admit, from, last, cookie, now, &epoch);
 }
 
 /* -- work -------------------------------------------------------------------------------------------------------- */
@@ -80,7 +96,7 @@ void kad_admit_commitment(const struct kad_suite *suite, const uint8_t identity[
 
     memcpy(bytes, identity, 32);
     memcpy(bytes + 32, ephemeral, KAD_DH_SIZE);
-    suite->hash(purpose, sizeof(purpose) - 1, bytes, sizeof(bytes), hash);
+    suite->hash(purpose, sizeof(purpose), bytes, sizeof(bytes), hash);
     memcpy(out_commitment, hash, 16);
 }
 
@@ -102,7 +118,7 @@ static unsigned work_bits(const struct kad_suite *suite, const uint8_t cookie[KA
     memcpy(bytes, cookie, KAD_COOKIE_SIZE);
     memcpy(bytes + KAD_COOKIE_SIZE, commitment, 16);
     memcpy(bytes + KAD_COOKIE_SIZE + 16, nonce, 8);
-    suite->hash(purpose, sizeof(purpose) - 1, bytes, sizeof(bytes), hash);
+    suite->hash(purpose, sizeof(purpose), bytes, sizeof(bytes), hash);
     return zero_bits(hash);
 }
 
@@ -161,18 +177,17 @@ static bool first_use(struct kad_admit *admit, const uint8_t *datagram, uint32_t
 {
     struct kad_admit_used *used = &admit->used[epoch & 1];
     uint8_t bytes[KAD_COOKIE_SIZE + 8];
-    uint64_t number;
 
     memcpy(bytes, datagram + KAD_INIT_COOKIE, KAD_COOKIE_SIZE);
     memcpy(bytes + KAD_COOKIE_SIZE, datagram + KAD_INIT_NONCE, 8);
-    number = kad_siphash(admit->secret, bytes, sizeof(bytes)) | 1; /* 0 is an empty cell */
     if (used->epoch != epoch) {
         kad_free(admit->allocator, used->cells, used->n_cells * sizeof(*used->cells));
         *used = (struct kad_admit_used){.epoch = epoch};
     }
     if (used->n >= used->n_cells / 4 * 3 && !more_cells(admit, used))
         return false;
-    if (!insert(used->cells, used->n_cells, number))
+    if (!insert(used->cells, used->n_cells,
+                kad_siphash(admit->secret, bytes, sizeof(bytes)) | 1)) /* 0 is an empty cell */
         return false;
     used->n++;
     return true;
@@ -214,7 +229,7 @@ enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_sui
 
     pass_seconds(admit, now);
     count(&admit->first.n);
-    if (!cookie_good(admit, from, cookie, now, &epoch))
+    if (!cookie_good(admit, from, 0, cookie, now, &epoch))
         return loaded(admit) ? KAD_ADMIT_REFUSED : KAD_ADMIT;
     count(&admit->cookied.n);
     bits = loaded(admit) ? kad_admit_bits(admit) : 0;

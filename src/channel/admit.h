@@ -52,6 +52,11 @@ void kad_admit_clear(struct kad_admit *admit);
 /* `datagram` is a first message, unmasked. */
 enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
                                    const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now);
+/* What one must bring whose first message is older than `last`, the newest of his: only a replay, or a clock set back? */
+void kad_admit_late_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                           kad_ms now, uint8_t out_cookie[KAD_COOKIE_SIZE]);
+bool kad_admit_late(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                    const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now);
 /* What one who was refused must bring. */
 void kad_admit_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
                       uint8_t out_cookie[KAD_COOKIE_SIZE]);

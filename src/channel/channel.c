@@ -41,7 +41,7 @@ int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct 
     memcpy(whole + sizeof(prologue) - 1, network, sizeof(network));
     kad_noise_init(&channel->noise, channel->suite, whole, sizeof(whole));
     mask_key_of(our_key(channel), channel->mask);
-    kad_suite_real.hash(door, sizeof(door) - 1, config->network, n_network, channel->door);
+    kad_suite_real.hash(door, sizeof(door), config->network, n_network, channel->door);
 
     kad_rng_init(&channel->rng, config->seed);
     kad_rng_bytes(&channel->rng, channel->veil, sizeof(channel->veil));

@@ -77,6 +77,34 @@ TEST(nothing_is_taken_twice)
     test_world_clear(&world);
 }
 
+/* A clock that was set back would lock its owner out wherever it is remembered: a cookie shows that it is no replay. */
+TEST(who_lost_its_clock_gets_in_with_a_cookie)
+{
+    struct test_packet init;
+
+    begin(2);
+    expect_through(0, 1, 1);
+    test_peer_start(&world, 0);
+    world.now -= 3000; /* as the restarted one sees it */
+    EXPECT(test_say(&world, 0, 1, 2, 10, 10));
+    world.now += 3000;
+    init = caught();
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED);
+    EXPECT_EQ(world.n_wire, 1);
+    EXPECT_EQ(world.wire[0].size, 128);
+    world.now -= 3000;
+    test_deliver(&world);
+    world.now += 3000;
+    init = caught();
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(world.peers[1].plain[0], 2);
+    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED); /* that cookie has served */
+    test_take(&world, 1);
+    test_deliver_all(&world);
+    expect_through(1, 0, 3);
+    test_world_clear(&world);
+}
+
 /* A first message that is played again after the answerer forgot all: it is answered, to no avail, and changes nothing. */
 TEST(an_old_first_message_played_to_a_restarted_node_leads_nowhere)
 {

@@ -69,8 +69,8 @@ size_t write_init(struct kad_channel *channel, struct kad_session *session, cons
 size_t write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, kad_ms now);
 void write_hello(struct kad_channel *channel, struct kad_session *session, uint8_t *datagram);
 void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce[16], uint8_t *datagram);
-void write_cookie(struct kad_channel *channel, const struct kad_endpoint *to, const uint8_t *init,
-                  const uint8_t tail[16], kad_ms now, uint8_t *datagram);
+void write_cookie(struct kad_channel *channel, const uint8_t *init, const uint8_t tail[16],
+                  const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits, kad_ms now, uint8_t *datagram);
 
 void open_key(const struct kad_channel *channel, const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY]);
 void cookie_key(const struct kad_channel *channel, const uint8_t responder[32], const uint8_t nonce[16],

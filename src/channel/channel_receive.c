@@ -182,15 +182,33 @@ static struct kad_channel_in take_data(struct kad_channel *channel, const struct
 
 /* -- INIT --------------------------------------------------------------------------------------------------------- */
 
-static struct kad_channel_in refuse_loaded(struct kad_channel *channel, const struct incoming *in)
+static struct kad_channel_in ask_for_cookie(struct kad_channel *channel, const struct incoming *in,
+                                            const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits)
 {
     uint8_t *datagram = room_in(in->out);
 
     if (datagram) {
-        write_cookie(channel, in->from, in->bytes, in->bytes + in->size - KAD_TAIL, in->now, datagram);
+        write_cookie(channel, in->bytes, in->bytes + in->size - KAD_TAIL, cookie, bits, in->now, datagram);
         append(in->out, in->from, datagram, KAD_DOOR_SIZE);
     }
     return verdict(KAD_CHANNEL_LOADED);
+}
+
+static struct kad_channel_in refuse_loaded(struct kad_channel *channel, const struct incoming *in)
+{
+    uint8_t cookie[KAD_COOKIE_SIZE];
+
+    kad_admit_cookie(&channel->admit, in->from, in->now, cookie);
+    return ask_for_cookie(channel, in, cookie, kad_admit_bits(&channel->admit));
+}
+
+static struct kad_channel_in refuse_late_first(struct kad_channel *channel, const struct incoming *in,
+                                               kad_ms last)
+{
+    uint8_t cookie[KAD_COOKIE_SIZE];
+
+    kad_admit_late_cookie(&channel->admit, in->from, last, in->now, cookie);
+    return ask_for_cookie(channel, in, cookie, 0);
 }
 
 /* Is this who may speak here: the identity that the proven key is made from, not our own, with its puzzle solved? */
@@ -251,6 +269,7 @@ static struct kad_channel_in take_init(struct kad_channel *channel, const struct
     struct kad_bytes plain;
     struct asked *asked;
     kad_ms first_at, last;
+    bool late = false;
 
     admission = kad_admit_check(&channel->admit, channel->suite, in->from, in->bytes, in->now);
     if (admission == KAD_ADMIT_REFUSED)
@@ -278,11 +297,17 @@ static struct kad_channel_in take_init(struct kad_channel *channel, const struct
     }
     first_at = (kad_ms)kad_read_u64(payload + 32);
     last = last_first(channel, payload, &fresh);
-    if (first_at <= last)
+    if (first_at == last)
         return verdict(KAD_CHANNEL_REPLAYED);
+    if (first_at < last) { /* a replay, or a clock that was set back: a cookie tells which, and serves once */
+        late = true;
+        if (!kad_admit_late(&channel->admit, in->from, last, in->bytes + KAD_INIT_COOKIE, in->now))
+            return refuse_late_first(channel, in, last);
+        first_at = last + 1;
+    }
     if (fresh)
         kad_sessions_drop(&channel->sessions, fresh);
-    result = answer_later(channel, in, payload, first_at, admission != KAD_ADMIT);
+    result = answer_later(channel, in, payload, first_at, late || admission != KAD_ADMIT);
     if (result.verdict == KAD_CHANNEL_LOADED)
         return result;
     result = deliver(kad_sessions_at(&channel->sessions, result.session), in, plain);

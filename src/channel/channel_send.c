@@ -35,7 +35,7 @@ static void derive(const struct kad_channel *channel, const char *purpose, const
 
     memcpy(bytes, a, 32);
     memcpy(bytes + 32, nonce, 16);
-    channel->suite->hash(purpose, strlen(purpose), bytes, sizeof(bytes), out_key);
+    channel->suite->hash(purpose, strlen(purpose) + 1, bytes, sizeof(bytes), out_key);
 }
 
 void open_key(const struct kad_channel *channel, const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY])
@@ -242,17 +242,17 @@ void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce
     kad_mask(channel->door, datagram, KAD_DOOR_SIZE, KAD_HEAD);
 }
 
-void write_cookie(struct kad_channel *channel, const struct kad_endpoint *to, const uint8_t *init,
-                  const uint8_t tail[16], kad_ms now, uint8_t *datagram)
+void write_cookie(struct kad_channel *channel, const uint8_t *init, const uint8_t tail[16],
+                  const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits, kad_ms now, uint8_t *datagram)
 {
     uint8_t key[KAD_SEAL_KEY], mask[KAD_MASK_KEY], *sealed = datagram + KAD_COOKIE_SEALED;
 
     write_head(datagram, KAD_TYPE_COOKIE, (uint32_t)kad_read_u64(init + KAD_AT_COUNTER), 0);
     kad_rng_bytes(&channel->rng, datagram + KAD_HEAD, 16);
     memset(sealed, 0, KAD_DOOR_SIZE - KAD_COOKIE_SEALED);
-    kad_admit_cookie(&channel->admit, to, now, sealed);
+    memcpy(sealed, cookie, KAD_COOKIE_SIZE);
     kad_write_u32(sealed + KAD_COOKIE_SIZE, kad_admit_epoch(now));
-    sealed[KAD_COOKIE_SIZE + 4] = (uint8_t)kad_admit_bits(&channel->admit);
+    sealed[KAD_COOKIE_SIZE + 4] = (uint8_t)bits;
     cookie_key(channel, our_key(channel), datagram + KAD_HEAD, key);
     channel->suite->seal(key, 0, tail, KAD_TAIL, sealed, KAD_DOOR_SIZE - KAD_COOKIE_SEALED - KAD_SEAL_TAG);
     memcpy(mask, init + KAD_INIT_VEIL, 8);

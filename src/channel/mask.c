@@ -9,7 +9,7 @@ enum { BLOCK = 16, PURPOSE_MAX = 32, TEXT_MAX = 256 };
 
 void kad_mask_key(const char *purpose, const void *text, size_t size, uint8_t out_key[KAD_MASK_KEY])
 {
-    const size_t n = strlen(purpose);
+    const size_t n = strlen(purpose) + 1;
     uint8_t bytes[PURPOSE_MAX + TEXT_MAX], hash[KAD_SHA256_SIZE];
 
     assert(n <= PURPOSE_MAX && size <= TEXT_MAX);

@@ -11,7 +11,7 @@
 
 #define KAD_MASK_KEY 16
 
-/* The first 16 bytes of H(purpose | text): SHA-256 with every suite, for it must be told apart by whoever has none. */
+/* The first 16 bytes of H(purpose | 0 | text): SHA-256 with every suite, for it must be told apart by whoever has none. */
 void kad_mask_key(const char *purpose, const void *text, size_t size, uint8_t out_key[KAD_MASK_KEY]);
 /* Masks, or unmasks, the first `n` bytes; the datagram has `size`, at least n + 16. */
 void kad_mask(const uint8_t key[KAD_MASK_KEY], uint8_t *datagram, size_t size, size_t n);
