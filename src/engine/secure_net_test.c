@@ -189,3 +189,28 @@ TEST(letters_are_taken_once_by_their_recipient)
     EXPECT_EQ(get(recipient, &mailbox, KAD_REQUEST_TAKE), 0);
     unmake(net);
 }
+
+/* What holders sign for comes through the wire whole: who took it, who once had it, who never saw it. */
+TEST(receipts_and_evidence_arrive)
+{
+    struct test_net *net = make();
+    struct test_node *owner = &net->nodes[3], *reader = &net->nodes[17];
+    const struct kad_secure_name name = name_of("peer", kad_engine_identity(owner->engine), 32);
+    const struct kad_secure_name never = name_of("room", "nothing", 7);
+    struct kad_secure_opened opened;
+    uint8_t value[KAD_SECURE_VALUE_MAX];
+
+    put(owner, &name, 1, 1, false);
+    EXPECT(owner->last_done.done.n_receipts + owner->last_done.done.stored_here >=
+           owner->last_done.done.n_stored);
+    EXPECT_EQ(get(reader, &never, KAD_REQUEST_GET), 0);
+    EXPECT(reader->last_done.done.n_nothing >= NODES / 2);
+    EXPECT_EQ(reader->last_done.done.n_held, 0);
+
+    test_net_run(net, KAD_HOUR + KAD_MINUTE);
+    EXPECT_EQ(get(reader, &name, KAD_REQUEST_GET), 1);
+    EXPECT(reader->records[0].hashed); /* no value, but what its owner signed */
+    EXPECT_EQ(kad_secure_open(&name, &reader->records[0], NULL, value, &opened), KAD_E_NOT_FOUND);
+    EXPECT(reader->last_done.done.n_held >= NODES / 2);
+    unmake(net);
+}
