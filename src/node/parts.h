@@ -192,6 +192,11 @@ kad_ms kad_recorder_wake_at(const struct kad_node *node);
 void kad_recorder_stop(struct kad_node *node);
 void kad_recorder_free(struct kad_node *node);
 
+/* -- portmap.c -------------------------------------------------------------------------------------------------- */
+
+/* The port that others of this network can reach; 0: none, the node is for this machine alone, or speaks no IPv4. */
+uint16_t kad_node_port_for_others(const struct kad_node *node);
+
 /* -- tell.c ----------------------------------------------------------------------------------------------------- */
 
 /* Names and values in turn, NULL last. */

@@ -157,8 +157,7 @@ static void fired(uv_timer_t *timer)
         again_in(mapper, WAIT_FIRST);
 }
 
-/* The port that others are to reach; 0: none is for others. */
-static uint16_t port_for_others(const struct kad_node *node)
+uint16_t kad_node_port_for_others(const struct kad_node *node)
 {
     static const uint8_t any[4];
 
@@ -191,7 +190,7 @@ int kad_mapper_new(struct kad_node *node, enum kad_portmap_how how, kad_ms lease
     }
     mapper->timer.data = mapper;
     node->mapping = &mapper->status;
-    mapper->map.inside_port = how == KAD_PORTMAP_OFF ? 0 : port_for_others(node);
+    mapper->map.inside_port = how == KAD_PORTMAP_OFF ? 0 : kad_node_port_for_others(node);
     mapper->status.inside_port = mapper->map.inside_port;
     if (mapper->map.inside_port) {
         mapper->status.state = KAD_MAPPER_ASKING;

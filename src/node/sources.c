@@ -326,27 +326,11 @@ static void heard(void *context, const struct kad_endpoint *endpoint)
     offer(sources, endpoint);
 }
 
-/* The port others of this network can reach; 0: none, the node is for this machine alone, or speaks no IPv4. */
-static uint16_t local_port(const struct kad_node *node)
-{
-    static const uint8_t any[4];
-
-    for (size_t i = 0; i < node->n_sockets; i++) {
-        const struct kad_endpoint endpoint = kad_udp_endpoint(node->sockets[i]);
-        const enum kad_scope scope = kad_endpoint_scope(&endpoint);
-
-        if (endpoint.family == KAD_IPV4 && (memcmp(endpoint.address, any, sizeof(any)) == 0 ||
-                                            scope == KAD_SCOPE_PRIVATE || scope == KAD_SCOPE_LINK))
-            return endpoint.port;
-    }
-    return 0;
-}
-
 static void open_local(struct kad_sources *sources)
 {
     struct kad_node *node = sources->node;
     struct kad_local_config config = {
-        .allocator = node->allocator, .port = local_port(node), .found = heard, .context = sources};
+        .allocator = node->allocator, .port = kad_node_port_for_others(node), .found = heard, .context = sources};
 
     if (!config.port) {
         kad_tell(node, KAD_LOG_WARN, "local_discovery_off", "why",
