@@ -85,6 +85,8 @@ void kad_doctor_probe(struct kad_doctor_facts *facts, int64_t wait_ms);
 
 /* A number in an object in an object ("stats", "dropped.malformed"); -1: not there. */
 int64_t kad_doctor_number(const json_t *object, const char *path);
+/* Of all numbers of the object with this name in `object`: queries by method, drops by reason. */
+int64_t kad_doctor_sum(const json_t *object, const char *name);
 int64_t kad_doctor_setting_ms(const struct kad_doctor_facts *facts, const char *key); /* -1: unknown */
 int64_t kad_doctor_contacts(const struct kad_doctor_facts *facts);                    /* -1: unknown */
 /* The p-th percentile of round trips, of contacts or (when there are none) of bootstraps; -1: nobody answered. */

@@ -67,6 +67,16 @@ int64_t kad_doctor_number(const json_t *object, const char *path)
     return kad_json_number(object, path);
 }
 
+int64_t kad_doctor_sum(const json_t *object, const char *name)
+{
+    const char *kind;
+    json_t *count;
+    int64_t sum = 0;
+
+    json_object_foreach(json_object_get(object, name), kind, count) sum += json_integer_value(count);
+    return sum;
+}
+
 /* As docs/configuration.md writes durations. -1: none. */
 static int64_t duration(const char *text)
 {

@@ -134,22 +134,12 @@ void kad_doctor_timeouts(const struct kad_doctor_facts *facts, struct kad_findin
 
 /* -- loss -------------------------------------------------------------------------------------------------------- */
 
-static int64_t queries_out(const struct kad_doctor_facts *facts)
-{
-    const char *method;
-    json_t *count;
-    int64_t n = 0;
-
-    json_object_foreach(json_object_get(facts->stats, "queries_out"), method, count) n +=
-        json_integer_value(count);
-    return n;
-}
-
 /* Of nodes that do answer: what they leave unanswered was lost. A node's own timeouts say less, for those it hears of may
  * long be gone. */
 void kad_doctor_congestion(const struct kad_doctor_facts *facts, struct kad_finding *finding)
 {
-    const int64_t out = queries_out(facts), timeouts = kad_doctor_number(facts->stats, "timeouts");
+    const int64_t out = kad_doctor_sum(facts->stats, "queries_out"),
+                  timeouts = kad_doctor_number(facts->stats, "timeouts");
     unsigned n_sent = 0, n_lost = 0, percent;
 
     for (size_t i = 0; i < facts->n_probes; i++) {

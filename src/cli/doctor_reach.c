@@ -123,23 +123,13 @@ static const char *listening_port(const struct kad_doctor_facts *facts)
     return colon ? colon + 1 : "6881";
 }
 
-static int64_t n_queries_in(const struct kad_doctor_facts *facts)
-{
-    const char *method;
-    json_t *count;
-    int64_t n = 0;
-
-    json_object_foreach(json_object_get(facts->stats, "queries_in"), method, count) n +=
-        json_integer_value(count);
-    return n;
-}
-
 /* Mainline has no message that makes others call back. What is left is who comes by himself: a firewall that only lets
  * answers in lets nobody through who was not asked before. */
 void kad_doctor_firewall_in(const struct kad_doctor_facts *facts, struct kad_finding *finding)
 {
     const int64_t uptime = kad_json_number(facts->node, "uptime"), contacts = kad_doctor_contacts(facts);
-    const int64_t answers = kad_doctor_number(facts->stats, "answers_in"), asked = n_queries_in(facts);
+    const int64_t answers = kad_doctor_number(facts->stats, "answers_in"),
+                  asked = kad_doctor_sum(facts->stats, "queries_in");
     const int64_t strangers = kad_doctor_number(facts->stats, "strangers_in");
     const int64_t size = kad_doctor_number(facts->node, "network_size.ipv4");
     char remedy[KAD_FINDING_TEXT] = "";
