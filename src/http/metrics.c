@@ -8,20 +8,20 @@
 
 #include "base/types.h"
 
-static void head(FILE *out, const char *name, const char *type, const char *help)
+void kad_metrics_head(FILE *out, const char *name, const char *type, const char *help)
 {
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void counter(FILE *out, const char *name, const char *help, uint64_t value)
+void kad_metrics_counter(FILE *out, const char *name, const char *help, uint64_t value)
 {
-    head(out, name, "counter", help);
+    kad_metrics_head(out, name, "counter", help);
     fprintf(out, "%s %" PRIu64 "\n", name, value);
 }
 
-static void gauge(FILE *out, const char *name, const char *help, double value)
+void kad_metrics_gauge(FILE *out, const char *name, const char *help, double value)
 {
-    head(out, name, "gauge", help);
+    kad_metrics_head(out, name, "gauge", help);
     fprintf(out, "%s %.17g\n", name, value);
 }
 
@@ -45,13 +45,13 @@ static void labelled(FILE *out, const char *name, const char *label, const char 
 
 static void by_family(FILE *out, const char *name, const char *help, double ipv4, double ipv6)
 {
-    head(out, name, "gauge", help);
+    kad_metrics_head(out, name, "gauge", help);
     fprintf(out, "%s{family=\"ipv4\"} %.17g\n%s{family=\"ipv6\"} %.17g\n", name, ipv4, name, ipv6);
 }
 
 static void by_method(FILE *out, const char *name, const char *help, const uint64_t counts[KAD_METHODS])
 {
-    head(out, name, "counter", help);
+    kad_metrics_head(out, name, "counter", help);
     for (unsigned i = 0; i < KAD_METHODS; i++)
         labelled(out, name, "method", kad_method_text(i), counts[i]);
 }
@@ -60,25 +60,31 @@ static void traffic(FILE *out, const struct kad_counters *c)
 {
     static const char *const unsent[KAD_N_UNSENT] = {"budget", "room", "size", "session"};
 
-    counter(out, "kademlia_datagrams_accepted_total", "Datagrams that were taken in.",
-            c->received[KAD_DROP_NONE]);
-    head(out, "kademlia_datagrams_dropped_total", "counter", "Datagrams that were dropped, by reason.");
+    kad_metrics_counter(out, "kademlia_datagrams_accepted_total", "Datagrams that were taken in.",
+                        c->received[KAD_DROP_NONE]);
+    kad_metrics_head(out, "kademlia_datagrams_dropped_total", "counter",
+                     "Datagrams that were dropped, by reason.");
     for (unsigned i = KAD_DROP_NONE + 1; i < KAD_N_DROPS; i++)
         labelled(out, "kademlia_datagrams_dropped_total", "reason", kad_drop_text((enum kad_drop)i),
                  c->received[i]);
-    counter(out, "kademlia_datagrams_sent_total", "Datagrams handed to the network.", c->datagrams_out);
-    counter(out, "kademlia_received_bytes_total", "UDP payload received.", c->bytes_in);
-    counter(out, "kademlia_sent_bytes_total", "UDP payload sent.", c->bytes_out);
-    head(out, "kademlia_answers_unsent_total", "counter", "Answers that were not sent, by reason.");
+    kad_metrics_counter(out, "kademlia_datagrams_sent_total", "Datagrams handed to the network.",
+                        c->datagrams_out);
+    kad_metrics_counter(out, "kademlia_received_bytes_total", "UDP payload received.", c->bytes_in);
+    kad_metrics_counter(out, "kademlia_sent_bytes_total", "UDP payload sent.", c->bytes_out);
+    kad_metrics_head(out, "kademlia_answers_unsent_total", "counter",
+                     "Answers that were not sent, by reason.");
     for (unsigned i = 0; i < KAD_N_UNSENT; i++)
         labelled(out, "kademlia_answers_unsent_total", "reason", unsent[i], c->unsent[i]);
     by_method(out, "kademlia_queries_received_total", "Queries of others, by method.", c->queries_in);
     by_method(out, "kademlia_queries_sent_total", "Queries of this node, by method.", c->queries_out);
-    counter(out, "kademlia_answers_received_total", "Answers to queries of this node.", c->answers_in);
-    counter(out, "kademlia_errors_received_total", "Errors in answer to queries of this node.", c->errors_in);
-    counter(out, "kademlia_dht_query_timeouts_total", "Queries of this node that nobody answered in time.",
-            c->timeouts);
-    head(out, "kademlia_queries_refused_total", "counter", "Queries of others that were refused, by reason.");
+    kad_metrics_counter(out, "kademlia_answers_received_total", "Answers to queries of this node.",
+                        c->answers_in);
+    kad_metrics_counter(out, "kademlia_errors_received_total", "Errors in answer to queries of this node.",
+                        c->errors_in);
+    kad_metrics_counter(out, "kademlia_dht_query_timeouts_total",
+                        "Queries of this node that nobody answered in time.", c->timeouts);
+    kad_metrics_head(out, "kademlia_queries_refused_total", "counter",
+                     "Queries of others that were refused, by reason.");
     for (unsigned i = KAD_REFUSAL_NONE + 1; i < KAD_N_REFUSALS; i++)
         labelled(out, "kademlia_queries_refused_total", "reason", kad_refusal_text((enum kad_refusal)i),
                  c->refused[i]);
@@ -86,26 +92,28 @@ static void traffic(FILE *out, const struct kad_counters *c)
 
 static void work(FILE *out, const struct kad_counters *c)
 {
-    counter(out, "kademlia_requests_total", "Requests of this node's users.", c->requests);
-    head(out, "kademlia_requests_done_total", "counter", "Requests that ended, by reason.");
+    kad_metrics_counter(out, "kademlia_requests_total", "Requests of this node's users.", c->requests);
+    kad_metrics_head(out, "kademlia_requests_done_total", "counter", "Requests that ended, by reason.");
     for (unsigned i = KAD_REASON_CONVERGED; i <= KAD_REASON_CANCELLED; i++)
         labelled(out, "kademlia_requests_done_total", "reason", kad_reason_text((enum kad_reason)i),
                  c->requests_done[i]);
-    counter(out, "kademlia_routing_table_added_total", "Contacts that entered the routing table.",
-            c->table_added);
-    counter(out, "kademlia_routing_table_removed_total", "Contacts that left the routing table.",
-            c->table_removed);
-    counter(out, "kademlia_routing_table_limited_total", "Contacts kept out by the limits per subnet.",
-            c->table_limited);
-    counter(out, "kademlia_records_stored_total", "Values taken in for others.", c->stored);
-    counter(out, "kademlia_provider_records_stored_total", "Announces taken in for others.", c->announced);
-    counter(out, "kademlia_provider_records_published_total",
-            "Values and announces of this node, published or again.", c->published);
-    counter(out, "kademlia_refreshes_total", "Buckets refreshed.", c->refreshes);
-    counter(out, "kademlia_own_queries_delayed_total",
-            "Times that queries waited for the budget of own traffic.", c->own_delayed);
-    counter(out, "kademlia_events_lost_total", "Events that nobody took in time.", c->events_lost);
-    counter(out, "kademlia_store_errors_total", "Failures of the store.", c->store_errors);
+    kad_metrics_counter(out, "kademlia_routing_table_added_total", "Contacts that entered the routing table.",
+                        c->table_added);
+    kad_metrics_counter(out, "kademlia_routing_table_removed_total", "Contacts that left the routing table.",
+                        c->table_removed);
+    kad_metrics_counter(out, "kademlia_routing_table_limited_total",
+                        "Contacts kept out by the limits per subnet.", c->table_limited);
+    kad_metrics_counter(out, "kademlia_records_stored_total", "Values taken in for others.", c->stored);
+    kad_metrics_counter(out, "kademlia_provider_records_stored_total", "Announces taken in for others.",
+                        c->announced);
+    kad_metrics_counter(out, "kademlia_provider_records_published_total",
+                        "Values and announces of this node, published or again.", c->published);
+    kad_metrics_counter(out, "kademlia_refreshes_total", "Buckets refreshed.", c->refreshes);
+    kad_metrics_counter(out, "kademlia_own_queries_delayed_total",
+                        "Times that queries waited for the budget of own traffic.", c->own_delayed);
+    kad_metrics_counter(out, "kademlia_events_lost_total", "Events that nobody took in time.",
+                        c->events_lost);
+    kad_metrics_counter(out, "kademlia_store_errors_total", "Failures of the store.", c->store_errors);
 }
 
 static void state(FILE *out, const struct kad_info *info)
@@ -116,28 +124,34 @@ static void state(FILE *out, const struct kad_info *info)
               info->n_buckets[1]);
     by_family(out, "kademlia_network_size_estimate", "Estimated nodes in the network; 0: unknown.",
               info->network_size[0], info->network_size[1]);
-    gauge(out, "kademlia_ready", "1 when the node has joined.", info->ready);
-    gauge(out, "kademlia_requests_running", "Requests of this node's users under way.", info->n_requests);
-    gauge(out, "kademlia_queries_running", "Queries of this node not answered yet.", info->n_queries);
-    gauge(out, "kademlia_publications", "Values and announces this node keeps published.",
-          info->n_publications);
-    gauge(out, "kademlia_query_patience_seconds", "How long a query is waited for just now.",
-          (double)info->patience_ms / 1000);
+    kad_metrics_gauge(out, "kademlia_ready", "1 when the node has joined.", info->ready);
+    kad_metrics_gauge(out, "kademlia_requests_running", "Requests of this node's users under way.",
+                      info->n_requests);
+    kad_metrics_gauge(out, "kademlia_queries_running", "Queries of this node not answered yet.",
+                      info->n_queries);
+    kad_metrics_gauge(out, "kademlia_publications", "Values and announces this node keeps published.",
+                      info->n_publications);
+    kad_metrics_gauge(out, "kademlia_query_patience_seconds", "How long a query is waited for just now.",
+                      (double)info->patience_ms / 1000);
     if (info->rtt_ms >= 0)
-        gauge(out, "kademlia_rtt_seconds", "Round trip time, smoothed over all nodes.",
-              (double)info->rtt_ms / 1000);
-    gauge(out, "kademlia_load_ratio",
-          "How far it is behind with what comes in, 0 to 1; above 0 strangers' queries are shed.",
-          info->load_percent / 100.0);
-    gauge(out, "kademlia_contact_deaths_per_hour_ratio",
-          "Measured: the share of contacts that dies in an hour.", info->deaths_per_1000_h / 1000.0);
-    gauge(out, "kademlia_ping_interval_seconds", "How long a contact may go unheard, as its deaths demand.",
-          (double)info->ping_after_ms / 1000);
-    gauge(out, "kademlia_store_records", "Values held.", (double)info->n_records);
-    gauge(out, "kademlia_store_record_bytes", "Bytes of values held.", (double)info->record_bytes);
-    gauge(out, "kademlia_store_keys", "Keys that peers are held for.", (double)info->n_keys);
-    gauge(out, "kademlia_store_peers", "Peers held.", (double)info->n_peers);
-    gauge(out, "kademlia_memory_bytes", "Memory the engine and its store hold.", (double)info->memory);
+        kad_metrics_gauge(out, "kademlia_rtt_seconds", "Round trip time, smoothed over all nodes.",
+                          (double)info->rtt_ms / 1000);
+    kad_metrics_gauge(out, "kademlia_load_ratio",
+                      "How far it is behind with what comes in, 0 to 1; above 0 strangers' queries are shed.",
+                      info->load_percent / 100.0);
+    kad_metrics_gauge(out, "kademlia_contact_deaths_per_hour_ratio",
+                      "Measured: the share of contacts that dies in an hour.",
+                      info->deaths_per_1000_h / 1000.0);
+    kad_metrics_gauge(out, "kademlia_ping_interval_seconds",
+                      "How long a contact may go unheard, as its deaths demand.",
+                      (double)info->ping_after_ms / 1000);
+    kad_metrics_gauge(out, "kademlia_store_records", "Values held.", (double)info->n_records);
+    kad_metrics_gauge(out, "kademlia_store_record_bytes", "Bytes of values held.",
+                      (double)info->record_bytes);
+    kad_metrics_gauge(out, "kademlia_store_keys", "Keys that peers are held for.", (double)info->n_keys);
+    kad_metrics_gauge(out, "kademlia_store_peers", "Peers held.", (double)info->n_peers);
+    kad_metrics_gauge(out, "kademlia_memory_bytes", "Memory the engine and its store hold.",
+                      (double)info->memory);
 }
 
 /* Prometheus wants seconds, and each bucket to hold all smaller ones. */
@@ -148,7 +162,7 @@ static void histogram(FILE *out, const char *name, const char *help, const struc
     const double scale = unit == KAD_HISTOGRAM_MS ? 1000 : 1;
     uint64_t n = 0;
 
-    head(out, name, "histogram", help);
+    kad_metrics_head(out, name, "histogram", help);
     for (unsigned i = 0; i < KAD_HISTOGRAM_BOUNDS; i++) {
         n += histogram->counts[i];
         fprintf(out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", name, bounds[i] / scale, n);
@@ -177,9 +191,10 @@ char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *c
 
     if (!out)
         return NULL;
-    head(out, "kademlia_build_info", "gauge", "Always 1; the labels say what runs.");
+    kad_metrics_head(out, "kademlia_build_info", "gauge", "Always 1; the labels say what runs.");
     fprintf(out, "kademlia_build_info{version=\"%s\",network=\"%s\"} 1\n", KAD_VERSION, network);
-    gauge(out, "kademlia_uptime_seconds", "Since the node was started.", (double)uptime_ms / 1000);
+    kad_metrics_gauge(out, "kademlia_uptime_seconds", "Since the node was started.",
+                      (double)uptime_ms / 1000);
     state(out, info);
     traffic(out, counters);
     work(out, counters);

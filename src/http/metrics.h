@@ -7,11 +7,18 @@
 #ifndef KAD_HTTP_METRICS_H
 #define KAD_HTTP_METRICS_H
 
+#include <stdio.h>
+
 #include "kad/node.h"
 
 /* malloc'ed text, or NULL. */
 char *kad_metrics_of(struct kad_node *node);
 char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *counters,
                        const struct kad_measures *measured, const char *network, kad_ms uptime_ms);
+
+/* One metric: its help and type, and its value if it is not told by kind. Names and help are written as they are. */
+void kad_metrics_head(FILE *out, const char *name, const char *type, const char *help);
+void kad_metrics_counter(FILE *out, const char *name, const char *help, uint64_t value);
+void kad_metrics_gauge(FILE *out, const char *name, const char *help, double value);
 
 #endif

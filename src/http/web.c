@@ -5,18 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "http/metrics.h"
 #include "http/news.h"
-
-static void head(FILE *out, const char *name, const char *type, const char *help)
-{
-    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void number(FILE *out, const char *name, const char *type, const char *help, uint64_t value)
-{
-    head(out, name, type, help);
-    fprintf(out, "%s %" PRIu64 "\n", name, value);
-}
 
 static void print(FILE *out, const struct kad_web *web)
 {
@@ -32,22 +22,23 @@ static void print(FILE *out, const struct kad_web *web)
         [KAD_WEB_SILENT] = "silent",
     };
 
-    number(out, "kademlia_resident_memory_bytes", "gauge", "Resident memory of the process.",
-           kad_news_resident());
-    number(out, "kademlia_http_requests_total", "counter", "HTTP requests begun, and those on WebSockets.",
-           web->requests);
-    head(out, "kademlia_http_responses_total", "counter", "HTTP answers, by class of status.");
+    kad_metrics_gauge(out, "kademlia_resident_memory_bytes", "Resident memory of the process.",
+                      (double)kad_news_resident());
+    kad_metrics_counter(out, "kademlia_http_requests_total", "HTTP requests begun, and those on WebSockets.",
+                        web->requests);
+    kad_metrics_head(out, "kademlia_http_responses_total", "counter", "HTTP answers, by class of status.");
     for (unsigned i = 2; i <= 5; i++)
         fprintf(out, "kademlia_http_responses_total{code=\"%uxx\"} %" PRIu64 "\n", i, web->answers[i]);
-    head(out, "kademlia_http_refused_total", "counter",
-         "HTTP requests refused and connections cut off, by reason.");
+    kad_metrics_head(out, "kademlia_http_refused_total", "counter",
+                     "HTTP requests refused and connections cut off, by reason.");
     for (unsigned i = 0; i < KAD_WEB_N_REFUSALS; i++)
         fprintf(out, "kademlia_http_refused_total{reason=\"%s\"} %" PRIu64 "\n", refusals[i],
                 web->refused[i]);
-    number(out, "kademlia_http_streams_total", "counter", "Event streams and WebSockets begun.",
-           web->n_streams_begun);
-    number(out, "kademlia_http_streams", "gauge", "Event streams and WebSockets open.", web->n_streams);
-    number(out, "kademlia_http_connections", "gauge", "HTTP connections open.", web->n_connections);
+    kad_metrics_counter(out, "kademlia_http_streams_total", "Event streams and WebSockets begun.",
+                        web->n_streams_begun);
+    kad_metrics_gauge(out, "kademlia_http_streams", "Event streams and WebSockets open.",
+                      (double)web->n_streams);
+    kad_metrics_gauge(out, "kademlia_http_connections", "HTTP connections open.", (double)web->n_connections);
 }
 
 char *kad_web_metrics(const struct kad_web *web, const char *before)
