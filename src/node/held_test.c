@@ -96,22 +96,9 @@ static struct kad_request numbered(unsigned number, char text[32])
     return member_put_of(text);
 }
 
-static size_t in_state(const char *bytes)
+static size_t in_state(const char *text)
 {
-    static char found[65536];
-    char path[128];
-    size_t n = 0, n_found;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/mainline.state", directory);
-    file = fopen(path, "r");
-    if (!file)
-        return 0;
-    n_found = fread(found, 1, sizeof(found), file);
-    fclose(file);
-    for (size_t i = 0; i + strlen(bytes) <= n_found; i++)
-        n += memcmp(found + i, bytes, strlen(bytes)) == 0;
-    return n;
+    return member_in_state(directory, text);
 }
 
 TEST(a_put_of_ours_ends_after_the_sync_and_the_loop_goes_on)

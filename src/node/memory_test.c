@@ -139,25 +139,6 @@ TEST(publications_outlive_the_process)
     member_close_loop();
 }
 
-/* How often these bytes stand in the state file; 0 while there is none. */
-static size_t saved(const void *bytes, size_t size)
-{
-    static uint8_t found[65536];
-    char path[128];
-    size_t n = 0, n_found;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "%s/mainline.state", directory);
-    file = fopen(path, "r");
-    if (!file)
-        return 0;
-    n_found = fread(found, 1, sizeof(found), file);
-    fclose(file);
-    for (size_t i = 0; i + size <= n_found; i++)
-        n += memcmp(found + i, bytes, size) == 0;
-    return n;
-}
-
 /* A crash right after must not forget it: a publication is on disk while the node runs on, and so is its end. */
 TEST(publications_are_saved_as_they_change)
 {
@@ -172,12 +153,12 @@ TEST(publications_are_saved_as_they_change)
     config.data_dir = make_directory();
     member_start(&b, &config);
     member_await_ready(&b);
-    EXPECT_EQ(saved("5:saved", 7), 0);
+    EXPECT_EQ(member_in_state(directory, "5:saved"), 0);
     EXPECT_EQ(member_ask(&b, &put), 0);
-    while (saved("5:saved", 7) == 0)
+    while (member_in_state(directory, "5:saved") == 0)
         uv_run(&member_loop, UV_RUN_ONCE);
     EXPECT(kad_node_withdraw(b.node, &put.target));
-    while (saved("5:saved", 7) == 1)
+    while (member_in_state(directory, "5:saved") == 1)
         uv_run(&member_loop, UV_RUN_ONCE);
     member_stop(&a);
     member_stop(&b);

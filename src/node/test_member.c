@@ -1,5 +1,6 @@
 #include "node/test_member.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/endpoint.h"
@@ -141,4 +142,22 @@ struct kad_request member_put_of(const char *bencoded)
     kad_mainline_immutable_key(request.record.value, &request.record.key);
     request.target = request.record.key;
     return request;
+}
+
+size_t member_in_state(const char *directory, const char *text)
+{
+    static char found[65536];
+    char path[128];
+    size_t n = 0, n_found;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/mainline.state", directory);
+    file = fopen(path, "r");
+    if (!file)
+        return 0;
+    n_found = fread(found, 1, sizeof(found), file);
+    fclose(file);
+    for (size_t i = 0; i + strlen(text) <= n_found; i++)
+        n += memcmp(found + i, text, strlen(text)) == 0;
+    return n;
 }

@@ -39,5 +39,7 @@ void member_on_done(void *user, const struct kad_event *event); /* a kad_node_ca
 int member_ask(struct member *member, const struct kad_request *request); /* the error of its DONE */
 /* A put of an immutable value. `bencoded` is lent. */
 struct kad_request member_put_of(const char *bencoded);
+/* How often this text stands in the state file of a data directory; 0 while there is none. */
+size_t member_in_state(const char *directory, const char *text);
 
 #endif
