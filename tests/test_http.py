@@ -8,33 +8,14 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "http"))
+from face import TIMEOUT_S, connect, read_all  # noqa: E402
 from program import LocalNet, check, eventually, main  # noqa: E402
-
-TIMEOUT_S = 60
-
-
-def connect(net):
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.connect(net.socket)  # waits while the queue is full
-    client.settimeout(TIMEOUT_S)
-    return client
-
-
-def read_all(client):
-    text = b""
-    try:
-        while True:
-            part = client.recv(65536)
-            if not part:
-                return text
-            text += part
-    except ConnectionError:
-        return text
 
 
 def raw(net, request, end=True):
     """What the server says to these bytes. `end`: our side is shut down behind them."""
-    with connect(net) as client:
+    with connect(net.socket) as client:
         try:
             client.sendall(request)
             if end:
@@ -124,7 +105,7 @@ def errors(net):
 def garbage(net):
     # No request in it, and nothing to answer: the client leaves again.
     for request in (b"", b"\r\n\r\n", b"\x00" * 5000, os.urandom(4096), b"GET / HT", b"\x16\x03\x01\x02\x00\x01\x00"):
-        with connect(net) as client:
+        with connect(net.socket) as client:
             client.sendall(request)
     alive(net)
     for request in (b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
@@ -157,12 +138,12 @@ def oversize(net):
 
 def slow_and_gone(net):
     """Half a request holds nothing up; a client that leaves takes its request with it."""
-    half = connect(net)
+    half = connect(net.socket)
     half.sendall(b"POST /api/dht/get HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     alive(net)
     half.close()
 
-    slow = connect(net)
+    slow = connect(net.socket)
     for byte in b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n":
         slow.sendall(bytes([byte]))
     check(b'"ok"' in read_all(slow), "one byte at a time")
@@ -173,7 +154,7 @@ def slow_and_gone(net):
 
     check(cancelled() == 0)
     with silence() as nobody:
-        clients = [connect(net) for _ in range(5)]
+        clients = [connect(net.socket) for _ in range(5)]
         for client in clients:
             client.sendall(ping(nobody))
         eventually("they run", lambda: json.loads(ask(net, "GET", "/api/node")[2])["requests"] == 5)
@@ -190,7 +171,7 @@ def slow_and_gone(net):
 
 def many(net):
     """A hundred connections at once, idle and busy, and as many again on one that is kept alive."""
-    clients = [connect(net) for _ in range(100)]
+    clients = [connect(net.socket) for _ in range(100)]
     alive(net)
     for client in clients:
         client.sendall(b"GET /api/network/stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -198,13 +179,13 @@ def many(net):
         check(b"200 OK" in read_all(client)[:20])
         client.close()
 
-    with connect(net) as client:
+    with connect(net.socket) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 99 +
                        b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         check(read_all(client).count(b'"status":"ok"') == 100, "pipelined")
 
     # More than there are places: the rest wait, and are served when places come free.
-    clients = [connect(net) for _ in range(300)]
+    clients = [connect(net.socket) for _ in range(300)]
     for client in clients[:200]:
         client.close()
     alive(net)
@@ -268,7 +249,7 @@ def test(folder):
     metrics(net)
     alive(net)
     # A request under way when the node is stopped is answered, not dropped.
-    with connect(net) as client, silence() as nobody:
+    with connect(net.socket) as client, silence() as nobody:
         client.sendall(ping(nobody))
         eventually("it runs", lambda: json.loads(ask(net, "GET", "/api/node")[2])["requests"] == 1)
         net.process.terminate()

@@ -32,8 +32,8 @@ class Face(LocalNet):
 def connect(where):
     """`where`: (host, port), or the path of a local socket."""
     client = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET)
+    client.connect(where)  # of a local socket: waits while the queue is full, which it does not with a timeout
     client.settimeout(TIMEOUT_S)
-    client.connect(where)
     return client
 
 
