@@ -66,6 +66,9 @@ def try_all(document, where, net):
         tell("GET", path)
         check(ask(where, "HEAD", path).body == b"", "HEAD", path)
     tell("GET", "/api/network/history?step=hour", status=400)
+    tell("GET", "/api/ws", status=426)
+    hands = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    document.holds("GET", "/api/ws", ask(where, "GET", "/api/ws", **hands))  # no key
 
     peer = net.address(2)
     put = tell("POST", "/api/dht/put", {"value": "Hello World!", "keep": True, "trace": True}).json
