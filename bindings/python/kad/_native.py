@@ -68,7 +68,7 @@ class Request(Structure):
 
 class Found(Structure):
     _c_name_ = "struct kad_found"
-    _fields_ = [("contact", Contact), ("rtt_ms", c_int32), ("hop", c_uint8)]
+    _fields_ = [("contact", Contact), ("public_key", c_uint8 * 32), ("rtt_ms", c_int32), ("hop", c_uint8)]
 
 
 class EventTable(Structure):
@@ -113,7 +113,7 @@ class IdentitySearch(Structure):
 
 class TableRow(Structure):
     _c_name_ = "struct kad_table_row"
-    _fields_ = [("contact", Contact), ("bucket", c_uint), ("rtt_ms", c_int32), ("heard_at", c_int64),
+    _fields_ = [("contact", Contact), ("public_key", c_uint8 * 32), ("bucket", c_uint), ("rtt_ms", c_int32), ("heard_at", c_int64),
                 ("failures", c_uint), ("replacement", c_bool), ("id_fits", c_bool)]
 
 
@@ -135,7 +135,8 @@ class NodeConfig(Structure):
     _fields_ = [("network", c_void_p), ("settings", Settings), ("loop", c_void_p), ("listen", Endpoint * LISTEN_MAX),
                 ("n_listen", c_size_t), ("bootstrap", c_char_p * BOOTSTRAP_MAX), ("n_bootstrap", c_size_t),
                 ("data_dir", c_char_p), ("store", c_int), ("store_max_bytes", c_uint64), ("name", c_char_p),
-                ("has_seed", c_bool), ("seed", c_uint8 * 32), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
+                ("has_seed", c_bool), ("seed", c_uint8 * 32), ("has_secret", c_bool), ("secret", c_uint8 * 32), ("identity", c_char_p),
+                ("passphrase", c_char_p), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
                 ("log", c_void_p), ("log_context", c_void_p),
                 ("record", c_char_p), ("record_max_bytes", c_uint64), ("watch", c_uint), ("on_event", CALLBACK),
                 ("on_stopped", c_void_p), ("context", c_void_p)]

@@ -30,7 +30,7 @@ def members(kind, prefix="", base=0):
 
 class Layout(unittest.TestCase):
     def test_the_compiler_agrees(self):
-        lines, n_checks = ["#include <stddef.h>", '#include "kad/node.h"'], 0
+        lines, n_checks = ["#include <stddef.h>", '#include "kad/kad.h"', '#include "kad/node.h"'], 0
         for kind in structures():
             name = kind._c_name_
             lines.append('_Static_assert(sizeof(%s) == %d, "%s");' % (name, ctypes.sizeof(kind), name))
