@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from program import KAD, PATIENCE_S, check, kad, main  # noqa: E402
+from program import KAD, PATIENCE_S, Node, check, eventually, kad, loopback, main  # noqa: E402
 
 DONE, NOT_FOUND, USAGE, NO_ANSWER, REFUSED, INTERNAL = range(6)
 ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -304,6 +304,66 @@ def moved(folder):
     check(kad("--json", "id", "check", path, "--bits", "0", env=word).json["opened"])
 
 
+def node(folder, *more):
+    """A daemon of the kad network, alone."""
+    return Node(folder, "node", "--network", "kad", "--listen", loopback(), "--api", "none", "--metrics", "none", *more)
+
+
+def who(running):
+    """The identity it says it has."""
+    def asked():
+        check(running.process.poll() is None, "the node ended:", open(running.log).read()[-2000:])
+        if not os.path.exists(running.socket):
+            return None
+        status = running.kad("--json", "status", expect=None)
+        return status.json if status.code == DONE else None
+
+    return eventually("the node answers", asked)
+
+
+def refused(folder, why, *more, env=None):
+    """A start that must fail, and say why."""
+    result = kad("node", "--data-dir", os.path.join(folder, "node"), "--network", "kad", "--listen", loopback(), "--api", "none",
+                 "--metrics", "none", *more, expect=None, env=env)
+    check(result.code not in (DONE, None) and why in result.err, why, "is not in", result.code, result.err)
+
+
+def a_node_has_one(folder):
+    # The first start makes it, and says so; the second has it again.
+    first = node(folder)
+    status = who(first)
+    check(status["node_id"] == hashlib.sha256(bytes.fromhex(kad("--json", "id", "show", status["identity"]).json["public_key"])).hexdigest())
+    path = os.path.join(folder, "node", "identity")
+    kad("id", "check", path)
+    check(kad("--json", "id", "show", path).json["identity"] == status["identity"])
+    check("event=identity_made id=" + status["identity"] in open(first.log).read(), open(first.log).read())
+    # A new one is searched for while it runs; it goes on as it was, and takes the new one with its next start.
+    moved_to = kad("--json", "id", "rotate", path).json
+    check(moved_to["was"] == status["identity"] and who(first)["identity"] == status["identity"])
+    check(first.stop() == 0)
+    second = node(folder)
+    check(who(second)["identity"] == moved_to["identity"] and who(second)["node_id"] == moved_to["node_id"])
+    check(second.stop() == 0)
+
+    # One of another place, sealed. An id may be asked for: that of the key pair, and no other (P066).
+    own, secret = os.path.join(folder, "own"), write(os.path.join(folder, "word"), "correct horse\n")
+    made = kad("--json", "id", "new", "--file", own, "--passphrase-file", secret).json
+    named = node(folder, "--identity", own, "--passphrase-file", secret, "--set", "node_id=" + made["node_id"])
+    check(who(named)["node_id"] == made["node_id"] and who(named)["identity"] == made["identity"])
+    check(named.stop() == 0)
+    check("correct horse" not in open(named.log).read())
+    refused(folder, "is not the id of this node's key pair", "--identity", own, "--passphrase-file", secret, "--set", "node_id=" + "ab" * 32)
+    refused(folder, "not the hexadecimal digits of an id", "--set", "node_id=" + "ab" * 20)
+    refused(folder, "the passphrase is another", "--identity", own, env={"KAD_PASSPHRASE": "wrong"})
+    os.chmod(own, 0o640)
+    refused(folder, "chmod 600", "--identity", own, "--passphrase-file", secret)
+    easy = os.path.join(folder, "easy")
+    while kad("--json", "id", "new", "--bits", "0", "--file", easy).json["puzzle_bits"] >= 16:
+        os.unlink(easy)
+    refused(folder, "the network asks for 16", "--identity", easy)
+    refused(folder, "no key file of kad", "--identity", write(easy, "nothing\n"))
+
+
 def prices():
     """Figures are the machine's; how they hang together is not."""
     answer = kad("--json", "id", "bench", "--quick").json
@@ -321,7 +381,7 @@ def prices():
 
 
 def test(folder):
-    for part in (made_shown_and_kept, files_are_checked, sealed, asked_on_a_terminal, through_openssl, moved):
+    for part in (made_shown_and_kept, files_are_checked, sealed, asked_on_a_terminal, through_openssl, moved, a_node_has_one):
         place = os.path.join(folder, part.__name__)
         os.mkdir(place)
         part(place)

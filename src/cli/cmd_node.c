@@ -12,9 +12,12 @@
 #include "cli/ask.h"
 #include "cli/host.h"
 #include "cli/notify.h"
+#include "cli/passphrase.h"
 #include "cli/settings.h"
+#include "crypto/crypto.h"
 #include "node/local_net.h"
 #include "node/config_change.h"
+#include "node/key_file.h"
 #include "node/log.h"
 #include "node/portmap.h"
 #include "node/sources.h"
@@ -23,6 +26,8 @@ static const struct kad_option node_options[] = {
     KAD_LIST("listen", listen, "ADDR", "listen here (default: 0.0.0.0 and [::], port 6881, of kad 4242)"),
     KAD_TEXT("identity", identity, "FILE",
              "its key pair (kad id), with --network kad (default: identity in DIR)"),
+    KAD_TEXT("passphrase-file", passphrase_file, "FILE",
+             "its first line opens that, if it is sealed (or KAD_PASSPHRASE, or the terminal is asked)"),
     KAD_TEXT("data-dir", data_dir, "DIR", "where its state is kept; none: nowhere"),
     KAD_TEXT("store", store, "KIND", "where values of others are held: lmdb (default) or mem"),
     KAD_TEXT("name", name, "TEXT", "a name, shown in status"),
@@ -55,6 +60,7 @@ struct running {
     struct kad_sources *sources; /* of the first node, as is */
     struct kad_mapper *mapper;
     char socket[4096], bootstrap[KAD_ENDPOINT_TEXT];
+    char passphrase[KAD_PASSPHRASE_TEXT];
 };
 
 static int open_log(struct running *running)
@@ -82,14 +88,40 @@ static void close_log(struct running *running)
         close(running->log.fd);
 }
 
+/* The key pair's passphrase: asked for when there is a sealed file, and new ones are sealed under it when it is given. */
+static int take_passphrase(struct running *running, struct kad_node_config *node)
+{
+    char path[4096], why[256];
+    struct kad_key_file file = {.is_sealed = false};
+    bool given;
+    int code;
+
+    if (!kad_network_has_identities(node->network) || (!node->identity && !node->data_dir))
+        return KAD_EXIT_DONE;
+    snprintf(path, sizeof path, "%s%s", node->identity ? node->identity : node->data_dir,
+             node->identity ? "" : "/" KAD_KEY_FILE_NAME);
+    (void)!kad_key_file_load(path, &file, why, sizeof why); /* what is wrong with it the node says */
+    kad_key_file_wipe(&file);
+    if (*running->config.passphrase_file)
+        running->cli->options.passphrase_file = running->config.passphrase_file;
+    code = kad_cli_passphrase(running->cli, file.is_sealed ? "Passphrase: " : NULL, false,
+                              running->passphrase, &given);
+    node->passphrase = given ? running->passphrase : NULL;
+    return code;
+}
+
 /* Of many nodes the first one speaks; the others only when something is wrong. */
 static int configure(struct running *running, size_t n)
 {
     struct kad_node_config *first = &running->nodes[0];
+    int code;
 
     kad_config_node(&running->config, first);
     first->record = running->cli->options.record;
     first->record_max_bytes = (uint64_t)running->cli->options.record_max.value << 20;
+    code = take_passphrase(running, first);
+    if (code != KAD_EXIT_DONE)
+        return code;
     kad_host_leave_out_ipv6(first);
     first->log = kad_log_write;
     first->log_context = &running->log;
@@ -205,7 +237,7 @@ static int run_nodes(struct running *running, size_t n)
 {
     struct kad_http_config http;
     const char *folder;
-    int code;
+    int code, error;
 
     running->nodes = calloc(n, sizeof *running->nodes);
     if (!running->nodes)
@@ -224,7 +256,9 @@ static int run_nodes(struct running *running, size_t n)
     running->host.on_event = happened;
     running->host.beat_ms = kad_notify_watchdog_ms();
     running->host.context = running;
-    if (kad_host_start(&running->host, running->nodes, n, &http, true) != KAD_OK) {
+    error = kad_host_start(&running->host, running->nodes, n, &http, true);
+    kad_wipe(running->passphrase, sizeof running->passphrase); /* the nodes have who they are */
+    if (error) {
         code = kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, "cannot start", running->host.why);
     } else {
         kad_notify(

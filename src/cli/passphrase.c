@@ -87,6 +87,10 @@ static int from_terminal(const struct kad_cli *cli, const char *ask, bool twice,
 
     if (terminal < 0)
         return KAD_EXIT_DONE;
+    if (tcgetpgrp(terminal) != getpgrp()) { /* in the background it would be stopped */
+        close(terminal);
+        return KAD_EXIT_DONE;
+    }
     if (!ask_terminal(terminal, ask, out_text) || !out_text[0])
         code = kad_cli_fail(cli, KAD_EXIT_USAGE, "no passphrase", NULL);
     else if (twice && (!ask_terminal(terminal, "The same again: ", again) || strcmp(again, out_text) != 0))

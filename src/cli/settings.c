@@ -43,6 +43,7 @@ static int set_flags(struct kad_config *config, const struct kad_options *option
         {"network", options->network.n ? options->network.items[0] : NULL}, /* first: it brings defaults */
         {"data_dir", options->data_dir},
         {"identity", options->identity},
+        {"passphrase_file", options->passphrase_file},
         {"store", store},
         {"name", options->name},
         {"read_only", options->read_only ? "yes" : NULL},

@@ -310,9 +310,18 @@ static int check_sources(const struct kad_config *config, char *why)
     return KAD_OK;
 }
 
+/* Of as many bits as the network's ids have. */
+static bool read_id(const struct kad_config *config, struct kad_id *out_id)
+{
+    const size_t wanted = kad_network_has_identities(config->network) ? 64 : 40;
+
+    return strlen(config->node_id) == wanted && kad_id_parse(config->node_id, out_id) == KAD_OK;
+}
+
 int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY])
 {
     const char *field;
+    struct kad_id id;
 
     if (kad_settings_check(&config->settings, &field) < 0) {
         if (strcmp(field, "patience_min_ms") == 0)
@@ -330,6 +339,9 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return refuse(out_why, "store: lmdb needs a data_dir");
     if (check_sources(config, out_why) < 0)
         return KAD_E_INVALID;
+    if (*config->node_id && !read_id(config, &id))
+        return refuse(out_why,
+                      "node_id: not the hexadecimal digits of an id: 40, in networks with identities 64");
     return check_api(config, out_why);
 }
 
@@ -359,6 +371,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     out_node->store = (enum kad_store_kind)config->store;
     out_node->store_max_bytes = config->store_max_bytes;
     out_node->identity = config->identity[0] ? config->identity : NULL;
+    out_node->has_id = *config->node_id && read_id(config, &out_node->id);
     out_node->name = config->name[0] ? config->name : NULL;
     out_node->log_level = (enum kad_log_level)config->log_level;
 }

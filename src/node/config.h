@@ -41,6 +41,8 @@ struct kad_config {
     kad_ms port_mapping_lease_ms;
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
     char identity[KAD_CONFIG_TEXT]; /* "": `identity` in the data directory */
+    char passphrase_file[KAD_CONFIG_TEXT];
+    char node_id[KAD_CONFIG_TEXT]; /* hexadecimal; "": the saved one, or made */
     char name[KAD_CONFIG_TEXT];
     char socket[KAD_CONFIG_TEXT];                        /* "": kad.sock in the data directory */
     char api[KAD_CONFIG_TEXT], metrics[KAD_CONFIG_TEXT]; /* address:port, "default", "none" */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "crypto/crypto.h"
 #include "node/key_file.h"
 #include "node/parts.h"
 
@@ -24,6 +25,14 @@ static bool tell_search(void *context, const struct kad_key_progress *progress)
     snprintf(bits, sizeof(bits), "%u", progress->bits);
     kad_tell(search->node, KAD_LOG_INFO, "identity_search", "tries", tries, "bits", bits, NULL);
     return true;
+}
+
+/* An id that was asked for must be this one's: nobody chooses his place. */
+static bool fits(const struct kad_node *node, const struct kad_identity *identity)
+{
+    const struct kad_id id = kad_identity_id(identity->public_key);
+
+    return !node->config.has_id || memcmp(id.bytes, node->config.id.bytes, sizeof(id.bytes)) == 0;
 }
 
 int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
@@ -52,6 +61,15 @@ int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
             wish.path = path;
         }
         error = kad_key_file_load_or_make(&wish, &identity, &made, why, why_size);
+    }
+    if (node->config.passphrase) { /* our copy, among `texts` */
+        kad_wipe(node->texts + (node->config.passphrase - node->texts), strlen(node->config.passphrase));
+        node->config.passphrase = NULL;
+    }
+    if (!error && !fits(node, &identity)) {
+        kad_identity_wipe(&identity);
+        snprintf(why, why_size, "node_id: is not the id of this node's key pair");
+        error = KAD_E_INVALID;
     }
     if (error)
         return error;

@@ -29,6 +29,8 @@ int kad_local_net_fill(struct kad_node_config *configs, size_t n, const char *bo
         configs[i].record = NULL; /* the first one's */
         configs[i].store = KAD_STORE_MEMORY;
         configs[i].has_id = false;
+        configs[i].has_secret = false; /* each is somebody */
+        configs[i].identity = configs[i].passphrase = NULL;
         configs[i].bootstrap[0] = bootstrap;
         configs[i].n_bootstrap = 1;
         /* A given seed must not make them all the same node. */
