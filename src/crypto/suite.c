@@ -98,23 +98,18 @@ static bool evp_gcm(bool seal, const uint8_t key[KAD_SEAL_KEY], const uint8_t no
     return done;
 }
 
-static void real_seal(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside, size_t n_aside,
-                      uint8_t *data, size_t n)
+static void portable_seal(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside,
+                          size_t n_aside, uint8_t *data, size_t n)
 {
     uint8_t nonce[12];
 
     nonce_of(counter, nonce);
-    if (crypto_aead_aes256gcm_is_available()) {
-        crypto_aead_aes256gcm_encrypt_detached(data, data + n, NULL, data, n, aside, n_aside, NULL, nonce,
-                                               key);
-        return;
-    }
     if (!evp_gcm(true, key, nonce, aside, n_aside, data, n, data + n))
         memset(data, 0, n + KAD_SEAL_TAG);
 }
 
-static bool real_open(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside, size_t n_aside,
-                      uint8_t *data, size_t n)
+static bool portable_open(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside,
+                          size_t n_aside, uint8_t *data, size_t n)
 {
     uint8_t nonce[12], tag[KAD_SEAL_TAG];
 
@@ -122,11 +117,36 @@ static bool real_open(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const v
         return false;
     n -= KAD_SEAL_TAG;
     nonce_of(counter, nonce);
-    if (crypto_aead_aes256gcm_is_available())
-        return crypto_aead_aes256gcm_decrypt_detached(data, NULL, data, n, data + n, aside, n_aside, nonce,
-                                                      key) == 0;
     memcpy(tag, data + n, sizeof(tag));
     return evp_gcm(false, key, nonce, aside, n_aside, data, n, tag);
+}
+
+static void real_seal(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside, size_t n_aside,
+                      uint8_t *data, size_t n)
+{
+    uint8_t nonce[12];
+
+    if (!crypto_aead_aes256gcm_is_available()) {
+        portable_seal(key, counter, aside, n_aside, data, n);
+        return;
+    }
+    nonce_of(counter, nonce);
+    crypto_aead_aes256gcm_encrypt_detached(data, data + n, NULL, data, n, aside, n_aside, NULL, nonce, key);
+}
+
+static bool real_open(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside, size_t n_aside,
+                      uint8_t *data, size_t n)
+{
+    uint8_t nonce[12];
+
+    if (!crypto_aead_aes256gcm_is_available())
+        return portable_open(key, counter, aside, n_aside, data, n);
+    if (n < KAD_SEAL_TAG)
+        return false;
+    n -= KAD_SEAL_TAG;
+    nonce_of(counter, nonce);
+    return crypto_aead_aes256gcm_decrypt_detached(data, NULL, data, n, data + n, aside, n_aside, nonce,
+                                                  key) == 0;
 }
 
 /* -- SHA-256 ------------------------------------------------------------------------------------------------------ */
@@ -173,15 +193,12 @@ static void real_hkdf(const uint8_t chaining[KAD_HASH_SIZE], const void *input, 
     kad_wipe(second, sizeof(second));
 }
 
-const struct kad_suite kad_suite_real = {
-    .noise = "Noise_IK_25519_AESGCM_SHA256",
-    .keypair = real_keypair,
-    .dh = real_dh,
-    .seal = real_seal,
-    .open = real_open,
-    .hash = real_hash,
-    .hkdf = real_hkdf,
-    .dh_secret = real_dh_secret,
-    .dh_public = real_dh_public,
-    .dh_matches = real_dh_matches,
-};
+#define SUITE(seal_, open_)                                                                               \
+    {                                                                                                     \
+        .noise = "Noise_IK_25519_AESGCM_SHA256", .keypair = real_keypair, .dh = real_dh, .seal = (seal_), \
+        .open = (open_), .hash = real_hash, .hkdf = real_hkdf, .dh_secret = real_dh_secret,               \
+        .dh_public = real_dh_public, .dh_matches = real_dh_matches,                                       \
+    }
+
+const struct kad_suite kad_suite_real = SUITE(real_seal, real_open);
+const struct kad_suite kad_suite_portable = SUITE(portable_seal, portable_open);

@@ -47,6 +47,8 @@ struct kad_suite {
 };
 
 extern const struct kad_suite kad_suite_real;
+extern const struct kad_suite
+    kad_suite_portable; /* the real one as it is without AES instructions: for tests */
 extern const struct kad_suite kad_suite_toy;
 
 #endif
