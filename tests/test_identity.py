@@ -110,6 +110,14 @@ def made_shown_and_kept(folder):
     check(kad("--json", "id", "show", env=home).json["identity"] == made["identity"])
 
 
+def from_entropy(folder):
+    """The secret comes from 32 bytes of the kernel's, as strace sees it: never from a clock, a process number or a fixed seed."""
+    done = subprocess.run(["strace", "-f", "-e", "trace=getrandom", KAD, "id", "new", "--bits", "0", "--jobs", "1", "--file",
+                           os.path.join(folder, "new")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S,
+                          env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))  # which does not work under strace
+    check(done.returncode == 0 and re.search(rb", 32, 0\) += 32$", done.stderr, re.M), done.stderr.decode())
+
+
 def texts_are_checked():
     check(bech32m("id", bytes.fromhex(SAMPLE_KEY)) == SAMPLE, "this test's own Bech32m is wrong")
     shown = kad("--json", "id", "show", SAMPLE).json
@@ -381,7 +389,7 @@ def prices():
 
 
 def test(folder):
-    for part in (made_shown_and_kept, files_are_checked, sealed, asked_on_a_terminal, through_openssl, moved, a_node_has_one):
+    for part in (made_shown_and_kept, from_entropy, files_are_checked, sealed, asked_on_a_terminal, through_openssl, moved, a_node_has_one):
         place = os.path.join(folder, part.__name__)
         os.mkdir(place)
         part(place)
