@@ -281,6 +281,10 @@ struct kad_request {
     bool progress;     /* KAD_EVENT_PEERS as they come */
     bool fresh;        /* GET: not out of what an earlier get of ours brought */
     uint8_t replicas;  /* ANNOUNCE, PUT: nodes it is put to; 0: as the settings say */
+    /* GET, where the network has classes: nobody is told more than so many bits of the key. `target` is the key with zeros behind
+     * these, record.key the key itself. Holders send all they have that begins so, and what is wanted is picked out here. Found as
+     * long as the network has no more than 2^prefix_bits times k nodes. 0: nothing is hidden. */
+    uint8_t prefix_bits;
     void *user;        /* handed back in events */
 };
 

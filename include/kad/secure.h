@@ -52,6 +52,11 @@ void kad_secure_content_name(struct kad_bytes content, struct kad_secure_name *o
 /* What it is found by. */
 void kad_secure_key(const struct kad_secure_name *name, struct kad_id *out_key);
 
+/* Fills in a KAD_REQUEST_GET. With `prefix_bits` no node learns more of the key than so many bits (kad_request.prefix_bits); 0: they
+ * see all of it, which is a hash and no name. */
+void kad_secure_request(const struct kad_secure_name *name, uint8_t prefix_bits,
+                        struct kad_request *out_request);
+
 /* What is to be published. */
 struct kad_secure_draft {
     const struct kad_secure_name *name; /* under which */

@@ -157,6 +157,12 @@ static bool keep(struct kad_dht *dht, struct kad_operation *operation, const str
     return true;
 }
 
+/* The key that is wanted, which is not the target if only its beginning was told. */
+static const struct kad_id *wanted_key(const struct kad_operation *operation)
+{
+    return operation->request.prefix_bits ? &operation->request.record.key : &operation->request.target;
+}
+
 static bool is_valid(const struct kad_dht *dht, const struct kad_operation *operation,
                      const struct kad_record *record, kad_ms now, bool *out_forged)
 {
@@ -164,8 +170,9 @@ static bool is_valid(const struct kad_dht *dht, const struct kad_operation *oper
     enum kad_refusal refusal;
     kad_ms expires_at;
 
-    *out_forged = true;
-    if (!kad_id_equal(&record->key, &operation->request.target) || (wanted && record->type != wanted))
+    *out_forged = kad_id_prefix(&record->key, &operation->request.target) < operation->request.prefix_bits ||
+                  !operation->request.prefix_bits;
+    if (!kad_id_equal(&record->key, wanted_key(operation)) || (wanted && record->type != wanted))
         return false;
     refusal = kad_hold_check(dht, record);
     *out_forged = refusal != KAD_REFUSAL_NONE && refusal != KAD_REFUSAL_CLASS;
@@ -310,8 +317,8 @@ void kad_gather_own(struct kad_dht *dht, struct kad_operation *operation, kad_ms
     if (!gathered_of(dht, operation))
         return;
     do {
-        const size_t n = dht->store->ops->list(dht->store, &request->target, request->record.type, now, next,
-                                               page, PAGE, &next);
+        const size_t n = dht->store->ops->list(dht->store, wanted_key(operation), request->record.type, now,
+                                               next, page, PAGE, &next);
 
         for (size_t i = 0; i < n; i++) {
             const struct kad_class *class = kad_hold_class(dht, page[i].type);

@@ -69,6 +69,7 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
     message.method = (enum kad_method)query.method;
     message.target = operation->request.target;
     message.record_type = operation->request.record.type;
+    message.prefix_bits = operation->request.prefix_bits;
     message.from = taking ? 0 : holder->from; /* what has arrived goes, so the rest begins at the beginning */
     for (size_t i = holder->n_told;
          taking && i < gathered->n_records && message.n_records < KAD_MESSAGE_RECORDS; i++)

@@ -227,6 +227,10 @@ static void testify(struct kad_dht *dht, const struct kad_message *query, kad_ms
 
 void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms now, struct kad_message *reply)
 {
+    if (query->prefix_bits) {
+        kad_hold_get_prefix(dht, query, now, reply);
+        return;
+    }
     give(dht, query, false, now, reply);
     if (reply->record.type == KAD_RECORD_NONE) {
         if (query->wants_attest)

@@ -47,6 +47,9 @@ struct kad_hold_kept kad_hold_keep(struct kad_dht *dht, const struct kad_record 
                                    const struct kad_endpoint *publisher, const int64_t *cas, kad_ms now);
 
 /* The rest of an answer, which has a token and contacts already. `reply` borrows from the store and from dht. */
+/* hold_prefix.c: the same for all keys that begin as the query's target does. */
+void kad_hold_get_prefix(const struct kad_dht *dht, const struct kad_message *query, kad_ms now,
+                         struct kad_message *reply);
 void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms now,
                   struct kad_message *reply);
 /* *out_strike: no honest node sends this. */

@@ -16,6 +16,16 @@ static bool asks_one(const struct kad_request *request)
 
 /* -- beginning -------------------------------------------------------------------------------------------------- */
 
+/* Is the target what the key begins with, and nothing behind? */
+static bool is_prefix(const struct kad_request *request)
+{
+    struct kad_id target = request->record.key;
+
+    for (unsigned bit = request->prefix_bits; bit < 8 * KAD_ID_SIZE; bit++)
+        target.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+    return kad_id_equal(&target, &request->target);
+}
+
 static int check(const struct kad_dht *dht, const struct kad_request *request)
 {
     const struct kad_record *record = &request->record;
@@ -33,6 +43,8 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
         break;
     case KAD_REQUEST_GET:
         if (record->salt.size > KAD_RECORD_SALT_MAX)
+            return KAD_E_INVALID;
+        if (request->prefix_bits && (!dht->rules->class_of || !is_prefix(request)))
             return KAD_E_INVALID;
         break;
     case KAD_REQUEST_TAKE:
@@ -189,7 +201,8 @@ static void learn_from_lookups(struct kad_dht *dht, struct kad_operation *operat
             KAD_OWNER_JOIN) /* which sees our own neighbourhood only, not the rest of its bucket */
             kad_table_touch(dht->tables[i], &operation->request.target, now);
         n = kad_lookup_closest(&operation->lookups[i], dht->settings->k, closest);
-        if (n == dht->settings->k && n > 1 && operation->owner != KAD_OWNER_JOIN)
+        if (n == dht->settings->k && n > 1 && operation->owner != KAD_OWNER_JOIN &&
+            !operation->request.prefix_bits) /* a target with zeros is not anywhere */
             kad_estimate_add(&dht->estimates[i], &operation->request.target,
                              &kad_book_contact(dht->book, closest[n - 1])->id, (unsigned)n);
     }

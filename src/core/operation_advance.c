@@ -70,8 +70,9 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
     message.scrape = operation->request.scrape && !beyond;
     if (message.method == KAD_GET || message.method == KAD_TAKE) {
         message.record_type = dht->rules->class_of ? operation->request.record.type : 0;
+        message.prefix_bits = operation->request.prefix_bits;
         message.wants_attest = dht->rules->class_of && operation->owner == KAD_OWNER_HOST &&
-                               operation->request.kind != KAD_REQUEST_PUT;
+                               operation->request.kind != KAD_REQUEST_PUT && !message.prefix_bits;
     }
     if (!kad_dht_ask(dht, query, &message, now, out))
         return false;

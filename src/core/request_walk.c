@@ -34,6 +34,7 @@ void kad_request_walk(struct kad_walk *walk, struct kad_request *request)
     KAD_WALK(walk, request->progress);
     KAD_WALK(walk, request->fresh);
     KAD_WALK(walk, request->replicas);
+    KAD_WALK(walk, request->prefix_bits);
     if (kad_walk_reads(walk))
         request->user = NULL; /* the host's */
 }

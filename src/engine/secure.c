@@ -33,6 +33,19 @@ void kad_secure_key(const struct kad_secure_name *name, struct kad_id *out_key)
     kad_name_key(name, out_key);
 }
 
+void kad_secure_request(const struct kad_secure_name *name, uint8_t prefix_bits,
+                        struct kad_request *out_request)
+{
+    struct kad_request request = {.kind = KAD_REQUEST_GET, .record.type = name->class_->type};
+
+    kad_name_key(name, &request.target);
+    request.record.key = request.target;
+    request.prefix_bits = prefix_bits;
+    for (unsigned bit = prefix_bits; prefix_bits && bit < 8 * KAD_ID_SIZE; bit++)
+        request.target.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+    *out_request = request;
+}
+
 size_t kad_secure_room(const struct kad_class *class_)
 {
     return kad_name_room(class_);

@@ -214,3 +214,32 @@ TEST(receipts_and_evidence_arrive)
     EXPECT(reader->last_done.done.n_held >= NODES / 2);
     unmake(net);
 }
+
+/* Of the key only its beginning leaves the machine; everything that begins so comes, and one of it was wanted. */
+TEST(a_prefix_finds_what_it_hides)
+{
+    struct test_net *net = make();
+    static const char *const texts[] = {"room:a", "room:b", "room:c", "room:d", "room:e", "room:f"};
+    struct test_node *owner = &net->nodes[3], *reader = &net->nodes[17];
+    struct kad_secure_name name;
+    struct kad_request request;
+
+    for (unsigned i = 0; i < KAD_COUNT_OF(texts); i++) {
+        EXPECT_EQ(kad_secure_parse(texts[i], NULL, 0, &name), 0);
+        put(owner, &name, (uint8_t)(1 + i), 1, false);
+    }
+    for (unsigned i = 0; i < KAD_COUNT_OF(texts); i++) {
+        EXPECT_EQ(kad_secure_parse(texts[i], NULL, 0, &name), 0);
+        kad_secure_request(&name, (uint8_t)(1 + i % 4), &request);
+        EXPECT_EQ(test_net_request(reader, &request), 0);
+        EXPECT_EQ(reader->n_records, 1);
+        expect_opens(reader, 0, &name, (uint8_t)(1 + i), owner);
+    }
+    EXPECT_EQ(kad_secure_parse("room:nobody's", NULL, 0, &name), 0);
+    kad_secure_request(&name, 1, &request);
+    (void)test_net_request(reader, &request);
+    EXPECT_EQ(reader->n_records, 0);
+    request.target.bytes[31] |= 1; /* would tell more than the prefix */
+    EXPECT_EQ(kad_engine_request(reader->engine, &request, net->now, &(uint64_t){0}), KAD_E_INVALID);
+    unmake(net);
+}
