@@ -77,10 +77,10 @@ struct kad_node_config {
     /* In networks with identities: who it is. With has_secret the seed of its key pair (kad/identity.h). Else the key file
      * `identity` (NULL: "identity" in the data directory), opened with `passphrase` (NULL: none); if it is not there, one is
      * searched for and saved, which takes a second or two. With no file and no data directory it is another at each start. */
-    bool has_secret;
-    uint8_t secret[32];
-    const char *identity;
-    const char *passphrase;
+    bool has_secret;              /* `secret` is who it is */
+    uint8_t secret[32];           /* an Ed25519 seed */
+    const char *identity;         /* a file, see above */
+    const char *passphrase;       /* of that file; NULL: it is open */
     bool has_id;                  /* `id` is to be used */
     struct kad_id id;             /* else the saved one, else made */
     enum kad_log_level log_level; /* what `log` gets */
