@@ -112,9 +112,9 @@ static int ask_socket(struct kad_cli *cli, const char *method, const char *path,
                       json_t **out_answer)
 {
     const bool show = isatty(STDERR_FILENO) && !cli->options.json;
-    char socket[4200];
-    char *body = json_dumps(parameters, JSON_COMPACT);
     const bool has_body = strcmp(method, "GET") != 0;
+    char socket[4200], whole[200];
+    char *body = json_dumps(parameters, JSON_COMPACT);
     struct kad_http_exchange exchange = {
         .socket = socket,
         .method = method,
@@ -126,6 +126,11 @@ static int ask_socket(struct kad_cli *cli, const char *method, const char *path,
     json_t *answer = NULL;
     int code, error;
 
+    if (!has_body && cli->options.network.n) {
+        snprintf(whole, sizeof whole, "%s%cnetwork=%s", path, strchr(path, '?') ? '&' : '?',
+                 cli->options.network.items[0]);
+        exchange.path = whole;
+    }
     kad_ask_socket(cli, socket, sizeof socket);
     errno = 0;
     error = kad_http_exchange(&exchange);
@@ -156,6 +161,8 @@ int kad_ask_quietly(struct kad_cli *cli, const char *method, const char *path, j
 
     *out_answer = NULL;
     if (!cli->options.standalone) {
+        if (cli->options.network.n)
+            json_object_set_new(parameters, "network", json_string(cli->options.network.items[0]));
         code = ask_socket(cli, method, path, parameters, out_answer);
         json_decref(parameters);
         return code;

@@ -26,6 +26,7 @@ enum kad_exit {
 
 struct kad_list {
     const char *items[KAD_LIST_MAX]; /* of argv */
+    uint8_t networks[KAD_LIST_MAX];  /* beside each how often --network stood before it */
     size_t n;
 };
 

@@ -49,6 +49,8 @@ static const struct kad_option node_options[] = {
     KAD_OPTIONS_END,
 };
 
+#define NETWORKS_MAX 8
+
 /* -- running ----------------------------------------------------------------------------------------------------- */
 
 struct running {
@@ -57,6 +59,7 @@ struct running {
     struct kad_log log;
     struct kad_host host;
     struct kad_node_config *nodes;
+    struct kad_config *others;   /* with several networks: of each but the first */
     struct kad_sources *sources; /* of the first node, as is */
     struct kad_mapper *mapper;
     char socket[4096], bootstrap[KAD_ENDPOINT_TEXT];
@@ -110,6 +113,32 @@ static int take_passphrase(struct running *running, struct kad_node_config *node
     return code;
 }
 
+/* The networks named behind the first one. */
+static int configure_networks(struct running *running, size_t n)
+{
+    char why[KAD_CONFIG_WHY];
+    int code = KAD_EXIT_DONE;
+
+    running->others = calloc(n, sizeof *running->others);
+    if (!running->others)
+        return kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
+    for (size_t i = 1; i < n && code == KAD_EXIT_DONE; i++) {
+        struct kad_node_config *node = &running->nodes[i];
+
+        if (kad_cli_network_config(&running->cli->options, i, &running->config, &running->others[i], why) !=
+            KAD_OK)
+            return kad_cli_fail(running->cli, KAD_EXIT_USAGE, why, NULL);
+        kad_config_node(&running->others[i], node);
+        kad_host_leave_out_ipv6(node);
+        node->log = kad_log_write;
+        node->log_context = &running->log;
+        code = take_passphrase(running, node);
+        if (node->data_dir && !kad_host_make_folder(node->data_dir))
+            return kad_cli_fail(running->cli, KAD_EXIT_USAGE, node->data_dir, strerror(errno));
+    }
+    return code;
+}
+
 /* Of many nodes the first one speaks; the others only when something is wrong. */
 static int configure(struct running *running, size_t n)
 {
@@ -125,14 +154,18 @@ static int configure(struct running *running, size_t n)
     kad_host_leave_out_ipv6(first);
     first->log = kad_log_write;
     first->log_context = &running->log;
-    if (n > 1) {
+    if (running->cli->options.network.n > 1)
+        code = configure_networks(running, n);
+    if (code != KAD_EXIT_DONE)
+        return code;
+    if (n > 1 && !running->others) {
         kad_endpoint_format(&first->listen[0], running->bootstrap);
         if (kad_local_net_fill(running->nodes, n, running->bootstrap) != KAD_OK)
             return kad_cli_usage(running->cli,
                                  "--nodes needs one --listen with a loopback address and a port, such as "
                                  "127.0.1.1:6881, with room behind it");
     }
-    for (size_t i = 1; i < n; i++) {
+    for (size_t i = 1; i < n && !running->others; i++) {
         running->nodes[i].log_level = KAD_LOG_ERROR;
         running->nodes[i].name = NULL;
     }
@@ -187,7 +220,8 @@ static void reload(void *context)
         error = kad_cli_read_config(&running->cli->options, running->cli->options.config, fresh, why);
     if (error == KAD_OK)
         error = kad_change_apply(running->host.slots[0].node, &running->config, fresh, why);
-    for (size_t i = 1; i < running->host.n_slots && error == KAD_OK; i++) { /* the first one speaks for all */
+    for (size_t i = 1; i < running->host.n_slots && error == KAD_OK && !running->others;
+         i++) { /* the first one speaks for all */
         const struct kad_settings *settings = &kad_node_config_of(running->host.slots[0].node)->settings;
         const char *field;
 
@@ -271,6 +305,33 @@ static int run_nodes(struct running *running, size_t n)
     return code;
 }
 
+/* Of one network as many as were asked for; else one of each. */
+static size_t how_many(const struct kad_cli *cli)
+{
+    const struct kad_options *options = &cli->options;
+
+    if (options->network.n > 1)
+        return options->network.n;
+    return options->nodes.given ? (size_t)options->nodes.value : 1;
+}
+
+static int check_networks(struct kad_cli *cli)
+{
+    const struct kad_list *list = &cli->options.network;
+
+    if (list->n > NETWORKS_MAX)
+        return kad_cli_usage(cli, "%d networks at most", NETWORKS_MAX);
+    if (list->n > 1 && cli->options.nodes.given)
+        return kad_cli_usage(cli, "--nodes goes with one network");
+    for (size_t i = 0; i < list->n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(list->items[i], list->items[j]) == 0)
+                return kad_cli_usage(cli, "--network %.20s is there twice", list->items[i]);
+        }
+    }
+    return KAD_EXIT_DONE;
+}
+
 static int run_node(struct kad_cli *cli)
 {
     struct running *running = calloc(1, sizeof *running);
@@ -280,19 +341,21 @@ static int run_node(struct kad_cli *cli)
     if (!running)
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
     running->cli = cli;
-    code = KAD_EXIT_DONE;
-    if (kad_cli_read_config(&cli->options, cli->options.config, &running->config, why) != KAD_OK)
+    code = check_networks(cli);
+    if (code == KAD_EXIT_DONE &&
+        kad_cli_read_config(&cli->options, cli->options.config, &running->config, why) != KAD_OK)
         code = kad_cli_fail(cli, KAD_EXIT_USAGE, why, NULL);
     if (code == KAD_EXIT_DONE && cli->options.print_config) {
         code = kad_cli_print_config(&running->config);
     } else if (code == KAD_EXIT_DONE) {
         code = open_log(running);
         if (code == KAD_EXIT_DONE) {
-            code = run_nodes(running, cli->options.nodes.given ? (size_t)cli->options.nodes.value : 1);
+            code = run_nodes(running, how_many(cli));
             close_log(running);
         }
     }
     free(running->nodes);
+    free(running->others);
     free(running);
     return code;
 }
@@ -304,7 +367,11 @@ const struct kad_command kad_command_node = {
     .details = "Runs until SIGINT or SIGTERM, then ends what is under way, saves its state and exits. Log "
                "lines go to\n"
                "standard error; the first says \"event=listening\". It joins through --bootstrap and the "
-               "contacts it saved.",
+               "contacts it saved.\n"
+               "With several --network each takes the --listen and --bootstrap behind its name, and keeps "
+               "its state in "
+               "a folder of\n"
+               "that name; commands ask the first, or the one that --network names.",
     .options = node_options,
     .n_least = 0,
     .n_most = 0,

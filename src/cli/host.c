@@ -182,6 +182,21 @@ void kad_host_web(const struct kad_config *config, struct kad_http_config *out_h
     out_http->metrics = kad_config_metrics(config, &out_http->metrics_is_default);
 }
 
+/* The first node's; nodes on other networks are asked through it, too. */
+static int open_face(struct kad_host *host, const struct kad_http_config *http)
+{
+    const struct kad_network *first = kad_node_config_of(host->slots[0].node)->network;
+    struct kad_http_config config = *http;
+    struct kad_node *others[8];
+
+    config.others = others;
+    for (size_t i = 1; i < host->n_slots && config.n_others < KAD_COUNT_OF(others); i++) {
+        if (kad_node_config_of(host->slots[i].node)->network != first)
+            others[config.n_others++] = host->slots[i].node;
+    }
+    return kad_http_new(host->slots[0].node, &config, &host->http, host->why, sizeof host->why);
+}
+
 int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_t n,
                    const struct kad_http_config *http, bool signals)
 {
@@ -199,7 +214,7 @@ int kad_host_start(struct kad_host *host, struct kad_node_config *configs, size_
     for (size_t i = 0; i < n && error == KAD_OK; i++)
         error = start_node(host, &host->slots[i]);
     if (error == KAD_OK && http)
-        error = kad_http_new(host->slots[0].node, http, &host->http, host->why, sizeof host->why);
+        error = open_face(host, http);
     return error;
 }
 

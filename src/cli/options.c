@@ -66,6 +66,7 @@ static bool set(const struct kad_option *option, const char *text, struct kad_op
             snprintf(why, size, "--%s may be given %d times at most", option->name, KAD_LIST_MAX);
             return false;
         }
+        list->networks[list->n] = (uint8_t)options->network.n;
         list->items[list->n++] = text;
         return true;
     }

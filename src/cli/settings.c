@@ -6,12 +6,18 @@
 
 #include "cli/ask.h"
 
-static int set_list(struct kad_config *config, const char *key, const struct kad_list *list, char *why)
+/* With several networks each takes what stands behind its name; what stands before all names is the first one's. */
+static int set_list(struct kad_config *config, const char *key, const struct kad_options *options,
+                    const struct kad_list *list, size_t network, char *why)
 {
     int error = KAD_OK;
 
-    for (size_t i = 0; i < list->n && error == KAD_OK; i++)
-        error = kad_config_set(config, key, list->items[i], why);
+    for (size_t i = 0; i < list->n && error == KAD_OK; i++) {
+        const size_t of = list->networks[i] ? list->networks[i] - 1u : 0;
+
+        if (options->network.n < 2 || of == network)
+            error = kad_config_set(config, key, list->items[i], why);
+    }
     return error;
 }
 
@@ -61,9 +67,9 @@ static int set_flags(struct kad_config *config, const struct kad_options *option
             error = kad_config_set(config, flags[i].key, flags[i].value, why);
     }
     if (error == KAD_OK)
-        error = set_list(config, "listen", &options->listen, why);
+        error = set_list(config, "listen", options, &options->listen, 0, why);
     if (error == KAD_OK)
-        error = set_list(config, "bootstrap", &options->bootstrap, why);
+        error = set_list(config, "bootstrap", options, &options->bootstrap, 0, why);
     return error == KAD_OK ? set_others(config, &options->set, why) : error;
 }
 
@@ -80,6 +86,30 @@ int kad_cli_read_config(const struct kad_options *options, const char *file, str
         error = kad_config_file(out_config, file, out_why);
     if (error == KAD_OK)
         error = set_flags(out_config, options, out_why);
+    return error == KAD_OK ? kad_config_check(out_config, out_why) : error;
+}
+
+int kad_cli_network_config(const struct kad_options *options, size_t network, const struct kad_config *first,
+                           struct kad_config *out_config, char out_why[KAD_CONFIG_WHY])
+{
+    const char *name = options->network.items[network];
+    int error;
+
+    kad_config_default(kad_network_named(name), out_config);
+    memcpy(out_config->name, first->name, sizeof out_config->name);
+    out_config->log_level = first->log_level;
+    out_config->store = first->store;
+    if (snprintf(out_config->data_dir, sizeof out_config->data_dir, "%s%s%s", first->data_dir,
+                 strcmp(first->data_dir, "none") == 0 || !*first->data_dir ? "" : "/",
+                 strcmp(first->data_dir, "none") == 0 || !*first->data_dir ? "" : name) >=
+        (int)sizeof out_config->data_dir) {
+        snprintf(out_why, KAD_CONFIG_WHY, "data_dir: too long");
+        return KAD_E_INVALID;
+    }
+    kad_config_next_source(out_config);
+    error = set_list(out_config, "listen", options, &options->listen, network, out_why);
+    if (error == KAD_OK)
+        error = set_list(out_config, "bootstrap", options, &options->bootstrap, network, out_why);
     return error == KAD_OK ? kad_config_check(out_config, out_why) : error;
 }
 

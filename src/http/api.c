@@ -131,6 +131,24 @@ static bool answer_now(struct kad_api_call *call, const char *method, const stru
     return true;
 }
 
+/* The one that the parameter `network` names, which is taken out; without one it is the first. NULL: there is none. */
+static const struct kad_api *of_network(const struct kad_api *api, json_t *parameters)
+{
+    const char *name = json_string_value(json_object_get(parameters, "network"));
+    const struct kad_api *found = NULL;
+
+    if (!name)
+        return api;
+    if (strcmp(kad_network_name(kad_node_config_of(api->node)->network), name) == 0)
+        found = api;
+    for (size_t i = 0; i < api->n_others && !found; i++) {
+        if (strcmp(kad_network_name(kad_node_config_of(api->others[i].node)->network), name) == 0)
+            found = &api->others[i];
+    }
+    json_object_del(parameters, "network");
+    return found;
+}
+
 struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_asker asker, const char *method,
                                    const char *path, json_t *parameters, kad_api_done *done, void *user)
 {
@@ -140,6 +158,13 @@ struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_ask
     if (!call) {
         json_decref(parameters);
         done(user, wrong(500, kad_json_error_text(KAD_E_MEMORY), NULL));
+        return NULL;
+    }
+    api = of_network(api, parameters);
+    if (!api) {
+        json_decref(parameters);
+        free(call);
+        done(user, wrong(404, "no such network", "this node does not take part in it"));
         return NULL;
     }
     call->api = api;

@@ -27,6 +27,9 @@ struct kad_web;
 /* What there is to ask. All of it is lent, for as long as calls run. */
 struct kad_api {
     struct kad_node *node;
+    const struct kad_api
+        *others; /* of this process' nodes on other networks, for requests that name one; n_others of them */
+    size_t n_others;
     struct kad_feed *feed;             /* hears of requests; NULL: nobody does */
     const struct kad_history *history; /* NULL: none is kept; else with */
     struct kad_news_told *told;        /* two: of its seconds, of its minutes */

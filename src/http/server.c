@@ -36,6 +36,7 @@ struct kad_http {
     uv_timer_t second;
     bool ticking; /* `second` is the loop's */
     char *path, *names;
+    struct kad_api *others; /* face.api.others */
     char token[KAD_GUARD_TOKEN];
 };
 
@@ -61,6 +62,7 @@ static void let_go(struct kad_http *http)
     kad_news_told_clear(&http->told[1]);
     kad_wipe(http->token, sizeof http->token);
     free(http->path);
+    free(http->others);
     free(http->names);
     free(http);
 }
@@ -231,16 +233,23 @@ static struct kad_http *make(struct kad_node *node, const struct kad_http_config
         return NULL;
     http->node = node;
     http->names = strdup(config->names ? config->names : "");
-    if (!http->names) {
+    http->others = calloc(config->n_others + 1, sizeof *http->others);
+    if (!http->names || !http->others) {
+        free(http->names);
+        free(http->others);
         free(http);
         return NULL;
     }
+    for (size_t i = 0; i < config->n_others; i++)
+        http->others[i].node = config->others[i];
     kad_feed_init(&http->feed);
     http->feed.changed = on_news;
     http->feed.context = http;
     kad_history_init(&http->history);
     http->face = (struct kad_face){
         .api = {.node = node,
+                .others = http->others,
+                .n_others = config->n_others,
                 .feed = &http->feed,
                 .history = &http->history,
                 .told = http->told,

@@ -26,6 +26,9 @@ struct kad_http_config {
     bool is_public;    /* the API is for strangers: they may only read, unless they have the token */
     const char *names; /* of this machine, for Host; "" or NULL: none */
     struct kad_web_limits limits;
+    struct kad_node *const
+        *others; /* on other networks, n_others of them: asked with the parameter `network` */
+    size_t n_others;
 };
 
 /* 0 or a kad_error with the reason in `out_why`. The texts are copied; the socket is removed in the end. With is_public the

@@ -1,0 +1,114 @@
+#!/usr/bin/python3
+"""kad's own network on sockets: twenty daemons that prove who they are; names, owners, mailboxes; a bootstrap that is somebody
+else; two networks in one process. (The network is kad-easy: kad without its puzzle.)"""
+# timeout 300
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
+from program import LocalNet, Node, check, eventually, kad, loopback, main
+
+PLAIN = ("--api", "none", "--metrics", "none")
+
+
+def identity(node):
+    return node.ask("status")["identity"]
+
+
+def member(folder, name, *arguments):
+    return Node(folder, name, "--network", "kad-easy", "--listen", loopback(), *PLAIN, *arguments)
+
+
+def names(net, nodes):
+    first, second, third = nodes
+    put = first.ask("put", "--class", "room", "lobby", "hello")
+    check(put["stored"] >= 8, put)
+    check(len(put["receipts"]) >= 8 and all(r["says"] == "stored" for r in put["receipts"]), put)
+    for node in nodes + [net]:
+        got = node.ask("get", "room:lobby")
+        check(got["value"] == "hello" and got["owner"] == identity(first), got)
+    first.kad("put", "--class", "room", "lobby", "changed")
+    check(second.ask("get", "room:lobby")["value"] == "changed")
+    other = second.ask("put", "--class", "domain", "example", "mine")
+    check(other["stored"] > 0, other)
+    refused = third.kad("--json", "put", "--class", "domain", "example", "no, mine", expect=4).json
+    check(refused["refusal"] == "owner", refused)
+    check(third.ask("get", "domain:example")["owner"] == identity(second))
+    content = third.ask("put", "found by what it is")
+    check(first.ask("get", content["name"])["value"] == "found by what it is")
+    check(first.kad("get", "room:nobody", expect=1).json is None)
+
+
+def mailbox(nodes):
+    first, second, third = nodes
+    first.kad("put", "--class", "msg", identity(second), "for you alone")
+    stolen = third.kad("--json", "get", "msg:" + identity(second), expect=None).json
+    check("for you alone" not in str(stolen), stolen)
+    taken = take(second)
+    check([value["value"] for value in taken["values"]] == ["for you alone"], taken)
+    check(taken["values"][0]["owner"] == identity(first), taken)
+    check(not take(second)["values"])
+
+
+def take(node):
+    import http.client
+    import json
+    import socket
+
+    connection = http.client.HTTPConnection("node")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(node.socket)
+    connection.request("POST", "/api/dht/take")
+    return json.loads(connection.getresponse().read())
+
+
+def pinned(folder, net):
+    first = identity(net)
+    right = member(folder, "right", "--bootstrap", "%s/%s" % (net.first, first))
+    right.await_ready(4)
+    wrong = member(folder, "wrong", "--bootstrap", "%s/%s" % (net.first, identity(right)))
+    eventually("the bootstrap is known to be somebody else", lambda: "wrong_key" in open(wrong.log).read())
+    status = wrong.ask("status")
+    check(not status["ready"] and status["peer_count"] == 0, status)
+    check(wrong.stop() == 0 and right.stop() == 0)
+
+
+def restart(folder, net):
+    node = member(folder, "again", "--bootstrap", net.first).await_ready(4)
+    before = identity(node)
+    check(node.stop() == 0)
+    node = member(folder, "again").await_ready(4)  # through its saved contacts, whose keys it kept
+    check(identity(node) == before, before)
+    found = net.ask("find", before)
+    check(found["identity"] == before, found)
+    check(node.stop() == 0)
+
+
+def two_networks(folder, net):
+    here = loopback()
+    both = Node(folder, "both", "--network", "kad-easy", "--listen", loopback(), "--bootstrap", net.first, "--network",
+                "mainline", "--listen", here, *PLAIN)
+    both.await_ready(4)
+    check(both.ask("get", "room:lobby")["value"] == "changed")
+    check(both.ask("status", "--network", "mainline")["listening"] == [here])
+    alone = Node(folder, "alone", "--listen", loopback(), "--bootstrap", here, *PLAIN).await_ready(1)
+    key = both.ask("put", "--network", "mainline", "in the other one")["key"]
+    check(alone.ask("get", key)["value"] == "in the other one")
+    both.kad("status", "--network", "kad", expect=5)
+    check(alone.stop() == 0 and both.stop() == 0)
+
+
+def test(folder):
+    net = LocalNet(folder, 20, "--network", "kad-easy", *PLAIN)
+    nodes = [member(folder, "node%d" % i, "--bootstrap", net.first).await_ready(8) for i in range(3)]
+    names(net, nodes)
+    mailbox(nodes)
+    pinned(folder, net)
+    restart(folder, net)
+    two_networks(folder, net)
+    for node in nodes + [net]:
+        check(node.stop() == 0, open(node.log).read()[-2000:])
+
+
+main(test)
