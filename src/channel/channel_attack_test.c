@@ -347,6 +347,7 @@ struct forged {
     uint8_t least, most; /* versions */
     uint64_t sender;
     bool unpadded;
+    const uint8_t *committed; /* with work: over whose identity; the cookie is the right one */
 };
 
 static enum kad_channel_verdict forge(const struct forged *say)
@@ -368,6 +369,14 @@ static enum kad_channel_verdict forge(const struct forged *say)
     payload[41] = say->most;
     payload[42] = 1;
     payload[43] = say->unpadded ? 0x81 : 0x80;
+    if (say->committed) {
+        kad_admit_cookie(&world.peers[1].channel->admit, &world.peers[0].at, world.now,
+                         bytes + KAD_INIT_COOKIE);
+        kad_admit_commitment(suite, say->committed, ephemeral.public_key, bytes + KAD_INIT_COMMITMENT);
+        kad_write_u64(bytes + KAD_INIT_NONCE, (uint64_t)world.now);
+        kad_admit_work(suite, bytes + KAD_INIT_COOKIE, bytes + KAD_INIT_COMMITMENT, 12,
+                       bytes + KAD_INIT_NONCE);
+    }
     EXPECT(kad_noise_write_first(&noise, suite, &from->keys, &ephemeral, theirs, bytes + KAD_INIT_E,
                                  bytes + KAD_INIT_S, payload, size - KAD_INIT_PAYLOAD - KAD_SEAL_TAG));
     mask_key_of(test_key(&world, 1), mask);
@@ -405,6 +414,25 @@ TEST(a_first_message_must_be_right_in_all)
     say.unpadded = true;
     EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
     say.unpadded = false;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
+    test_world_clear(&world);
+}
+
+/* Work that somebody else did, for his own identity, admits nobody else. */
+TEST(work_for_another_identity_is_refused)
+{
+    struct forged say;
+
+    begin(3);
+    kad_channel_free(world.peers[1].channel);
+    world.peers[1].channel = NULL;
+    world.peers[1].config.cookie_per_s = world.peers[1].config.work_per_s = 0;
+    test_peer_start(&world, 1);
+    say = (struct forged){.identity = test_key(&world, 0), .least = 1, .most = 1, .sender = 5};
+    say.committed = test_key(&world, 2);
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    world.now++;
+    say.committed = test_key(&world, 0);
     EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
     test_world_clear(&world);
 }
@@ -664,6 +692,24 @@ TEST(more_work_than_we_are_willing_to_do_is_not_done)
     test_deliver(&world);
     EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_REFUSED);
     EXPECT_EQ(counters(0)->work_done, 0);
+    test_world_clear(&world);
+}
+
+/* Cookies that are never good enough: after three we stop. */
+TEST(cookies_without_end_end)
+{
+    begin_loaded(0, 1000);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ(world.n_wire, 1);
+        test_deliver(&world);       /* INIT */
+        test_peer_start(&world, 1); /* which forgets what its cookies are made with */
+        EXPECT_EQ(world.n_wire, 1);
+        EXPECT_EQ(test_arrive(&world, 0), i < 3 ? KAD_CHANNEL_HANDLED : KAD_CHANNEL_REFUSED);
+        test_take(&world, 0);
+    }
+    EXPECT_EQ(world.n_wire, 0);
+    EXPECT_EQ(counters(0)->begun, 4);
     test_world_clear(&world);
 }
 

@@ -388,6 +388,22 @@ TEST(a_session_is_not_used_towards_another_address)
     test_world_clear(&world);
 }
 
+/* An answer goes the way the question came, or not at all. */
+TEST(an_answer_does_not_go_elsewhere)
+{
+    struct kad_channel_to to = {.endpoint = test_endpoint(99)};
+
+    begin(2);
+    expect_through(0, 1, 1);
+    to.session = world.peers[1].last.session;
+    EXPECT(!test_say_at(&world, 1, &to, 2, 10, 0));
+    to.endpoint = world.peers[0].at;
+    EXPECT(test_say_at(&world, 1, &to, 2, 10, 0));
+    to.session ^= 1u << 20; /* another generation of its slot */
+    EXPECT(!test_say_at(&world, 1, &to, 2, 10, 0));
+    test_world_clear(&world);
+}
+
 /* -- crowding ------------------------------------------------------------------------------------------------------ */
 
 static void crowd(unsigned first, unsigned n)
