@@ -191,9 +191,9 @@ TEST(a_missing_or_doubled_character_is_a_wrong_length)
 
     for (size_t at = 4; at < sizeof SAMPLE - 1; at++) {
         memcpy(text, SAMPLE, at);
-        strcpy(text + at, SAMPLE + at + 1);
+        strcpy(text + at, &SAMPLE[at + 1]);
         EXPECT_EQ(read_id(text).kind, KAD_BECH32_LENGTHS);
-        strcpy(text + at, SAMPLE + at - 1);
+        strcpy(text + at, &SAMPLE[at - 1]);
         EXPECT_EQ(read_id(text).kind, KAD_BECH32_LENGTHS);
     }
 }

@@ -184,6 +184,44 @@ TEST(each_bit_doubles_the_price)
     EXPECT_MSG(tries[2] > 320 && tries[2] < 1040, "%llu", (unsigned long long)tries[2]);
 }
 
+/* Searches of `bits` until one lies within 2^-near of the network from `key`: how many key pairs it took. */
+static uint64_t price_of_a_place(struct kad_rng *rng, unsigned near, unsigned bits)
+{
+    const struct kad_id key = {{0x5a, 0xc3}};
+    struct kad_identity_search search;
+    uint8_t seed[32];
+    uint64_t tries = 0;
+
+    for (;;) {
+        struct kad_id id;
+
+        kad_rng_bytes(rng, seed, sizeof seed);
+        kad_identity_search_init(&search, seed, bits);
+        EXPECT(kad_identity_search(&search, 1000000));
+        tries += search.n_tries;
+        id = kad_identity_id(search.identity.public_key);
+        if ((id.bytes[0] ^ key.bytes[0]) >> (8 - near) == 0)
+            return tries;
+    }
+}
+
+/* U15: a place near a key costs 2^near key pairs, since places are hashes; a puzzle of b bits makes that 2^(near + b).
+ * Sums of 50: give or take a seventh (one sigma), so three sigma to both sides. */
+TEST(a_puzzle_raises_the_price_of_a_place)
+{
+    struct kad_rng rng = kad_test_rng(15);
+    uint64_t free = 0, puzzled = 0;
+
+    EXPECT_EQ(kad_identity_start(), 0);
+    for (unsigned i = 0; i < 50; i++) {
+        free += price_of_a_place(&rng, 4, 0);
+        puzzled += price_of_a_place(&rng, 4, 4);
+    }
+    EXPECT_MSG(free > 50 * 16 * 4 / 7 && free < 50 * 16 * 10 / 7, "%llu", (unsigned long long)free);
+    EXPECT_MSG(puzzled > 50 * 256 * 4 / 7 && puzzled < 50 * 256 * 10 / 7, "%llu",
+               (unsigned long long)puzzled);
+}
+
 TEST(two_searches_from_the_system_s_entropy_differ)
 {
     struct kad_identity_search a, b;
