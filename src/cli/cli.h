@@ -44,7 +44,7 @@ struct kad_options {
     /* requests */
     bool trace, first, keep, seed, scrape, raw, mutable, new_key;
     const char *salt, *file, *key_file, *at, *class_name;
-    struct kad_number seq, cas, port;
+    struct kad_number seq, cas, port, prefix;
     /* kad node */
     struct kad_list listen, set;
     bool read_only, print_config, public_api;

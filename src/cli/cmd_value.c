@@ -24,6 +24,8 @@ static const struct kad_option get_options[] = {
     KAD_TEXT("salt", salt, "TEXT", "the salt of a mutable value"),
     KAD_FLAG("first", first, "take the first valid value, do not look for a newer one"),
     KAD_FLAG("raw", raw, "print the value as it is stored, bencoded"),
+    KAD_NUMBER("prefix", prefix, "BITS", 1, 255,
+               "in the kad network: tell nobody more of the key than so many bits"),
     KAD_FLAG("explain", explain, "say why it was not found, as far as there is evidence"),
     KAD_SECONDS("wait", wait, "SECONDS", "when it is not found, look again and again for so long"),
     KAD_FLAG("trace", trace, "show every step of the lookup"),
@@ -106,6 +108,8 @@ static json_t *get_parameters(const struct kad_cli *cli)
         json_object_set_new(parameters, "salt", json_string(cli->options.salt));
     if (cli->options.first)
         json_object_set_new(parameters, "first", json_true());
+    if (cli->options.prefix.given)
+        json_object_set_new(parameters, "prefix", json_integer(cli->options.prefix.value));
     return parameters;
 }
 

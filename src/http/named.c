@@ -47,9 +47,17 @@ void kad_named_key(struct kad_params *params, const char *parameter, struct kad_
 
 void kad_named_get(struct kad_params *params, struct kad_request *request)
 {
+    struct kad_request asked;
+    int64_t prefix = 0;
+
+    kad_params_number(params, "prefix", 1, UINT8_MAX, &prefix);
     kad_named_key(params, "key", request);
-    if (params->has_name)
-        request->record.type = params->name.class_->type;
+    if (!params->has_name)
+        return;
+    kad_secure_request(&params->name, (uint8_t)prefix, &asked);
+    request->target = asked.target;
+    request->record = asked.record;
+    request->prefix_bits = asked.prefix_bits;
 }
 
 /* Without a key it is our own mailbox. */
@@ -58,7 +66,9 @@ void kad_named_take(struct kad_params *params, struct kad_request *request)
     const uint8_t *key = kad_engine_identity(kad_node_engine(params->node));
 
     if (json_object_get(params->object, "key")) {
-        kad_named_get(params, request);
+        kad_named_key(params, "key", request);
+        if (params->has_name)
+            request->record.type = params->name.class_->type;
         return;
     }
     if (kad_secure_name("msg", (struct kad_bytes){key, KAD_IDENTITY_SIZE}, NULL, 0, &params->name) !=
