@@ -367,13 +367,6 @@ static void happen(struct sim_world *world, const struct kad_heap_entry *entry)
     world->counts.events++;
 }
 
-static void fetch_node(const struct sim_node *node)
-{
-    __builtin_prefetch(node);
-    __builtin_prefetch((const char *)node + SIM_MEMORY_LINE);
-    __builtin_prefetch((const char *)(node + 1) - 1);
-}
-
 /* What the last level's fetch has brought leads to what this one's fetches. */
 static void fetch(const struct sim_world *world, uint32_t entry, unsigned level)
 {
@@ -390,11 +383,11 @@ static void fetch(const struct sim_world *world, uint32_t entry, unsigned level)
     }
     node = &world->nodes[packet ? packet->to : entry & ~SIM_KIND];
     if (level == SIM_AHEAD_LEVELS - 2) {
-        fetch_node(node);
+        sim_node_ahead(node);
         if (packet)
             __builtin_prefetch(packet->bytes);
         if (packet && packet->sender != SIM_NOBODY)
-            fetch_node(&world->nodes[packet->sender]);
+            sim_node_ahead(&world->nodes[packet->sender]);
     } else if (node->engine) {
         kad_engine_ahead(node->engine, KAD_AHEAD_STEPS - 1 - level);
     }

@@ -263,20 +263,42 @@ void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
 
 /* -- ideal tables ----------------------------------------------------------------------------------------------- */
 
-static int introduce(struct sim_world *world, uint32_t number, uint32_t other)
-{
-    for (int i = 0; i < SIM_FAMILIES; i++) {
-        const struct kad_contact contact = {.id = world->nodes[other].id,
-                                            .endpoint = world->nodes[other].endpoints[i]};
-        int error;
+#define AT_ONCE 32 /* introductions whose memory is fetched together: each is somewhere else */
 
-        if (contact.endpoint.family == KAD_FAMILY_NONE)
-            continue;
-        error = add_contact(world, world->nodes[number].engine, &contact, true);
-        if (error)
-            return error;
+/* `n` of them, AT_ONCE at most. */
+static int introduce_family(struct sim_world *world, uint32_t number, const uint32_t *others, uint32_t n,
+                            int family)
+{
+    struct kad_contact contacts[AT_ONCE];
+    uint32_t n_contacts = 0;
+    int error = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sim_node *other = &world->nodes[others[i]];
+
+        if (other->endpoints[family].family != KAD_FAMILY_NONE)
+            contacts[n_contacts++] =
+                (struct kad_contact){.id = other->id, .endpoint = other->endpoints[family]};
     }
-    return 0;
+    kad_book_prefetch(world->book, contacts, n_contacts);
+    for (uint32_t i = 0; i < n_contacts && !error; i++)
+        error = add_contact(world, world->nodes[number].engine, &contacts[i], true);
+    return error;
+}
+
+static int introduce(struct sim_world *world, uint32_t number, const uint32_t *others, uint32_t n)
+{
+    int error = 0;
+
+    for (uint32_t from = 0; from < n && !error; from += AT_ONCE) {
+        const uint32_t n_now = n - from < AT_ONCE ? n - from : AT_ONCE;
+
+        for (uint32_t i = from; i < from + n_now; i++)
+            sim_node_ahead(&world->nodes[others[i]]);
+        for (int family = 0; family < SIM_FAMILIES && !error; family++)
+            error = introduce_family(world, number, others + from, n_now, family);
+    }
+    return error;
 }
 
 /* Nodes in the order of their ids. */
@@ -306,13 +328,9 @@ static int introduce_some(struct sim_world *world, struct sim_rng *rng, const st
 {
     uint32_t chosen[128];
     uint32_t n = 0;
-    int error = 0;
 
-    if (to - from <= most) {
-        for (uint32_t i = from; i < to && !error; i++)
-            error = introduce(world, number, ranks->nodes[i]);
-        return error;
-    }
+    if (to - from <= most)
+        return introduce(world, number, &ranks->nodes[from], to - from);
     for (uint32_t i = to - from - most; i < to - from; i++) {
         uint32_t at = sim_below(rng, i + 1);
 
@@ -324,9 +342,9 @@ static int introduce_some(struct sim_world *world, struct sim_rng *rng, const st
         }
         chosen[n++] = at;
     }
-    for (uint32_t i = 0; i < n && !error; i++)
-        error = introduce(world, number, ranks->nodes[from + chosen[i]]);
-    return error;
+    for (uint32_t i = 0; i < n; i++)
+        chosen[i] = ranks->nodes[from + chosen[i]];
+    return introduce(world, number, chosen, n);
 }
 
 static int fill_table(struct sim_world *world, const struct ranks *ranks, uint32_t number)

@@ -32,6 +32,14 @@ struct sim_node {
     uint8_t side;
 };
 
+/* Has it fetched: a matter of time only. */
+static inline void sim_node_ahead(const struct sim_node *node)
+{
+    __builtin_prefetch(node);
+    __builtin_prefetch((const char *)node + SIM_MEMORY_LINE);
+    __builtin_prefetch((const char *)(node + 1) - 1);
+}
+
 struct sim_packet {
     struct kad_endpoint from;
     uint32_t to;
