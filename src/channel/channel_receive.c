@@ -400,10 +400,9 @@ static struct kad_channel_in take_open(struct kad_channel *channel, const struct
     uint8_t key[KAD_SEAL_KEY];
 
     if (in->size != KAD_DOOR_SIZE || !session || session->state != KAD_SESSION_PENDING || session->named ||
-        !kad_endpoint_equal(&session->endpoint, in->from) ||
-        memcmp(session->handshake->nonce, in->bytes + KAD_HELLO_NONCE, 16) != 0)
+        !kad_endpoint_equal(&session->endpoint, in->from))
         return verdict(KAD_CHANNEL_UNKNOWN);
-    open_key(channel, in->bytes + KAD_HELLO_NONCE, key);
+    open_key(channel, session->handshake->nonce, key);
     if (!channel->suite->open(key, 0, NULL, 0, in->bytes + KAD_OPEN_SEALED, KAD_DOOR_SIZE - KAD_OPEN_SEALED))
         return verdict(KAD_CHANNEL_FORGED);
     memcpy(result.key, identity, sizeof(result.key));

@@ -233,7 +233,8 @@ void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce
     uint8_t key[KAD_SEAL_KEY];
 
     write_head(datagram, KAD_TYPE_OPEN, index, 0);
-    memcpy(datagram + KAD_HELLO_NONCE, nonce, 16);
+    /* Not the nonce again: question and answer would have bytes in common that anybody can see. */
+    kad_rng_bytes(&channel->rng, datagram + KAD_HELLO_NONCE, 16);
     memset(datagram + KAD_OPEN_SEALED, 0, KAD_DOOR_SIZE - KAD_OPEN_SEALED);
     memcpy(datagram + KAD_OPEN_SEALED, our_key(channel), 32);
     open_key(channel, nonce, key);

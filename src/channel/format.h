@@ -51,7 +51,7 @@ enum {
     KAD_TOKEN = 8,
 
     KAD_HELLO_NONCE = 16,   /* 16, then padding that is random */
-    KAD_OPEN_SEALED = 32,   /* after the same nonce; sealed: identity(32) | zeros */
+    KAD_OPEN_SEALED = 32,   /* after 16 random bytes; sealed: identity(32) | zeros */
     KAD_COOKIE_SEALED = 32, /* after a nonce of 16; sealed: cookie(16) | epoch(4) | bits(1) | zeros */
     KAD_COOKIE_SIZE = 16,
 
