@@ -42,12 +42,13 @@ uint32_t kad_admit_epoch(kad_ms now)
 static void cookie_of(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
                       uint32_t epoch, uint8_t out_cookie[KAD_COOKIE_SIZE])
 {
-    uint8_t key[16], bytes[sizeof(*from) + 8];
+    uint8_t key[16], bytes[sizeof(from->address) + 4 + 8];
 
     kad_write_u32(bytes, epoch);
     kad_siphash_128(admit->secret, bytes, 4, key);
-    memcpy(bytes, from, sizeof(*from));
-    kad_write_u64(bytes + sizeof(*from), (uint64_t)last);
+    memcpy(bytes, from->address, sizeof(from->address));
+    kad_write_u32(bytes + sizeof(from->address), (uint32_t)from->family << 16 | from->port);
+    kad_write_u64(bytes + sizeof(from->address) + 4, (uint64_t)last);
     kad_siphash_128(key, bytes, sizeof(bytes), out_cookie);
 }
 

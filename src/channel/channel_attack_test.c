@@ -131,6 +131,33 @@ TEST(an_old_first_message_played_to_a_restarted_node_leads_nowhere)
     test_world_clear(&world);
 }
 
+/* What one sent, played back at itself: it was masked and sealed for somebody else. */
+TEST(nothing_can_be_reflected)
+{
+    struct test_packet sent[3];
+
+    begin(2);
+    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
+    sent[0] = world.wire[0];
+    test_deliver(&world);
+    sent[1] = world.wire[0];
+    test_deliver(&world);
+    sent[2] = world.wire[0];
+    test_deliver(&world);
+    for (unsigned i = 0; i < 3; i++) {
+        const unsigned sender = i == 1;
+
+        sent[i].from = world.peers[1 - sender].at;
+        EXPECT_EQ(play(sender, &sent[i]), KAD_CHANNEL_NOISE);
+        /* even if the mask were right: put behind its own mask, each is a forgery */
+        kad_mask(world.peers[1 - sender].channel->mask, sent[i].bytes, sent[i].size, KAD_HEAD);
+        kad_mask(world.peers[sender].channel->mask, sent[i].bytes, sent[i].size, KAD_HEAD);
+        EXPECT(play(sender, &sent[i]) != KAD_CHANNEL_MESSAGE);
+    }
+    EXPECT_EQ(world.n_wire, 0);
+    test_world_clear(&world);
+}
+
 /* -- changes ------------------------------------------------------------------------------------------------------ */
 
 /* Every bit of every kind of datagram: what was turned is never taken for a message; what was not still is. */
