@@ -280,6 +280,8 @@ static int introduce_family(struct sim_world *world, uint32_t number, const uint
             contacts[n_contacts++] =
                 (struct kad_contact){.id = other->id, .endpoint = other->endpoints[family]};
     }
+    if (!n_contacts)
+        return 0;
     kad_book_prefetch(world->book, contacts, n_contacts);
     for (uint32_t i = 0; i < n_contacts && !error; i++)
         error = add_contact(world, world->nodes[number].engine, &contacts[i], true);
