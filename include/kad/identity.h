@@ -34,7 +34,7 @@ extern "C" {
 #define KAD_SIGN_MAX       4096 /* bytes that can be signed at once; of more, sign a hash */
 #define KAD_PURPOSE_MAX    32   /* characters of a purpose */
 #define KAD_PUZZLE_MAX     32   /* leading zero bits that can be searched for */
-#define KAD_PUZZLE_BITS    16   /* what kad's own network asks for */
+#define KAD_PUZZLE_BITS    16   /* what kad's own network asks for: 65,536 tries on average, once in a life */
 
 /* A key pair. Where it lies is secret: kad_identity_wipe() when it is not needed any more. */
 struct kad_identity {

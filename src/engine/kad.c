@@ -11,9 +11,6 @@
 #include "wire/kad/kad.h"
 #include "wire/kad/record.h"
 
-#define PUZZLE_BITS \
-    16 /* 65,536 keys on average, a second or two, once in a life: docs/identity.md has the price of many */
-
 static bool id_of(struct kad_bytes identity, unsigned bits, struct kad_id *out_id)
 {
     if (identity.size != KAD_IDENTITY_SIZE)
@@ -24,7 +21,7 @@ static bool id_of(struct kad_bytes identity, unsigned bits, struct kad_id *out_i
 
 static bool id_with_puzzle(struct kad_bytes identity, struct kad_id *out_id)
 {
-    return id_of(identity, PUZZLE_BITS, out_id);
+    return id_of(identity, KAD_PUZZLE_BITS, out_id);
 }
 
 static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
@@ -67,7 +64,7 @@ static const struct kad_network kad = {
     .settings = SETTINGS,
     .carrier = KAD_CARRIER_SESSIONS,
     .port = 4242,
-    .puzzle_bits = PUZZLE_BITS,
+    .puzzle_bits = KAD_PUZZLE_BITS,
     .suite = &kad_suite_real,
     .realm = "kad/1",
 };
