@@ -296,7 +296,7 @@ def knock(socket, where, network=b"kad/1"):
     socket.sendto(mask(door[:16], head(HELLO, 0, index) + nonce + os.urandom(96), 16), where)
     datagram, _ = socket.recvfrom(2048)
     datagram = mask(door[:16], datagram, 16)
-    if len(datagram) != 128 or read_head(datagram) != (OPEN, index, 0) or datagram[16:32] != nonce:
+    if len(datagram) != 128 or read_head(datagram) != (OPEN, index, 0):
         raise Wrong("no OPEN")
     plain = unseal(h(purpose("open"), door, nonce), 0, b"", datagram[32:])
     if any(plain[32:]):
