@@ -575,6 +575,7 @@ TEST(a_cookie_serves_its_address_and_its_time)
 TEST(a_flood_without_cookies_costs_no_public_keys)
 {
     struct test_packet init;
+    size_t before;
 
     begin_loaded(10, 1000);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
@@ -582,7 +583,9 @@ TEST(a_flood_without_cookies_costs_no_public_keys)
     init.bytes[200] ^= 1; /* a forgery that only its tag betrays */
     for (unsigned i = 0; i < 1000; i++) {
         init.from = test_endpoint(100 + i);
+        before = world.in_use;
         (void)play(1, &init);
+        EXPECT(i < 10 || world.in_use == before); /* nor is anything kept */
         EXPECT(world.n_wire == 0 || (world.n_wire == 1 && world.wire[0].size < init.size));
         world.n_wire = 0;
     }
