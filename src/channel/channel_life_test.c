@@ -214,16 +214,21 @@ TEST(who_lost_its_sessions_is_found_again_with_the_next_message)
     test_world_clear(&world);
 }
 
+/* Whichever side it was, and whoever had begun: no message is lost. */
 TEST(who_lost_its_sessions_can_begin_again_at_once)
 {
-    begin(2);
-    expect_through(0, 1, 1);
-    world.now += 10;
-    test_peer_start(&world, 1);
-    expect_through(1, 0, 2);
-    expect_through(0, 1, 3);
-    EXPECT_EQ(n_in_state(0, KAD_SESSION_LIVE), 1);
-    test_world_clear(&world);
+    for (unsigned way = 0; way < 4; way++) {
+        const unsigned lost = way & 1, beginner = way >> 1, other = 1 - lost;
+
+        begin(2);
+        expect_through(beginner, 1 - beginner, 1);
+        world.now += 3000;
+        test_peer_start(&world, lost);
+        expect_through(lost, other, 2);
+        expect_through(other, lost, 3);
+        EXPECT_EQ(n_in_state(other, KAD_SESSION_LIVE), 1);
+        test_world_clear(&world);
+    }
 }
 
 /* Answers are not answered: their silence means nothing. */

@@ -14,7 +14,7 @@ enum {
     SILENT_MS = 1000,   /* a session in which a question is unanswered for so long gets a first message */
     FRESH_MS = 30000,   /* a session that we answered and nobody uses is kept so long */
     OLD_MS = 30000,     /* what was under way when a newer one came is taken so long */
-    TIE_MS = 10000,     /* two sessions begun by both within this are one that crossed itself */
+    TIE_MS = 2000,      /* two sessions begun by both within this are one that crossed itself */
     COOKIES_MOST = 3,   /* taken for one first message */
     CREDIT_MOST = 65536 /* bytes that are remembered for an address that has proved nothing */
 };
