@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "core/message.h"
 #include "engine/test_net.h"
 #include "kad/identity.h"
 #include "kad/secure.h"
@@ -215,6 +216,12 @@ TEST(receipts_and_evidence_arrive)
     unmake(net);
 }
 
+/* Stores that a node has asked of others, whatever for. */
+static uint64_t puts_of(const struct test_node *node)
+{
+    return kad_engine_counters(node->engine)->queries_out[KAD_PUT];
+}
+
 /* Of the key only its beginning leaves the machine; everything that begins so comes, and one of it was wanted. */
 TEST(a_prefix_finds_what_it_hides)
 {
@@ -223,11 +230,13 @@ TEST(a_prefix_finds_what_it_hides)
     struct test_node *owner = &net->nodes[3], *reader = &net->nodes[17];
     struct kad_secure_name name;
     struct kad_request request;
+    uint64_t n_puts;
 
     for (unsigned i = 0; i < KAD_COUNT_OF(texts); i++) {
         EXPECT_EQ(kad_secure_parse(texts[i], NULL, 0, &name), 0);
         put(owner, &name, (uint8_t)(1 + i), 1, false);
     }
+    n_puts = puts_of(reader);
     for (unsigned i = 0; i < KAD_COUNT_OF(texts); i++) {
         EXPECT_EQ(kad_secure_parse(texts[i], NULL, 0, &name), 0);
         kad_secure_request(&name, (uint8_t)(1 + i % 4), &request);
@@ -235,6 +244,8 @@ TEST(a_prefix_finds_what_it_hides)
         EXPECT_EQ(reader->n_records, 1);
         expect_opens(reader, 0, &name, (uint8_t)(1 + i), owner);
     }
+    test_net_run(net, KAD_MINUTE);
+    EXPECT_EQ(puts_of(reader), n_puts); /* a copy left on the way, or a repair, would tell which it was */
     EXPECT_EQ(kad_secure_parse("room:nobody's", NULL, 0, &name), 0);
     kad_secure_request(&name, 1, &request);
     (void)test_net_request(reader, &request);
