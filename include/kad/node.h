@@ -77,15 +77,17 @@ struct kad_node_config {
     /* In networks with identities: who it is. With has_secret the seed of its key pair (kad/identity.h). Else the key file
      * `identity` (NULL: "identity" in the data directory), opened with `passphrase` (NULL: none); if it is not there, one is
      * searched for and saved, which takes a second or two. With no file and no data directory it is another at each start. */
-    bool has_secret;              /* `secret` is who it is */
-    uint8_t secret[32];           /* an Ed25519 seed */
-    const char *identity;         /* a file, see above */
-    const char *passphrase;       /* of that file; NULL: it is open */
-    bool has_id;                  /* `id` is to be used */
-    struct kad_id id;             /* else the saved one, else made */
-    enum kad_log_level log_level; /* what `log` gets */
-    kad_log_function *log;        /* NULL: silent */
-    void *log_context;            /* handed to it */
+    bool has_secret;                 /* `secret` is who it is */
+    uint8_t secret[32];              /* an Ed25519 seed */
+    const char *identity;            /* a file, see above */
+    const char *passphrase;          /* of that file; NULL: it is open */
+    const struct kad_class *classes; /* in such networks: record classes of the program's own; lent */
+    size_t n_classes;                /* how many */
+    bool has_id;                     /* `id` is to be used */
+    struct kad_id id;                /* else the saved one, else made */
+    enum kad_log_level log_level;    /* what `log` gets */
+    kad_log_function *log;           /* NULL: silent */
+    void *log_context;               /* handed to it */
     const char *record; /* a file: everything that goes into the engine, from the start; NULL: nothing */
     uint64_t record_max_bytes;                                      /* 0: 256 MiB */
     unsigned watch;                                                 /* enum kad_event_mask, for on_event */

@@ -151,6 +151,8 @@ static void show_node(struct kad_cli *cli, const json_t *answer, int code)
         return;
     kad_print_pair(cli, "address", "%s", kad_json_text(answer, "address"));
     kad_print_pair(cli, "node", "%s", kad_json_text(answer, "id"));
+    if (json_is_string(json_object_get(answer, "identity")))
+        kad_print_pair(cli, "identity", "%s", kad_json_text(answer, "identity"));
     kad_print_pair(cli, "round trip", "%s", kad_json_ms(answer, "rtt_ms", rtt));
 }
 

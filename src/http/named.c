@@ -22,12 +22,14 @@ bool kad_named_wanted(const struct kad_params *params)
 /* "class:name", into params->name. */
 static bool read_name(struct kad_params *params, const char *parameter)
 {
+    const struct kad_node_config *config = kad_node_config_of(params->node);
     struct kad_bytes text;
 
     if (!kad_params_text(params, parameter, &text))
         return false;
     if (text.size != strlen((const char *)text.data) || text.size >= sizeof params->name_text ||
-        kad_secure_parse((const char *)text.data, NULL, 0, &params->name) != KAD_OK) {
+        kad_secure_parse((const char *)text.data, config->classes, config->n_classes, &params->name) !=
+            KAD_OK) {
         kad_params_wrong(params, parameter, "class:name is wanted, such as room:lobby");
         return false;
     }

@@ -170,6 +170,8 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
     memcpy(config.seed, seed, sizeof(config.seed));
     memcpy(config.secret, node->config.secret, sizeof(config.secret));
     config.has_secret = node->config.has_secret;
+    config.classes = node->config.classes;
+    config.n_classes = node->config.n_classes;
     if (node->config.has_id)
         config.id = &node->config.id;
     else if (has_id(&state->id))
