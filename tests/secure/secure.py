@@ -10,8 +10,10 @@ fifty daemons start at once instead of searching for a minute each under a sanit
 
 import base64
 import hashlib
+import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -79,6 +81,23 @@ class SecureDaemon(Daemon):
         expect(codes is None or done.returncode in codes,
                "%s: exit %d: %s%s" % (" ".join(command), done.returncode, done.stdout, done.stderr))
         return done.returncode, json.loads(done.stdout) if done.stdout.startswith("{") else {}
+
+    def post(self, path, **parameters):
+        """What commands do not offer: (HTTP status, the object)."""
+        connection = http.client.HTTPConnection("node", timeout=90)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(self.control)
+        connection.request("POST", path, json.dumps(parameters), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+
+    def put(self, name, value, **more):
+        """Puts under class:name; what came of it, with the holders' receipts."""
+        return self.post("/api/dht/put", key=name, value=value, **more)[1]
+
+    def get(self, name, *options):
+        """The object `kad get` prints, found or not."""
+        return self.ask("get", name, *options, codes=(0, 1, 3))[1]
 
     def ping(self, other):
         """The pong, or None: a datagram may be lost."""

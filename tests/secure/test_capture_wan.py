@@ -32,6 +32,7 @@ class Net(SecureNet):
         for i in range(1, N):
             self.nodes[0].ping(self.nodes[i])
             self.nodes[i].ping(self.nodes[(i * 7) % N] if (i * 7) % N != i else self.nodes[0])
+        self.say_things()
         self.wan.rebind(NAT[0])
         eventually("the one behind the NAT goes on", lambda: self.nodes[NAT[0]].ping(self.nodes[1]), 30)
         wrong = SecureDaemon(self.wan, N, ["%s/%s" % (self.nodes[0].address, self.nodes[3].identity)], name="wrong", identity=N)
@@ -57,6 +58,19 @@ class Net(SecureNet):
         self.others = [packet for packet in everything if packet.protocol != UDP]
         self.payloads = [packet.payload for packet in self.packets]
         say("%d packets captured, %d bytes" % (len(self.packets), sum(map(len, self.payloads))))
+
+    def say_things(self):
+        """Records of all kinds, whose names, values and keys are secrets too."""
+        writer, reader, mailed = self.nodes[2], self.nodes[4], self.nodes[5]
+        for name, value in (("room:a room whose name is long", "a value that repeats " * 9), ("domain:somewhere.example", "10.1.2.3"),
+                            ("listing:bicycles and more", "a red one, hardly used"), ("mutable:the weather", "it rains " * 90),
+                            ("peer:" + writer.identity, "at home this evening"), ("provider:" + "5eedf00d" * 5, "10.3.0.1:8080"),
+                            ("msg:" + mailed.identity, "for your eyes alone, and nobody else's")):
+            answer = writer.put(name, value)
+            reader.get(name)
+            self.secrets.update({"the name " + name: name.split(":")[1].encode()[:16], "a value of " + name: value.encode()[:16],
+                                 "the key of " + name: bytes.fromhex(answer["key"])[:12]})
+        mailed.post("/api/dht/take")
 
     def remember(self, node):
         """What of a node must not be read on the way."""
