@@ -143,6 +143,13 @@ static int remove_record(struct kad_store *store, const struct kad_record *recor
     return guard->inner->ops->remove(guard->inner, record);
 }
 
+static void touch(struct kad_store *store, const struct kad_record *record, kad_ms seen_at)
+{
+    struct guard *guard = guard_of(store);
+
+    guard->inner->ops->touch(guard->inner, record, seen_at);
+}
+
 static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                  struct kad_record *out_record)
 {
@@ -172,6 +179,7 @@ static const struct kad_store_ops ops = {
     .look = look,
     .list = list,
     .remove = remove_record,
+    .touch = touch,
     .ghost = ghost,
     .free = free_guard,
 };

@@ -134,6 +134,7 @@ struct kad_record {
     kad_ms made_at;        /* of a class, signed: when its owner made it, Unix time */
     kad_ms valid_until;    /* of a class, signed: no holder may serve it longer; KAD_NEVER: for good */
     kad_ms expires_at;     /* the holder's business */
+    kad_ms seen_at; /* the same, of a class: when a holder last stored it, here or elsewhere; 0: unknown */
 };
 
 /* What a holder signs for: that it took a record, or what it knows of a key without one. */

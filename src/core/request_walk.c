@@ -14,6 +14,7 @@ void kad_record_walk(struct kad_walk *walk, struct kad_record *record)
     KAD_WALK(walk, record->made_at);
     KAD_WALK(walk, record->valid_until);
     KAD_WALK(walk, record->expires_at);
+    KAD_WALK(walk, record->seen_at);
 }
 
 void kad_request_walk(struct kad_walk *walk, struct kad_request *request)

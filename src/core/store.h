@@ -66,6 +66,8 @@ struct kad_store_ops {
                    struct kad_record *out_records, size_t n, uint32_t *out_next);
     /* Forgets one: this key's of this owner (with `many`), or this key's. 0 or KAD_E_NOT_FOUND. */
     int (*remove)(struct kad_store *store, const struct kad_record *record);
+    /* Notes when it was last stored by a holder (kad_record.seen_at), if this very record's place is taken. */
+    void (*touch)(struct kad_store *store, const struct kad_record *record, kad_ms seen_at);
     /* What expired lately under this key: its head, with the hash of its value (kad_record.hashed), until the ghost itself is
      * forgotten. 0 or KAD_E_NOT_FOUND. */
     int (*ghost)(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,

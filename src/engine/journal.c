@@ -405,6 +405,13 @@ static int remove_record(struct kad_store *store, const struct kad_record *recor
     return item.error;
 }
 
+static void touch(struct kad_store *store, const struct kad_record *record, kad_ms seen_at)
+{
+    struct kad_store *real = of(store)->real;
+
+    real->ops->touch(real, record, seen_at);
+}
+
 static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                  struct kad_record *out_record)
 {
@@ -478,6 +485,7 @@ static const struct kad_store_ops store_ops = {
     .look = look,
     .list = list,
     .remove = remove_record,
+    .touch = touch,
     .ghost = ghost,
     .stats = stats,
     .free = free_store,

@@ -322,6 +322,13 @@ static int remove_record(struct kad_store *store, const struct kad_record *recor
     return item ? item->error : KAD_E_NOT_FOUND;
 }
 
+static void touch(struct kad_store *store, const struct kad_record *record, kad_ms seen_at)
+{
+    (void)store;
+    (void)record;
+    (void)seen_at;
+}
+
 static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                  struct kad_record *out_record)
 {
@@ -386,6 +393,7 @@ static const struct kad_store_ops store_ops = {
     .look = look,
     .list = list,
     .remove = remove_record,
+    .touch = touch,
     .ghost = ghost,
     .free = free_store,
 };

@@ -267,6 +267,12 @@ static int lmdb_remove(struct kad_store *store, const struct kad_record *record)
     return of(store)->mem->ops->remove(of(store)->mem, record);
 }
 
+/* Not worth a write: after a restart nobody knows, and it is spread over an hour. */
+static void lmdb_touch(struct kad_store *store, const struct kad_record *record, kad_ms seen_at)
+{
+    of(store)->mem->ops->touch(of(store)->mem, record, seen_at);
+}
+
 static int lmdb_ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                       struct kad_record *out_record)
 {
@@ -298,6 +304,7 @@ static const struct kad_store_ops lmdb_ops = {
     .look = lmdb_look,
     .list = lmdb_list,
     .remove = lmdb_remove,
+    .touch = lmdb_touch,
     .ghost = lmdb_ghost,
     .free = lmdb_free,
 };

@@ -116,6 +116,12 @@ static int mem_remove(struct kad_store *store, const struct kad_record *record)
     return mem->records ? kad_mem_records_remove(mem->records, record, mem->watch) : KAD_E_NOT_FOUND;
 }
 
+static void mem_touch(struct kad_store *store, const struct kad_record *record, kad_ms seen_at)
+{
+    if (of(store)->records)
+        kad_mem_records_touch(of(store)->records, record, seen_at);
+}
+
 static int mem_ghost(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                      struct kad_record *out_record)
 {
@@ -260,6 +266,7 @@ static const struct kad_store_ops mem_ops = {
     .look = mem_look,
     .list = mem_list,
     .remove = mem_remove,
+    .touch = mem_touch,
     .ghost = mem_ghost,
     .free = mem_free,
 };

@@ -9,12 +9,12 @@
 #define NONE       UINT32_MAX
 #define LIST_MAX   64
 #define PROOF_SIZE (sizeof((struct kad_record *)0)->public_key + sizeof((struct kad_record *)0)->signature)
-#define LIFE_SIZE  (2 * sizeof(kad_ms))
+#define LIFE_SIZE  (3 * sizeof(kad_ms))
 #define VALUE_MAX  (UINT32_C(1) << 30)
 
 enum {
     BLOCK_PROVED = 1,  /* public key and signature stand in `bytes` */
-    BLOCK_CLASSED = 2, /* and so do, before them, made_at and valid_until */
+    BLOCK_CLASSED = 2, /* and so do, before them, made_at, valid_until and seen_at */
     BLOCK_MANY = 4,
     BLOCK_WITHDRAWN = 8,
 };
@@ -140,6 +140,7 @@ static void read_block(const struct kad_mem_block *block, struct kad_record *out
     if (block->flags & BLOCK_CLASSED) {
         memcpy(&out_record->made_at, at, sizeof out_record->made_at);
         memcpy(&out_record->valid_until, at + sizeof out_record->made_at, sizeof out_record->valid_until);
+        memcpy(&out_record->seen_at, at + 2 * sizeof out_record->made_at, sizeof out_record->seen_at);
         at += LIFE_SIZE;
     }
     if (block->flags & BLOCK_PROVED) {
@@ -243,6 +244,7 @@ static struct kad_mem_block *make_block(struct kad_mem_records *records, const s
     if (flags & BLOCK_CLASSED) {
         memcpy(at, &record->made_at, sizeof record->made_at);
         memcpy(at + sizeof record->made_at, &record->valid_until, sizeof record->valid_until);
+        memcpy(at + 2 * sizeof record->made_at, &record->seen_at, sizeof record->seen_at);
         at += LIFE_SIZE;
     }
     if (proved) {
@@ -462,6 +464,14 @@ int kad_mem_records_remove(struct kad_mem_records *records, const struct kad_rec
         return KAD_E_NOT_FOUND;
     drop(records, slot, false, watch);
     return KAD_OK;
+}
+
+void kad_mem_records_touch(struct kad_mem_records *records, const struct kad_record *record, kad_ms seen_at)
+{
+    const uint32_t slot = find(records, record);
+
+    if (slot != NONE && records->slots[slot].block->flags & BLOCK_CLASSED)
+        memcpy(records->slots[slot].block->bytes + 2 * sizeof(kad_ms), &seen_at, sizeof seen_at);
 }
 
 uint32_t kad_mem_records_expire(struct kad_mem_records *records, kad_ms now, unsigned *budget,

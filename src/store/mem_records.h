@@ -57,6 +57,7 @@ size_t kad_mem_records_list(const struct kad_mem_records *records, const struct 
                             uint32_t *out_next);
 int kad_mem_records_remove(struct kad_mem_records *records, const struct kad_record *record,
                            const struct kad_mem_watch *watch);
+void kad_mem_records_touch(struct kad_mem_records *records, const struct kad_record *record, kad_ms seen_at);
 bool kad_mem_records_has(const struct kad_mem_records *records, const struct kad_record *record);
 /* 0 or KAD_E_MEMORY: `classes` is there. */
 KAD_CHECK int kad_mem_records_need_classes(struct kad_mem_records *records);

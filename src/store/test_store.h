@@ -66,8 +66,8 @@ void test_store_expire_all(struct kad_store *store, kad_ms now); /* until nothin
                         x(a_full_key_gives_up_its_oldest) x(families_and_seeds_are_told_apart)              \
                             x(a_choice_of_peers_is_fair) x(a_sample_of_keys_is_fair)                        \
                                 x(expired_peers_do_not_hide_live_ones) x(each_peer_is_shown_once)           \
-                                    x(a_key_has_a_value_of_each_owner) x(pages_show_every_value_once)       \
-                                        x(classes_have_places_of_their_own)                                 \
+                                    x(a_key_has_a_value_of_each_owner) x(a_record_can_be_touched)           \
+                                        x(pages_show_every_value_once) x(classes_have_places_of_their_own)  \
                                             x(what_expired_leaves_a_ghost_for_a_day) x(ghosts_are_bounded)  \
                                                 x(a_class_and_an_owner_have_their_shares)                   \
                                                     x(removing_leaves_nothing_behind)                       \

@@ -100,6 +100,32 @@ void test_store_a_key_has_a_value_of_each_owner(const struct test_store_kind *ki
     kind->close(store);
 }
 
+/* When it was last stored elsewhere is noted without replacing anything, and nothing else is touched. */
+void test_store_a_record_can_be_touched(const struct test_store_kind *kind)
+{
+    const struct kad_mem_store_config config = test_store_plenty();
+    struct kad_store *store = test_store_open(kind, &config);
+    struct kad_record records[3];
+    uint32_t next;
+
+    for (unsigned owner = 0; owner < 3; owner++)
+        EXPECT_EQ(put(store, (struct place){1, owner, NOTE, true}, 1, 50, START + 100, START), KAD_OK);
+    EXPECT_EQ(list(store, 1, NOTE, START, 0, records, 3, &next), 3);
+    EXPECT_EQ(records[1].seen_at, 0);
+    store->ops->touch(store, &records[1], START + 5);
+    EXPECT_EQ(list(store, 1, NOTE, START, 0, records, 3, &next), 3);
+    EXPECT_EQ(records[0].seen_at, 0);
+    EXPECT_EQ(records[1].seen_at, START + 5);
+    EXPECT_EQ(records[2].seen_at, 0);
+    EXPECT_EQ(records[1].valid_until, START + 105);
+    EXPECT_EQ(test_store_put(store, 9, 10, NULL, START + 100, START), KAD_OK);
+    records[0] = (struct kad_record){.key = test_store_key(9), .type = KAD_RECORD_IMMUTABLE};
+    store->ops->touch(store, &records[0], START + 5); /* of no class: nowhere to note it */
+    EXPECT_EQ(store->ops->get(store, &records[0].key, START, &records[2]), KAD_OK);
+    EXPECT_EQ(records[2].seen_at, 0);
+    kind->close(store);
+}
+
 /* Pages of any size show each once, and their order is the same the next time, whatever is replaced meanwhile. */
 void test_store_pages_show_every_value_once(const struct test_store_kind *kind)
 {

@@ -55,7 +55,7 @@ class Record(Structure):
     _c_name_ = "struct kad_record"
     _fields_ = [("type", c_uint8), ("many", c_bool), ("withdrawn", c_bool), ("hashed", c_bool), ("key", Id),
                 ("value", Bytes), ("salt", Bytes), ("sequence", c_int64), ("public_key", c_uint8 * 32), ("signature", c_uint8 * 64),
-                ("made_at", c_int64), ("valid_until", c_int64), ("expires_at", c_int64)]
+                ("made_at", c_int64), ("valid_until", c_int64), ("expires_at", c_int64), ("seen_at", c_int64)]
 
 
 class Request(Structure):
