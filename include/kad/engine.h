@@ -95,6 +95,9 @@ struct kad_settings {
     kad_ms record_ttl_ms;      /* a value is served this long */
     kad_ms announce_again_ms;  /* what this node publishes is published again this often, +-10 % */
     kad_ms put_again_ms;       /* the same for values */
+    kad_ms restore_ms; /* classes of records: holders store again what nobody has stored here for so long; 0: never */
+    kad_ms cache_ms;   /* the same: a get leaves a copy on its way, for so long, shorter the farther; 0: none */
+    kad_ms result_ms;  /* the same: what a get brought answers the next one for so long; 0: it does not */
     unsigned max_publications; /* announces and puts with `keep`, at once */
     kad_ms sample_interval_ms; /* BEP 51: told to samplers, and how often the sample changes */
     /* -- abuse -- */

@@ -1,6 +1,8 @@
 /* contacts - the routing tables as the dht uses them: with events, counters, verification and the id rule. */
 #include "core/dht.h"
 
+#include "core/records.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -137,6 +139,12 @@ static void act_on(struct kad_dht *dht, const struct kad_table_update *update, k
         gone = kad_book_contact(dht->book, update->removed);
     if (update->change == KAD_TABLE_LIMITED)
         dht->counters->table_limited++;
+    if (added && dht->member)
+        kad_restore_met(dht,
+                        update->change == KAD_TABLE_ADDED || update->change == KAD_TABLE_REPLACED
+                            ? contact
+                            : update->added,
+                        now);
     if (added || gone)
         tell_change(dht, added, gone);
     if (added)

@@ -209,6 +209,8 @@ void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         dht->expire_at = dht->store->ops->expire(dht->store, now);
     kad_join_tick(dht, now, out);
     kad_publish_tick(dht, now);
+    if (dht->rules->class_of)
+        kad_records_tick(dht, now);
     kad_upkeep_tick(dht, now, out);
     kad_lost_tick(dht, now, out); /* woken by upkeep, which never sleeps as long as it does */
     kad_operations_tick(dht, now, out);
@@ -221,6 +223,8 @@ kad_ms kad_dht_wake_at(const struct kad_dht *dht)
     at = kad_ms_min(at, dht->expire_at);
     at = kad_ms_min(at, kad_join_wake_at(dht));
     at = kad_ms_min(at, dht->publications.next_at);
+    if (dht->rules->class_of)
+        at = kad_ms_min(at, kad_records_wake_at(dht->member->records));
     at = kad_ms_min(at, dht->upkeep.next_at);
     return kad_ms_min(at, dht->operations_wake_at);
 }

@@ -115,7 +115,7 @@ static void choose_best(const struct kad_dht *dht, struct kad_operation *operati
 
 /* Takes a valid value. `counts`: a node of its own gave it. Returns whether it is the best known of its owner. */
 static bool keep(struct kad_dht *dht, struct kad_operation *operation, const struct kad_record *record,
-                 bool counts)
+                 bool counts, uint32_t *out_place)
 {
     struct kad_gathered *gathered = operation->gathered;
     struct kad_record copy = *record;
@@ -124,6 +124,7 @@ static bool keep(struct kad_dht *dht, struct kad_operation *operation, const str
 
     while (at < gathered->n_records && !same_owner(&gathered->records[at], record))
         at++;
+    *out_place = (uint32_t)at + 1;
     if (at < gathered->n_records) {
         const struct kad_record *known = &gathered->records[at];
         const bool same = is_same(known, record);
@@ -132,12 +133,15 @@ static bool keep(struct kad_dht *dht, struct kad_operation *operation, const str
         if (kad_hold_compare(dht, record, known) >= 0)
             return same;
     } else if (!make_room(dht, gathered)) {
+        *out_place = 0;
         return true;
     }
     if (record->value.size) {
         value = kad_alloc(dht->allocator, record->value.size);
-        if (!value)
+        if (!value) {
+            *out_place = at < gathered->n_records ? *out_place : 0;
             return true;
+        }
         memcpy(value, record->value.data, record->value.size);
     }
     copy.value.data = value;
@@ -184,11 +188,12 @@ static bool is_valid(const struct kad_dht *dht, const struct kad_operation *oper
 bool kad_gather_offer(struct kad_dht *dht, struct kad_operation *operation, const struct kad_record *record,
                       kad_ms now)
 {
+    uint32_t place;
     bool forged;
 
     if (!gathered_of(dht, operation) || !is_valid(dht, operation, record, now, &forged))
         return false;
-    keep(dht, operation, record, false);
+    keep(dht, operation, record, false, &place);
     choose_best(dht, operation);
     return true;
 }
@@ -280,16 +285,19 @@ bool kad_gather_take(struct kad_dht *dht, struct kad_operation *operation, const
     holder = holder_of(dht, gathered, query->contact);
     for (unsigned i = 0; i < n; i++) {
         const struct kad_record *record = i ? &answer->records[i - 1] : &answer->record;
+        uint32_t place;
         bool forged;
 
         if (!is_valid(dht, operation, record, now, &forged)) {
             honest = honest && !forged;
             continue;
         }
-        if (!keep(dht, operation, record, true) && holder)
+        if (!keep(dht, operation, record, true, &place) && holder)
             holder->outdated = true;
-        if (holder)
+        if (holder) {
             holder->has = true;
+            holder->value = (uint16_t)place;
+        }
     }
     if (!n && !more && operation->request.kind != KAD_REQUEST_PUT)
         take_testimony(dht, operation, query->contact, answer);
@@ -325,13 +333,52 @@ void kad_gather_own(struct kad_dht *dht, struct kad_operation *operation, kad_ms
 
             if (request->kind != KAD_REQUEST_PUT && (!class || class->taken_once != taking))
                 continue;
-            keep(dht, operation, &page[i], true);
+            keep(dht, operation, &page[i], true, &operation->gathered->own);
             if (taking)
                 dht->store->ops->remove(dht->store, &page[i]);
         }
     } while (next);
     if (operation->gathered->n_records)
         choose_best(dht, operation);
+}
+
+/* The k nearest of those that answered and ourselves, by the values they hold. */
+void kad_gather_recount(struct kad_dht *dht, struct kad_operation *operation)
+{
+    struct kad_gathered *gathered = operation->gathered;
+    const struct kad_id *target = &operation->request.target;
+
+    if (!gathered || gathered->n_records < 2 || gathered->records[0].many || gathered->cached ||
+        !(operation->families[0] || operation->families[1]))
+        return;
+    memset(gathered->copies, 0, gathered->n_records * sizeof(*gathered->copies));
+    for (int family = 0; family < KAD_FAMILIES; family++) {
+        kad_contact_ref closest[64];
+        size_t n;
+        bool ourselves = dht->settings->read_only;
+
+        if (!operation->families[family])
+            continue;
+        n = kad_lookup_closest(&operation->lookups[family], dht->settings->k, closest);
+        for (size_t i = 0, left = dht->settings->k; i < n && left > 0; left--) {
+            uint32_t value = 0;
+
+            if (!ourselves &&
+                kad_id_compare(target, &dht->self, &kad_book_contact(dht->book, closest[i])->id) < 0) {
+                ourselves = true;
+                value = gathered->own;
+            } else {
+                for (size_t j = 0; j < gathered->n_holders; j++) {
+                    if (gathered->holders[j].contact == closest[i])
+                        value = gathered->holders[j].value;
+                }
+                i++;
+            }
+            if (value)
+                gathered->copies[value - 1]++;
+        }
+    }
+    choose_best(dht, operation);
 }
 
 bool kad_gather_enough(const struct kad_dht *dht, const struct kad_operation *operation)
@@ -408,6 +455,7 @@ void kad_gather_settle(struct kad_dht *dht, struct kad_operation *operation)
 
     if (!gathered || operation->request.kind == KAD_REQUEST_PUT)
         return;
+    kad_gather_recount(dht, operation);
     if (gathered->n_records && !operation->best.many)
         return;
     for (uint32_t i = 0; i < gathered->n_records; i++) {
@@ -469,6 +517,7 @@ void kad_gather_walk(struct kad_walk *walk, struct kad_operation *operation)
     KAD_WALK(walk, gathered->n_held);
     KAD_WALK(walk, gathered->n_nothing);
     KAD_WALK(walk, gathered->n_owner);
+    KAD_WALK(walk, gathered->own);
     KAD_WALK(walk, gathered->n_more);
     KAD_WALK(walk, gathered->held_sequence);
     KAD_WALK(walk, gathered->cached);
@@ -515,6 +564,7 @@ void kad_gather_walk(struct kad_walk *walk, struct kad_operation *operation)
         }
         gathered->n_holders = (uint32_t)(kad_walk_reads(walk) ? i + 1 : n_holders);
         KAD_WALK(walk, holder->from);
+        KAD_WALK(walk, holder->value);
         KAD_WALK(walk, holder->n_told);
         KAD_WALK(walk, holder->has);
         KAD_WALK(walk, holder->outdated);

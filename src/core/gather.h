@@ -25,6 +25,7 @@
 struct kad_gather_holder {
     kad_contact_ref contact; /* retained */
     uint32_t from;           /* its next page; 0: there is none */
+    uint16_t value;          /* 1 + the place in `records` of the last one it gave; 0: none */
     uint16_t n_told;         /* TAKE: so many of `records` it knows to have arrived */
     bool has;                /* it gave a value */
     bool outdated;           /* not the best one */
@@ -39,6 +40,7 @@ struct kad_gathered {
     struct kad_gather_holder *holders;
     uint32_t n_records, room_records, n_receipts, n_holders;
     uint32_t n_held, n_nothing, n_owner; /* n_owner: stores refused because somebody else has the key */
+    uint32_t own;                        /* 1 + the place in `records` of what our own store has */
     uint32_t n_more;                     /* queries for more so far */
     int64_t held_sequence;               /* -1: nobody said */
     struct kad_record ghost;             /* what is left of the newest that expired; type none: nothing */
@@ -59,6 +61,9 @@ bool kad_gather_offer(struct kad_dht *dht, struct kad_operation *operation, cons
 /* GET: is it enough? */
 bool kad_gather_enough(const struct kad_dht *dht, const struct kad_operation *operation);
 
+/* The lookups are over: where owners differ, only what the k nearest hold (we may be one of them) says whose it is, so that
+ * everybody who counts counts the same. */
+void kad_gather_recount(struct kad_dht *dht, struct kad_operation *operation);
 /* Is what the operation wants to put against what it has met? */
 enum kad_refusal kad_gather_outdated(struct kad_dht *dht, struct kad_operation *operation);
 /* A node answered a put. False: without the receipt it owes. */

@@ -7,6 +7,7 @@
 #include "core/bloom.h"
 #include "core/gather.h"
 #include "core/hold.h"
+#include "core/records.h"
 
 static void keep_token(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact,
                        struct kad_bytes token)
@@ -213,6 +214,7 @@ bool kad_operation_harvest(struct kad_dht *dht, struct kad_operation *operation,
         (kind == KAD_REQUEST_PUT || kind == KAD_REQUEST_GET || kind == KAD_REQUEST_TAKE)) {
         if (operation->phase == KAD_PHASE_LOOKUP && kind != KAD_REQUEST_TAKE)
             keep_token(dht, operation, query->contact, answer->token);
+        kad_region_token(dht, query->contact, answer->token, now);
         *out_broke_rules = !kad_gather_take(dht, operation, query, answer, now);
         return kad_gather_enough(dht, operation);
     }
@@ -253,7 +255,13 @@ bool kad_operation_harvest_own(struct kad_dht *dht, struct kad_operation *operat
     if (dht->rules->class_of &&
         (operation->request.kind == KAD_REQUEST_PUT || operation->request.kind == KAD_REQUEST_GET ||
          operation->request.kind == KAD_REQUEST_TAKE)) {
+        const struct kad_record *known = NULL;
+
         kad_gather_own(dht, operation, now);
+        if (operation->request.kind == KAD_REQUEST_GET && !operation->request.fresh)
+            known = kad_results_find(dht, &operation->request.target, operation->request.record.type, now);
+        if (known && kad_gather_offer(dht, operation, known, now))
+            operation->gathered->cached = true;
         if (operation->best.type != KAD_RECORD_NONE && operation->first_at == KAD_NEVER &&
             operation->request.kind != KAD_REQUEST_PUT)
             operation->first_at = now;

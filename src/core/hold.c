@@ -7,6 +7,7 @@
 #include "core/store.h"
 
 #define PAGE 16
+#define FAR  4 /* times k nodes nearer to a key: no holder of it, even if puts go far */
 
 const struct kad_class *kad_hold_class(const struct kad_dht *dht, uint8_t type)
 {
@@ -122,6 +123,30 @@ static enum kad_refusal check_order(const struct kad_dht *dht, const struct kad_
     return order > 0 && !*out_same ? KAD_REFUSAL_SEQUENCE : KAD_REFUSAL_NONE;
 }
 
+/* Who is far from a key was given it because it is read often. It keeps it for a time that halves with every k nodes there are
+ * between (Kademlia, section 2.5, halves with each node: measured on a network whose size is known exactly). */
+static kad_ms cached_until(const struct kad_dht *dht, const struct kad_record *record, kad_ms now)
+{
+    const struct kad_settings *settings = dht->settings;
+    double nodes = 0, before;
+    uint64_t distance = 0;
+
+    if (settings->cache_ms == 0)
+        return KAD_NEVER;
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        const double estimate = dht->tables[i] ? kad_estimate_nodes(&dht->estimates[i]) : 0;
+
+        nodes = estimate > nodes ? estimate : nodes;
+    }
+    for (int i = 0; i < 8; i++)
+        distance = distance << 8 | (uint8_t)(record->key.bytes[i] ^ dht->self.bytes[i]);
+    before = nodes * ((double)distance / 18446744073709551616.0) - FAR * settings->replicas;
+    if (before <= 0)
+        return KAD_NEVER;
+    before /= settings->replicas;
+    return now + (before < 30 ? settings->cache_ms >> (unsigned)before : 0) + KAD_MINUTE;
+}
+
 struct kad_hold_kept kad_hold_keep(struct kad_dht *dht, const struct kad_record *record,
                                    const struct kad_endpoint *publisher, const int64_t *cas, kad_ms now)
 {
@@ -143,8 +168,12 @@ struct kad_hold_kept kad_hold_keep(struct kad_dht *dht, const struct kad_record 
         kept.refusal = KAD_REFUSAL_SERVER;
         kept.error = KAD_E_LIMIT;
     }
+    if (same)
+        dht->store->ops->touch(dht->store, &held, now);
     if (kept.refusal != KAD_REFUSAL_NONE || same)
         return kept;
+    copy.seen_at = now;
+    kept.expires_at = kad_ms_min(kept.expires_at, cached_until(dht, record, now));
     copy.expires_at = kept.expires_at;
     kept.error = dht->store->ops->put(dht->store, &copy, publisher, now);
     if (kept.error)
@@ -285,6 +314,8 @@ enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
     if (refusal != KAD_REFUSAL_NONE)
         return refusal;
     *out_kept = kad_hold_keep(dht, record, &from->endpoint, query->has_cas ? &query->cas : NULL, now);
+    if (out_kept->refusal == KAD_REFUSAL_OWNER)
+        kad_restore_doubt(dht, from, record, now);
     if (out_kept->refusal == KAD_REFUSAL_CAS || out_kept->refusal == KAD_REFUSAL_SEQUENCE) {
         reply->has_sequence = true;
         reply->sequence = out_kept->held;

@@ -8,6 +8,7 @@
 #include "core/gather.h"
 #include "core/hold.h"
 #include "core/measure.h"
+#include "core/records.h"
 
 static bool asks_one(const struct kad_request *request)
 {
@@ -151,6 +152,9 @@ int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
     else
         seed_lookups(dht, operation);
 
+    if (dht->rules->class_of && request->kind == KAD_REQUEST_PUT && owner == KAD_OWNER_HOST)
+        kad_results_forget(dht, &request->target);
+
     operation->next = dht->operations;
     if (dht->operations)
         dht->operations->previous = operation;
@@ -161,6 +165,34 @@ int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
         dht->counters->requests++;
     }
     *out_operation = operation;
+    return 0;
+}
+
+int kad_operation_begin_at(struct kad_dht *dht, const struct kad_request *request,
+                           const kad_contact_ref *contacts, size_t n, kad_ms now,
+                           struct kad_operation **out_operation)
+{
+    struct kad_operation *operation;
+    const int error = kad_operation_begin(dht, request, KAD_OWNER_RECORDS, now, &operation);
+
+    if (error)
+        return error;
+    *out_operation = operation;
+    operation->only = true;
+    if (kad_region_begin_at(dht, operation, contacts, n, now))
+        return 0;
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (!operation->families[i])
+            continue;
+        kad_operation_restart(dht, operation, i);
+        operation->lookups[i].config.width = (unsigned)n;
+        operation->lookups[i].config.spare = 0;
+        operation->lookups[i].config.beyond = 0;
+        for (size_t j = 0; j < n; j++) {
+            if (kad_family_index(kad_book_contact(dht->book, contacts[j])->endpoint.family) == i)
+                kad_lookup_add(&operation->lookups[i], contacts[j]);
+        }
+    }
     return 0;
 }
 
@@ -326,6 +358,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
             kad_histogram_add(&dht->measures->request_hops, KAD_HISTOGRAM_HOPS, operation->hops);
         }
         operation->wake_at = now; /* when it ended */
+        if (dht->rules->class_of && reason != KAD_REASON_CANCELLED)
+            kad_results_got(dht, operation, now);
         list_found(dht, operation);
         for (int i = 0; i < KAD_FAMILIES;
              i++) { /* the host may take its time; contacts should not wait for it */
@@ -347,6 +381,7 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
             dht->upkeep.n_running--;
         break;
     case KAD_OWNER_RECORDS:
+        kad_restore_ended(dht, operation, now);
         break;
     case KAD_OWNER_PUBLISH:
         kad_publish_ended(dht, &operation->request.target, operation->request.kind,

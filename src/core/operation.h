@@ -15,8 +15,20 @@
 
 #include "core/dht.h"
 
-enum kad_operation_owner { KAD_OWNER_HOST, KAD_OWNER_JOIN, KAD_OWNER_REFRESH, KAD_OWNER_PUBLISH, KAD_OWNER_RECORDS };
-enum kad_operation_phase { KAD_PHASE_LOOKUP, KAD_PHASE_STORING, KAD_PHASE_SINGLE, KAD_PHASE_GATHERING, KAD_PHASE_ENDED };
+enum kad_operation_owner {
+    KAD_OWNER_HOST,
+    KAD_OWNER_JOIN,
+    KAD_OWNER_REFRESH,
+    KAD_OWNER_PUBLISH,
+    KAD_OWNER_RECORDS
+};
+enum kad_operation_phase {
+    KAD_PHASE_LOOKUP,
+    KAD_PHASE_STORING,
+    KAD_PHASE_SINGLE,
+    KAD_PHASE_GATHERING,
+    KAD_PHASE_ENDED
+};
 
 #define KAD_OPERATION_TOKEN_MAX 40 /* longest token kept; the longest seen in the field is 20 */
 #define KAD_OPERATION_TOKENS    48 /* answers whose tokens are kept */
@@ -44,6 +56,7 @@ struct kad_operation {
     bool families[KAD_FAMILIES]; /* lookups in use */
     bool stored_own;             /* one of n_stored is our own store */
     bool looked_at_own;          /* our own store was asked first */
+    bool only;                   /* those it began with are asked, and nobody they name */
     bool looked_further;         /* nothing was found among the nearest: others were asked */
     uint8_t owner, phase, reason;
     uint8_t hops, hops_to_first;
@@ -80,6 +93,10 @@ struct kad_operation {
 KAD_CHECK int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
                                   enum kad_operation_owner owner, kad_ms now,
                                   struct kad_operation **out_operation);
+/* A put of the node's own at these alone: with their tokens if they are known, else after asking each for one. */
+KAD_CHECK int kad_operation_begin_at(struct kad_dht *dht, const struct kad_request *request,
+                                     const kad_contact_ref *contacts, size_t n, kad_ms now,
+                                     struct kad_operation **out_operation);
 /* Sends what it may, ends when it is over. The operation may be gone afterwards. */
 void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
                            struct kad_outbox *out);

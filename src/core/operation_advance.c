@@ -167,7 +167,7 @@ static bool look_further(struct kad_dht *dht, struct kad_operation *operation)
     const bool wider = settings->lookup_widen && found_nothing(operation);
     bool goes_on = false;
 
-    if (operation->looked_further)
+    if (operation->looked_further || operation->only)
         return false;
     operation->looked_further = true;
     for (int i = 0; i < KAD_FAMILIES; i++) {

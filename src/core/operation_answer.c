@@ -114,7 +114,7 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
 
         if (!operation->families[i])
             continue;
-        for (size_t j = 0; j < n_contacts; j++) {
+        for (size_t j = 0; j < n_contacts && !operation->only; j++) {
             if (kad_family_index(kad_book_contact(dht->book, contacts[j])->endpoint.family) == i)
                 named[n++] = contacts[j];
         }

@@ -1,6 +1,7 @@
 /* operation_store - after the lookups: where to store, and whether. */
 #include "core/gather.h"
 #include "core/operation_parts.h"
+#include "core/records.h"
 
 #include <string.h>
 
@@ -42,6 +43,11 @@ void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *oper
     operation->refusal = dht->rules->class_of && operation->request.kind == KAD_REQUEST_PUT
                              ? kad_gather_outdated(dht, operation)
                              : outdated(operation);
+    if (dht->rules->class_of && operation->owner != KAD_OWNER_HOST)
+        kad_region_learn(dht, operation, now);
+    kad_gather_recount(dht, operation);
+    if (operation->owner == KAD_OWNER_RECORDS && !kad_restore_should_store(dht, operation))
+        return; /* something better stands there, and is taken over at the end */
     if (operation->refusal != KAD_REFUSAL_NONE)
         return; /* with nothing to store it ends at once */
     for (int i = 0; i < KAD_FAMILIES; i++) {
@@ -60,7 +66,8 @@ void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *oper
             }
         }
     }
-    kad_operation_store_own(dht, operation, now);
+    if (!operation->only)
+        kad_operation_store_own(dht, operation, now);
 }
 
 static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact,

@@ -41,7 +41,8 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
         .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25, .min_contacts = 8, .dead_percent = 5,        \
         .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR, .peer_ttl_ms = 45 * KAD_MINUTE,              \
         .record_ttl_ms = 365 * 24 * KAD_HOUR, .announce_again_ms = 15 * KAD_MINUTE,                          \
-        .put_again_ms = KAD_HOUR, .max_publications = 4096, .sample_interval_ms = 10 * KAD_MINUTE,           \
+        .put_again_ms = 24 * KAD_HOUR, .restore_ms = KAD_HOUR, .cache_ms = 10 * KAD_MINUTE,                  \
+        .result_ms = KAD_MINUTE, .max_publications = 4096, .sample_interval_ms = 10 * KAD_MINUTE,            \
         .limit_addresses = 4096, .address_per_s = 50, .address_burst = 200, .group_per_s = 400,              \
         .group_burst = 1600, .strikes = 10, .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 1,                   \
         .unproven_grant = 4096, .max_sessions = 4096, .max_handshakes = 256, .handshake_ms = 4 * KAD_SECOND, \

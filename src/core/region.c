@@ -1,0 +1,229 @@
+#include "core/region.h"
+
+#include <string.h>
+
+#include "core/operation.h"
+#include "core/records.h"
+
+static struct kad_regions *regions_of(const struct kad_dht *dht)
+{
+    return &dht->member->records->regions;
+}
+
+static void forget(struct kad_dht *dht, struct kad_region *region)
+{
+    for (size_t i = 0; i < region->n; i++)
+        kad_book_release(dht->book, region->contacts[i]);
+    region->n = 0;
+}
+
+void kad_regions_clear(struct kad_dht *dht)
+{
+    struct kad_regions *regions = regions_of(dht);
+
+    for (size_t i = 0; i < KAD_REGIONS; i++)
+        forget(dht, &regions->regions[i]);
+    for (size_t i = 0; regions->tokens && i < KAD_REGION_TOKENS; i++)
+        kad_book_release(dht->book, regions->tokens[i].contact);
+    kad_free(dht->allocator, regions->tokens, KAD_REGION_TOKENS * sizeof(*regions->tokens));
+    regions->tokens = NULL;
+}
+
+/* -- tokens ----------------------------------------------------------------------------------------------------- */
+
+static struct kad_region_token *place_of(const struct kad_dht *dht, kad_contact_ref contact)
+{
+    return &regions_of(dht)->tokens[contact % KAD_REGION_TOKENS];
+}
+
+void kad_region_token(struct kad_dht *dht, kad_contact_ref contact, struct kad_bytes token, kad_ms now)
+{
+    struct kad_regions *regions = regions_of(dht);
+    struct kad_region_token *place;
+
+    if (!token.size || token.size > sizeof(place->bytes))
+        return;
+    if (!regions->tokens) {
+        regions->tokens = kad_alloc_zero(dht->allocator, KAD_REGION_TOKENS * sizeof(*regions->tokens));
+        if (!regions->tokens)
+            return;
+    }
+    place = place_of(dht, contact);
+    if (place->contact != contact) {
+        kad_book_release(dht->book, place->contact);
+        kad_book_retain(dht->book, contact);
+        place->contact = contact;
+    }
+    place->size = (uint8_t)token.size;
+    memcpy(place->bytes, token.data, token.size);
+    place->at = now;
+}
+
+static const struct kad_region_token *fresh_token(const struct kad_dht *dht, kad_contact_ref contact,
+                                                  kad_ms now)
+{
+    const struct kad_region_token *place;
+
+    if (!regions_of(dht)->tokens)
+        return NULL;
+    place = place_of(dht, contact);
+    return place->contact == contact && now - place->at < KAD_REGION_LIFE ? place : NULL;
+}
+
+/* -- regions ---------------------------------------------------------------------------------------------------- */
+
+static int only_family(const struct kad_dht *dht)
+{
+    return dht->tables[0] && dht->tables[1] ? -1 : dht->tables[0] ? 0 : 1;
+}
+
+void kad_region_widen(struct kad_operation *operation)
+{
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (operation->families[i])
+            operation->lookups[i].config.width = KAD_REGION_WIDTH;
+    }
+}
+
+void kad_region_learn(struct kad_dht *dht, const struct kad_operation *operation, kad_ms now)
+{
+    struct kad_regions *regions = regions_of(dht);
+    const int family = only_family(dht);
+    const struct kad_id *target = &operation->request.target;
+    kad_contact_ref closest[KAD_REGION_WIDTH];
+    struct kad_region *region;
+    unsigned prefix;
+    size_t n, n_inside = 0;
+
+    if (family < 0 || !operation->families[family] ||
+        operation->lookups[family].config.width < KAD_REGION_WIDTH)
+        return;
+    n = kad_lookup_closest(&operation->lookups[family], KAD_REGION_WIDTH, closest);
+    if (n < KAD_REGION_WIDTH && operation->lookups[family].reason == KAD_REASON_EXHAUSTED)
+        prefix = 0; /* that is all of the network */
+    else if (n == KAD_REGION_WIDTH && operation->lookups[family].reason == KAD_REASON_CONVERGED)
+        prefix = kad_id_prefix(target, &kad_book_contact(dht->book, closest[n - 1])->id) + 1;
+    else
+        return;
+    while (n_inside < n &&
+           kad_id_prefix(target, &kad_book_contact(dht->book, closest[n_inside])->id) >= prefix)
+        n_inside++;
+    /* As many as hold a record, and ourselves perhaps. */
+    if ((prefix && n_inside <= dht->settings->replicas) || prefix > UINT8_MAX)
+        return;
+    region = &regions->regions[regions->next];
+    regions->next = (uint8_t)((regions->next + 1) % KAD_REGIONS);
+    forget(dht, region);
+    for (size_t i = 0; i < n_inside; i++) {
+        kad_book_retain(dht->book, closest[i]);
+        region->contacts[i] = closest[i];
+    }
+    region->n = (uint8_t)n_inside;
+    region->middle = *target;
+    region->prefix = (uint8_t)prefix;
+    region->at = now;
+}
+
+unsigned kad_region_bits(const struct kad_dht *dht)
+{
+    const int family = only_family(dht);
+    const double nodes = family < 0 ? 0 : kad_estimate_nodes(&dht->estimates[family]);
+    unsigned bits = 0;
+
+    /* The farthest of the wide lookup is as likely in the outer half as not: half its nodes share one bit more. */
+    for (double within = nodes; within > 0.75 * KAD_REGION_WIDTH; within /= 2)
+        bits++;
+    return bits;
+}
+
+const struct kad_region *kad_region_of(const struct kad_dht *dht, const struct kad_id *key, kad_ms now)
+{
+    const struct kad_regions *regions = regions_of(dht);
+
+    for (size_t i = 0; i < KAD_REGIONS; i++) {
+        const struct kad_region *region = &regions->regions[i];
+
+        if (region->n && now - region->at < KAD_REGION_LIFE &&
+            kad_id_prefix(key, &region->middle) >= region->prefix)
+            return region;
+    }
+    return NULL;
+}
+
+static bool use(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact, kad_ms now)
+{
+    const struct kad_region_token *token = fresh_token(dht, contact, now);
+    struct kad_operation_token *kept;
+
+    if (!token || operation->n_tokens == KAD_OPERATION_TOKENS ||
+        operation->n_storing == KAD_COUNT_OF(operation->storing))
+        return false;
+    if (!operation->tokens)
+        operation->tokens = kad_alloc(dht->allocator, KAD_OPERATION_TOKENS * sizeof(*operation->tokens));
+    if (!operation->tokens)
+        return false;
+    kept = &operation->tokens[operation->n_tokens++];
+    kad_book_retain(dht->book, contact);
+    kept->contact = contact;
+    kept->size = token->size;
+    memcpy(kept->bytes, token->bytes, token->size);
+    operation->storing[operation->n_storing++] = contact;
+    return true;
+}
+
+static void skip_lookups(struct kad_operation *operation)
+{
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        if (operation->families[i])
+            kad_lookup_clear(&operation->lookups[i]);
+        operation->families[i] = false;
+    }
+    operation->looked_at_own = true;
+    operation->phase = KAD_PHASE_STORING;
+    operation->reason = KAD_REASON_CONVERGED;
+}
+
+bool kad_region_begin(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
+{
+    const struct kad_region *region = kad_region_of(dht, &operation->request.target, now);
+    const unsigned replicas =
+        operation->request.replicas ? operation->request.replicas : dht->settings->replicas;
+    kad_contact_ref nearest[KAD_REGION_WIDTH];
+    size_t n = 0;
+
+    if (!region)
+        return false;
+    for (size_t i = 0; i < region->n; i++) {
+        const struct kad_id *id = &kad_book_contact(dht->book, region->contacts[i])->id;
+        size_t at = n++;
+
+        for (; at > 0 && kad_id_compare(&operation->request.target, id,
+                                        &kad_book_contact(dht->book, nearest[at - 1])->id) < 0;
+             at--)
+            nearest[at] = nearest[at - 1];
+        nearest[at] = region->contacts[i];
+    }
+    n = n < replicas ? n : replicas;
+    for (size_t i = 0; i < n; i++) {
+        if (!fresh_token(dht, nearest[i], now))
+            return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        (void)use(dht, operation, nearest[i], now);
+    skip_lookups(operation);
+    kad_operation_store_own(dht, operation, now);
+    return true;
+}
+
+bool kad_region_begin_at(struct kad_dht *dht, struct kad_operation *operation,
+                         const kad_contact_ref *contacts, size_t n, kad_ms now)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!fresh_token(dht, contacts[i], now))
+            return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        (void)use(dht, operation, contacts[i], now);
+    skip_lookups(operation);
+    return true;
+}

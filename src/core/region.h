@@ -1,0 +1,63 @@
+/*
+ * region - one lookup serves all keys of the region it has covered.
+ *
+ * A lookup of KAD_REGION_WIDTH nodes knows, when it has converged, every node within some prefix of its target. Where those are
+ * more than a record has holders, the holders of any key with that prefix are among them: they can be told at once, with the
+ * tokens they have given, which are good for any key.
+ *
+ * Kept for KAD_REGION_LIFE, which is less than a token lives: KAD_REGIONS regions, KAD_REGION_TOKENS tokens. Only where one address
+ * family is spoken.
+ */
+#ifndef KAD_CORE_REGION_H
+#define KAD_CORE_REGION_H
+
+#include "core/book.h"
+#include "core/message.h"
+
+struct kad_dht;
+struct kad_operation;
+
+#define KAD_REGION_WIDTH  64
+#define KAD_REGION_TOKENS 256
+#define KAD_REGIONS       4
+#define KAD_REGION_LIFE   (4 * KAD_MINUTE)
+
+struct kad_region {
+    kad_contact_ref contacts[KAD_REGION_WIDTH]; /* retained */
+    struct kad_id middle;
+    kad_ms at;
+    uint8_t n;
+    uint8_t prefix; /* bits */
+};
+
+struct kad_region_token {
+    kad_contact_ref contact; /* retained; KAD_NO_CONTACT: free */
+    uint8_t size;
+    uint8_t bytes[40];
+    kad_ms at;
+};
+
+struct kad_regions {
+    struct kad_region regions[KAD_REGIONS];
+    struct kad_region_token *tokens; /* each contact has its place; allocated with the first */
+    uint8_t next;
+};
+
+void kad_regions_clear(struct kad_dht *dht);
+/* A contact gave a token. */
+void kad_region_token(struct kad_dht *dht, kad_contact_ref contact, struct kad_bytes token, kad_ms now);
+/* Makes an operation's lookups as wide as it takes. Before anything was sent. */
+void kad_region_widen(struct kad_operation *operation);
+/* An operation's lookup is over: what does it cover? */
+void kad_region_learn(struct kad_dht *dht, const struct kad_operation *operation, kad_ms now);
+/* The bits of a key that a wide lookup around it will probably cover; 0: all keys. */
+unsigned kad_region_bits(const struct kad_dht *dht);
+/* The region known that has this key, NULL: none. */
+const struct kad_region *kad_region_of(const struct kad_dht *dht, const struct kad_id *key, kad_ms now);
+/* With a region known for its target the operation begins with its storing. False: it takes a lookup. */
+bool kad_region_begin(struct kad_dht *dht, struct kad_operation *operation, kad_ms now);
+/* The same with contacts that are given, as far as their tokens are known. */
+bool kad_region_begin_at(struct kad_dht *dht, struct kad_operation *operation,
+                         const kad_contact_ref *contacts, size_t n, kad_ms now);
+
+#endif

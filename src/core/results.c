@@ -1,0 +1,118 @@
+#include "core/results.h"
+
+#include <string.h>
+
+#include "core/gather.h"
+#include "core/records.h"
+
+static struct kad_results *results_of(const struct kad_dht *dht)
+{
+    return &dht->member->records->results;
+}
+
+static void drop(struct kad_dht *dht, struct kad_results *results, uint32_t i)
+{
+    struct kad_record *record = &results->results[i].record;
+
+    kad_free(dht->allocator, (void *)(uintptr_t)record->value.data, record->value.size);
+    results->results[i] = results->results[--results->n];
+}
+
+void kad_results_clear(struct kad_dht *dht)
+{
+    struct kad_results *results = results_of(dht);
+
+    while (results->n)
+        drop(dht, results, results->n - 1);
+    kad_free(dht->allocator, results->results, KAD_RESULTS * sizeof(*results->results));
+    results->results = NULL;
+}
+
+const struct kad_record *kad_results_find(struct kad_dht *dht, const struct kad_id *key, uint8_t type,
+                                          kad_ms now)
+{
+    struct kad_results *results = results_of(dht);
+
+    for (uint32_t i = 0; i < results->n; i++) {
+        struct kad_result *result = &results->results[i];
+
+        if (kad_id_equal(&result->record.key, key) && (type == 0 || type == result->record.type) &&
+            now < result->until) {
+            result->used_at = now;
+            return &result->record;
+        }
+    }
+    return NULL;
+}
+
+void kad_results_forget(struct kad_dht *dht, const struct kad_id *key)
+{
+    struct kad_results *results = results_of(dht);
+
+    for (uint32_t i = results->n; i > 0; i--) {
+        if (kad_id_equal(&results->results[i - 1].record.key, key))
+            drop(dht, results, i - 1);
+    }
+}
+
+static void keep(struct kad_dht *dht, const struct kad_record *record, kad_ms now)
+{
+    struct kad_results *results = results_of(dht);
+    uint8_t *value = NULL;
+    uint32_t oldest = 0;
+
+    if (dht->settings->result_ms == 0)
+        return;
+    if (!results->results)
+        results->results = kad_alloc(dht->allocator, KAD_RESULTS * sizeof(*results->results));
+    if (record->value.size)
+        value = kad_alloc(dht->allocator, record->value.size);
+    if (!results->results || (record->value.size && !value)) {
+        kad_free(dht->allocator, value, record->value.size);
+        return;
+    }
+    kad_results_forget(dht, &record->key);
+    for (uint32_t i = 1; i < results->n; i++) {
+        if (results->results[i].used_at < results->results[oldest].used_at)
+            oldest = i;
+    }
+    if (results->n == KAD_RESULTS)
+        drop(dht, results, oldest);
+    if (value)
+        memcpy(value, record->value.data, record->value.size);
+    results->results[results->n] = (struct kad_result){
+        .record = *record,
+        .until = kad_ms_min(record->valid_until, now + dht->settings->result_ms),
+        .used_at = now,
+    };
+    results->results[results->n++].record.value.data = value;
+}
+
+void kad_results_got(struct kad_dht *dht, const struct kad_operation *operation, kad_ms now)
+{
+    const struct kad_gathered *gathered = operation->gathered;
+    const struct kad_record *best = &operation->best;
+    kad_contact_ref contacts[KAD_RESULTS_REPAIRED + 1], nearest = KAD_NO_CONTACT;
+    size_t n = 0;
+
+    if (operation->request.kind != KAD_REQUEST_GET || !gathered || gathered->cached ||
+        best->type == KAD_RECORD_NONE || best->many || best->valid_until - now < KAD_MINUTE)
+        return;
+    if (!best->withdrawn)
+        keep(dht, best, now);
+    for (uint32_t i = 0; i < gathered->n_holders; i++) {
+        const struct kad_gather_holder *holder = &gathered->holders[i];
+
+        if (holder->outdated && n < KAD_RESULTS_REPAIRED)
+            contacts[n++] = holder->contact;
+        if (!holder->has &&
+            (nearest == KAD_NO_CONTACT ||
+             kad_id_compare(&operation->request.target, &kad_book_contact(dht->book, holder->contact)->id,
+                            &kad_book_contact(dht->book, nearest)->id) < 0))
+            nearest = holder->contact;
+    }
+    if (nearest != KAD_NO_CONTACT && dht->settings->cache_ms && !best->withdrawn)
+        contacts[n++] = nearest;
+    if (n && dht->member->records->restore.n_running < 4 * KAD_RESTORE_RUNNING)
+        (void)kad_restore_store_at(dht, best, contacts, n, now);
+}
