@@ -4,6 +4,7 @@
 
 #include "core/gather.h"
 #include "core/operation.h"
+#include "core/records.h"
 #include "core/walk.h"
 
 #define MOST_LISTED UINT16_MAX
@@ -585,6 +586,8 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     walk_lost(walk, dht);
     walk_publications(walk, &dht->publications);
     walk_sample(walk, dht);
+    if (dht->rules->class_of)
+        kad_records_walk(walk, dht);
     KAD_WALK(walk, dht->upkeep.next_at);
     KAD_WALK(walk, dht->upkeep.verify_at);
     KAD_WALK(walk, dht->upkeep.verify_left);

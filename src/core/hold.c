@@ -236,7 +236,6 @@ static void sign(struct kad_dht *dht, struct kad_message *reply)
 static void testify(struct kad_dht *dht, const struct kad_message *query, kad_ms now,
                     struct kad_message *reply)
 {
-    struct kad_store_stats stats;
     struct kad_record *ghost = &reply->ghost;
 
     reply->attest = (struct kad_attest){.key = query->target};
@@ -246,10 +245,9 @@ static void testify(struct kad_dht *dht, const struct kad_message *query, kad_ms
         reply->attest.at = ghost->expires_at;
         dht->rules->digest(ghost, reply->attest.digest);
     } else {
-        dht->store->ops->stats(dht->store, &stats);
         reply->attest.kind = KAD_ATTEST_NOTHING;
         reply->attest.at =
-            kad_ms_max(kad_ms_max(dht->member->records->since, stats.forgotten_at), now - 24 * KAD_HOUR);
+            kad_ms_max(kad_ms_max(dht->member->records->since, ghost->expires_at), now - 24 * KAD_HOUR);
     }
     sign(dht, reply);
 }

@@ -21,6 +21,8 @@ struct kad_records {
 /* 0 or KAD_E_MEMORY. */
 KAD_CHECK int kad_records_new(struct kad_dht *dht, kad_ms now);
 void kad_records_free(struct kad_dht *dht);
+struct kad_walk;
+void kad_records_walk(struct kad_walk *walk, struct kad_dht *dht);
 void kad_records_tick(struct kad_dht *dht, kad_ms now);
 static inline kad_ms kad_records_wake_at(const struct kad_records *records)
 {

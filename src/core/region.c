@@ -31,9 +31,14 @@ void kad_regions_clear(struct kad_dht *dht)
 
 /* -- tokens ----------------------------------------------------------------------------------------------------- */
 
+unsigned kad_region_place(const struct kad_dht *dht, kad_contact_ref contact)
+{
+    return kad_book_contact(dht->book, contact)->id.bytes[KAD_ID_SIZE - 1] % KAD_REGION_TOKENS;
+}
+
 static struct kad_region_token *place_of(const struct kad_dht *dht, kad_contact_ref contact)
 {
-    return &regions_of(dht)->tokens[contact % KAD_REGION_TOKENS];
+    return &regions_of(dht)->tokens[kad_region_place(dht, contact)];
 }
 
 void kad_region_token(struct kad_dht *dht, kad_contact_ref contact, struct kad_bytes token, kad_ms now)

@@ -44,6 +44,8 @@ struct kad_regions {
 };
 
 void kad_regions_clear(struct kad_dht *dht);
+/* Where its token stands: by its id, so that the same is so wherever the state is read back. */
+unsigned kad_region_place(const struct kad_dht *dht, kad_contact_ref contact);
 /* A contact gave a token. */
 void kad_region_token(struct kad_dht *dht, kad_contact_ref contact, struct kad_bytes token, kad_ms now);
 /* Makes an operation's lookups as wide as it takes. Before anything was sent. */

@@ -122,13 +122,16 @@ static void look(struct kad_dht *dht, kad_ms now)
     struct kad_restore *restore = restore_of(dht);
     struct looking looking = {.dht = dht, .now = now};
     const struct kad_store_viewer viewer = {see, see_key, &looking};
-    struct kad_store_stats stats;
-    uint64_t n;
+    /* As many places in each step as it takes to be through in time, going by the last time. */
+    const uint32_t n = restore->n_places / (STEPS / 2);
+    const uint32_t step = n > STEP_MIN ? n : STEP_MIN;
 
-    dht->store->ops->stats(dht->store, &stats);
-    n = (stats.n_records + stats.n_keys) / (STEPS / 2);
-    restore->cursor = dht->store->ops->look(dht->store, restore->cursor,
-                                            (unsigned)(n > STEP_MIN ? n : STEP_MIN), now, &viewer);
+    restore->cursor = dht->store->ops->look(dht->store, restore->cursor, step, now, &viewer);
+    restore->n_seen += step;
+    if (restore->cursor == 0 || restore->n_seen > restore->n_places)
+        restore->n_places = restore->n_seen;
+    if (restore->cursor == 0)
+        restore->n_seen = 0;
     restore->look_at = now + dht->settings->restore_ms / STEPS;
 }
 
@@ -139,13 +142,9 @@ void kad_restore_met(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
     struct kad_restore *restore;
     const struct kad_table *table;
     kad_contact_ref closest[64];
-    struct kad_store_stats stats;
     size_t n;
 
     if (!dht->rules->class_of || dht->settings->restore_ms == 0)
-        return;
-    dht->store->ops->stats(dht->store, &stats);
-    if (stats.n_records == 0)
         return;
     restore = restore_of(dht);
     table = dht->tables[kad_family_index(kad_book_contact(dht->book, contact)->endpoint.family)];

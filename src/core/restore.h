@@ -33,8 +33,10 @@ struct kad_restore_due {
 };
 
 struct kad_restore {
-    kad_ms look_at;                                   /* the next step through the store */
-    uint64_t cursor;                                  /* where it goes on */
+    kad_ms look_at;  /* the next step through the store */
+    uint64_t cursor; /* where it goes on */
+    uint32_t n_seen,
+        n_places; /* places looked through since the beginning; how many there were, or are at least */
     struct kad_restore_due *due;                      /* allocated with the first */
     uint32_t n_due, first_due;                        /* a ring */
     kad_contact_ref newcomers[KAD_RESTORE_NEWCOMERS]; /* retained */

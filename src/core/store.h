@@ -15,7 +15,6 @@ struct kad_store_stats {
     uint64_t n_keys, n_peers;         /* keys with peers; peers over all keys */
     uint64_t n_expired, n_refused;    /* since start */
     uint64_t memory;                  /* bytes */
-    kad_ms forgotten_at; /* ghosts that expired since are all there still, unless a day has passed; 0: all */
 };
 
 struct kad_store {
@@ -69,7 +68,8 @@ struct kad_store_ops {
     /* Notes when it was last stored by a holder (kad_record.seen_at), if this very record's place is taken. */
     void (*touch)(struct kad_store *store, const struct kad_record *record, kad_ms seen_at);
     /* What expired lately under this key: its head, with the hash of its value (kad_record.hashed), until the ghost itself is
-     * forgotten. 0 or KAD_E_NOT_FOUND. */
+     * forgotten. 0 or KAD_E_NOT_FOUND; then out_record->expires_at is the latest expiry of any that had to be forgotten before
+     * a day was over, 0: of none. */
     int (*ghost)(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                  struct kad_record *out_record);
     void (*free)(struct kad_store *store); /* NULL is not fine here */

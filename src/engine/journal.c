@@ -421,6 +421,8 @@ static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type
     item.error = journal->real->ops->ghost(journal->real, key, type, now, out_record);
     if (!item.error)
         item.record = *out_record;
+    else
+        item.at = out_record->expires_at;
     write_answer(journal, &item);
     return item.error;
 }

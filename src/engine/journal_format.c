@@ -190,6 +190,8 @@ static void walk_answer(struct kad_walk *walk, struct kad_journal_item *item)
         KAD_WALK(walk, item->error);
         if (item->error == KAD_OK)
             kad_journal_walk_record(walk, &item->record);
+        else
+            KAD_WALK(walk, item->at);
         break;
     case KAD_JOURNAL_LOOK:
         break;

@@ -336,10 +336,13 @@ static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type
 
     (void)type;
     (void)now;
+    *out_record = (struct kad_record){0};
     if (!item)
         return KAD_E_NOT_FOUND;
     if (!item->error)
         *out_record = item->record;
+    else
+        out_record->expires_at = item->at;
     return item->error;
 }
 

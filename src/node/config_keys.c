@@ -81,6 +81,9 @@ const struct kad_key kad_keys[] = {
     DURATION("store", announce_again_ms, "what this node announces is announced again this often, +-10 %"),
     DURATION("store", put_again_ms, "what this node puts is put again this often, +-10 %"),
     COUNT("store", max_publications, "announces and values this node keeps published"),
+    DURATION("store", restore_ms, "kad: holders store again what nobody has stored here for so long; 0: never"),
+    DURATION("store", cache_ms, "kad: a get leaves a copy on its way for so long, shorter the farther from its key; 0: none"),
+    DURATION("store", result_ms, "kad: what a get has brought answers the next one for so long; 0: it does not"),
     DURATION("store", sample_interval_ms, "told to those who sample keys, and how often the sample changes (BEP 51)"),
     COUNT("store", reply_peers, "peers in one answer"),
 

@@ -128,6 +128,7 @@ static int mem_ghost(struct kad_store *store, const struct kad_id *key, uint8_t 
     const struct mem_store *mem = of(store);
 
     mem_expire(store, now); /* who has just expired is one already */
+    *out_record = (struct kad_record){0};
     return mem->records && mem->records->classes
                ? kad_mem_classes_ghost(mem->records->classes, key, type, now, out_record)
                : KAD_E_NOT_FOUND;
@@ -211,7 +212,6 @@ static void mem_stats(const struct kad_store *store, struct kad_store_stats *out
         out_stats->n_records = mem->records->n_records;
         out_stats->record_bytes = mem->records->record_bytes;
         out_stats->memory += kad_mem_records_memory(mem->records);
-        out_stats->forgotten_at = mem->records->classes ? mem->records->classes->forgotten_at : 0;
     }
     if (mem->peers) {
         out_stats->n_keys = mem->peers->n_keys;

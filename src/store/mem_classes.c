@@ -244,8 +244,10 @@ int kad_mem_classes_ghost(const struct kad_mem_classes *classes, const struct ka
             (!last || ghost->expires_at > last->expires_at))
             last = ghost;
     }
-    if (!last)
+    if (!last) {
+        *out_record = (struct kad_record){.expires_at = classes->forgotten_at};
         return KAD_E_NOT_FOUND;
+    }
     *out_record = (struct kad_record){.type = last->type,
                                       .many = last->many,
                                       .withdrawn = last->withdrawn,
