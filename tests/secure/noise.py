@@ -40,13 +40,15 @@ def complaints(payloads, flows, secrets):
             found.append("%s stands in the clear" % what)
     if far(*uneven(collections.Counter(whole), len(whole))):
         found.append("some bytes are more frequent than others")
-    for size in sorted(sizes):
-        of_size = [payload for payload in payloads if len(payload) == size]
+    # All together at the places that all have, and each size by itself.
+    groups = [("any size", min(SIZES), payloads)]
+    groups += [("%d bytes" % size, size, [payload for payload in payloads if len(payload) == size]) for size in sorted(sizes)]
+    for what, size, of_size in groups:
         if len(of_size) < 1280:  # five of each byte, or chi-square means nothing
             continue
         for offset in list(range(min(OFFSETS, size))) + [-1 - i for i in range(BACK)]:
             if far(*uneven(collections.Counter(payload[offset] for payload in of_size), len(of_size))):
-                found.append("of %d bytes, the one at %d has favourites" % (size, offset))
+                found.append("of %s, the byte at %d has favourites" % (what, offset))
     # A number that stays, or grows by one, from datagram to datagram of a flow.
     for step in (0, 1):
         for offset in range(32):

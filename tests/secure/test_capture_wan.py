@@ -63,10 +63,11 @@ class Net(SecureNet):
         """Records of all kinds, whose names, values and keys are secrets too."""
         writer, reader, mailed = self.nodes[2], self.nodes[4], self.nodes[5]
         for name, value in (("room:a room whose name is long", "a value that repeats " * 9), ("domain:somewhere.example", "10.1.2.3"),
-                            ("listing:bicycles and more", "a red one, hardly used"), ("mutable:the weather", "it rains " * 90),
+                            ("listing:bicycles and more", "a red one, hardly used"), ("mutable:the weather", "it rains " * 60),
                             ("peer:" + writer.identity, "at home this evening"), ("provider:" + "5eedf00d" * 5, "10.3.0.1:8080"),
                             ("msg:" + mailed.identity, "for your eyes alone, and nobody else's")):
             answer = writer.put(name, value)
+            expect("key" in answer, "%s: %s" % (name, answer))
             reader.get(name)
             self.secrets.update({"the name " + name: name.split(":")[1].encode()[:16], "a value of " + name: value.encode()[:16],
                                  "the key of " + name: bytes.fromhex(answer["key"])[:12]})
