@@ -2,7 +2,8 @@
  * explain - why a get found nothing, or only something old, as far as there is evidence.
  *
  * Evidence is how the lookup went, and what the node remembers of the key (http/evidence.h). Mainline does not tell who
- * published a value: that its publisher is away shows only in that nobody holds it any more.
+ * published a value: that its publisher is away shows only in that nobody holds it any more. In kad's own network holders sign
+ * what they know: that they held it until it expired, or have seen none since an instant.
  */
 #ifndef KAD_CLI_EXPLAIN_H
 #define KAD_CLI_EXPLAIN_H

@@ -190,7 +190,9 @@ static void set_opened(json_t *object, const struct kad_record *record, const st
                         !error && opened.has_owner ? kad_json_identity(opened.owner) : json_null());
     json_object_set_new(object, "problem",
                         !error ? json_null()
-                               : json_string(error == KAD_E_NOT_FOUND ? "withdrawn" : kad_error_text(error)));
+                               : json_string(error != KAD_E_NOT_FOUND ? kad_error_text(error)
+                                             : record->withdrawn      ? "withdrawn"
+                                                                      : "expired")); /* a ghost */
     json_object_set_new(object, "seq", json_integer(record->sequence));
     json_object_set_new(object, "made_at", kad_json_instant(record->made_at));
     json_object_set_new(object, "valid_until", until(record->valid_until));

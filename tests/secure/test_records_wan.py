@@ -125,6 +125,7 @@ def what_was_never_there_is_told_from_what_was(net):
     reader = net.nodes[9]
     never = reader.get("room:never", "--explain")
     expect(never.get("value") is None and never["nothing"] >= MOST and never["held"] == 0, counts(never))
+    expect("never stored" in said(never) and "expired" not in said(never), said(never))
     writer = net.nodes[7]
     until = time.time() + 25
     stored_well(writer.put("room:brief", "soon gone", ttl_ms=25000), "brief")
@@ -134,6 +135,25 @@ def what_was_never_there_is_told_from_what_was(net):
     gone = reader.get("room:brief", "--explain")
     expect(gone.get("value") is None, "it has expired: %s" % gone)
     expect(gone["held"] > 0, "holders sign that they held it: %s" % counts(gone))
+    expect("it expired at" in said(gone) and "never stored" not in said(gone), said(gone))
+
+
+def an_offline_publisher_is_told_from_one_that_is_silent(net):
+    """A peer's record names who would publish it, and whoever is asked for it looks whether that one is there."""
+    online, offline, reader = net.nodes[5], net.nodes[11], net.nodes[9]
+    for node in (online, offline):
+        stored_well(node.put("peer:" + node.identity, "here", ttl_ms=12000), "peer")
+    expect(offline.stop() == 0, "it ends well")
+    time.sleep(13)
+    there, gone = (reader.get("peer:" + node.identity, "--explain") for node in (online, offline))
+    expect("expired at" in said(there) and "its publisher is online, at %s" % online.address in said(there), said(there))
+    expect("expired at" in said(gone) and "its publisher is offline" in said(gone), said(gone))
+    offline.start()
+    offline.await_joined(2)
+
+
+def said(answer):
+    return "; ".join(answer.get("explain", []))
 
 
 def counts(answer):
@@ -142,11 +162,11 @@ def counts(answer):
 
 def what_is_withdrawn_is_known_to_be(net):
     writer, reader = net.nodes[12 % N], net.nodes[9]
-    stored_well(writer.put("room:closing", "open", keep=True), "room")
+    stored_well(writer.put("room:closing", "open"), "room")
     eventually("it is there", lambda: reader.get("room:closing").get("value") == "open", 30)
     stored_well(writer.put("room:closing", "", withdraw=True), "tombstone")
     gone = eventually("it is withdrawn", lambda: (lambda a: not a.get("value") and a)(reader.get("room:closing", "--explain")), 30)
-    expect(gone.get("problem") == "withdrawn" or gone.get("held", 0) > 0, "and evidence says so: %s" % gone)
+    expect("its owner withdrew it" in said(gone), "and it is said: %s" % counts(gone))
 
 
 def what_cannot_be_reached_is_not_said_to_be_gone(net):
@@ -206,6 +226,7 @@ def nothing_was_in_pieces(net):
 if __name__ == "__main__":
     main([every_class_is_put_and_found, lives_are_those_of_their_classes, the_newest_wins_and_comparing_guards,
           a_domain_has_one_owner, nobody_else_writes_a_peer_record, a_message_is_fetched_once_by_its_recipient,
-          many_provide_one_content, what_was_never_there_is_told_from_what_was, what_is_withdrawn_is_known_to_be,
+          many_provide_one_content, what_was_never_there_is_told_from_what_was,
+          an_offline_publisher_is_told_from_one_that_is_silent, what_is_withdrawn_is_known_to_be,
           what_cannot_be_reached_is_not_said_to_be_gone, a_reader_need_not_say_what_he_looks_for, a_publisher_may_leave,
           all_holders_restart, nothing_was_in_pieces], net_of, 580)
