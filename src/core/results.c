@@ -95,7 +95,9 @@ void kad_results_got(struct kad_dht *dht, const struct kad_operation *operation,
     kad_contact_ref contacts[KAD_RESULTS_REPAIRED + 1], nearest = KAD_NO_CONTACT;
     size_t n = 0;
 
-    if (operation->request.kind != KAD_REQUEST_GET || !gathered || gathered->cached ||
+    /* Of a get by prefix nothing may be stored anywhere: that would tell which key it was. */
+    if (operation->request.kind != KAD_REQUEST_GET || operation->request.prefix_bits || !gathered ||
+        gathered->cached ||
         best->type == KAD_RECORD_NONE || best->many || best->valid_until - now < KAD_MINUTE)
         return;
     if (!best->withdrawn)
