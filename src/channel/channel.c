@@ -136,9 +136,12 @@ static struct kad_channel_plan plan_init(uint32_t slot)
     return plan_of(PLAN_INIT, KAD_INIT_MESSAGE, KAD_DATAGRAM - INIT_OVERHEAD, slot);
 }
 
+/* What is for somebody who may be nobody, whose first message we answered, leaves half of the places to what we begin. */
 static struct kad_channel_plan plan_wait(const struct kad_channel *channel, const struct kad_session *session)
 {
-    if (channel->sessions.n_waiting == 2 * channel->sessions.max_pending)
+    const uint32_t share = session->state == KAD_SESSION_FRESH ? 1 : 2;
+
+    if (channel->sessions.n_waiting >= share * channel->sessions.max_pending)
         return nothing;
     return plan_of(PLAN_WAIT, KAD_DATA_MESSAGE, KAD_DATAGRAM - DATA_OVERHEAD, session->index);
 }

@@ -374,6 +374,7 @@ struct forged {
     uint8_t least, most; /* versions */
     uint64_t sender;
     bool unpadded;
+    uint64_t time;            /* 0: now */
     const uint8_t *committed; /* with work: over whose identity; the cookie is the right one */
 };
 
@@ -391,7 +392,7 @@ static enum kad_channel_verdict forge(const struct forged *say)
     bytes[0] = KAD_TYPE_INIT;
     kad_write_u64(bytes + KAD_AT_COUNTER, say->sender);
     memcpy(payload, say->identity, 32);
-    kad_write_u64(payload + 32, (uint64_t)world.now);
+    kad_write_u64(payload + 32, say->time ? say->time : (uint64_t)world.now);
     payload[40] = say->least;
     payload[41] = say->most;
     payload[42] = 1;
@@ -441,6 +442,24 @@ TEST(a_first_message_must_be_right_in_all)
     say.unpadded = true;
     EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
     say.unpadded = false;
+    EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
+    test_world_clear(&world);
+}
+
+/* A time after which there is none: whoever comes late after it, with a cookie, would make numbers run over. */
+TEST(a_first_message_from_the_end_of_time_is_refused)
+{
+    static const uint64_t times[] = {UINT64_C(1) << 62, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
+    struct forged say;
+
+    begin(2);
+    say = (struct forged){.identity = test_key(&world, 0), .least = 1, .most = 1, .sender = 5};
+    for (unsigned i = 0; i < KAD_COUNT_OF(times); i++) {
+        say.time = times[i];
+        EXPECT_EQ(forge(&say), KAD_CHANNEL_REFUSED);
+    }
+    EXPECT_EQ(world.n_wire, 0);
+    say.time = (UINT64_C(1) << 62) - 1;
     EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
     test_world_clear(&world);
 }
@@ -722,6 +741,32 @@ TEST(more_work_than_we_are_willing_to_do_is_not_done)
     test_deliver(&world);
     EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_REFUSED);
     EXPECT_EQ(counters(0)->work_done, 0);
+    test_world_clear(&world);
+}
+
+/* Several who ask for work at once get no more of it in a second than one of them may ask for. */
+TEST(work_for_many_is_bounded_in_time)
+{
+    begin(1);
+    kad_channel_free(world.peers[0].channel);
+    world.peers[0].channel = NULL;
+    world.peers[0].config.work_bits_max = KAD_WORK_LEAST + 1;
+    test_peer_start(&world, 0);
+    for (unsigned i = 1; i < 4; i++) {
+        test_peer_init(&world, i);
+        world.peers[i].config.cookie_per_s = world.peers[i].config.work_per_s = 0;
+        test_peer_start(&world, i);
+        EXPECT(test_say(&world, 0, i, 1, 10, 0));
+        test_deliver(&world); /* INIT */
+        EXPECT_EQ(test_arrive(&world, 0), i < 3 ? KAD_CHANNEL_HANDLED : KAD_CHANNEL_LOADED);
+        world.n_wire = 0;
+    }
+    EXPECT_EQ(counters(0)->work_done, 2);
+    world.now += 1000;
+    EXPECT(test_say(&world, 0, 3, 2, 10, 0));
+    test_deliver_all(&world);
+    EXPECT_EQ(counters(0)->work_done, 3);
+    EXPECT_EQ(world.peers[3].plain[0], 2);
     test_world_clear(&world);
 }
 

@@ -108,6 +108,24 @@ TEST(what_waits_has_a_ceiling)
     test_world_clear(&world);
 }
 
+/* What is for those who began and may be nobody fills no more than half of it: we can still begin. */
+TEST(what_waits_for_newcomers_leaves_room_for_our_own)
+{
+    unsigned n = 0;
+
+    begin(4);
+    for (unsigned i = 1; i < 3; i++) {
+        EXPECT(test_say(&world, i, 0, 1, 10, 0));
+        (void)test_arrive(&world, 0);
+        world.n_wire = 0; /* the RESPONSE is lost, or nobody was there */
+        while (test_say(&world, 0, i, 2, 10, 10))
+            n++;
+    }
+    EXPECT_EQ(n, world.peers[0].config.max_waiting);
+    expect_through(0, 3, 3);
+    test_world_clear(&world);
+}
+
 /* -- loss --------------------------------------------------------------------------------------------------------- */
 
 TEST(a_lost_first_message_is_written_anew_with_the_next_one)

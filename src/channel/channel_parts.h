@@ -19,6 +19,9 @@ enum {
     CREDIT_MOST = 65536 /* bytes that are remembered for an address that has proved nothing */
 };
 
+#define TIME_MOST \
+    (UINT64_C(1) << 62) /* no clock shows it; who is remembered with such a time could show none newer */
+
 enum plan_kind { PLAN_NONE, PLAN_DATA, PLAN_INIT, PLAN_RESPONSE, PLAN_KNOCK, PLAN_WAIT };
 
 /* What the datagram that was received last still asks for: a first message for its answer, or a session that moved for a
@@ -49,6 +52,8 @@ struct kad_channel {
     bool open_door;
     unsigned puzzle_bits, work_bits_max;
     kad_ms waiting_ms, rekey_after_ms;
+    kad_ms work_second; /* number of the one in which work_tries were expected of us */
+    uint32_t work_tries;
     struct kad_channel_counters counters;
 };
 

@@ -286,7 +286,7 @@ static struct kad_channel_in take_init(struct kad_channel *channel, const struct
         return verdict(KAD_CHANNEL_FORGED);
 
     if (!unpad(in->bytes + KAD_INIT_MESSAGE, in->size - KAD_INIT_MESSAGE - KAD_SEAL_TAG, &plain) ||
-        kad_read_u64(in->bytes + KAD_AT_COUNTER) > UINT32_MAX ||
+        kad_read_u64(in->bytes + KAD_AT_COUNTER) > UINT32_MAX || kad_read_u64(payload + 32) >= TIME_MOST ||
         !identity_good(channel, payload, asked->theirs) || payload[40] > KAD_CHANNEL_VERSION ||
         payload[41] < KAD_CHANNEL_VERSION)
         return verdict(KAD_CHANNEL_REFUSED);
@@ -420,6 +420,18 @@ static struct kad_channel_in take_open(struct kad_channel *channel, const struct
     return result;
 }
 
+/* Whoever likes can ask for work: in a second we do no more for all of them than the most that we do for one. */
+static bool may_work(struct kad_channel *channel, unsigned bits, kad_ms now)
+{
+    if (now / KAD_SECOND != channel->work_second)
+        channel->work_tries = 0;
+    channel->work_second = now / KAD_SECOND;
+    if (bits && channel->work_tries + (UINT32_C(1) << bits) > UINT32_C(1) << channel->work_bits_max)
+        return false;
+    channel->work_tries += bits ? UINT32_C(1) << bits : 0;
+    return true;
+}
+
 static struct kad_channel_in take_cookie(struct kad_channel *channel, const struct incoming *in)
 {
     struct kad_session *session = kad_sessions_at(&channel->sessions, kad_read_u32(in->bytes + KAD_AT_INDEX));
@@ -434,6 +446,8 @@ static struct kad_channel_in take_cookie(struct kad_channel *channel, const stru
                               KAD_DOOR_SIZE - KAD_COOKIE_SEALED))
         return verdict(KAD_CHANNEL_FORGED);
     bits = sealed[KAD_COOKIE_SIZE + 4];
+    if (bits <= channel->work_bits_max && !may_work(channel, bits, in->now))
+        return verdict(KAD_CHANNEL_LOADED); /* the next message for it begins anew */
     if (bits > channel->work_bits_max || ++session->handshake->n_cookies > COOKIES_MOST ||
         !begin_waiting(channel, session, sealed, bits, in)) {
         kad_sessions_drop(&channel->sessions, session);

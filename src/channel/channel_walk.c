@@ -41,5 +41,7 @@ void kad_channel_walk(struct kad_walk *walk, struct kad_channel *channel)
     kad_admit_walk(walk, &channel->admit);
     kad_sessions_walk(walk, &channel->sessions);
     walk_asked(walk, channel);
+    KAD_WALK(walk, channel->work_second);
+    KAD_WALK(walk, channel->work_tries);
     walk->allocator = before;
 }
