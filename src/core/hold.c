@@ -232,6 +232,27 @@ static void sign(struct kad_dht *dht, struct kad_message *reply)
     reply->has_attest = true;
 }
 
+static bool is_mail(const struct kad_dht *dht, uint8_t type)
+{
+    const struct kad_class *class = kad_hold_class(dht, type);
+
+    return class && class->taken_once;
+}
+
+/* Whether somebody has mail is nobody else's business; and that there is nothing, where mail lies, would be a lie. */
+static bool concerns_mail(struct kad_dht *dht, const struct kad_message *query, kad_ms now)
+{
+    struct kad_record held, ghost;
+    uint32_t next;
+
+    if (query->record_type)
+        return is_mail(dht, query->record_type);
+    if (dht->store->ops->list(dht->store, &query->target, 0, now, 0, &held, 1, &next) > 0)
+        return true; /* it was not given, so it is mail */
+    return dht->store->ops->ghost(dht->store, &query->target, 0, now, &ghost) == 0 &&
+           is_mail(dht, ghost.type);
+}
+
 /* Nothing is held: what was, or since when nothing has been. */
 static void testify(struct kad_dht *dht, const struct kad_message *query, kad_ms now,
                     struct kad_message *reply)
@@ -260,7 +281,7 @@ void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms n
     }
     give(dht, query, false, now, reply);
     if (reply->record.type == KAD_RECORD_NONE) {
-        if (query->wants_attest)
+        if (query->wants_attest && !concerns_mail(dht, query, now))
             testify(dht, query, now, reply);
         return;
     }

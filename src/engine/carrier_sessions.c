@@ -8,7 +8,10 @@
 #include "engine/journal.h"
 #include "engine/network.h"
 
-#define WANTED_SIGN_OF_LIFE 128 /* largest answer to a ping, its session's head included */
+#define WANTED_FEW        170 /* of an answer without contacts and values, a receipt among it */
+#define WANTED_CONTACTS   64  /* of one with contacts: what stands beside them */
+#define WANTED_CONTACT_V4 38
+#define WANTED_CONTACT_V6 50
 
 /* What the session layer wrote of its own accord from `first` on: counted, and within the same budget as all else. */
 static void account(struct kad_carrier *carrier, unsigned first)
@@ -113,11 +116,18 @@ void kad_carrier_close_session(struct kad_carrier *carrier)
 }
 
 /* The largest answer that may come: a first message is made as large, for nobody gets back more than he sent. */
-static size_t wanted_by(const struct kad_message *message)
+static size_t wanted_by(const struct kad_engine *engine, const struct kad_peer *to,
+                        const struct kad_message *message)
 {
+    const bool v6 = message->want_ipv6 || (!message->want_ipv4 && to->endpoint.family == KAD_IPV6);
+
     if (message->kind != KAD_QUERY)
         return 0;
-    return message->method == KAD_PING ? WANTED_SIGN_OF_LIFE : KAD_CHANNEL_DATAGRAM;
+    if (message->method == KAD_PING || message->method == KAD_PUT)
+        return WANTED_FEW;
+    if (message->method == KAD_FIND_NODE && !(v6 && message->want_ipv4))
+        return WANTED_CONTACTS + engine->settings->k * (size_t)(v6 ? WANTED_CONTACT_V6 : WANTED_CONTACT_V4);
+    return KAD_CHANNEL_DATAGRAM;
 }
 
 /* Somebody else cannot read what is written to a bootstrap's key, and keeps silent; asked at the open door he says who he is. So
@@ -146,7 +156,7 @@ size_t kad_carrier_write_session(struct kad_carrier *carrier, const struct kad_p
         where.expect = where.key;
         where.key = NULL;
     }
-    plan = kad_channel_plan(channel, &where, wanted_by(message), carrier->now);
+    plan = kad_channel_plan(channel, &where, wanted_by(carrier->engine, to, message), carrier->now);
     if (!plan.room) {
         *out_unsent = KAD_UNSENT_SESSION;
         return 0;

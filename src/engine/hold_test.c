@@ -360,6 +360,24 @@ TEST(a_message_is_taken_once_by_whom_it_is_for)
     end(s);
 }
 
+/* Nothing that others can ask tells whether somebody has mail, or had. */
+TEST(nobody_is_told_of_others_mail)
+{
+    struct scene *s = begin();
+    const struct kad_record record = members_record(&s->net, "msg:#1", 3, 1, "hello", s->value);
+
+    EXPECT(!get(s, &record.key, record.type, 0)->has_attest); /* there is none yet */
+    EXPECT_EQ(refusal_of(put(s, &record)), KAD_REFUSAL_NONE);
+    for (int round = 0; round < 2; round++) { /* while it lies there, and when it has expired */
+        EXPECT_EQ(get(s, &record.key, record.type, 0)->record.type, KAD_RECORD_NONE);
+        EXPECT(!get(s, &record.key, record.type, 0)->has_attest);
+        EXPECT(!get(s, &record.key, 0, 0)->has_attest);
+        EXPECT(!get(s, &record.key, 0, 0)->has_ghost);
+        members_run(&s->net, 2 * KAD_HOUR);
+    }
+    end(s);
+}
+
 /* A mailbox is bounded, and says that it is full. */
 TEST(a_mailbox_has_room_for_so_many)
 {

@@ -261,6 +261,22 @@ static struct listener *eavesdrop(struct test_net *net)
     return listener;
 }
 
+/* A first message is as large as the largest answer it asks for, and no larger: looking for nodes is not asking for a value. */
+TEST(first_messages_are_as_large_as_what_they_ask_for)
+{
+    struct test_net *net = make(12);
+    struct listener *listener = eavesdrop(net);
+    unsigned n_for_nodes = 0;
+
+    for (size_t i = 0; i < listener->n_caught; i++) {
+        EXPECT(listener->caught[i].size <= 896);
+        n_for_nodes += listener->caught[i].size == 896;
+    }
+    EXPECT(n_for_nodes > 0);
+    release(listener);
+    unmake(net);
+}
+
 /* SCORECARD row 8: whatever is sent again, or changed, from an address that has shown nothing gets back no more bytes than it
  * sent; and nobody comes into a table, or loses his place in one, by it. */
 TEST(nobody_is_told_more_than_he_said)
