@@ -69,11 +69,14 @@ static bool cookie_good(const struct kad_admit *admit, const struct kad_endpoint
                         const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now, uint32_t *out_epoch)
 {
     for (uint32_t back = 0; back < 2; back++) {
-        uint8_t good[KAD_COOKIE_SIZE];
+        uint8_t good[KAD_COOKIE_SIZE], difference = 0;
 
         *out_epoch = kad_admit_epoch(now) - back;
         cookie_of(admit, from, last, *out_epoch, good);
-        if (memcmp(good, cookie, sizeof(good)) == 0)
+        for (unsigned i = 0; i < sizeof(good);
+             i++) /* all of it: how much of a guess was right stays unknown */
+            difference |= (uint8_t)(good[i] ^ cookie[i]);
+        if (difference == 0)
             return true;
     }
     return false;

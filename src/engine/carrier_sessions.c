@@ -88,8 +88,9 @@ enum kad_drop kad_carrier_open_session(struct kad_carrier *carrier, const struct
     case KAD_CHANNEL_HANDLED:
         out_opened->none = true;
         return KAD_DROP_NONE;
-    case KAD_CHANNEL_REFUSED:
-        if (is_pinned(&engine->dht, &in->peer))
+    case KAD_CHANNEL_REFUSED: /* with a key where the door named somebody; anything else anybody could write */
+        if (memcmp(opened.key, (const uint8_t[KAD_KEY_SIZE]){0}, KAD_KEY_SIZE) != 0 &&
+            is_pinned(&engine->dht, &in->peer))
             kad_dht_warn(&engine->dht, KAD_WARN_WRONG_KEY, carrier->now);
         return KAD_DROP_REFUSED;
     default:

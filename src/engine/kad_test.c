@@ -151,9 +151,30 @@ TEST(a_pinned_bootstrap_is_it_or_nobody)
     EXPECT(!test_net_info(wrong)->ready);
     EXPECT_EQ(test_net_info(wrong)->n_contacts[0], 0);
     EXPECT(dropped(wrong, KAD_DROP_REFUSED) > 0);
-    EXPECT(wrong->n_warnings > 0);
+    EXPECT(wrong->n_wrong_keys > 0);
+    EXPECT_EQ(right->n_wrong_keys, 0);
     EXPECT_EQ(kad_engine_bootstrap_key(wrong->engine, &net->nodes[0].endpoint, key_of(wrong), net->now),
               KAD_E_INVALID); /* ourselves */
+    unmake(net);
+}
+
+/* A refusal for another reason does not say that a bootstrap is somebody else: it is who it should be, and asks too much. */
+TEST(a_bootstrap_that_asks_too_much_is_not_somebody_else)
+{
+    struct test_net *net = calloc(1, sizeof(*net));
+    struct test_node *poor;
+
+    test_net_init_on(net, kad_network_kad_easy());
+    net->settings.cookie_per_s = net->settings.work_per_s = 0;
+    test_net_grow(net, 1);
+    net->settings.work_bits_max = 0;
+    poor = test_net_add(net, false);
+    EXPECT_EQ(
+        kad_engine_bootstrap_key(poor->engine, &net->nodes[0].endpoint, key_of(&net->nodes[0]), net->now), 0);
+    test_net_run(net, 30 * KAD_SECOND);
+    EXPECT(!test_net_info(poor)->ready);
+    EXPECT(dropped(poor, KAD_DROP_REFUSED) > 0);
+    EXPECT_EQ(poor->n_wrong_keys, 0);
     unmake(net);
 }
 

@@ -83,7 +83,7 @@ static const struct field fields[] = {
     TIME(rekey_after_ms, FIXED, KAD_SECOND, 24 * KAD_HOUR),
     COUNT(cookie_per_s, FIXED, 0, 1000000),
     COUNT(work_per_s, FIXED, 0, 1000000),
-    COUNT(work_bits_max, FIXED, 0, 30),
+    COUNT(work_bits_max, FIXED, 0, 24),
     SWITCH(open_door, FIXED),
     SWITCH(read_only, LIVE),
     SWITCH(enforce_id, LIVE),

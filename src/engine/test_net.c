@@ -98,6 +98,7 @@ static void note(struct test_node *node, const struct kad_event *event)
         break;
     case KAD_EVENT_WARNING:
         node->n_warnings++;
+        node->n_wrong_keys += event->warning == KAD_WARN_WRONG_KEY;
         node->warning = event->warning;
         break;
     case KAD_EVENT_STORED:

@@ -24,7 +24,7 @@ struct test_node {
     uint8_t record_values[TEST_NET_RECORDS][1024];
     size_t n_records;
     struct kad_endpoint peers[256];
-    size_t n_peers, n_done, n_hops, n_ready, n_warnings, n_stored_events, n_discovered;
+    size_t n_peers, n_done, n_hops, n_ready, n_warnings, n_wrong_keys, n_stored_events, n_discovered;
     struct kad_found closest[64];
     size_t n_closest;
     int64_t sequence;
