@@ -162,14 +162,16 @@ void kad_doctor_say(struct kad_finding *finding, enum kad_doctor_state state, co
 static void add_bootstrap(struct kad_doctor_facts *facts, const char *text)
 {
     struct kad_probe *probe = &facts->probes[facts->n_probes];
+    const int size = (int)strcspn(text, "/"); /* who has to be there stands behind the address */
 
     for (size_t i = 0; i < facts->n_probes; i++) {
-        if (strcmp(facts->probes[i].name, text) == 0)
+        if (strlen(facts->probes[i].name) == (size_t)size &&
+            strncmp(facts->probes[i].name, text, (size_t)size) == 0)
             return;
     }
     if (facts->n_probes == KAD_PROBE_MAX)
         return;
-    snprintf(probe->name, sizeof probe->name, "%s", text);
+    snprintf(probe->name, sizeof probe->name, "%.*s", size, text);
     facts->n_probes++;
 }
 

@@ -14,7 +14,10 @@
 
 #include "base/endpoint.h"
 #include "base/text.h"
+#include "channel/channel.h"
 #include "cli/print.h"
+#include "engine/network.h"
+#include "kad/identity.h"
 #include "net/address.h"
 #include "net/resolve.h"
 #include "wire/krpc/krpc.h"
@@ -121,6 +124,9 @@ struct pinging {
     struct pollfd sockets[KAD_PROBE_MAX + KAD_PROBE_SAMPLE];
     int64_t sent_at[KAD_PROBE_MAX + KAD_PROBE_SAMPLE][KAD_PROBE_PINGS];
     struct kad_message message;
+    /* Where nodes have sessions a ping is a knock at the open door, which is answered whoever we are; one channel for each round,
+     * for a channel knocks once. All NULL: bare messages. */
+    struct kad_channel *rounds[KAD_PROBE_PINGS];
 };
 
 static int64_t now_ms(void)
@@ -166,15 +172,58 @@ static void open_socket(struct kad_probe *probe, struct pollfd *watched)
     }
 }
 
-static void ping(struct pinging *all, size_t i, unsigned number)
+/* What the running node speaks. */
+static const struct kad_network *network_of(const struct kad_doctor_facts *facts)
 {
-    struct kad_probe *probe = &all->facts->probes[i];
-    const uint8_t transaction[4] = {'k', 'd', (uint8_t)('0' + number), (uint8_t)i};
-    uint8_t bytes[512];
-    size_t n;
+    const struct kad_network *network = kad_network_named(kad_json_text(facts->node, "network"));
 
-    if (all->sockets[i].fd < 0)
-        return;
+    return network ? network : kad_network_mainline();
+}
+
+static void open_rounds(struct pinging *all)
+{
+    const struct kad_network *network = network_of(all->facts);
+
+    for (unsigned i = 0; i < KAD_PROBE_PINGS && network->carrier == KAD_CARRIER_SESSIONS; i++) {
+        struct kad_channel_config config = {
+            .allocator = &kad_allocator_system,
+            .suite = network->suite,
+            .network = network->realm,
+            .max_sessions = 16,
+            .max_waiting = KAD_PROBE_MAX + KAD_PROBE_SAMPLE,
+            .waiting_ms = KAD_HOUR,
+            .rekey_after_ms = KAD_HOUR,
+            .cookie_per_s = 1,
+            .work_per_s = 1,
+        };
+
+        kad_entropy(config.secret, sizeof config.secret);
+        kad_entropy(config.seed, sizeof config.seed);
+        if (kad_channel_new(&config, now_ms(), &all->rounds[i]) != KAD_OK)
+            all->rounds[i] = NULL; /* no memory: nobody is asked in this round */
+    }
+}
+
+static size_t write_knock(struct pinging *all, const struct kad_probe *probe, unsigned number,
+                          uint8_t bytes[KAD_DATAGRAM_MAX])
+{
+    const struct kad_channel_to to = {.endpoint = probe->to};
+    struct kad_channel_plan plan;
+    bool failed;
+
+    if (!all->rounds[number])
+        return 0;
+    plan = kad_channel_plan(all->rounds[number], &to, 0, now_ms());
+    if (!plan.room)
+        return 0;
+    bytes[plan.head] = 0; /* what would be said inside: never sent */
+    return kad_channel_seal(all->rounds[number], &plan, &to, bytes, 1, now_ms(), &failed);
+}
+
+static size_t write_ping(struct pinging *all, size_t i, unsigned number, uint8_t bytes[KAD_DATAGRAM_MAX])
+{
+    const uint8_t transaction[4] = {'k', 'd', (uint8_t)('0' + number), (uint8_t)i};
+
     kad_message_init(&all->message);
     all->message.kind = KAD_QUERY;
     all->message.method = KAD_PING;
@@ -182,7 +231,21 @@ static void ping(struct pinging *all, size_t i, unsigned number)
     all->message.sender = all->id;
     all->message.has_sender = true;
     all->message.read_only = true;
-    n = kad_krpc.encode(&all->message, bytes, sizeof bytes);
+    return kad_krpc.encode(&all->message, bytes, KAD_DATAGRAM_MAX);
+}
+
+static void ping(struct pinging *all, size_t i, unsigned number)
+{
+    struct kad_probe *probe = &all->facts->probes[i];
+    uint8_t bytes[KAD_DATAGRAM_MAX];
+    size_t n;
+
+    if (all->sockets[i].fd < 0)
+        return;
+    n = network_of(all->facts)->carrier == KAD_CARRIER_SESSIONS ? write_knock(all, probe, number, bytes)
+                                                                : write_ping(all, i, number, bytes);
+    if (!n)
+        return;
     all->sent_at[i][number] = now_ms();
     if (send(all->sockets[i].fd, bytes, n, 0) < 0)
         note_error(probe, errno);
@@ -199,6 +262,34 @@ static bool is_ours(const struct kad_message *message, size_t i, unsigned *out_n
         return false;
     *out_number = transaction[2] - '0';
     return true;
+}
+
+/* The door opened, for the round that knocked. */
+static void take_open(struct pinging *all, size_t i, const uint8_t *bytes, size_t size)
+{
+    static struct kad_datagram datagrams[4];
+    static uint8_t memory[4 * KAD_DATAGRAM_MAX];
+    struct kad_batch unsent = {.datagrams = datagrams, .memory = memory, .room = 4};
+    struct kad_probe *probe = &all->facts->probes[i];
+    const struct kad_datagram in = {.peer = probe->to, .bytes = {bytes, size}};
+    char text[KAD_IDENTITY_TEXT];
+
+    for (unsigned number = 0; number < KAD_PROBE_PINGS; number++) {
+        struct kad_channel_in opened;
+
+        if (!all->rounds[number] || all->sent_at[i][number] == 0)
+            continue;
+        opened = kad_channel_receive(all->rounds[number], &in, now_ms(), &unsent);
+        unsent.n = 0;
+        if (opened.verdict != KAD_CHANNEL_HANDLED && opened.verdict != KAD_CHANNEL_REFUSED)
+            continue;
+        probe->rtt_ms[probe->n_answers++] = now_ms() - all->sent_at[i][number];
+        probe->is_self =
+            strcmp(kad_identity_format(opened.key, text), kad_json_text(all->facts->node, "identity")) == 0;
+        all->sent_at[i][number] = 0;
+        return;
+    }
+    probe->n_garbage++;
 }
 
 static void take(struct pinging *all, size_t i, const uint8_t *bytes, size_t size)
@@ -230,8 +321,12 @@ static void receive(struct pinging *all, size_t i)
     uint8_t bytes[2048];
     ssize_t n;
 
-    while ((n = recv(all->sockets[i].fd, bytes, sizeof bytes, 0)) >= 0)
-        take(all, i, bytes, (size_t)n);
+    while ((n = recv(all->sockets[i].fd, bytes, sizeof bytes, 0)) >= 0) {
+        if (network_of(all->facts)->carrier == KAD_CARRIER_SESSIONS)
+            take_open(all, i, bytes, (size_t)n);
+        else
+            take(all, i, bytes, (size_t)n);
+    }
     note_error(&all->facts->probes[i], errno);
 }
 
@@ -277,6 +372,7 @@ void kad_doctor_probe(struct kad_doctor_facts *facts, int64_t wait_ms)
     resolve_all(facts);
     all->facts = facts;
     kad_entropy(all->id.bytes, 20);
+    open_rounds(all);
     for (size_t i = 0; i < facts->n_probes; i++)
         open_socket(&facts->probes[i], &all->sockets[i]);
     for (unsigned number = 0; number < KAD_PROBE_PINGS; number++) {
@@ -293,5 +389,7 @@ void kad_doctor_probe(struct kad_doctor_facts *facts, int64_t wait_ms)
         facts->probes[i].mtu = path_mtu(all->sockets[i].fd, (enum kad_family)facts->probes[i].to.family);
         close(all->sockets[i].fd);
     }
+    for (unsigned i = 0; i < KAD_PROBE_PINGS; i++)
+        kad_channel_free(all->rounds[i]);
     free(all);
 }
