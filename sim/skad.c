@@ -57,7 +57,8 @@ static void deliver(struct run *run, kad_contact_ref from, unsigned hop)
     uint32_t named[64];
     size_t n = 0;
 
-    if (!bad && place_of(run, node) < run->what->siblings && !run->outcome.found) {
+    run->outcome.reached += !bad && place_of(run, node) < run->what->siblings;
+    if (run->outcome.reached && !run->outcome.found) {
         run->outcome.found = true;
         run->outcome.hops = hop;
         run->outcome.to_found = run->outcome.asked;
@@ -135,8 +136,10 @@ static void ask_the_rest(struct run *run)
         if (c->state != KAD_CANDIDATE_NEW)
             continue;
         run->outcome.asked++;
-        if (!run->outcome.found && !skad_is_bad(run->world, run->what, node) &&
-            place_of(run, node) < run->what->siblings) {
+        if (skad_is_bad(run->world, run->what, node) || place_of(run, node) >= run->what->siblings)
+            continue;
+        run->outcome.reached++;
+        if (!run->outcome.found) {
             run->outcome.found = true;
             run->outcome.hops = c->hop;
             run->outcome.to_found = run->outcome.asked;
@@ -250,6 +253,8 @@ int skad_lookup(const struct skad_world *world, const struct skad_case *what,
             go(&run);
     }
     kad_paths_clear(&run.paths);
+    for (size_t i = 0; i < what->siblings && i < run.n_nearest; i++)
+        run.outcome.honest += !run.bad[i];
     *out_outcome = run.outcome;
     return error;
 }
@@ -278,6 +283,7 @@ int skad_measure(const struct skad_world *world, const struct skad_case *like, u
 {
     struct skad_figures figures = {.n = n};
     struct skad_case what = *like;
+    uint64_t reached = 0, honest = 0;
 
     for (what.number = like->number; what.number < like->number + n; what.number++) {
         struct skad_outcome outcome;
@@ -292,6 +298,8 @@ int skad_measure(const struct skad_world *world, const struct skad_case *like, u
         }
         figures.found += outcome.found;
         figures.asked += outcome.asked;
+        reached += outcome.reached;
+        honest += outcome.honest;
         if (!outcome.found)
             continue;
         figures.to_found += outcome.to_found;
@@ -299,6 +307,7 @@ int skad_measure(const struct skad_world *world, const struct skad_case *like, u
         figures.at_hop[outcome.hops < SKAD_HOPS ? outcome.hops : SKAD_HOPS - 1]++;
     }
     figures.asked /= (double)n;
+    figures.reached = honest ? (double)reached / (double)honest : 0;
     figures.to_found /= figures.found ? (double)figures.found : 1;
     figures.hops /= figures.found ? (double)figures.found : 1;
     figures.lowest = skad_wilson(figures.found, n);

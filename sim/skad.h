@@ -61,6 +61,8 @@ struct skad_outcome {
     unsigned hops;     /* of the first honest sibling that answered */
     unsigned to_found; /* questions until then */
     unsigned asked;    /* in all */
+    unsigned reached;  /* honest siblings that answered */
+    unsigned honest;   /* that there are */
     unsigned rounds;
 };
 
@@ -75,6 +77,7 @@ void skad_model(const struct skad_world *world, const struct skad_case *what,
 struct skad_figures {
     uint64_t n, found;
     double asked, to_found, hops; /* means; the latter two of those that found */
+    double reached;               /* honest siblings that answered, of all of them */
     double lowest;                /* of `found`, as a share: Wilson's bound at 95 % */
     uint64_t at_hop[SKAD_HOPS];
 };

@@ -60,6 +60,9 @@ struct kad_settings {
     unsigned lookup_spare;     /* so many more than k are asked when near nodes keep silent: 0 .. 64 */
     unsigned lookup_beyond;    /* of those who answered are asked who stands behind silent near nodes, per region: 0 .. 8 */
     unsigned lookup_widen;     /* so many more than k are asked when nothing was found among the k nearest: 0 .. 64 */
+    unsigned paths;            /* a put, or a get that found nothing, looks on so many that share nobody: 0 .. 16 (0, 1: one) */
+    unsigned per_introducer;   /* of those named through one own contact so many count at a time: 0 .. 64; 0: all */
+    unsigned region_k;         /* puts go to all within the radius that should hold so many nodes: 0 .. 64; 0: to the nearest */
     unsigned replicas;         /* nodes a value or announce is put to: 1 .. 64 */
     unsigned quorum;           /* copies of the newest mutable value that end a get early; 0: go to the end */
     kad_ms query_timeout_ms;   /* an unanswered query counts as a failure */
@@ -112,6 +115,7 @@ struct kad_settings {
     unsigned unproven_gain; /* bytes to a group that has proved nothing, for each byte it sent; 0: no limit */
     unsigned unproven_grant; /* and bytes a minute on top */
     bool limit_local;        /* apply address and group limits to loopback and private addresses too */
+    bool path_keep_going; /* a path goes on down its own list after a lie; off: it ends (S/Kademlia) */
     /* -- sessions, in networks that have them -- */
     unsigned max_sessions;   /* at once; the least recently used gives way */
     unsigned max_handshakes; /* first messages without an answer, at once */
@@ -379,6 +383,16 @@ struct kad_found {
     uint8_t hop;                /* how deep: 1 came from our own table */
 };
 
+/* How far the nodes that a lookup ended with can be believed to be the nearest there are, in thousandths; -1: nothing to judge by.
+ * It tells how the result looks (docs/lookups.md), not what is true. */
+struct kad_confidence {
+    int16_t all;       /* the least of the others */
+    int16_t density;   /* neither too many nor too few so near, for a network of this size */
+    int16_t groups;    /* distinct address groups (/16, /48) among them */
+    int16_t agreement; /* paths that share nobody and met any of them */
+    bool sparse;       /* far too few, even after looking once more: some are hidden from us */
+};
+
 /* A node of a network with identities that signed for what it did, or for what it knows; the signature was checked. */
 struct kad_receipt {
     struct kad_contact contact; /* who and where */
@@ -454,6 +468,7 @@ struct kad_event {
         int64_t
             held_sequence; /* PUT refused for its sequence number or `cas`: the highest one held; else -1 */
         bool cached;       /* GET: out of what an earlier get of ours brought; nobody was asked */
+        struct kad_confidence confidence; /* in `closest` */
     } done;                /* for DONE */
 };
 

@@ -7,22 +7,13 @@
  * few address groups, somebody may own them; and where paths that share nobody ended among different nodes, some of them were
  * misled.
  *
- * Each of these gives a figure in thousandths, 1000: nothing to complain about; the least counts. It tells how the result looks,
+ * Each of these gives a figure in thousandths (struct kad_confidence), 1000: nothing to complain about; the least counts. It tells how the result looks,
  * no more: SCORECARD section 3 says why nothing may depend on it but how much more is asked.
  */
 #ifndef KAD_CORE_CONFIDENCE_H
 #define KAD_CORE_CONFIDENCE_H
 
-#include "core/estimate.h"
-
-struct kad_confidence {
-    uint16_t all; /* the least of the others */
-    uint16_t
-        density; /* not too many, not too few, for a network of this size; 1000 when its size is unknown */
-    uint16_t groups;    /* distinct address groups among them, of as many as there could be */
-    uint16_t agreement; /* paths that met any of them */
-    bool sparse;        /* the density is too low rather than too high */
-};
+#include "kad/engine.h"
 
 /* P(X <= d) of X ~ Gamma(k, 1): closed, as k is whole. */
 double kad_gamma_below(unsigned k, double d);

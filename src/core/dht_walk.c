@@ -159,12 +159,35 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
         walk_beyond(walk, lookup);
 }
 
+/* Claims are made anew: who was asked stands in the paths. */
+static void walk_paths(struct kad_walk *walk, struct kad_paths *paths)
+{
+    const struct kad_lookup_config config = {.width = 1, .parallel = 1};
+    const size_t n_more = kad_walk_count(walk, paths->n_more, KAD_PATHS_MAX - 1);
+
+    KAD_WALK(walk, paths->turn);
+    KAD_WALK(walk, paths->keep_going);
+    if (kad_walk_reads(walk) && !walk->bad &&
+        (paths->turn > n_more || kad_paths_open(paths, (unsigned)n_more, &config, NULL, 0) != n_more))
+        kad_walk_fail(walk);
+    for (unsigned i = 0; i < kad_paths_count(paths) && !walk->bad; i++)
+        walk_lookup(walk, kad_paths_at(paths, i));
+    if (kad_walk_reads(walk) && paths->n_more)
+        kad_paths_claim(paths);
+}
+
 static void walk_tokens(struct kad_walk *walk, struct kad_operation *operation)
 {
-    const size_t n = kad_walk_count(walk, operation->n_tokens, KAD_OPERATION_TOKENS);
+    const size_t n = kad_walk_count(walk, operation->n_tokens, KAD_OPERATION_TOKENS_REGION);
 
+    KAD_WALK(walk, operation->room_tokens);
+    if (operation->room_tokens > KAD_OPERATION_TOKENS_REGION || n > operation->room_tokens) {
+        kad_walk_fail(walk);
+        return;
+    }
     if (kad_walk_reads(walk)) {
-        operation->tokens = n ? kad_walk_room(walk, KAD_OPERATION_TOKENS, sizeof(*operation->tokens)) : NULL;
+        operation->tokens =
+            n ? kad_walk_room(walk, operation->room_tokens, sizeof(*operation->tokens)) : NULL;
         operation->n_tokens = 0;
     }
     for (size_t i = 0; i < n && !walk->bad; i++) {
@@ -286,6 +309,11 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     walk_storing(walk, operation);
     walk_collected(walk, operation);
     walk_found(walk, dht, operation);
+    KAD_WALK(walk, operation->confidence.all);
+    KAD_WALK(walk, operation->confidence.density);
+    KAD_WALK(walk, operation->confidence.groups);
+    KAD_WALK(walk, operation->confidence.agreement);
+    KAD_WALK(walk, operation->confidence.sparse);
     KAD_WALK_BYTES(walk, operation->answerer.id);
     kad_walk_endpoint(walk, &operation->answerer.endpoint);
     KAD_WALK_BYTES(walk, operation->version);
@@ -296,12 +324,12 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
         if (kad_walk_reads(walk) && uses && !walk->bad) {
             const struct kad_lookup_config config = {.width = 1, .parallel = 1};
 
-            kad_lookup_init(&operation->lookups[i], dht->allocator, dht->book, &operation->request.target,
-                            &config);
+            kad_paths_init(&operation->paths[i], dht->allocator, dht->book, &operation->request.target,
+                           &config);
             operation->families[i] = true;
         }
         if (operation->families[i])
-            walk_lookup(walk, &operation->lookups[i]);
+            walk_paths(walk, &operation->paths[i]);
     }
 }
 

@@ -359,7 +359,7 @@ void kad_gather_recount(struct kad_dht *dht, struct kad_operation *operation)
 
         if (!operation->families[family])
             continue;
-        n = kad_lookup_closest(&operation->lookups[family], dht->settings->k, closest);
+        n = kad_paths_closest(&operation->paths[family], dht->settings->k, closest);
         for (size_t i = 0, left = dht->settings->k; i < n && left > 0; left--) {
             uint32_t value = 0;
 

@@ -17,11 +17,14 @@ static void keep_token(struct kad_dht *dht, struct kad_operation *operation, kad
     if (!token.size || token.size > KAD_OPERATION_TOKEN_MAX)
         return;
     if (!operation->tokens) {
-        operation->tokens = kad_alloc(dht->allocator, KAD_OPERATION_TOKENS * sizeof(*operation->tokens));
+        const size_t room = dht->settings->region_k ? KAD_OPERATION_TOKENS_REGION : KAD_OPERATION_TOKENS;
+
+        operation->tokens = kad_alloc(dht->allocator, room * sizeof(*operation->tokens));
         if (!operation->tokens)
             return;
+        operation->room_tokens = (uint16_t)room;
     }
-    if (operation->n_tokens < KAD_OPERATION_TOKENS) {
+    if (operation->n_tokens < operation->room_tokens) {
         kept = &operation->tokens[operation->n_tokens++];
     } else { /* full: the farthest gives way, if it is farther than this one */
         const struct kad_id *target = &operation->request.target;

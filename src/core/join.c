@@ -273,7 +273,7 @@ static void begin(struct kad_dht *dht, kad_ms now)
     }
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (join->operation->families[i])
-            hand_nearest_over(dht, &join->operation->lookups[i], i);
+            hand_nearest_over(dht, &join->operation->paths[i].first, i);
     }
     choose_bootstraps(dht);
 }
@@ -293,7 +293,7 @@ bool kad_join_through(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
         if (join->operation->families[i])
             kad_operation_restart(dht, join->operation, i);
     }
-    kad_lookup_add(&join->operation->lookups[family], contact);
+    kad_paths_add(&join->operation->paths[family], contact);
     return true;
 }
 
@@ -306,7 +306,7 @@ void kad_join_ended(struct kad_dht *dht, kad_ms now)
     assert(join->operation && "ended without having begun");
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (join->operation->families[i])
-            take_unasked_back(dht, &join->operation->lookups[i], i);
+            take_unasked_back(dht, &join->operation->paths[i].first, i);
     }
     join->operation = NULL;
     if (!alone && !join->ready) {

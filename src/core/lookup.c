@@ -223,6 +223,7 @@ struct view {
     uint64_t named_to;          /* how far away the last of the k nearest is, of any state */
     uint64_t window_to;         /* and the last of the window */
     unsigned n_beyond;          /* questions about regions that are worth waiting for */
+    unsigned n_plain;           /* ids that are not silent, whatever their introducers' shares */
     struct kad_candidate *over; /* the nearest unasked one that its introducers have no place left for */
     struct share *shares;       /* of introducers, in the window; while looking */
     unsigned n_shares;
@@ -303,8 +304,9 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
             view->again = silent;
         return;
     }
+    view->n_plain++;
     if (near && !charge(lookup, view, from, !answered && !asked)) {
-        if (!view->over)
+        if (!view->over && (view->n_plain <= lookup->config.width || lookup->claims))
             view->over = fresh;
         return;
     }
@@ -398,6 +400,13 @@ static enum kad_reason reason_to_end(const struct kad_lookup *lookup, const stru
     return lookup->n_candidates > 0 ? KAD_REASON_EXHAUSTED : KAD_REASON_NO_CONTACTS;
 }
 
+/* Nobody is left that the introducers have places for. The k nearest known are asked nonetheless, in the end; of many paths
+ * each other's quotas see to that, and one asks only when it can do nothing else. */
+static bool may_exceed(const struct kad_lookup *lookup, const struct view *view)
+{
+    return !lookup->claims || (!view->n_in_flight && view->n_window < lookup->config.width);
+}
+
 struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
 {
     struct kad_lookup_step step = {.verdict = KAD_LOOKUP_DONE, .wake_at = KAD_NEVER};
@@ -412,7 +421,7 @@ struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now)
         return step;
     if (!view.ask)
         view.ask = view.again;
-    if (!view.ask && !view.n_in_flight && view.n_window < lookup->config.width)
+    if (!view.ask && may_exceed(lookup, &view))
         view.ask = view.over;
     if (view.ask && view.n_in_flight < slots(lookup, &view)) {
         view.ask->state = KAD_CANDIDATE_ASKED;

@@ -39,8 +39,8 @@
  *
  * Liars name each other. With `per_introducer`, of those whom one of our own contacts named, itself or through whoever it
  * named, no more than so many count in the window; who was named through several counts for the one with the fewest. So a
- * liar's friends, and theirs, fill no window: other contacts of ours are asked, too. Who is above that is asked only when there
- * is nothing else to ask. With `region` the window holds whoever is nearer than that, KAD_LOOKUP_WINDOW at most: so that forged
+ * liar's friends, and theirs, fill no window: other contacts of ours are asked, too. Who is above that is asked
+ * last: those of the k nearest when all of the window were, or, on one path of many, when there is nobody else. With `region` the window holds whoever is nearer than that, KAD_LOOKUP_WINDOW at most: so that forged
  * ids near the target cannot fill it.
  *
  * Whom it has asked it never forgets, so there are at most KAD_LOOKUP_CANDIDATES * (1 + `retries`) + KAD_LOOKUP_BEYOND

@@ -91,37 +91,6 @@ static bool copy_record(struct kad_dht *dht, struct kad_operation *operation)
     return true;
 }
 
-static void seed_lookups(struct kad_dht *dht, struct kad_operation *operation)
-{
-    const struct kad_settings *settings = dht->settings;
-    const struct kad_lookup_config config = {
-        .width = settings->k,
-        .parallel = settings->alpha,
-        .parallel_end = settings->alpha_end,
-        .retries = settings->lookup_retries,
-        .spare = settings->lookup_spare,
-        .beyond = settings->lookup_beyond,
-        .narrow_per_lookup = settings->narrow_per_lookup,
-        .limit_local = settings->limit_local,
-    };
-
-    for (int i = 0; i < KAD_FAMILIES; i++) {
-        kad_contact_ref closest[64];
-        size_t n;
-
-        if (!dht->tables[i])
-            continue;
-        operation->families[i] = true;
-        kad_lookup_init(&operation->lookups[i], dht->allocator, dht->book, &operation->request.target,
-                        &config);
-        /* Twice the width: when the nearest have all just died, there is somebody left to ask. */
-        n = kad_table_closest(dht->tables[i], &operation->request.target,
-                              settings->k < 32 ? 2 * settings->k : 64, closest);
-        for (size_t j = 0; j < n; j++)
-            kad_lookup_add(&operation->lookups[i], closest[j]);
-    }
-}
-
 int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
                         enum kad_operation_owner owner, kad_ms now, struct kad_operation **out_operation)
 {
@@ -150,7 +119,7 @@ int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
     if (asks_one(request))
         operation->phase = KAD_PHASE_SINGLE;
     else
-        seed_lookups(dht, operation);
+        kad_operation_seed(dht, operation);
 
     if (dht->rules->class_of && request->kind == KAD_REQUEST_PUT && owner == KAD_OWNER_HOST)
         kad_results_forget(dht, &request->target);
@@ -185,12 +154,12 @@ int kad_operation_begin_at(struct kad_dht *dht, const struct kad_request *reques
         if (!operation->families[i])
             continue;
         kad_operation_restart(dht, operation, i);
-        operation->lookups[i].config.width = (unsigned)n;
-        operation->lookups[i].config.spare = 0;
-        operation->lookups[i].config.beyond = 0;
+        operation->paths[i].first.config.width = (unsigned)n;
+        operation->paths[i].first.config.spare = 0;
+        operation->paths[i].first.config.beyond = 0;
         for (size_t j = 0; j < n; j++) {
             if (kad_family_index(kad_book_contact(dht->book, contacts[j])->endpoint.family) == i)
-                kad_lookup_add(&operation->lookups[i], contacts[j]);
+                kad_paths_add(&operation->paths[i], contacts[j]);
         }
     }
     return 0;
@@ -204,14 +173,14 @@ void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation)
 
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (operation->families[i])
-            kad_lookup_clear(&operation->lookups[i]);
+            kad_paths_clear(&operation->paths[i]);
     }
     kad_gather_free(dht, operation);
     kad_free(allocator, operation->put_bytes, operation->n_put_bytes);
     kad_free(allocator, operation->best_bytes, operation->n_best_bytes);
     for (size_t i = 0; i < operation->n_tokens; i++)
         kad_book_release(dht->book, operation->tokens[i].contact);
-    kad_free(allocator, operation->tokens, KAD_OPERATION_TOKENS * sizeof(*operation->tokens));
+    kad_free(allocator, operation->tokens, operation->room_tokens * sizeof(*operation->tokens));
     kad_free(allocator, operation->peers, operation->room_peers * sizeof(*operation->peers));
     kad_free(allocator, operation->samples, operation->room_samples * sizeof(*operation->samples));
     kad_free(allocator, operation->blooms, sizeof(*operation->blooms));
@@ -227,12 +196,12 @@ static void learn_from_lookups(struct kad_dht *dht, struct kad_operation *operat
         kad_contact_ref closest[64];
         size_t n;
 
-        if (!operation->families[i] || operation->lookups[i].reason != KAD_REASON_CONVERGED)
+        if (!operation->families[i] || kad_paths_reason(&operation->paths[i]) != KAD_REASON_CONVERGED)
             continue;
         if (operation->owner !=
             KAD_OWNER_JOIN) /* which sees our own neighbourhood only, not the rest of its bucket */
             kad_table_touch(dht->tables[i], &operation->request.target, now);
-        n = kad_lookup_closest(&operation->lookups[i], dht->settings->k, closest);
+        n = kad_paths_closest(&operation->paths[i], dht->settings->k, closest);
         if (n == dht->settings->k && n > 1 && operation->owner != KAD_OWNER_JOIN &&
             !operation->request.prefix_bits) /* a target with zeros is not anywhere */
             kad_estimate_add(&dht->estimates[i], &operation->request.target,
@@ -248,7 +217,7 @@ static void list_found(struct kad_dht *dht, struct kad_operation *operation)
 
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (operation->families[i])
-            n[i] = kad_lookup_closest(&operation->lookups[i], dht->settings->k, closest[i]);
+            n[i] = kad_paths_closest(&operation->paths[i], dht->settings->k, closest[i]);
     }
     total = n[0] + n[1];
     if (!total || operation->found)
@@ -268,7 +237,7 @@ static void list_found(struct kad_dht *dht, struct kad_operation *operation)
                            &kad_book_contact(dht->book, closest[0][at[0]])->id) < 0)
             family = 1;
         contact = closest[family][at[family]++];
-        candidate = kad_lookup_candidate(&operation->lookups[family], contact);
+        candidate = kad_paths_candidate(&operation->paths[family], contact);
         slot = kad_table_find(dht->tables[family], contact);
         operation->found[j] = (struct kad_found){
             .contact = *kad_book_contact(dht->book, contact),
@@ -276,6 +245,20 @@ static void list_found(struct kad_dht *dht, struct kad_operation *operation)
             .rtt_ms = slot && slot->rtt_ms != UINT16_MAX ? slot->rtt_ms : -1,
         };
         kad_dht_copy_key(dht, contact, operation->found[j].public_key);
+    }
+}
+
+/* Of two families, the one that can be believed less. A lookup that ended early says nothing about the nearest. */
+static void judge_result(const struct kad_dht *dht, struct kad_operation *operation)
+{
+    operation->confidence = (struct kad_confidence){.all = -1, .density = -1, .groups = -1, .agreement = -1};
+    if (operation->reason != KAD_REASON_CONVERGED && operation->reason != KAD_REASON_EXHAUSTED)
+        return;
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        const struct kad_confidence its = kad_operation_confidence(dht, operation, i);
+
+        if (its.all >= 0 && (operation->confidence.all < 0 || its.all < operation->confidence.all))
+            operation->confidence = its;
     }
 }
 
@@ -361,10 +344,11 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
         if (dht->rules->class_of && reason != KAD_REASON_CANCELLED)
             kad_results_got(dht, operation, now);
         list_found(dht, operation);
+        judge_result(dht, operation);
         for (int i = 0; i < KAD_FAMILIES;
              i++) { /* the host may take its time; contacts should not wait for it */
             if (operation->families[i])
-                kad_lookup_clear(&operation->lookups[i]);
+                kad_paths_clear(&operation->paths[i]);
             operation->families[i] = false;
         }
         if (dht->finished_last && dht->finished)
@@ -432,6 +416,7 @@ bool kad_operation_event(struct kad_dht *dht, struct kad_event *out_event)
     out_event->done.stored_here = operation->stored_own;
     out_event->done.n_refused = operation->n_refused;
     out_event->done.refusal = operation->refusal;
+    out_event->done.confidence = operation->confidence;
     out_event->done.samples = operation->samples;
     out_event->done.n_samples = operation->n_samples;
     out_event->contact = operation->answerer;

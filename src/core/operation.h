@@ -14,6 +14,7 @@
 #define KAD_CORE_OPERATION_H
 
 #include "core/dht.h"
+#include "core/paths.h"
 
 enum kad_operation_owner {
     KAD_OWNER_HOST,
@@ -30,10 +31,12 @@ enum kad_operation_phase {
     KAD_PHASE_ENDED
 };
 
-#define KAD_OPERATION_TOKEN_MAX 40 /* longest token kept; the longest seen in the field is 20 */
-#define KAD_OPERATION_TOKENS    48 /* answers whose tokens are kept */
-#define KAD_OPERATION_PEERS     2048
-#define KAD_OPERATION_SAMPLES   4096
+#define KAD_OPERATION_TOKEN_MAX     40  /* longest token kept; the longest seen in the field is 20 */
+#define KAD_OPERATION_TOKENS        48  /* answers whose tokens are kept */
+#define KAD_OPERATION_TOKENS_REGION 128 /* the same where puts go to a whole region */
+#define KAD_OPERATION_STORING       112
+#define KAD_OPERATION_PEERS         2048
+#define KAD_OPERATION_SAMPLES       4096
 
 struct kad_operation_token {
     kad_contact_ref contact; /* retained */
@@ -52,8 +55,8 @@ struct kad_operation {
     uint8_t *put_bytes;
     size_t n_put_bytes;
     kad_ms started_at, deadline_at, wake_at, first_at;
-    struct kad_lookup lookups[KAD_FAMILIES];
-    bool families[KAD_FAMILIES]; /* lookups in use */
+    struct kad_paths paths[KAD_FAMILIES];
+    bool families[KAD_FAMILIES]; /* paths in use */
     bool stored_own;             /* one of n_stored is our own store */
     bool looked_at_own;          /* our own store was asked first */
     bool only;                   /* those it began with are asked, and nobody they name */
@@ -64,9 +67,9 @@ struct kad_operation {
     uint32_t n_queries, n_answers, n_timeouts;
 
     struct kad_operation_token *tokens;
-    kad_contact_ref storing[64];
+    kad_contact_ref storing[KAD_OPERATION_STORING];
     uint8_t n_storing, next_storing;
-    uint16_t n_tokens;
+    uint16_t n_tokens, room_tokens;
     uint32_t n_stored, n_refused;
     enum kad_refusal refusal;
 
@@ -84,7 +87,8 @@ struct kad_operation {
 
     struct kad_contact answerer; /* of a single node asked: who it turned out to be */
     char version[5];             /* and its program (BEP 5 "v") */
-    struct kad_found *found;     /* made when it ends */
+    struct kad_confidence confidence;
+    struct kad_found *found; /* made when it ends */
     uint32_t n_found;
     int error;
 };

@@ -103,20 +103,20 @@ bool kad_operation_may_ask(struct kad_dht *dht, struct kad_operation *operation,
 static bool step(struct kad_dht *dht, struct kad_operation *operation, int family, kad_ms now,
                  struct kad_outbox *out)
 {
-    struct kad_lookup *lookup = &operation->lookups[family];
+    struct kad_paths *paths = &operation->paths[family];
 
-    if (!lookup->n_candidates && operation->n_bootstraps && !operation->n_answers)
+    if (!kad_paths_candidates(paths) && operation->n_bootstraps && !operation->n_answers)
         return false; /* the first contacts are still to come */
-    lookup->config.patience_ms = kad_dht_patience(dht);
+    kad_paths_set_patience(paths, kad_dht_patience(dht));
     for (;;) {
         struct kad_query query = {.purpose = KAD_FOR_LOOKUP};
         struct kad_lookup_step next;
 
-        if (lookup->reason != KAD_REASON_NONE)
+        if (kad_paths_reason(paths) != KAD_REASON_NONE)
             return true;
         if (!kad_operation_may_ask(dht, operation, now, out))
             return false;
-        next = kad_lookup_next(lookup, now);
+        next = kad_paths_next(paths, now);
         if (next.verdict == KAD_LOOKUP_DONE)
             return true;
         if (next.verdict == KAD_LOOKUP_WAIT) {
@@ -131,59 +131,30 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
         if (ask(dht, operation, &query, next.beyond ? &next.target : NULL, now, out))
             continue;
         if (next.beyond)
-            kad_lookup_beyond_fail(lookup, next.ask);
+            kad_paths_beyond_fail(paths, next.ask);
         else
-            kad_lookup_fail(lookup, next.ask);
+            kad_paths_fail(paths, next.ask);
     }
 }
 
-static enum kad_reason reason_of(const struct kad_operation *operation)
+/* Paths that used each other's contacts up have converged all the same, if together they found k. */
+static enum kad_reason reason_of(const struct kad_dht *dht, const struct kad_operation *operation)
 {
     enum kad_reason reason = KAD_REASON_NO_CONTACTS;
 
     for (int i = 0; i < KAD_FAMILIES; i++) {
+        const struct kad_paths *paths = &operation->paths[i];
+        kad_contact_ref closest[64];
+
         if (!operation->families[i])
             continue;
-        if (operation->lookups[i].reason == KAD_REASON_CONVERGED)
+        if (kad_paths_reason(paths) == KAD_REASON_CONVERGED ||
+            (paths->n_more && kad_paths_closest(paths, dht->settings->k, closest) == dht->settings->k))
             return KAD_REASON_CONVERGED;
-        if (operation->lookups[i].reason == KAD_REASON_EXHAUSTED)
+        if (kad_paths_reason(paths) == KAD_REASON_EXHAUSTED)
             reason = KAD_REASON_EXHAUSTED;
     }
     return reason;
-}
-
-static bool found_nothing(const struct kad_operation *operation)
-{
-    if (operation->request.kind == KAD_REQUEST_GET)
-        return operation->best.type == KAD_RECORD_NONE;
-    return operation->request.kind == KAD_REQUEST_PEERS && !operation->n_peers && !operation->request.scrape;
-}
-
-/* The end is not good enough, and there is somebody left to ask: once. Where nodes come and go, those who hold a value need
- * not be among the k nearest of today; and where most of the nearest name nobody alive, our own table has others. */
-static bool look_further(struct kad_dht *dht, struct kad_operation *operation)
-{
-    const struct kad_settings *settings = dht->settings;
-    const bool wider = settings->lookup_widen && found_nothing(operation);
-    bool goes_on = false;
-
-    if (operation->looked_further || operation->only)
-        return false;
-    operation->looked_further = true;
-    for (int i = 0; i < KAD_FAMILIES; i++) {
-        struct kad_lookup *lookup = &operation->lookups[i];
-        kad_contact_ref known[64];
-        size_t n;
-
-        if (!operation->families[i] || !(wider || lookup->reason == KAD_REASON_EXHAUSTED))
-            continue;
-        goes_on = true;
-        kad_lookup_resume(lookup, lookup->config.width + (wider ? settings->lookup_widen : 0));
-        n = kad_table_closest(dht->tables[i], &operation->request.target, KAD_COUNT_OF(known), known);
-        for (size_t j = 0; j < n; j++)
-            kad_lookup_add(lookup, known[j]);
-    }
-    return goes_on;
 }
 
 static bool step_all(struct kad_dht *dht, struct kad_operation *operation, kad_ms now, struct kad_outbox *out)
@@ -205,13 +176,13 @@ static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation,
     /* While nobody has answered, bootstraps may still: then the lookup begins again with what they name. */
     if (!over || (operation->n_bootstraps && !operation->n_answers))
         return;
-    if (look_further(dht, operation) && !step_all(dht, operation, now, out))
+    if (kad_operation_look_further(dht, operation) && !step_all(dht, operation, now, out))
         return;
     if (!kad_request_stores(&operation->request) && !kad_gather_wants_more(operation)) {
-        kad_operation_end(dht, operation, reason_of(operation), now);
+        kad_operation_end(dht, operation, reason_of(dht, operation), now);
         return;
     }
-    operation->reason = (uint8_t)reason_of(operation);
+    operation->reason = (uint8_t)reason_of(dht, operation);
     kad_query_forget(&dht->queries, operation); /* late lookup answers no longer matter to us */
     operation->n_in_flight = 0;
     if (!kad_request_stores(&operation->request)) {

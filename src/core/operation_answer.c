@@ -4,18 +4,18 @@
 
 void kad_operation_restart(struct kad_dht *dht, struct kad_operation *operation, int family)
 {
-    struct kad_lookup *lookup = &operation->lookups[family];
-    const struct kad_lookup_config config = lookup->config;
+    struct kad_paths *paths = &operation->paths[family];
+    const struct kad_lookup_config config = paths->first.config;
 
-    kad_lookup_clear(lookup);
-    kad_lookup_init(lookup, dht->allocator, dht->book, &operation->request.target, &config);
+    kad_paths_clear(paths);
+    kad_paths_init(paths, dht->allocator, dht->book, &operation->request.target, &config);
 }
 
 static void restart_lookups(struct kad_dht *dht, struct kad_operation *operation)
 {
     for (int i = 0; i < KAD_FAMILIES; i++) {
-        if (operation->families[i] && operation->lookups[i].reason != KAD_REASON_NONE &&
-            !operation->lookups[i].n_answered)
+        if (operation->families[i] && kad_paths_reason(&operation->paths[i]) != KAD_REASON_NONE &&
+            !kad_paths_answered(&operation->paths[i]))
             kad_operation_restart(dht, operation, i);
     }
 }
@@ -72,7 +72,7 @@ static bool answered_before(const struct kad_operation *operation, const struct 
 
     if (!operation->families[family])
         return false;
-    candidate = kad_lookup_candidate(&operation->lookups[family], query->contact);
+    candidate = kad_paths_candidate(&operation->paths[family], query->contact);
     return candidate && candidate->state == KAD_CANDIDATE_ANSWERED;
 }
 
@@ -103,12 +103,12 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
     if (query->purpose == KAD_FOR_BOOTSTRAP) {
         operation->n_bootstraps--;
         restart_lookups(dht, operation);
-        kad_lookup_add(&operation->lookups[kad_family_index(from->endpoint.family)], query->contact);
+        kad_paths_add(&operation->paths[kad_family_index(from->endpoint.family)], query->contact);
     }
     if (query->hop > operation->hops)
         operation->hops = query->hop;
     for (int i = 0; i < KAD_FAMILIES && operation->phase == KAD_PHASE_LOOKUP; i++) {
-        struct kad_lookup *lookup = &operation->lookups[i];
+        struct kad_paths *paths = &operation->paths[i];
         kad_contact_ref named[KAD_MESSAGE_CONTACTS];
         size_t n = 0;
 
@@ -118,16 +118,20 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
             if (kad_family_index(kad_book_contact(dht->book, contacts[j])->endpoint.family) == i)
                 named[n++] = contacts[j];
         }
-        if (query->purpose == KAD_FOR_BEYOND ? kad_lookup_beyond_reply(lookup, query->contact, named, n)
-                                             : kad_lookup_reply(lookup, query->contact, named, n))
+        if (query->purpose == KAD_FOR_BEYOND ? kad_paths_beyond_reply(paths, query->contact, named, n)
+                                             : kad_paths_reply(paths, query->contact, named, n))
             continue;
-        if (n && lookup->reason == KAD_REASON_NO_CONTACTS)
+        if (n && kad_paths_reason(paths) == KAD_REASON_NO_CONTACTS)
             kad_operation_restart(dht, operation,
                                   i); /* the other family's nodes are the first to name any of this one */
         for (size_t j = 0; j < n; j++)
-            kad_lookup_add(lookup, named[j]);
+            kad_paths_add(paths, named[j]);
     }
     satisfied = kad_operation_harvest(dht, operation, query, answer, now, &broke_rules);
+    for (int i = 0; broke_rules && i < KAD_FAMILIES; i++) {
+        if (operation->families[i])
+            kad_paths_bad(&operation->paths[i], query->contact);
+    }
     if (operation->n_peers || operation->best.type != KAD_RECORD_NONE || operation->n_samples)
         note_first(operation, query->hop, now);
     if (operation->request.kind == KAD_REQUEST_FIND && kad_id_equal(&from->id, &operation->request.target)) {
@@ -155,13 +159,13 @@ void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, 
     case KAD_FOR_LOOKUP:
         for (int i = 0; i < KAD_FAMILIES; i++) {
             if (operation->families[i])
-                kad_lookup_fail(&operation->lookups[i], query->contact);
+                kad_paths_fail(&operation->paths[i], query->contact);
         }
         break;
     case KAD_FOR_BEYOND:
         for (int i = 0; i < KAD_FAMILIES; i++) {
             if (operation->families[i])
-                kad_lookup_beyond_fail(&operation->lookups[i], query->contact);
+                kad_paths_beyond_fail(&operation->paths[i], query->contact);
         }
         break;
     case KAD_FOR_STORING:

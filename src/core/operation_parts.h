@@ -3,6 +3,7 @@
  *
  *     operation.c            where it begins and how it ends
  *     operation_advance.c    what is sent, and when it is over
+ *     operation_paths.c      on how many paths, how far, and how far the result can be believed
  *     operation_store.c      where to store, and whether
  *     operation_answer.c     what comes back
  *     harvest.c              what is taken from an answer
@@ -31,6 +32,13 @@ static inline bool kad_operation_wants_receipts(const struct kad_operation *oper
  * gone afterwards. */
 void kad_operation_go_on(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
                          struct kad_outbox *out);
+/* operation_paths.c: begins lookups with contacts of our own, on one path or many. */
+void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation);
+/* The lookups have ended. True: not well, and they go on: once. */
+bool kad_operation_look_further(struct kad_dht *dht, struct kad_operation *operation);
+/* What one family's result looks like; all -1: there is nothing to judge by. */
+struct kad_confidence kad_operation_confidence(const struct kad_dht *dht,
+                                               const struct kad_operation *operation, int family);
 /* Tells the host of a step, if it wants to hear of them. `answer` may be NULL. */
 void kad_operation_trace(struct kad_dht *dht, const struct kad_operation *operation,
                          const struct kad_query *query, enum kad_hop_what what,

@@ -33,6 +33,16 @@ static enum kad_refusal outdated(const struct kad_operation *operation)
     return KAD_REFUSAL_NONE;
 }
 
+/* As many as there are: whoever wants to keep a value from being found would have to stand nearer than all of the region. */
+static bool is_within(const struct kad_dht *dht, const struct kad_operation *operation,
+                      kad_contact_ref contact, uint64_t region)
+{
+    const struct kad_id distance =
+        kad_id_xor(&operation->request.target, &kad_book_contact(dht->book, contact)->id);
+
+    return region && kad_id_head(&distance) <= region;
+}
+
 void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
 {
     const unsigned replicas =
@@ -51,13 +61,15 @@ void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *oper
     if (operation->refusal != KAD_REFUSAL_NONE)
         return; /* with nothing to store it ends at once */
     for (int i = 0; i < KAD_FAMILIES; i++) {
-        kad_contact_ref closest[64];
+        const uint64_t region = operation->paths[i].first.config.region;
+        kad_contact_ref closest[KAD_OPERATION_STORING];
         size_t n, chosen = 0;
 
         if (!operation->families[i])
             continue;
-        n = kad_lookup_closest(&operation->lookups[i], KAD_COUNT_OF(closest), closest);
-        for (size_t j = 0; j < n && chosen < replicas; j++) {
+        n = kad_paths_closest(&operation->paths[i], KAD_COUNT_OF(closest), closest);
+        for (size_t j = 0; j < n && (chosen < replicas || is_within(dht, operation, closest[j], region));
+             j++) {
             if (operation->n_storing == KAD_COUNT_OF(operation->storing))
                 break;
             if (token_of(operation, closest[j])) {

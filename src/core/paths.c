@@ -112,6 +112,12 @@ static bool begin_claims(struct kad_paths *paths)
     return true;
 }
 
+void kad_paths_claim(struct kad_paths *paths)
+{
+    for (unsigned i = 0; i < kad_paths_count(paths); i++)
+        claim_asked(paths->claims, kad_paths_at(paths, i));
+}
+
 unsigned kad_paths_open(struct kad_paths *paths, unsigned n, const struct kad_lookup_config *config,
                         const kad_contact_ref *contacts, size_t n_contacts)
 {

@@ -48,6 +48,8 @@ void kad_paths_clear(struct kad_paths *paths);
  * Returns how many were opened: fewer without memory. The paths that are there go on; an end is no end any more. */
 unsigned kad_paths_open(struct kad_paths *paths, unsigned n, const struct kad_lookup_config *config,
                         const kad_contact_ref *contacts, size_t n_contacts);
+/* Notes anew whom all of them have asked. */
+void kad_paths_claim(struct kad_paths *paths);
 /* How wide a path must look so that `n` of them find what one of width k finds. */
 unsigned kad_paths_width(unsigned k, unsigned n);
 

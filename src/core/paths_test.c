@@ -189,6 +189,8 @@ TEST(friends_of_a_liar_fill_no_window)
     answer(&f, 3, 0, NULL);
     EXPECT_EQ(asks(&f), 50);
     answer(&f, 50, 0, NULL);
+    EXPECT_EQ(asks(&f), 4); /* last of all: one of the four nearest it is */
+    answer(&f, 4, 0, NULL);
     EXPECT_EQ(asks(&f), 0);
     EXPECT_EQ(kad_paths_reason(&f.paths), KAD_REASON_CONVERGED);
     finish(&f);

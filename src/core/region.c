@@ -86,7 +86,7 @@ void kad_region_widen(struct kad_operation *operation)
 {
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (operation->families[i])
-            operation->lookups[i].config.width = KAD_REGION_WIDTH;
+            operation->paths[i].first.config.width = KAD_REGION_WIDTH;
     }
 }
 
@@ -101,12 +101,12 @@ void kad_region_learn(struct kad_dht *dht, const struct kad_operation *operation
     size_t n, n_inside = 0;
 
     if (family < 0 || !operation->families[family] ||
-        operation->lookups[family].config.width < KAD_REGION_WIDTH)
+        operation->paths[family].first.config.width < KAD_REGION_WIDTH)
         return;
-    n = kad_lookup_closest(&operation->lookups[family], KAD_REGION_WIDTH, closest);
-    if (n < KAD_REGION_WIDTH && operation->lookups[family].reason == KAD_REASON_EXHAUSTED)
+    n = kad_paths_closest(&operation->paths[family], KAD_REGION_WIDTH, closest);
+    if (n < KAD_REGION_WIDTH && kad_paths_reason(&operation->paths[family]) == KAD_REASON_EXHAUSTED)
         prefix = 0; /* that is all of the network */
-    else if (n == KAD_REGION_WIDTH && operation->lookups[family].reason == KAD_REASON_CONVERGED)
+    else if (n == KAD_REGION_WIDTH && kad_paths_reason(&operation->paths[family]) == KAD_REASON_CONVERGED)
         prefix = kad_id_prefix(target, &kad_book_contact(dht->book, closest[n - 1])->id) + 1;
     else
         return;
@@ -160,11 +160,13 @@ static bool use(struct kad_dht *dht, struct kad_operation *operation, kad_contac
     const struct kad_region_token *token = fresh_token(dht, contact, now);
     struct kad_operation_token *kept;
 
-    if (!token || operation->n_tokens == KAD_OPERATION_TOKENS ||
+    if (!token || (operation->tokens && operation->n_tokens == operation->room_tokens) ||
         operation->n_storing == KAD_COUNT_OF(operation->storing))
         return false;
-    if (!operation->tokens)
+    if (!operation->tokens) {
         operation->tokens = kad_alloc(dht->allocator, KAD_OPERATION_TOKENS * sizeof(*operation->tokens));
+        operation->room_tokens = operation->tokens ? KAD_OPERATION_TOKENS : 0;
+    }
     if (!operation->tokens)
         return false;
     kept = &operation->tokens[operation->n_tokens++];
@@ -180,7 +182,7 @@ static void skip_lookups(struct kad_operation *operation)
 {
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (operation->families[i])
-            kad_lookup_clear(&operation->lookups[i]);
+            kad_paths_clear(&operation->paths[i]);
         operation->families[i] = false;
     }
     operation->looked_at_own = true;

@@ -31,7 +31,7 @@ void kad_engine_ahead(const struct kad_engine *engine, unsigned step)
         if (dht->tables[0])
             kad_table_ahead(dht->tables[0]);
         if (dht->operations)
-            fetch(dht->operations->lookups[0].candidates, 16 * LINE);
+            fetch(dht->operations->paths[0].first.candidates, 16 * LINE);
         break;
     }
 }

@@ -126,7 +126,7 @@ TEST(a_state_that_cannot_be_is_refused)
 
         for (unsigned round = 0; round < 7; round++)
             make_noise(&net, round);
-        lookup = &engine->dht.operations->lookups[0];
+        lookup = &engine->dht.operations->paths[0].first;
         if (wrong == 0)
             engine->dht.churn = (struct kad_churn){.seen_s = 1};
         else if (wrong == 1)

@@ -33,9 +33,10 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
 #define SETTINGS                                                                                             \
     {                                                                                                        \
         .k = 20, .alpha = 3, .alpha_end = 8, .lookup_retries = 1, .lookup_spare = 8, .replicas = 20,         \
-        .quorum = 0, .query_timeout_ms = 4 * KAD_SECOND, .patience_min_ms = 40, .patience_max_ms = 1500,     \
-        .request_timeout_ms = 30 * KAD_SECOND, .max_requests = 256, .max_queries = 1024,                     \
-        .narrow_per_lookup = 3, .table_wide = 128, .table_cache = 8, .max_failures = 3,                      \
+        .lookup_beyond = 2, .lookup_widen = 20, .paths = 8, .per_introducer = 4, .region_k = 20,             \
+        .path_keep_going = true, .quorum = 0, .query_timeout_ms = 4 * KAD_SECOND, .patience_min_ms = 40,     \
+        .patience_max_ms = 1500, .request_timeout_ms = 30 * KAD_SECOND, .max_requests = 256,                 \
+        .max_queries = 1024, .narrow_per_lookup = 3, .table_wide = 128, .table_cache = 8, .max_failures = 3, \
         .narrow_per_bucket = 1, .narrow_per_table = 4, .wide_per_bucket = 8, .wide_per_table = 32,           \
         .ping_after_ms = 15 * KAD_MINUTE, .refresh_after_ms = 15 * KAD_MINUTE,                               \
         .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25, .min_contacts = 8, .dead_percent = 5,        \

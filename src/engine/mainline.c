@@ -27,6 +27,7 @@ static const struct kad_network mainline = {
             .lookup_spare = 6,
             .lookup_beyond = 2,
             .lookup_widen = 8,
+            .path_keep_going = true,
             .replicas = 8,
             .quorum = 0,
             .query_timeout_ms = 4 * KAD_SECOND,

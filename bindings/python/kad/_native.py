@@ -6,7 +6,7 @@ tests/test_layout.py has the C compiler check every offset and size written here
 import ctypes
 import ctypes.util
 import os
-from ctypes import (CFUNCTYPE, POINTER, Structure, c_bool, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t,
+from ctypes import (CFUNCTYPE, POINTER, Structure, c_bool, c_char, c_char_p, c_double, c_int, c_int16, c_int32, c_int64, c_size_t,
                     c_uint, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p)
 
 from . import _settings
@@ -84,6 +84,11 @@ class EventPeers(Structure):
     _fields_ = [("peers", POINTER(Endpoint)), ("n", c_size_t)]
 
 
+class Confidence(Structure):
+    _c_name_ = "struct kad_confidence"
+    _fields_ = [("all", c_int16), ("density", c_int16), ("groups", c_int16), ("agreement", c_int16), ("sparse", c_bool)]
+
+
 class EventDone(Structure):
     _fields_ = [("kind", c_int), ("error", c_int), ("reason", c_int), ("target", Id), ("duration_ms", c_int64),
                 ("hops", c_uint16), ("hops_to_first", c_uint16), ("first_ms", c_int64), ("n_queries", c_uint32),
@@ -92,7 +97,8 @@ class EventDone(Structure):
                 ("stored_here", c_bool), ("refusal", c_int), ("samples", POINTER(Id)), ("n_samples", c_size_t),
                 ("seeds", c_double), ("peers", c_double), ("version", c_char * 5), ("records", POINTER(Record)),
                 ("n_records", c_size_t), ("receipts", c_void_p), ("n_receipts", c_size_t), ("n_held", c_uint32),
-                ("n_nothing", c_uint32), ("held_sequence", c_int64), ("cached", c_bool)]
+                ("n_nothing", c_uint32), ("held_sequence", c_int64), ("cached", c_bool),
+                ("confidence", Confidence)]
 
 
 class Event(Structure):
