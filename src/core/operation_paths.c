@@ -62,10 +62,13 @@ static bool on_many_paths(const struct kad_dht *dht, const struct kad_operation 
 void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
 {
     const bool stores = kad_request_stores(&operation->request);
+    /* Who holds a record and stores it again goes to the nearest: the publisher covers the region. */
+    const bool publishes =
+        stores && (operation->owner == KAD_OWNER_HOST || operation->owner == KAD_OWNER_PUBLISH);
     const unsigned k = dht->settings->k;
 
     for (int i = 0; i < KAD_FAMILIES; i++) {
-        const uint64_t region = stores && !operation->request.replicas ? region_of(dht, i) : 0;
+        const uint64_t region = publishes && !operation->request.replicas ? region_of(dht, i) : 0;
         struct kad_lookup_config config = config_of(dht);
         kad_contact_ref closest[64], others[64];
         size_t n, n_paths = 1, n_others = 0;
