@@ -1,5 +1,6 @@
 /* operation_paths - on how many paths a request looks, how far, and how far its result can be believed. */
 #include "core/confidence.h"
+#include "core/gather.h"
 #include "core/operation_parts.h"
 
 #include "base/endpoint.h"
@@ -109,7 +110,8 @@ void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
 static bool found_nothing(const struct kad_operation *operation)
 {
     if (operation->request.kind == KAD_REQUEST_GET || operation->request.kind == KAD_REQUEST_TAKE)
-        return operation->best.type == KAD_RECORD_NONE;
+        return operation->best.type == KAD_RECORD_NONE &&
+               (!operation->gathered || !operation->gathered->n_records);
     return operation->request.kind == KAD_REQUEST_PEERS && !operation->n_peers && !operation->request.scrape;
 }
 
