@@ -10,6 +10,7 @@ mailboxes, evidence of what is not there; through delay, loss, restarts of all h
 import calendar
 import hashlib
 import os
+import random
 import sys
 import time
 
@@ -198,6 +199,27 @@ def a_publisher_may_leave(net):
     writer.await_joined(2)
 
 
+def half_of_all_die_at_once(net):
+    """Killed, without a word: what they held is found with the others, and what they had on disk when they are back."""
+    kept = {"room:survivor %d" % i: "value %d" % i for i in range(10)}
+    for i, (name, value) in enumerate(kept.items()):
+        stored_well(net.nodes[2 + i % 4].put(name, value), name)
+    dead = random.Random(3).sample(net.nodes[8:], N // 2)
+    for node in dead:
+        node.child.kill()
+    for node in dead:
+        node.child.wait()
+    readers = [node for node in net.nodes[2:] if node not in dead]
+    for i, (name, value) in enumerate(kept.items()):
+        reader = readers[i % len(readers)]
+        got = eventually("%s is found by %s" % (name, reader.name), lambda: (lambda a: a.get("value") and a)(reader.get(name)), 60)
+        expect(got["value"] == value, got)
+    for node in dead:
+        node.start()
+    for node in dead:
+        node.await_joined(2)
+
+
 def all_holders_restart(net):
     kept = {"room:lobby": "who is here", "domain:mine": "first again", "mutable:count": "three", "listing:legacy": "still there"}
     writer = net.nodes[3]
@@ -229,4 +251,4 @@ if __name__ == "__main__":
           many_provide_one_content, what_was_never_there_is_told_from_what_was,
           an_offline_publisher_is_told_from_one_that_is_silent, what_is_withdrawn_is_known_to_be,
           what_cannot_be_reached_is_not_said_to_be_gone, a_reader_need_not_say_what_he_looks_for, a_publisher_may_leave,
-          all_holders_restart, nothing_was_in_pieces], net_of, 580)
+          half_of_all_die_at_once, all_holders_restart, nothing_was_in_pieces], net_of, 580)
