@@ -199,6 +199,31 @@ def a_publisher_may_leave(net):
     writer.await_joined(2)
 
 
+def a_split_leaves_one_owner(net):
+    """Both halves took a name for another owner's. Holders store again, and the owner that most of k hold it for keeps it."""
+    halves = [i for i in range(N) if i % 2 == 0], [i for i in range(N) if i % 2]
+    owners = net.nodes[4], net.nodes[5]
+    net.wan.partition(*halves)
+    try:
+        for owner, value in zip(owners, ("even", "odd")):
+            answer = owner.put("domain:contested", value)
+            expect(answer.get("stored", 0) > 0, "its half takes it: %s" % counts(answer))
+    finally:
+        net.wan.heal()
+    for node in net.nodes:
+        node.ask("config", "set", "restore_ms", "10s")
+
+    def agreed():
+        found = {(got.get("value"), got.get("owner")) for got in (net.nodes[i].get("domain:contested") for i in (2, 3, 6, 7, 8, 9))}
+        return found if len(found) == 1 and (None, None) not in found else None
+
+    found = eventually("all find the same owner", agreed, 150)
+    expect(found <= {("even", owners[0].identity), ("odd", owners[1].identity)}, found)
+    say("the name is %s's" % found.pop()[0])
+    for node in net.nodes:
+        node.ask("config", "set", "restore_ms", "1h")
+
+
 def half_of_all_die_at_once(net):
     """Killed, without a word: what they held is found with the others, and what they had on disk when they are back."""
     kept = {"room:survivor %d" % i: "value %d" % i for i in range(10)}
@@ -251,4 +276,4 @@ if __name__ == "__main__":
           many_provide_one_content, what_was_never_there_is_told_from_what_was,
           an_offline_publisher_is_told_from_one_that_is_silent, what_is_withdrawn_is_known_to_be,
           what_cannot_be_reached_is_not_said_to_be_gone, a_reader_need_not_say_what_he_looks_for, a_publisher_may_leave,
-          half_of_all_die_at_once, all_holders_restart, nothing_was_in_pieces], net_of, 580)
+          a_split_leaves_one_owner, half_of_all_die_at_once, all_holders_restart, nothing_was_in_pieces], net_of, 580)
