@@ -116,6 +116,10 @@ struct kad_settings {
     unsigned unproven_grant; /* and bytes a minute on top */
     bool limit_local;        /* apply address and group limits to loopback and private addresses too */
     bool path_keep_going; /* a path goes on down its own list after a lie; off: it ends (S/Kademlia) */
+    /* -- scores, in networks with identities -- */
+    unsigned score_peers; /* identities whose behaviour is remembered: 16 .. 65536; 0: none, and no bans */
+    kad_ms score_half_life_ms; /* what was seen of one counts half after this */
+    kad_ms ban_ms; /* how long the first ban for broken rules is; doubled each time, up to a week */
     /* -- sessions, in networks that have them -- */
     unsigned max_sessions;   /* at once; the least recently used gives way */
     unsigned max_handshakes; /* first messages without an answer, at once */
@@ -292,7 +296,7 @@ struct kad_request {
      * these, record.key the key itself. Holders send all they have that begins so, and what is wanted is picked out here. Found as
      * long as the network has no more than 2^prefix_bits times k nodes. 0: nothing is hidden. */
     uint8_t prefix_bits;
-    void *user;        /* handed back in events */
+    void *user; /* handed back in events */
 };
 
 /* 0 and an id (never 0), or KAD_E_LIMIT, KAD_E_MEMORY, KAD_E_INVALID. Exactly one KAD_EVENT_DONE follows. */
@@ -505,7 +509,8 @@ enum kad_drop {
     KAD_DROP_STALE,        /* of a session that is over */
     KAD_DROP_LOADED, /* a first message, and too many come: it was asked to show its address first, or to work */
     KAD_DROP_REFUSED, /* its identity is none in this network, or another than was expected; or no common version */
-    KAD_N_DROPS, /* how many kinds there are */
+    KAD_DROP_BANNED, /* its identity or its address is banned */
+    KAD_N_DROPS,     /* how many kinds there are */
 };
 /* Why an answer was not sent. */
 enum kad_unsent {
@@ -646,6 +651,48 @@ struct kad_table_row {
     bool replacement;  /* waits in the bucket's cache */
     bool id_fits;      /* its id fits its address (BEP 42) */
 };
+/* What this node makes of an identity, from what it did. */
+enum kad_peer_state {
+    KAD_PEER_FINE,
+    KAD_PEER_GRAY, /* broke rules: asked last, first to leave */
+    KAD_PEER_BANNED, /* nothing of it is taken, nothing is sent to it, until the ban is over or it is pardoned */
+};
+/* "fine": a constant, never NULL. Any thread. */
+const char *kad_peer_state_text(enum kad_peer_state state);
+
+/* Somebody whose behaviour is remembered, or an address that is banned. What fades is as of now, in 1/1024. */
+struct kad_peer_row {
+    struct kad_contact contact; /* who, and where it was last; of an address the endpoint only */
+    bool is_address;            /* banned by the operator: all who are there */
+    unsigned score;             /* 0 .. 100; 50: nothing is known */
+    enum kad_peer_state state;
+    bool by_operator;     /* the ban is the operator's */
+    kad_ms first_at;      /* it has been answering since; 0: it is not */
+    kad_ms heard_at;      /* it last answered; 0: never */
+    kad_ms banned_until;  /* 0: it is not; KAD_NEVER: until it is pardoned */
+    kad_ms banned_for;    /* how long the last ban for broken rules was; 0: there was none */
+    int32_t rtt_ms;       /* smoothed; -1: unknown */
+    uint32_t answers;     /* queries of ours that it answered, fading */
+    uint32_t silences;    /* that it did not, fading */
+    uint32_t refusals;    /* that it refused, fading */
+    uint32_t held;        /* against it: points for broken rules, fading; gray from 40 on, banned at 80 */
+    uint32_t bytes_per_s; /* of values that verified, while they were waited for; 0: unknown */
+};
+/* Networks with identities: those it remembers, most recently noted first. Returns how many there are; writes at most `room`. */
+size_t kad_engine_peers(const struct kad_engine *engine, struct kad_peer_row *out_rows, size_t room,
+                        kad_ms now);
+/* How the node with this id stands: 0 .. 100, 50 when nothing is known of it. */
+unsigned kad_engine_score(const struct kad_engine *engine, const struct kad_contact *contact, kad_ms now,
+                          enum kad_peer_state *out_state);
+/* Bans the node with this id, or (`id` NULL) all at this address, whatever their ports (of IPv6 its /64), for so long; KAD_NEVER: until
+ * pardoned. 0; KAD_E_INVALID: the network has no identities, score_peers is 0, it is this node; KAD_E_LIMIT, KAD_E_MEMORY. */
+KAD_CHECK int kad_engine_ban(struct kad_engine *engine, const struct kad_id *id,
+                             const struct kad_endpoint *address, kad_ms for_ms, kad_ms now);
+/* Ends its ban and forgets what was held against it. False: nothing was. */
+bool kad_engine_pardon(struct kad_engine *engine, const struct kad_id *id, const struct kad_endpoint *address,
+                       kad_ms now);
+/* A row of kad_engine_peers() from before a restart; those noted longest ago first. 0, KAD_E_INVALID, KAD_E_LIMIT, KAD_E_MEMORY. */
+KAD_CHECK int kad_engine_remember(struct kad_engine *engine, const struct kad_peer_row *row, kad_ms now);
 /* Rows of the table of one family, from bucket 0 on. Returns how many there are; writes at most `room`. */
 size_t kad_engine_table(const struct kad_engine *engine, enum kad_family family,
                         struct kad_table_row *out_rows, size_t room);

@@ -105,6 +105,9 @@ struct kad_channel_in kad_channel_receive(struct kad_channel *channel, const str
  * who came from a new address is asked to show that it receives there. The next kad_channel_receive() does it, too. */
 void kad_channel_finish(struct kad_channel *channel, kad_ms now, struct kad_batch *out);
 
+/* In the place of the above: nothing is said to whom this session is with, and the session is over. */
+void kad_channel_shun(struct kad_channel *channel, uint32_t session);
+
 /* `wanted`: bytes of answer that are expected at most; a first message is made as large, so that the answer may be. */
 struct kad_channel_plan kad_channel_plan(struct kad_channel *channel, const struct kad_channel_to *to,
                                          size_t wanted, kad_ms now);

@@ -568,6 +568,18 @@ void kad_channel_finish(struct kad_channel *channel, kad_ms now, struct kad_batc
     asked->answer = false;
 }
 
+void kad_channel_shun(struct kad_channel *channel, uint32_t session)
+{
+    struct kad_session *shunned = kad_sessions_at(&channel->sessions, session);
+
+    if (channel->asked && channel->asked->session == session) {
+        channel->asked->session = 0;
+        channel->asked->answer = false;
+    }
+    if (shunned)
+        kad_sessions_drop(&channel->sessions, shunned);
+}
+
 /* -- soundness ---------------------------------------------------------------------------------------------------- */
 
 bool kad_channel_sound(const struct kad_channel *channel, const char **out_why)

@@ -73,10 +73,51 @@ void kad_show_peers(struct kad_cli *cli, const json_t *answer, int code)
         kad_show_effort(cli, answer);
 }
 
+/* Those of the node itself, worst first by what the eye looks for: bans, then the rest as they were noted. */
+static void show_known(struct kad_cli *cli, const json_t *answer, int code)
+{
+    static const char *const headings[] = {"node", "address", ">score", "state", ">rtt", ">held", "until"};
+    struct kad_columns columns;
+    size_t i;
+    json_t *row;
+
+    if (code != KAD_EXIT_DONE)
+        return;
+    kad_columns_init(&columns, headings, sizeof headings / sizeof headings[0]);
+    for (int banned = 1; banned >= 0; banned--) {
+        json_array_foreach(json_object_get(answer, "known"), i, row)
+        {
+            const char *state = kad_json_text(row, "state");
+            const bool is_banned = strcmp(state, "banned") == 0,
+                       has_id = json_is_string(json_object_get(row, "id"));
+            char score[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], held[KAD_NUMBER_TEXT];
+
+            if (is_banned != banned)
+                continue;
+            snprintf(held, sizeof held, "%.0f", json_number_value(json_object_get(row, "held")));
+            kad_columns_add(&columns,
+                            is_banned                    ? KAD_RED
+                            : strcmp(state, "gray") == 0 ? KAD_YELLOW
+                                                         : KAD_PLAIN,
+                            has_id ? kad_json_text(row, "id") : "all who are there",
+                            kad_json_text(row, has_id ? "address" : "host"),
+                            kad_json_count(row, "score", score), state, kad_json_ms(row, "rtt_ms", rtt), held,
+                            json_is_true(json_object_get(row, "banned_for_good"))
+                                ? "pardoned"
+                                : kad_json_text(row, "banned_until"));
+        }
+    }
+    kad_columns_print(&columns, cli);
+    printf("%zu are remembered\n", json_array_size(json_object_get(answer, "known")));
+}
+
 static int run_peers(struct kad_cli *cli)
 {
-    json_t *parameters = kad_ask_parameters(cli);
+    json_t *parameters;
 
+    if (cli->n_arguments == 0)
+        return kad_ask(cli, "GET", "/api/network/peers", json_object(), show_known);
+    parameters = kad_ask_parameters(cli);
     json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
     if (cli->options.first)
         json_object_set_new(parameters, "first", json_true());
@@ -87,11 +128,15 @@ static int run_peers(struct kad_cli *cli)
 
 const struct kad_command kad_command_peers = {
     .name = "peers",
-    .arguments = "INFOHASH",
-    .summary = "the peers of a torrent",
-    .details = "Prints an address a line. Exit status 1: nobody has announced.",
+    .arguments = "[INFOHASH]",
+    .summary = "the peers of a torrent; without one, what this node makes of others",
+    .details = "Prints an address a line. Exit status 1: nobody has announced. Without INFOHASH: whose "
+               "behaviour the node\n"
+               "remembers, in networks with identities: score (0 .. 100, 50: nothing is known), points for "
+               "broken rules\n"
+               "(gray from 40 on, banned at 80), and bans.",
     .options = peers_options,
-    .n_least = 1,
+    .n_least = 0,
     .n_most = 1,
     .run = run_peers,
 };

@@ -3,6 +3,7 @@
 
 #include "base/endpoint.h"
 #include "core/operation.h"
+#include "core/peers.h"
 
 static void count_vote(struct kad_dht *dht, const struct kad_endpoint *voter,
                        const struct kad_endpoint *address, kad_ms now)
@@ -89,6 +90,7 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
         if (query.contact != KAD_NO_CONTACT &&
             kad_table_find(dht->tables[kad_family_index(from->endpoint.family)], query.contact))
             kad_dht_heard(dht, query.contact, (int)(now - query.sent_at), now, out);
+        kad_peers_refused(dht, query.contact, now);
         report_failure(dht, &query, answer, now, out);
         kad_book_release(dht->book, query.contact);
         return received;
@@ -138,6 +140,8 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
                 kad_dht_verify(dht, &answer->contacts[i], identity_named(dht, answer, i), now, out);
         }
     }
+    if (received.proved && !received.strike)
+        kad_peers_answered(dht, who, now - query.sent_at, answer->record.value.size, now);
     kad_book_release(dht->book, who);
     return received;
 }
@@ -157,8 +161,10 @@ void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, st
     if (!query.again && known(dht, &query) &&
         dht->n_silent < UINT16_MAX) /* strangers may well not exist, and prove nothing */
         dht->n_silent++;
-    if (!query.again && query.contact != KAD_NO_CONTACT && dht->n_silent <= KAD_SILENCE_BLAMED)
+    if (!query.again && query.contact != KAD_NO_CONTACT && dht->n_silent <= KAD_SILENCE_BLAMED) {
+        kad_peers_silent(dht, query.contact, now);
         kad_dht_silent(dht, query.contact, now, out);
+    }
     report_failure(dht, &query, NULL, now, out);
     kad_book_release(dht->book, query.contact);
 }

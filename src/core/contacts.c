@@ -8,6 +8,7 @@
 
 #include "base/endpoint.h"
 #include "core/measure.h"
+#include "core/peers.h"
 
 #define MEASURED_ENOUGH 8
 
@@ -37,6 +38,8 @@ bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *con
     if (!dht->tables[kad_family_index(contact->endpoint.family)])
         return false;
     if (kad_id_equal(&contact->id, &dht->self))
+        return false;
+    if (kad_peers_banned(dht, &contact->id, &contact->endpoint))
         return false;
     return !dht->settings->enforce_id || kad_dht_id_fits(dht, contact);
 }
@@ -178,7 +181,7 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
     if (!table)
         return;
     preferred = kad_dht_id_fits(dht, who);
-    if (!preferred && dht->settings->enforce_id)
+    if ((!preferred && dht->settings->enforce_id) || kad_peers_banned(dht, &who->id, &who->endpoint))
         return;
     kad_upkeep_alive(dht, table, kad_table_find(table, contact), now);
     update = has_moved(dht, table, contact) ? kad_table_moved(table, contact, rtt_ms, now)

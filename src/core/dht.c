@@ -4,6 +4,7 @@
 
 #include "base/endpoint.h"
 #include "core/operation.h"
+#include "core/peers.h"
 #include "core/records.h"
 
 static kad_ms probe_after(const struct kad_settings *settings)
@@ -17,8 +18,8 @@ static struct kad_table_config table_config(const struct kad_settings *settings,
         .id_bits = id_bits,
         .k = settings->k,
         .wide = settings->table_wide,
-        .cache = settings->table_cache,
-        .max_failures = settings->max_failures,
+        .cache = (uint8_t)settings->table_cache,
+        .max_failures = (uint8_t)settings->max_failures,
         .probe_after_ms = probe_after(settings),
         .narrow_per_bucket = settings->narrow_per_bucket,
         .narrow_per_table = settings->narrow_per_table,
@@ -30,7 +31,7 @@ static struct kad_table_config table_config(const struct kad_settings *settings,
 
 int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_ms now)
 {
-    const struct kad_table_config tables = table_config(config->settings, config->rules->id_bits);
+    struct kad_table_config tables = table_config(config->settings, config->rules->id_bits);
     const bool speaks[KAD_FAMILIES] = {config->ipv4, config->ipv6};
 
     *dht = (struct kad_dht){
@@ -59,6 +60,11 @@ int kad_dht_init(struct kad_dht *dht, const struct kad_dht_config *config, kad_m
         dht->self = dht->rules->make_id(&config->address, &dht->rng);
     else
         dht->self = kad_id_random(&dht->rng, dht->rules->id_bits);
+    if (kad_peers_new(dht, now) != 0) {
+        kad_dht_clear(dht);
+        return KAD_E_MEMORY;
+    }
+    tables.opinion = kad_peers_opinion(dht);
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (!speaks[i])
             continue;
@@ -94,6 +100,7 @@ void kad_dht_set_settings(struct kad_dht *dht, const struct kad_settings *settin
     dht->upkeep.next_at = kad_ms_min(dht->upkeep.next_at, now + settings->refresh_pace_ms);
     dht->join.paused_until = 0;
     kad_budget_init(&dht->budget, settings, now);
+    kad_peers_set_settings(dht);
     dht->operations_wake_at = kad_ms_min(dht->operations_wake_at, now);
 }
 
@@ -123,6 +130,7 @@ void kad_dht_clear(struct kad_dht *dht)
     kad_join_clear(dht);
     kad_lost_clear(dht);
     kad_records_free(dht);
+    kad_peers_free(dht);
     kad_query_pool_clear(&dht->queries);
     kad_events_clear(&dht->events);
     kad_free(dht->allocator, dht->sample, sizeof(*dht->sample));
@@ -142,6 +150,9 @@ struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *
     if (dht->rules->identity_size &&
         (from->identity.size != dht->rules->identity_size || !message->has_sender))
         return (struct kad_received){.drop = KAD_DROP_ID};
+    kad_peers_tick(dht, now);
+    if (message->has_sender && kad_peers_banned(dht, &message->sender, &from->endpoint))
+        return (struct kad_received){.drop = KAD_DROP_BANNED};
     if (message->kind == KAD_QUERY)
         return kad_serve(dht, from, message, now, out);
     return kad_answer(dht, from, message, now, out);
@@ -156,6 +167,10 @@ bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_messag
     uint32_t slot;
 
     if (!out || !out->room)
+        return false;
+    if (kad_peers_banned(
+            dht, query->contact != KAD_NO_CONTACT ? &kad_book_contact(dht->book, query->contact)->id : NULL,
+            &query->to))
         return false;
     if (dht->rules->identity_size && query->contact != KAD_NO_CONTACT)
         to.identity = kad_book_identity(dht->book, query->contact);
@@ -203,6 +218,7 @@ static kad_ms query_timeout_at(const struct kad_dht *dht)
 
 void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
 {
+    kad_peers_tick(dht, now);
     while (query_timeout_at(dht) <= now)
         kad_answer_missing(dht, kad_query_oldest(&dht->queries), now, out);
     if (now >= dht->expire_at)

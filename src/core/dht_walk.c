@@ -4,6 +4,7 @@
 
 #include "core/gather.h"
 #include "core/operation.h"
+#include "core/peers.h"
 #include "core/records.h"
 #include "core/walk.h"
 
@@ -637,4 +638,8 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->watch);
     KAD_WALK(walk, dht->events.n_lost);
     walk_counters(walk, dht->counters);
+    if (kad_peers_scores(dht)) {
+        KAD_WALK(walk, dht->member->scored_at);
+        kad_score_walk(walk, dht->member->scores);
+    }
 }

@@ -8,8 +8,10 @@
 #define KAD_CORE_MEMBER_H
 
 #include "core/rules.h"
+#include "core/table.h"
 
 struct kad_records;
+struct kad_scores;
 
 struct kad_member {
     uint8_t public_key[32]; /* our identity */
@@ -18,6 +20,9 @@ struct kad_member {
         *classes; /* the program's own, beside those that kad_rules.class_of knows; borrowed */
     size_t n_classes;
     struct kad_records *records; /* core's: what keeps records alive (core/records.h) */
+    struct kad_scores *scores;   /* core's: what was seen of whom (core/peers.h); NULL: nothing is kept */
+    struct kad_table_opinion opinion; /* what the tables ask, of scores as they stood at: */
+    kad_ms scored_at;
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "core/dht.h"
 #include "core/operation.h"
+#include "core/peers.h"
 
 /* A number that stands for this operation, so that a sum of them says how many there are of each: two different
  * selections have the same sum by an accident of 1 in 2^64, and counting needs one walk instead of one per operation. */
@@ -112,6 +113,8 @@ bool kad_dht_still_sound(const struct kad_dht *dht, kad_ms now, struct kad_table
         *out_why = "more requests than allowed";
         return false;
     }
+    if (kad_peers_scores(dht) && !kad_score_sound(kad_peers_scores(dht), out_why))
+        return false;
     return lost_sound(dht, out_why) && queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
 }
 

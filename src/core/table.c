@@ -115,13 +115,35 @@ static struct kad_slot *farthest(const struct kad_table *table, unsigned bucket,
     return victim;
 }
 
-/* Who makes room in a full bucket, if anybody does. */
+/* Of those the host distrusts, whom it distrusts most. */
+static struct kad_slot *least_trusted(const struct kad_table *table, unsigned bucket)
+{
+    const struct kad_table_opinion *opinion = table->config.opinion;
+    const struct kad_bucket *b = &table->buckets[bucket];
+    unsigned least = KAD_TABLE_DISTRUST;
+    struct kad_slot *victim = NULL;
+
+    for (unsigned i = 0; opinion && i < b->n_slots; i++) {
+        const unsigned kept =
+            opinion->kept(opinion->context, kad_book_contact(table->book, b->slots[i].contact));
+
+        if (kept < least) {
+            least = kept;
+            victim = &b->slots[i];
+        }
+    }
+    return victim;
+}
+
+/* Who makes room in a full bucket for somebody who is not distrusted, if anybody does. */
 static struct kad_slot *victim_for(const struct kad_table *table, unsigned bucket, const struct kad_id *id,
                                    bool preferred)
 {
     const unsigned k = table->config.k;
-    struct kad_slot *victim;
+    struct kad_slot *victim = least_trusted(table, bucket);
 
+    if (victim)
+        return victim;
     if (kad_table_n_nearer(table, bucket, id) < k) {
         victim = farthest(table, bucket, false);
         /* Where fewer than k ids exist a bucket can be full of nearer ones. */
@@ -198,7 +220,9 @@ static struct kad_table_update take_in(struct kad_table *table, const struct kad
         kad_book_release(table->book, slot->contact);
         return (struct kad_table_update){.change = KAD_TABLE_IGNORED};
     }
-    victim = victim_for(table, bucket, &contact->id, slot->flags & KAD_SLOT_PREFERRED);
+    victim = kad_table_distrusts(table, contact)
+                 ? NULL
+                 : victim_for(table, bucket, &contact->id, slot->flags & KAD_SLOT_PREFERRED);
     return victim ? replace(table, bucket, victim, slot) : let_wait(table, bucket, slot, NULL, now);
 }
 
@@ -278,7 +302,9 @@ bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
             n_beside += kad_id_prefix(&table->self, kad_slot_id(table, &b->slots[i])) == prefix;
         capacity = kad_bucket_capacity_split(table, prefix);
     }
-    return (n_beside < capacity || victim_for(table, bucket, id, false)) && /* first: it refuses the most */
+    return (n_beside < capacity || /* first: it refuses the most */
+            (victim_for(table, bucket, id, false) &&
+             !kad_table_distrusts(table, &(struct kad_contact){*id, *endpoint}))) &&
            !kad_bucket_find_id(table, bucket, id) && !kad_table_group_full(table, bucket, endpoint);
 }
 
@@ -361,6 +387,11 @@ kad_contact_ref kad_table_with_id(const struct kad_table *table, const struct ka
     const struct kad_slot *slot = kad_bucket_find_id(table, bucket_of(table, id), id);
 
     return slot ? slot->contact : KAD_NO_CONTACT;
+}
+
+bool kad_table_has_waiting(const struct kad_table *table, const struct kad_id *id)
+{
+    return table->buckets[bucket_of(table, id)].n_cache > 0;
 }
 
 /* -- timers ----------------------------------------------------------------------------------------------------- */

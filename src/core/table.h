@@ -13,7 +13,8 @@
  * Unlike the paper (section 2.4): buckets may be wider than k (`wide`, halved per bucket: shorter lookups for few
  * bytes); a contact that is among our own k nearest always gets in, at the expense of the farthest in its bucket, so
  * that a node knows its true neighbourhood; one that passes the network's id rule takes the place of one that does
- * not, our own k nearest excepted; address groups are limited per bucket and per table.
+ * not, our own k nearest excepted; whom the host distrusts is the first to make room and the last to be let in; address groups
+ * are limited per bucket and per table.
  *
  * What always holds (kad_table_sound): every contact, waiting ones too, stands in the bucket of its distance; no bucket is
  * over its capacity; no id is in twice, and not our own; no address group has more than its share; at most one contact of a
@@ -27,18 +28,26 @@
 
 #include "core/book.h"
 
+/* What the host thinks of somebody who may be kept; below KAD_TABLE_DISTRUST is who leaves first, and who displaces nobody. */
+struct kad_table_opinion {
+    unsigned (*kept)(const void *context, const struct kad_contact *contact);
+    const void *context;
+};
+#define KAD_TABLE_DISTRUST 30
+
 struct kad_table_config {
     unsigned id_bits; /* 160 or 256 */
     unsigned k;       /* 1 .. 64 */
-    unsigned wide;  /* capacity of bucket 0 once split off (0: k), halved per bucket down to k; at most 128 */
-    unsigned cache; /* replacements kept per bucket, 0 .. 16 */
-    unsigned max_failures;      /* silent this often in a row: out (even with no replacement) */
+    unsigned wide; /* capacity of bucket 0 once split off (0: k), halved per bucket down to k; at most 128 */
     unsigned narrow_per_bucket; /* contacts per /24 or /64 in a bucket; 0: no limit. And so on: */
     unsigned narrow_per_table;
     unsigned wide_per_bucket; /* per /16 or /48 */
     unsigned wide_per_table;
     bool limit_local;      /* apply the four to loopback, link-local and private addresses too */
+    uint8_t cache;         /* replacements kept per bucket, 0 .. 16 */
+    uint8_t max_failures;  /* silent this often in a row: out (even with no replacement) */
     kad_ms probe_after_ms; /* heard within this time: not probed for a newcomer's sake. 0: always probed */
+    const struct kad_table_opinion *opinion; /* NULL: all are trusted */
 };
 
 struct kad_slot {
@@ -115,6 +124,8 @@ struct kad_slot *kad_table_slot_with_id(struct kad_table *table, const struct ka
 void kad_table_heard_again(struct kad_table *table, struct kad_slot *slot, kad_ms now);
 /* The contact in the table with this id; KAD_NO_CONTACT: none. */
 kad_contact_ref kad_table_with_id(const struct kad_table *table, const struct kad_id *id);
+/* Does anybody wait for a place in the bucket of this id? */
+bool kad_table_has_waiting(const struct kad_table *table, const struct kad_id *id);
 
 /* The `n` closest to `target`, nearest first, exactly; contacts with failures are among them only when there are too few
  * others. Not retained: use or retain before the table changes. Returns how many. Never scans buckets that cannot

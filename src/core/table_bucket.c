@@ -178,7 +178,7 @@ bool kad_bucket_put_waiting(struct kad_table *table, unsigned bucket, const stru
     return true;
 }
 
-kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket)
+static kad_contact_ref promote(struct kad_table *table, unsigned bucket, bool distrusted)
 {
     struct kad_bucket *b = &table->buckets[bucket];
 
@@ -186,7 +186,8 @@ kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket)
         const struct kad_slot *waiting = &b->cache[i];
         const struct kad_contact *contact = kad_book_contact(table->book, waiting->contact);
 
-        if (kad_table_group_full(table, bucket, &contact->endpoint) ||
+        if (kad_table_distrusts(table, contact) != distrusted ||
+            kad_table_group_full(table, bucket, &contact->endpoint) ||
             kad_bucket_find_id(table, bucket, &contact->id))
             continue;
         if (!kad_bucket_put(table, bucket, waiting))
@@ -194,6 +195,20 @@ kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket)
         return kad_bucket_take_waiting(b, &b->cache[i]).contact;
     }
     return KAD_NO_CONTACT;
+}
+
+kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket)
+{
+    const kad_contact_ref trusted = promote(table, bucket, false);
+
+    return trusted == KAD_NO_CONTACT && table->config.opinion ? promote(table, bucket, true) : trusted;
+}
+
+bool kad_table_distrusts(const struct kad_table *table, const struct kad_contact *contact)
+{
+    const struct kad_table_opinion *opinion = table->config.opinion;
+
+    return opinion && opinion->kept(opinion->context, contact) < KAD_TABLE_DISTRUST;
 }
 
 /* -- splitting -------------------------------------------------------------------------------------------------- */

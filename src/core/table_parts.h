@@ -84,6 +84,9 @@ struct kad_slot kad_bucket_take_waiting(struct kad_bucket *bucket, struct kad_sl
 /* The newest replacement that may have a place gets it. KAD_NO_CONTACT: there is none. */
 kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket);
 
+/* Does the host think so little of this one that it is to leave first, and displaces nobody? */
+bool kad_table_distrusts(const struct kad_table *table, const struct kad_contact *contact);
+
 /* Splits the last bucket. False when that cannot be: no more bits, no memory; nothing has changed then. */
 bool kad_table_split(struct kad_table *table);
 /* Has the address group of `endpoint` its share, in this bucket or in the table? */

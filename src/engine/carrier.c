@@ -131,3 +131,9 @@ void kad_carrier_close(struct kad_carrier *carrier)
     if (carrier->engine->network->carrier == KAD_CARRIER_SESSIONS)
         kad_carrier_close_session(carrier);
 }
+
+void kad_carrier_shun(struct kad_carrier *carrier, const struct kad_opened *opened)
+{
+    if (carrier->engine->network->carrier == KAD_CARRIER_SESSIONS)
+        kad_channel_shun(kad_engine_member(carrier->engine)->channel, opened->from.channel);
+}

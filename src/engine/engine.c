@@ -7,6 +7,7 @@
 #include "core/dht.h"
 #include "core/limit.h"
 #include "core/operation.h"
+#include "core/peers.h"
 #include "crypto/crypto.h"
 #include "crypto/identity.h"
 #include "engine/ahead.h"
@@ -250,6 +251,16 @@ static struct kad_received take_message(struct kad_carrier *carrier, const struc
     return kad_dht_receive(&engine->dht, from, &message, carrier->now, &carrier->outbox);
 }
 
+/* What was sealed in a session is its sender's own doing; where it came from is, too, once it has shown to receive there. */
+static void blame(struct kad_engine *engine, const struct kad_opened *opened,
+                  const struct kad_received *received, kad_ms now)
+{
+    const bool there = opened->proved || received->proved;
+
+    kad_peers_broke(&engine->dht, &opened->id, there ? &opened->from.endpoint : NULL,
+                    received->drop == KAD_DROP_MALFORMED ? KAD_DEED_BROKE : KAD_DEED_FORGED, now);
+}
+
 void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *in, kad_ms now,
                          struct kad_batch *out)
 {
@@ -262,13 +273,18 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
         kad_journal_datagram(engine->journal, in, now, out);
     engine->counters->bytes_in += in->bytes.size;
     verdict = kad_limit_receive(engine->limit, &in->peer, in->bytes.size, now);
-    received.drop = over_limit(verdict);
+    received.drop = kad_peers_banned(&engine->dht, NULL, &in->peer) ? KAD_DROP_BANNED : over_limit(verdict);
     if (received.drop == KAD_DROP_NONE)
         received.drop = kad_carrier_open(&carrier, in, &opened);
     if (received.drop == KAD_DROP_NONE) {
         if (!opened.none)
             received = take_message(&carrier, &opened, verdict == KAD_LIMIT_ANSWER);
-        kad_carrier_close(&carrier);
+        if (received.strike && opened.from.identity.size)
+            blame(engine, &opened, &received, now);
+        if (received.drop == KAD_DROP_BANNED)
+            kad_carrier_shun(&carrier, &opened);
+        else
+            kad_carrier_close(&carrier);
     }
     if (received.stranger && !kad_limit_is_proved(engine->limit, &in->peer, now))
         engine->counters->strangers_in++;
@@ -425,6 +441,7 @@ static size_t memory_of(const struct kad_engine *engine, const struct kad_store_
     n += dht->queries.n_room * sizeof(struct kad_query) + dht->events.room * sizeof(struct kad_event);
     n += dht->publications.room * sizeof(struct kad_publication);
     n += dht->lost ? sizeof(*dht->lost) : 0;
+    n += kad_score_memory(kad_peers_scores(dht));
     n += dht->votes ? KAD_REACH_VOTERS * sizeof(*dht->votes) : 0;
     for (const struct kad_operation *operation = dht->operations; operation; operation = operation->next)
         n += sizeof(*operation);

@@ -4,6 +4,7 @@
  *     engine.c        the face: datagrams, requests, time in; datagrams and events out
  *     carrier.c       datagrams <-> messages; _sessions: where they travel in sessions
  *     member.c        who it is, where nodes prove that
+ *     peers.c         what it makes of others, there
  *     journal.c       the flight recorder's writing side: what goes in, and hashes of what comes of it
  *     engine_state.c  the whole state: hashed, written down, read back
  */

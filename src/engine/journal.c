@@ -218,6 +218,14 @@ void kad_journal_load(struct kad_journal *journal, unsigned percent)
     write_input(journal, &item);
 }
 
+void kad_journal_peer(struct kad_journal *journal, enum kad_journal_peer what,
+                      const struct kad_peer_row *peer, kad_ms now)
+{
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_PEER, .now = now, .number = what, .peer = *peer};
+
+    write_input(journal, &item);
+}
+
 void kad_journal_taking(struct kad_journal *journal)
 {
     journal->n_taking++;

@@ -28,12 +28,14 @@
 #include "kad/engine.h"
 
 /* Raised with every change of what is walked; journal_format_test.c says how, and notices. */
-#define KAD_JOURNAL_FORMAT     6
+#define KAD_JOURNAL_FORMAT     7
 #define KAD_JOURNAL_BLOCK      65536 /* bytes of a block, its head included, at most */
 #define KAD_JOURNAL_BLOCK_HEAD 16 /* magic, number, size, CRC-32C of number, size and content; big-endian */
 #define KAD_JOURNAL_LISTEN_MAX 8
 
 struct kad_journal;
+
+enum kad_journal_peer { KAD_JOURNAL_BAN, KAD_JOURNAL_PARDON, KAD_JOURNAL_REMEMBER };
 
 struct kad_journal_config {
     const struct kad_allocator *allocator; /* NULL: malloc */
@@ -76,6 +78,9 @@ void kad_journal_contact(struct kad_journal *journal, const struct kad_contact *
                          struct kad_bytes identity, bool trusted, kad_ms now);
 void kad_journal_settings(struct kad_journal *journal, kad_ms now); /* the engine has others */
 void kad_journal_load(struct kad_journal *journal, unsigned percent);
+/* A ban, a pardon, or what is remembered of a peer. Of the first two only whom it concerns and until when. */
+void kad_journal_peer(struct kad_journal *journal, enum kad_journal_peer what,
+                      const struct kad_peer_row *peer, kad_ms now);
 void kad_journal_taking(struct kad_journal *journal); /* an event is asked for */
 void kad_journal_sent(struct kad_journal *journal, const struct kad_datagram *datagram);
 
@@ -95,6 +100,7 @@ enum kad_journal_kind {
     KAD_JOURNAL_EVENTS,
     KAD_JOURNAL_SETTINGS,
     KAD_JOURNAL_LOAD,
+    KAD_JOURNAL_PEER,
     /* answers of the store, in the order it was asked */
     KAD_JOURNAL_GET,
     KAD_JOURNAL_PUT,
@@ -146,6 +152,7 @@ struct kad_journal_item {
     struct kad_record record;
     uint32_t n;
     struct kad_settings settings;
+    struct kad_peer_row peer; /* PEER; `number`: enum kad_journal_peer */
 };
 /* All but the lists of the store's answers, which follow: PEERS: `n` endpoints; SAMPLE: `n` keys; LIST: `n` records;
  * EACH_PEER: for each a 1, an endpoint and whether it is a seed, then a 0. LOOK: for each record a 1 and it, then a 0, then where

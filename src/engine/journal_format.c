@@ -91,6 +91,23 @@ static void walk_time(struct kad_walk *walk, struct kad_journal_item *item, kad_
     *before = item->now;
 }
 
+static void walk_peer(struct kad_walk *walk, struct kad_peer_row *peer)
+{
+    KAD_WALK_BYTES(walk, peer->contact.id);
+    kad_walk_endpoint(walk, &peer->contact.endpoint);
+    KAD_WALK(walk, peer->is_address);
+    KAD_WALK(walk, peer->by_operator);
+    KAD_WALK(walk, peer->first_at);
+    KAD_WALK(walk, peer->heard_at);
+    KAD_WALK(walk, peer->banned_until);
+    KAD_WALK(walk, peer->banned_for);
+    KAD_WALK(walk, peer->rtt_ms);
+    KAD_WALK(walk, peer->answers);
+    KAD_WALK(walk, peer->silences);
+    KAD_WALK(walk, peer->refusals);
+    KAD_WALK(walk, peer->held);
+}
+
 static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
 {
     switch ((enum kad_journal_kind)item->kind) {
@@ -127,6 +144,10 @@ static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
         break;
     case KAD_JOURNAL_LOAD:
         KAD_WALK(walk, item->number);
+        break;
+    case KAD_JOURNAL_PEER:
+        KAD_WALK(walk, item->number);
+        walk_peer(walk, &item->peer);
         break;
     case KAD_JOURNAL_SETTINGS:
         kad_settings_walk(walk, &item->settings);
@@ -215,11 +236,11 @@ void kad_journal_walk_item(struct kad_walk *walk, struct kad_journal_item *item,
 const char *kad_journal_kind_text(unsigned kind)
 {
     static const char *const texts[KAD_JOURNAL_N_KINDS] = {
-        "nothing",      "end",        "checkpoint",   "datagram",    "tick",
-        "unreachable",  "request",    "cancel",       "withdraw",    "bootstrap",
-        "contact",      "events",     "settings",     "load",        "store get",
-        "store put",    "store add",  "store peers",  "store each",  "store sample",
-        "store expire", "store list", "store remove", "store ghost", "store look",
+        "nothing",     "end",        "checkpoint",   "datagram",     "tick",       "unreachable",
+        "request",     "cancel",     "withdraw",     "bootstrap",    "contact",    "events",
+        "settings",    "load",       "peer",         "store get",    "store put",  "store add",
+        "store peers", "store each", "store sample", "store expire", "store list", "store remove",
+        "store ghost", "store look",
     };
 
     return kind < KAD_JOURNAL_N_KINDS ? texts[kind] : "unknown";

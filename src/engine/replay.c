@@ -556,6 +556,23 @@ static int set_settings(struct kad_replay *replay, const struct kad_journal_item
     return kad_engine_set_settings(replay->engine, settings, item->now, &field);
 }
 
+static void apply_peer(struct kad_engine *engine, const struct kad_journal_item *item)
+{
+    const struct kad_peer_row *peer = &item->peer;
+    const struct kad_id *const id = peer->is_address ? NULL : &peer->contact.id;
+    const struct kad_endpoint *const address =
+        peer->contact.endpoint.family != KAD_FAMILY_NONE ? &peer->contact.endpoint : NULL;
+    int error = KAD_OK;
+
+    if (item->number == KAD_JOURNAL_BAN)
+        error = kad_engine_ban(engine, id, address, peer->banned_for, item->now);
+    else if (item->number == KAD_JOURNAL_PARDON)
+        (void)kad_engine_pardon(engine, id, address, item->now);
+    else
+        error = kad_engine_remember(engine, peer, item->now);
+    (void)error; /* the recorded one failed the same way, or a checkpoint tells */
+}
+
 static void apply(struct kad_replay *replay)
 {
     const struct kad_journal_item *item = &replay->item;
@@ -604,6 +621,9 @@ static void apply(struct kad_replay *replay)
         break;
     case KAD_JOURNAL_SETTINGS:
         error = set_settings(replay, item);
+        break;
+    case KAD_JOURNAL_PEER:
+        apply_peer(engine, item);
         break;
     case KAD_JOURNAL_LOAD:
         kad_engine_load(engine, (unsigned)item->number);

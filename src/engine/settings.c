@@ -81,6 +81,9 @@ static const struct field fields[] = {
     COUNT(unproven_grant, LIVE, 0, 500000),
     SWITCH(limit_local, FIXED),
     SWITCH(path_keep_going, LIVE),
+    COUNT(score_peers, FIXED, 0, 65536),
+    TIME(score_half_life_ms, LIVE, KAD_MINUTE, 30 * 24 * KAD_HOUR),
+    TIME(ban_ms, LIVE, KAD_SECOND, 7 * 24 * KAD_HOUR),
     COUNT(max_sessions, FIXED, 16, 1000000),
     COUNT(max_handshakes, FIXED, 4, 65535),
     TIME(handshake_ms, FIXED, 10, KAD_MINUTE),
@@ -165,6 +168,10 @@ int kad_settings_check(const struct kad_settings *settings, const char **out_fie
     if ((settings->limit_addresses & (settings->limit_addresses - 1)) ||
         (settings->limit_addresses && settings->limit_addresses < 16)) {
         *out_field = "limit_addresses";
+        return KAD_E_INVALID;
+    }
+    if (settings->score_peers && settings->score_peers < 16) {
+        *out_field = "score_peers";
         return KAD_E_INVALID;
     }
     return 0;

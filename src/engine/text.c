@@ -79,9 +79,21 @@ const char *kad_drop_text(enum kad_drop drop)
         [KAD_DROP_STALE] = "stale_session",
         [KAD_DROP_LOADED] = "loaded",
         [KAD_DROP_REFUSED] = "refused",
+        [KAD_DROP_BANNED] = "banned",
     };
 
     return NAME(names, drop);
+}
+
+const char *kad_peer_state_text(enum kad_peer_state state)
+{
+    static const char *const names[] = {
+        [KAD_PEER_FINE] = "fine",
+        [KAD_PEER_GRAY] = "gray",
+        [KAD_PEER_BANNED] = "banned",
+    };
+
+    return NAME(names, state);
 }
 
 const char *kad_method_text(unsigned method)

@@ -228,32 +228,42 @@ static struct kad_table_row *rows_of(struct kad_node *node, enum kad_family fami
     return rows;
 }
 
-typedef json_t *row_to_json(const struct kad_table_row *row, const struct kad_id *own, kad_ms now);
+typedef json_t *row_to_json(const struct kad_engine *engine, const struct kad_table_row *row,
+                            const struct kad_id *own, kad_ms now);
 
-static json_t *table_row(const struct kad_table_row *row, const struct kad_id *own, kad_ms now)
+static json_t *table_row(const struct kad_engine *engine, const struct kad_table_row *row,
+                         const struct kad_id *own, kad_ms now)
 {
-    return json_pack("{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:b, s:b}", "family",
-                     row->contact.endpoint.family == KAD_IPV4 ? "ipv4" : "ipv6", "bucket", (int)row->bucket,
-                     "prefix", (int)kad_id_prefix(&row->contact.id, own), "id", kad_json_id(&row->contact.id),
-                     "identity", kad_json_identity(row->public_key), "address",
-                     kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
-                     row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "heard_at",
-                     kad_json_instant(row->heard_at), "heard_ms_ago",
-                     (json_int_t)kad_ms_max(0, now - row->heard_at), "failures", (int)row->failures,
-                     "replacement", row->replacement ? 1 : 0, "id_fits", row->id_fits ? 1 : 0);
+    enum kad_peer_state state;
+    const unsigned score = kad_engine_score(engine, &row->contact, now, &state);
+
+    return json_pack(
+        "{s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:b, s:b, s:i, s:s}", "family",
+        row->contact.endpoint.family == KAD_IPV4 ? "ipv4" : "ipv6", "bucket", (int)row->bucket, "prefix",
+        (int)kad_id_prefix(&row->contact.id, own), "id", kad_json_id(&row->contact.id), "identity",
+        kad_json_identity(row->public_key), "address", kad_json_endpoint(&row->contact.endpoint), "rtt_ms",
+        row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "heard_at",
+        kad_json_instant(row->heard_at), "heard_ms_ago", (json_int_t)kad_ms_max(0, now - row->heard_at),
+        "failures", (int)row->failures, "replacement", row->replacement ? 1 : 0, "id_fits",
+        row->id_fits ? 1 : 0, "score", (int)score, "state", kad_peer_state_text(state));
 }
 
 /* KayakNet's shape. Mainline nodes have no names and no connections: connected_at is when the node was last heard. */
-static json_t *peer_row(const struct kad_table_row *row, const struct kad_id *own, kad_ms now)
+static json_t *peer_row(const struct kad_engine *engine, const struct kad_table_row *row,
+                        const struct kad_id *own, kad_ms now)
 {
+    enum kad_peer_state state;
+    unsigned score;
+
     (void)own;
-    (void)now;
     if (row->replacement)
         return NULL;
-    return json_pack("{s:o, s:s, s:o, s:o, s:o}", "id", kad_json_id(&row->contact.id), "name", "", "address",
-                     kad_json_endpoint(&row->contact.endpoint), "latency_ms",
+    score = kad_engine_score(engine, &row->contact, now, &state);
+    return json_pack("{s:o, s:s, s:o, s:o, s:o, s:i, s:s}", "id", kad_json_id(&row->contact.id), "name", "",
+                     "address", kad_json_endpoint(&row->contact.endpoint), "latency_ms",
                      row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "connected_at",
-                     kad_json_instant(row->heard_at));
+                     kad_json_instant(row->heard_at), "score", (int)score, "state",
+                     kad_peer_state_text(state));
 }
 
 static json_t *rows(struct kad_node *node, row_to_json *convert)
@@ -269,7 +279,7 @@ static json_t *rows(struct kad_node *node, row_to_json *convert)
         struct kad_table_row *all = rows_of(node, families[i], &n);
 
         for (size_t j = 0; j < n; j++) {
-            json_t *row = convert(&all[j], &info.id, now);
+            json_t *row = convert(kad_node_engine(node), &all[j], &info.id, now);
 
             if (row)
                 json_array_append_new(list, row);

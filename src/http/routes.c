@@ -11,6 +11,7 @@
 #include "http/metrics.h"
 #include "http/named.h"
 #include "http/news.h"
+#include "http/peers.h"
 #include "http/record.h"
 #include "http/settings.h"
 #include "http/survey.h"
@@ -380,7 +381,9 @@ static const struct kad_route routes[] = {
     {"/metrics", READ, .text = metrics, .content_type = PROMETHEUS},
     {"/api/node", READ, .act = node},
     {"/api/network/info", READ, .act = node},
-    {"/api/network/peers", READ, .look = kad_json_peers},
+    {"/api/network/peers", READ, .look = kad_json_known_peers},
+    {"/api/network/ban", POST, .act = kad_peers_ban_route},
+    {"/api/network/pardon", POST, .act = kad_peers_pardon_route},
     {"/api/network/stats", READ, .look = kad_json_stats},
     {"/api/network/table", READ, .look = kad_json_table},
     {"/api/network/history", READ, .act = history},

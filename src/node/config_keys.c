@@ -102,6 +102,9 @@ const struct kad_key kad_keys[] = {
     COUNT("limits", unproven_grant, "and bytes a minute on top"),
     COUNT("limits", own_bytes_per_s, "bytes a second of queries that this node sends of its own accord; what is over waits, requests of the host last; 0: no limit"),
     COUNT("limits", own_packets_per_s, "and packets a second"),
+    COUNT("limits", score_peers, "identities whose behaviour is remembered, in networks that have them; 0: none, and nobody can be banned"),
+    DURATION("limits", score_half_life_ms, "what was seen of one counts half after this"),
+    DURATION("limits", ban_ms, "how long the first ban for broken rules is; doubled each time, up to a week"),
     FLAG("limits", limit_local, "applies all limits to loopback and private addresses too"),
 
     COUNT("sessions", max_sessions, "sessions at once, in networks that have them; the least recently used gives way"),

@@ -49,4 +49,7 @@ size_t kad_value_count(const struct kad_config *config, const struct kad_key *ke
 char *kad_value_print(const struct kad_config *config, const struct kad_key *key, size_t entry,
                       char out_text[KAD_VALUE_TEXT]);
 
+/* "90s", "2h", "7d"; a number alone is of milliseconds. */
+bool kad_duration_read(const char *text, kad_ms *out_ms);
+
 #endif

@@ -63,6 +63,11 @@ static bool read_number(const char *text, const struct unit *units, int64_t *out
     return !__builtin_mul_overflow(number, factor, out_value);
 }
 
+bool kad_duration_read(const char *text, kad_ms *out_ms)
+{
+    return read_number(text, durations, out_ms);
+}
+
 static int bad_number(const struct kad_key *key, const char *text, char *why, size_t why_size)
 {
     static const char *const expected[] = {

@@ -213,6 +213,32 @@ static void gather_contacts(const struct kad_node *node, struct kad_state *state
     }
 }
 
+/* Those noted last, and all bans: those noted longest ago first, as they are remembered again. */
+static void gather_peers(const struct kad_node *node, struct kad_state *state)
+{
+    const kad_ms now = kad_node_clock(node);
+    const size_t n = kad_engine_peers(node->engine, NULL, 0, now);
+    struct kad_peer_row *rows = n ? kad_alloc(node->allocator, n * sizeof(*rows)) : NULL;
+    size_t n_others = KAD_STATE_PEERS, taken = 0;
+
+    if (!rows)
+        return;
+    kad_engine_peers(node->engine, rows, n, now);
+    for (size_t i = 0; i < n; i++)
+        n_others -= n_others && rows[i].state == KAD_PEER_BANNED;
+    for (size_t i = 0; i < n && taken < KAD_STATE_PEERS; i++) {
+        const bool banned = rows[i].state == KAD_PEER_BANNED;
+
+        if (banned || n_others) {
+            rows[taken++] = rows[i];
+            n_others -= !banned;
+        }
+    }
+    while (taken)
+        state->peers[state->n_peers++] = rows[--taken];
+    kad_free(node->allocator, rows, n * sizeof(*rows));
+}
+
 /* The state as a file: yours, kad_free() it. Size 0: no memory. */
 static struct kad_bytes snapshot(const struct kad_node *node)
 {
@@ -229,6 +255,7 @@ static struct kad_bytes snapshot(const struct kad_node *node)
     state->has_keys = kad_network_has_identities(node->config.network);
     state->saved_at = kad_node_clock(node);
     gather_contacts(node, state);
+    gather_peers(node, state);
     state->kept = node->kept; /* lent */
     size = kad_state_encode(state, NULL, 0);
     bytes = kad_alloc(node->allocator, size);

@@ -180,6 +180,11 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
     kad_wipe(config.secret, sizeof(config.secret));
     if (!error && node->config.record)
         error = kad_recorder_begin(node);
+    for (size_t i = 0; !error && i < state->n_peers; i++) {
+        /* What is no longer possible, or finds no room, is forgotten. */
+        if (kad_engine_remember(node->engine, &state->peers[i], node->now) == KAD_E_MEMORY)
+            error = KAD_E_MEMORY;
+    }
     for (size_t i = 0; !error && i < state->n_contacts; i++) {
         /* One that is not acceptable any more (another family, our own address) is none. */
         const int refused = state->has_keys

@@ -141,6 +141,25 @@ void kad_requests_event(struct kad_node *node, const struct kad_event *event)
         drop(node, pending);
 }
 
+int kad_node_ban(struct kad_node *node, const struct kad_id *id, const struct kad_endpoint *address,
+                 kad_ms for_ms)
+{
+    const int error = kad_engine_ban(node->engine, id, address, for_ms, kad_node_clock(node));
+
+    if (!error)
+        kad_memory_changed(node, 0);
+    return error;
+}
+
+bool kad_node_pardon(struct kad_node *node, const struct kad_id *id, const struct kad_endpoint *address)
+{
+    const bool was = kad_engine_pardon(node->engine, id, address, kad_node_clock(node));
+
+    if (was)
+        kad_memory_changed(node, 0);
+    return was;
+}
+
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key)
 {
     const bool kept = kad_kept_remove(&node->kept, key);

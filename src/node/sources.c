@@ -329,8 +329,10 @@ static void heard(void *context, const struct kad_endpoint *endpoint)
 static void open_local(struct kad_sources *sources)
 {
     struct kad_node *node = sources->node;
-    struct kad_local_config config = {
-        .allocator = node->allocator, .port = kad_node_port_for_others(node), .found = heard, .context = sources};
+    struct kad_local_config config = {.allocator = node->allocator,
+                                      .port = kad_node_port_for_others(node),
+                                      .found = heard,
+                                      .context = sources};
 
     if (!config.port) {
         kad_tell(node, KAD_LOG_WARN, "local_discovery_off", "why",

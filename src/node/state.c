@@ -9,11 +9,13 @@
 
 #define PLAIN      1 /* versions */
 #define IDENTITIES 2
+#define PEERS      3 /* the same, and what is remembered of peers */
 
 static const uint8_t magic[8] = {'k', 'a', 'd', 's', 't', 'a', 't', 'e'};
 
 enum { KIND_ANNOUNCE = 1, KIND_PUT = 2 };
 enum { MANY = 1, WITHDRAWN = 2 };
+enum { IS_ADDRESS = 1, BY_OPERATOR = 2 };
 
 void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator)
 {
@@ -21,6 +23,7 @@ void kad_state_init(struct kad_state *state, const struct kad_allocator *allocat
     state->saved_at = 0;
     state->id = (struct kad_id){0};
     state->has_keys = false;
+    state->n_peers = 0;
     state->n_contacts = 0; /* the places themselves are written before they count */
     kad_kept_list_init(&state->kept, allocator, UINT16_MAX);
 }
@@ -92,10 +95,30 @@ static void write_kept(struct writer *writer, const struct kad_request *request,
     write_number(writer, (uint64_t)record->valid_until, 8);
 }
 
+static void write_peer(struct writer *writer, const struct kad_peer_row *peer)
+{
+    const struct kad_endpoint *at = &peer->contact.endpoint;
+
+    write_number(writer, (peer->is_address ? IS_ADDRESS : 0) | (peer->by_operator ? BY_OPERATOR : 0), 1);
+    write_bytes(writer, peer->contact.id.bytes, sizeof(peer->contact.id.bytes));
+    write_number(writer, at->family, 1);
+    write_bytes(writer, at->address, kad_endpoint_address_size(at));
+    write_number(writer, at->port, 2);
+    write_number(writer, (uint64_t)peer->first_at, 8);
+    write_number(writer, (uint64_t)peer->heard_at, 8);
+    write_number(writer, (uint64_t)peer->banned_until, 8);
+    write_number(writer, (uint64_t)peer->banned_for, 8);
+    write_number(writer, (uint32_t)peer->rtt_ms, 4);
+    write_number(writer, peer->answers, 4);
+    write_number(writer, peer->silences, 4);
+    write_number(writer, peer->refusals, 4);
+    write_number(writer, peer->held, 4);
+}
+
 static void write_state(struct writer *writer, const struct kad_state *state, size_t size)
 {
     write_bytes(writer, magic, sizeof(magic));
-    write_number(writer, state->has_keys ? IDENTITIES : PLAIN, 4);
+    write_number(writer, state->has_keys ? PEERS : PLAIN, 4);
     write_number(writer, size, 4);
     write_number(writer, (uint64_t)state->saved_at, 8);
     write_bytes(writer, state->id.bytes, sizeof(state->id.bytes));
@@ -105,6 +128,11 @@ static void write_state(struct writer *writer, const struct kad_state *state, si
     write_number(writer, state->kept.n, 2);
     for (size_t i = 0; i < state->kept.n; i++)
         write_kept(writer, &state->kept.list[i].request, state->has_keys);
+    if (!state->has_keys)
+        return;
+    write_number(writer, state->n_peers, 2);
+    for (size_t i = 0; i < state->n_peers; i++)
+        write_peer(writer, &state->peers[i]);
 }
 
 size_t kad_state_encode(const struct kad_state *state, uint8_t *out_bytes, size_t room)
@@ -238,7 +266,38 @@ static void read_kept(struct reader *reader, bool has_classes, struct kad_reques
     }
 }
 
-static int read_state(struct reader *reader, struct kad_state *state)
+static void read_peer(struct reader *reader, struct kad_peer_row *out_peer)
+{
+    const uint64_t flags = read_number(reader, 1);
+    uint8_t address[16];
+    uint64_t family;
+    uint16_t port;
+
+    *out_peer =
+        (struct kad_peer_row){.is_address = flags & IS_ADDRESS, .by_operator = (flags & BY_OPERATOR) != 0};
+    read_bytes(reader, out_peer->contact.id.bytes, sizeof(out_peer->contact.id.bytes));
+    family = read_number(reader, 1);
+    if (flags > (IS_ADDRESS | BY_OPERATOR) ||
+        (family != KAD_FAMILY_NONE && family != KAD_IPV4 && family != KAD_IPV6))
+        reader->bad = true;
+    if (family != KAD_FAMILY_NONE)
+        read_bytes(reader, address, family == KAD_IPV4 ? 4 : 16);
+    port = (uint16_t)read_number(reader, 2);
+    if (family != KAD_FAMILY_NONE)
+        out_peer->contact.endpoint =
+            family == KAD_IPV4 ? kad_endpoint_v4(address, port) : kad_endpoint_v6(address, port);
+    out_peer->first_at = (kad_ms)read_number(reader, 8);
+    out_peer->heard_at = (kad_ms)read_number(reader, 8);
+    out_peer->banned_until = (kad_ms)read_number(reader, 8);
+    out_peer->banned_for = (kad_ms)read_number(reader, 8);
+    out_peer->rtt_ms = (int32_t)(uint32_t)read_number(reader, 4);
+    out_peer->answers = (uint32_t)read_number(reader, 4);
+    out_peer->silences = (uint32_t)read_number(reader, 4);
+    out_peer->refusals = (uint32_t)read_number(reader, 4);
+    out_peer->held = (uint32_t)read_number(reader, 4);
+}
+
+static int read_state(struct reader *reader, struct kad_state *state, bool has_peers)
 {
     uint64_t n;
 
@@ -264,6 +323,11 @@ static int read_state(struct reader *reader, struct kad_state *state)
         if (error)
             return KAD_E_MEMORY;
     }
+    n = has_peers ? read_number(reader, 2) : 0;
+    if (n > KAD_STATE_PEERS)
+        reader->bad = true;
+    for (uint64_t i = 0; i < n && !reader->bad; i++)
+        read_peer(reader, &state->peers[state->n_peers++]);
     return reader->bad || reader->left ? KAD_E_CORRUPT : KAD_OK;
 }
 
@@ -279,15 +343,14 @@ int kad_state_decode(struct kad_state *state, struct kad_bytes bytes)
     if (memcmp(found, magic, sizeof(magic)) != 0)
         return KAD_E_CORRUPT;
     version = read_number(&reader, 4);
-    state->has_keys = version == IDENTITIES;
-    if ((version != PLAIN && version != IDENTITIES) || read_number(&reader, 4) != bytes.size ||
-        reader.left < 4)
+    state->has_keys = version == IDENTITIES || version == PEERS;
+    if ((version != PLAIN && !state->has_keys) || read_number(&reader, 4) != bytes.size || reader.left < 4)
         return KAD_E_CORRUPT;
     checksum = (struct reader){.at = bytes.data + bytes.size - 4, .left = 4};
     if (read_number(&checksum, 4) != kad_crc32c(bytes.data, bytes.size - 4))
         return KAD_E_CORRUPT;
     reader.left -= 4;
-    error = read_state(&reader, state);
+    error = read_state(&reader, state, version == PEERS);
     if (error)
         kad_state_clear(state);
     return error;

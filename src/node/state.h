@@ -5,20 +5,24 @@
  * old or the new one. All numbers are big-endian:
  *
  *     8  "kadstate"                  the file as a whole is trusted only if magic, version, size and checksum fit
- *     4  version: 1; 2 in networks with identities
+ *     4  version: 1; in networks with identities 3, and 2 before peers were remembered
  *     4  size of the file
  *     8  saved at, Unix ms
  *    32  id
  *     2  number of contacts, then for each
  *            1  family: 4 or 6      32  id      4 or 16  address      2  port
- *            (version 2: the public key stands in the id's place, which follows from it)
+ *            (from version 2 on: the public key stands in the id's place, which follows from it)
  *     2  number of publications, then for each
  *            1  kind: 1 announce, 2 put
  *           32  key
  *        an announce:  2  port       1  seed: 0 or 1
  *        a put:        1  type      32  public key      64  signature      8  sequence number
  *                      1  size of the salt, and it      2  size of the value, and it
- *                      (version 2: then 1  flags: 1 many, 2 withdrawn      8  made at      8  valid until)
+ *                      (from version 2 on: then 1  flags: 1 many, 2 withdrawn      8  made at      8  valid until)
+ *     version 3: 2 number of peers, those noted longest ago first, then for each
+ *            1  flags: 1 an address, 2 banned by the operator      32  id      1  family: 4, 6, or 0 and no address
+ *            4 or 16  address      2  port      8  answering since      8  heard at      8  banned until      8  banned for
+ *            4  rtt, ms; all ones: unknown      4  answers      4  silences      4  refusals      4  points held against it
  *     4  CRC-32C of everything before
  *
  * A file that does not fit is damaged or of a later version; decoding says so and never trusts a part of it.
@@ -29,6 +33,7 @@
 #include "node/kept.h"
 
 #define KAD_STATE_CONTACTS 512
+#define KAD_STATE_PEERS    2048
 #define KAD_STATE_SIZE_MAX (64 << 20) /* no honest file is larger */
 
 struct kad_state {
@@ -40,6 +45,8 @@ struct kad_state {
     size_t n_contacts;
     bool has_keys; /* the network has identities */
     struct kad_kept_list kept;
+    struct kad_peer_row peers[KAD_STATE_PEERS]; /* with has_keys: what is remembered of whom */
+    size_t n_peers;
 };
 
 void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator);

@@ -1,0 +1,192 @@
+/* What an engine makes of others: bans, pardons, and what broken rules bring about (docs/peers.md). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endpoint.h"
+#include "base/test.h"
+#include "base/types.h"
+#include "core/peers.h"
+#include "engine/engine_parts.h"
+#include "engine/test_net.h"
+
+static const struct kad_endpoint *banner, *outcast;
+static unsigned n_to_outcast;
+
+static bool count(struct test_net *net, const struct test_packet *packet)
+{
+    (void)net;
+    n_to_outcast += kad_endpoint_equal(&packet->from, banner) && kad_endpoint_equal(&packet->to, outcast);
+    return false;
+}
+
+static struct test_net *make(size_t n)
+{
+    struct test_net *net = calloc(1, sizeof(*net));
+
+    EXPECT(net);
+    test_net_init_on(net, kad_network_kad_easy());
+    test_net_grow(net, n);
+    banner = &net->nodes[1].endpoint;
+    outcast = &net->nodes[2].endpoint;
+    net->lose = count;
+    n_to_outcast = 0;
+    return net;
+}
+
+static void unmake(struct test_net *net)
+{
+    test_net_clear(net);
+    free(net);
+}
+
+static bool in_table(struct test_node *node, const struct kad_id *id)
+{
+    struct kad_table_row rows[128];
+    const size_t n = kad_engine_table(node->engine, KAD_IPV4, rows, 128);
+
+    for (size_t i = 0; i < n; i++) {
+        if (memcmp(&rows[i].contact.id, id, sizeof(*id)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int ping(struct test_node *from, const struct test_node *to)
+{
+    const struct kad_request request = {
+        .kind = KAD_REQUEST_PING, .endpoint = to->endpoint, .timeout_ms = 5000};
+
+    return test_net_request(from, &request);
+}
+
+/* Nothing of it is taken, nothing is sent to it, nobody's word brings it back; and then it is as if nothing had been. */
+TEST(a_banned_identity_is_out_until_it_is_pardoned)
+{
+    struct test_net *net = make(8);
+    struct test_node *a = &net->nodes[1], *b = &net->nodes[2];
+    const struct kad_id id = test_net_info(b)->id;
+    const struct kad_counters *counters = kad_engine_counters(a->engine);
+    const struct kad_request lookup = {.kind = KAD_REQUEST_CLOSEST, .target = id};
+
+    EXPECT(in_table(a, &id));
+    EXPECT_EQ(kad_engine_ban(a->engine, &id, NULL, KAD_NEVER, net->now), 0);
+    EXPECT(!in_table(a, &id));
+    test_net_run(net, KAD_MINUTE); /* what was under way */
+    n_to_outcast = 0;
+    EXPECT(ping(b, a) != 0);
+    EXPECT(n_to_outcast <= 1); /* who knocks at the open door has not said who it is */
+    n_to_outcast = 0;
+    EXPECT(counters->received[KAD_DROP_BANNED] > 0);
+    EXPECT_EQ(test_net_request(a, &lookup), 0);
+    for (size_t i = 0; i < a->n_closest; i++)
+        EXPECT(memcmp(&a->closest[i].contact.id, &id, sizeof(id)) != 0);
+    test_net_run(net, KAD_HOUR);
+    EXPECT(!in_table(a, &id));
+    EXPECT_EQ(n_to_outcast, 0);
+
+    EXPECT(kad_engine_pardon(a->engine, &id, NULL, net->now));
+    EXPECT_EQ(ping(b, a), 0);
+    test_net_run(net, KAD_HOUR);
+    EXPECT(in_table(a, &id));
+    unmake(net);
+}
+
+/* Before anything is decrypted. All who are there are meant. */
+TEST(a_banned_address_is_out)
+{
+    struct test_net *net = make(8);
+    struct test_node *a = &net->nodes[1], *b = &net->nodes[2];
+    const struct kad_id id = test_net_info(b)->id;
+    struct kad_session_counts before, after;
+
+    EXPECT_EQ(kad_engine_ban(a->engine, NULL, &b->endpoint, KAD_HOUR, net->now), 0);
+    EXPECT(!in_table(a, &id));
+    n_to_outcast = 0;
+    test_net_run(net, 20 * KAD_MINUTE);
+    EXPECT(kad_engine_sessions(a->engine, &before));
+    EXPECT(ping(b, a) != 0);
+    EXPECT_EQ(n_to_outcast, 0);
+    EXPECT(kad_engine_sessions(a->engine, &after));
+    EXPECT_EQ(after.answered, before.answered);
+    test_net_run(net, KAD_HOUR);
+    EXPECT_EQ(ping(b, a), 0); /* over */
+    unmake(net);
+}
+
+/* K44: whoever sends what no honest node does is gray, then banned, for a while; nobody has to look. */
+TEST(broken_rules_end_in_a_ban)
+{
+    struct test_net *net = make(8);
+    struct test_node *a = &net->nodes[1], *b = &net->nodes[2];
+    const struct kad_id id = test_net_info(b)->id;
+    const struct kad_contact contact = {id, b->endpoint};
+    enum kad_peer_state state;
+    const char *why;
+    unsigned score;
+
+    score = kad_engine_score(a->engine, &contact, net->now, &state);
+    EXPECT(score > KAD_SCORE_UNKNOWN);
+    EXPECT_EQ(state, KAD_PEER_FINE);
+    for (int i = 0; i < 2; i++)
+        kad_peers_broke(&a->engine->dht, &id, &b->endpoint, KAD_DEED_FORGED, net->now);
+    EXPECT(kad_engine_score(a->engine, &contact, net->now, &state) < score);
+    EXPECT_EQ(state, KAD_PEER_GRAY);
+    EXPECT(in_table(a, &id)); /* nobody waits for its place */
+    for (int i = 0; i < 2; i++)
+        kad_peers_broke(&a->engine->dht, &id, &b->endpoint, KAD_DEED_FORGED, net->now);
+    EXPECT_EQ(kad_engine_score(a->engine, &contact, net->now, &state), 0);
+    EXPECT_EQ(state, KAD_PEER_BANNED);
+    EXPECT(!in_table(a, &id));
+    EXPECT_MSG(kad_engine_sound(a->engine, net->now, &why), "%s", why);
+    test_net_run(net, 10 * KAD_MINUTE);
+    EXPECT(ping(b, a) != 0);
+    test_net_run(net, KAD_HOUR);
+    EXPECT_EQ(ping(b, a), 0);
+    unmake(net);
+}
+
+/* Its own identity, nobody, and where nobody has an identity. */
+TEST(what_cannot_be_banned)
+{
+    struct test_net *net = make(2), *mainline = calloc(1, sizeof(*mainline));
+    struct kad_engine *engine = net->nodes[1].engine;
+    const struct kad_id own = test_net_info(&net->nodes[1])->id;
+    const struct kad_endpoint nowhere = {0};
+
+    EXPECT_EQ(kad_engine_ban(engine, &own, NULL, KAD_HOUR, net->now), KAD_E_INVALID);
+    EXPECT_EQ(kad_engine_ban(engine, NULL, &nowhere, KAD_HOUR, net->now), KAD_E_INVALID);
+    EXPECT_EQ(kad_engine_ban(engine, NULL, outcast, 0, net->now), KAD_E_INVALID);
+    EXPECT(!kad_engine_pardon(engine, NULL, outcast, net->now));
+    EXPECT(mainline);
+    test_net_init(mainline);
+    EXPECT_EQ(kad_engine_ban(test_net_add(mainline, false)->engine, NULL, outcast, KAD_HOUR, 1),
+              KAD_E_INVALID);
+    EXPECT_EQ(kad_engine_peers(mainline->nodes[0].engine, NULL, 0, 1), 0);
+    test_net_clear(mainline);
+    free(mainline);
+    unmake(net);
+}
+
+/* Nothing that a node says of itself moves its score: only what was asked of it and answered. */
+TEST(asking_moves_no_score)
+{
+    struct test_net *net = make(8);
+    struct test_node *a = &net->nodes[1], *b = &net->nodes[2];
+    const struct kad_contact contact = {test_net_info(b)->id, b->endpoint};
+    struct kad_peer_row rows[16];
+    enum kad_peer_state state;
+    uint64_t answered = 0;
+    size_t n;
+
+    for (int i = 0; i < 200; i++)
+        EXPECT_EQ(ping(b, a), 0);
+    n = kad_engine_peers(a->engine, rows, 16, net->now);
+    EXPECT(n <= 7);
+    for (size_t i = 0; i < n; i++)
+        answered += rows[i].answers;
+    EXPECT(answered <= 1024 * kad_engine_counters(a->engine)->answers_in);
+    EXPECT(kad_engine_counters(a->engine)->answers_in < 100);
+    (void)kad_engine_score(a->engine, &contact, net->now, &state);
+    EXPECT_EQ(state, KAD_PEER_FINE);
+    unmake(net);
+}
