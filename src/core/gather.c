@@ -278,7 +278,7 @@ bool kad_gather_take(struct kad_dht *dht, struct kad_operation *operation, const
     const unsigned n = answer->record.type == KAD_RECORD_NONE ? 0 : 1u + answer->n_records;
     struct kad_gathered *gathered = gathered_of(dht, operation);
     struct kad_gather_holder *holder;
-    bool honest = true;
+    bool honest = true, single = false;
 
     if (!gathered)
         return true;
@@ -292,6 +292,11 @@ bool kad_gather_take(struct kad_dht *dht, struct kad_operation *operation, const
             honest = honest && !forged;
             continue;
         }
+        if (single) { /* a key has one value, and a holder one voice for it */
+            honest = false;
+            break;
+        }
+        single = !record->many;
         if (!keep(dht, operation, record, true, &place) && holder)
             holder->outdated = true;
         if (holder) {
@@ -305,7 +310,8 @@ bool kad_gather_take(struct kad_dht *dht, struct kad_operation *operation, const
         choose_best(dht, operation);
     if (holder) {
         holder->asked = false;
-        holder->from = honest ? answer->from : 0;
+        /* Nothing follows what is one, or nothing; but a page of many keys may have nothing of ours. */
+        holder->from = honest && (operation->request.prefix_bits || (n && !single)) ? answer->from : 0;
         holder->done = more && operation->request.kind == KAD_REQUEST_TAKE &&
                        (!n || (gathered->n_records == before && holder->n_told == gathered->n_records));
     }

@@ -219,6 +219,44 @@ TEST(a_put_names_how_many_shall_hold_it)
 }
 
 /* P019: who still has the older value is given the newer one by whoever sees both. */
+static struct kad_store_ops babbling;
+static size_t (*honest_list)(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                             uint32_t from, struct kad_record *out_records, size_t room, uint32_t *out_next);
+
+/* The same again and again, and no end of it. */
+static size_t babble(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
+                     uint32_t from, struct kad_record *out_records, size_t room, uint32_t *out_next)
+{
+    const size_t n = honest_list(store, key, type, now, 0, out_records, room, out_next);
+
+    *out_next = from + 1;
+    return n;
+}
+
+/* Where a key has one value a holder has one voice, whatever it says how often, and no further pages to ask for. */
+TEST(who_repeats_himself_is_heard_once)
+{
+    struct scene *s = begin(40);
+    const struct kad_id key = members_key(&s->net, "room:lobby");
+    struct member *reader;
+    unsigned nearest[24];
+
+    EXPECT_EQ(put(s, 3, "room:lobby", 3, 1, "hello"), 0);
+    members_nearest(&s->net, &key, nearest, 24);
+    reader = s->net.members[nearest[23]];
+    babbling = *s->net.members[0]->store->ops;
+    honest_list = babbling.list;
+    babbling.list = babble;
+    for (unsigned i = 0; i < 5; i++)
+        s->net.members[nearest[i]]->store->ops = &babbling;
+    s->net.n_sent_of[KAD_GET] = 0;
+    EXPECT_EQ(get(s, nearest[23], "room:lobby"), 0);
+    EXPECT_EQ(reader->record.sequence, 1);
+    EXPECT(reader->done.done.n_copies <= 24);
+    EXPECT_MSG(s->net.n_sent_of[KAD_GET] <= 40, "%u queries", (unsigned)s->net.n_sent_of[KAD_GET]);
+    end(s);
+}
+
 TEST(the_newest_value_wins_whoever_has_it)
 {
     struct scene *s = begin(50);
