@@ -219,12 +219,12 @@ static void make_signed(struct sim_run *run, uint32_t node, const char *text,
                                            .seed = secret,
                                            .sequence = 1,
                                            .made_at = sim_world_ms(run->world)};
-    int error = kad_secure_name("room", name_bytes, NULL, 0, &name);
+    int error = kad_secure_name("listing", name_bytes, NULL, 0, &name);
 
     sim_node_secret(run->world, node, secret);
     if (!error)
         error = kad_secure_make(&draft, value, out_record);
-    assert(!error && "a room of a short name");
+    assert(!error && "a listing of a short name");
     (void)error;
 }
 

@@ -94,13 +94,14 @@ struct kad_settings {
     unsigned own_bytes_per_s;   /* 0: no limit */
     unsigned own_packets_per_s; /* the same */
     /* -- life of what is stored -- */
-    kad_ms peer_ttl_ms;        /* an announce is served this long */
-    kad_ms record_ttl_ms;      /* a value is served this long */
-    kad_ms announce_again_ms;  /* what this node publishes is published again this often, +-10 % */
-    kad_ms put_again_ms;       /* the same for values */
-    kad_ms restore_ms; /* classes of records: holders store again what nobody has stored here for so long; 0: never */
-    kad_ms cache_ms;   /* the same: a get leaves a copy on its way, for so long, shorter the farther; 0: none */
-    kad_ms result_ms;  /* the same: what a get brought answers the next one for so long; 0: it does not */
+    kad_ms peer_ttl_ms;       /* an announce is served this long */
+    kad_ms record_ttl_ms;     /* a value is served this long */
+    kad_ms announce_again_ms; /* what this node publishes is published again this often, +-10 % */
+    kad_ms put_again_ms;      /* the same for values */
+    kad_ms
+        restore_ms; /* classes of records: holders store again what nobody has stored here for so long; 0: never */
+    kad_ms cache_ms; /* the same: a get leaves a copy on its way, for so long, shorter the farther; 0: none */
+    kad_ms result_ms; /* the same: what a get brought answers the next one for so long; 0: it does not */
     unsigned max_publications; /* announces and puts with `keep`, at once */
     kad_ms sample_interval_ms; /* BEP 51: told to samplers, and how often the sample changes */
     /* -- abuse -- */
@@ -279,19 +280,21 @@ struct kad_request {
     struct kad_id target;         /* an id or key */
     struct kad_endpoint endpoint; /* family 0: none */
     struct kad_record
-        record;        /* PUT; copied. GET: salt; GET, TAKE: type, where the network has classes (0: any) */
-    int64_t cas;       /* PUT with has_cas */
-    kad_ms timeout_ms; /* 0: settings */
-    uint16_t port;     /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
-    bool seed;         /* ANNOUNCE */
-    bool scrape;       /* PEERS */
-    bool has_cas;      /* PUT of a mutable record: only if the one stored has sequence number `cas` */
-    bool first;        /* GET: the first valid record will do; PEERS: the first answer with peers */
-    bool keep;         /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
-    bool trace;        /* KAD_EVENT_HOP for each step */
-    bool progress;     /* KAD_EVENT_PEERS as they come */
-    bool fresh;        /* GET: not out of what an earlier get of ours brought */
-    uint8_t replicas;  /* ANNOUNCE, PUT: nodes it is put to; 0: as the settings say */
+        record;         /* PUT; copied. GET: salt; GET, TAKE: type, where the network has classes (0: any) */
+    int64_t cas;        /* PUT with has_cas */
+    kad_ms timeout_ms;  /* 0: settings */
+    uint16_t port;      /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
+    bool seed;          /* ANNOUNCE */
+    bool scrape;        /* PEERS */
+    bool has_cas;       /* PUT of a mutable record: only if the one stored has sequence number `cas` */
+    bool first;         /* GET: the first valid record will do; PEERS: the first answer with peers */
+    bool keep;          /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
+    bool trace;         /* KAD_EVENT_HOP for each step */
+    bool progress;      /* KAD_EVENT_PEERS as they come */
+    bool fresh;         /* GET: not out of what an earlier get of ours brought */
+    bool renews;        /* PUT with keep, of a class: signed under a new date each time, with `signer` */
+    uint8_t signer[32]; /* the Ed25519 seed of the record's public key (kad_secure_signer) */
+    uint8_t replicas;   /* ANNOUNCE, PUT: nodes it is put to; 0: as the settings say */
     /* GET, where the network has classes: nobody is told more than so many bits of the key. `target` is the key with zeros behind
      * these, record.key the key itself. Holders send all they have that begins so, and what is wanted is picked out here. Found as
      * long as the network has no more than 2^prefix_bits times k nodes. 0: nothing is hidden. */

@@ -8,8 +8,9 @@
 #include "core/records.h"
 #include "core/walk.h"
 
-#define MOST_LISTED UINT16_MAX
-#define MOST_SEEN_S (INT64_C(1) << 40) /* far above what churn counts */
+#define MOST_LISTED    UINT16_MAX
+#define MOST_PUBLISHED 1000000
+#define MOST_SEEN_S    (INT64_C(1) << 40) /* far above what churn counts */
 
 /* -- small things ----------------------------------------------------------------------------------------------- */
 
@@ -503,9 +504,10 @@ static void walk_lost(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->lost->next);
 }
 
-static void walk_publications(struct kad_walk *walk, struct kad_publications *all)
+static void walk_publications(struct kad_walk *walk, struct kad_dht *dht)
 {
-    const size_t n = kad_walk_count(walk, all->n, MOST_LISTED);
+    struct kad_publications *all = &dht->publications;
+    const size_t n = kad_walk_count(walk, all->n, MOST_PUBLISHED);
 
     if (kad_walk_reads(walk)) {
         all->list = kad_walk_room(walk, n, sizeof(*all->list));
@@ -526,6 +528,8 @@ static void walk_publications(struct kad_walk *walk, struct kad_publications *al
     }
     KAD_WALK(walk, all->n_running);
     KAD_WALK(walk, all->next_at);
+    if (kad_walk_reads(walk) && !walk->bad && !kad_publish_reorder(dht))
+        kad_walk_fail(walk);
 }
 
 static void walk_reach(struct kad_walk *walk, struct kad_dht *dht)
@@ -613,7 +617,7 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     walk_queries(walk, dht, &dht->queries);
     walk_join(walk, dht, &dht->join);
     walk_lost(walk, dht);
-    walk_publications(walk, &dht->publications);
+    walk_publications(walk, dht);
     walk_sample(walk, dht);
     if (dht->rules->class_of)
         kad_records_walk(walk, dht);

@@ -3,15 +3,25 @@
 #include <string.h>
 
 #include "core/operation.h"
+#include "core/records.h"
 
-#define RUNNING_MAX 4 /* republications under way at once */
+#define RUNNING_MAX   4  /* republications under way at once */
+#define RUNNING_KNOWN 16 /* the same where no lookup is needed */
+#define EARLY         4  /* the part of an interval by which one may go along with a neighbour */
+#define WAIT          (5 * KAD_SECOND) /* for the lookup of one's region */
 
+/* Of its life, half: whatever becomes of one publication, the next is in time. */
 static kad_ms interval(struct kad_dht *dht, const struct kad_publication *publication)
 {
-    const kad_ms base = publication->request.kind == KAD_REQUEST_PUT ? dht->settings->put_again_ms
-                                                                     : dht->settings->announce_again_ms;
+    const struct kad_record *record = &publication->request.record;
+    kad_ms base = publication->request.kind == KAD_REQUEST_PUT ? dht->settings->put_again_ms
+                                                               : dht->settings->announce_again_ms;
 
-    return kad_rng_jitter(&dht->rng, base, 10);
+    if (record->valid_until == 0 || publication->request.kind != KAD_REQUEST_PUT)
+        return kad_rng_jitter(&dht->rng, base, 10);
+    if (record->valid_until != KAD_NEVER)
+        base = kad_ms_min(base, (record->valid_until - record->made_at) / 2);
+    return base - (kad_ms)kad_rng_below(&dht->rng, (uint32_t)kad_ms_min(base / 5 + 1, UINT32_MAX));
 }
 
 /* Nobody took it: soon again, well within its life elsewhere. */
@@ -20,44 +30,205 @@ static kad_ms pause(struct kad_dht *dht, const struct kad_publication *publicati
     return stored ? interval(dht, publication) : kad_rng_jitter(&dht->rng, KAD_MINUTE, 20);
 }
 
+/* -- order ------------------------------------------------------------------------------------------------------ */
+
+static void schedule(struct kad_publications *all, uint32_t place)
+{
+    if (!all->list[place].running && kad_heap_add(&all->order->due, all->list[place].due_at, place) != KAD_OK)
+        all->order->incomplete = true;
+}
+
+static void build_due(struct kad_publications *all)
+{
+    all->order->due.n_entries = 0;
+    all->order->incomplete = false;
+    for (uint32_t i = 0; i < all->n; i++)
+        schedule(all, i);
+}
+
+static bool search_due(const struct kad_publications *all, uint32_t *out_place)
+{
+    bool found = false;
+
+    for (uint32_t i = 0; i < all->n; i++) {
+        if (all->list[i].running || (found && all->list[i].due_at >= all->list[*out_place].due_at))
+            continue;
+        *out_place = i;
+        found = true;
+    }
+    return found;
+}
+
+/* The place of what is due first; false: nothing is scheduled. */
+static bool first_due(struct kad_publications *all, uint32_t *out_place)
+{
+    struct kad_heap *due = &all->order->due;
+    struct kad_heap_entry entry;
+
+    if (all->order->incomplete || due->n_entries / 4 > all->n + 256)
+        build_due(all);
+    if (all->order->incomplete) /* no memory for it: one by one */
+        return search_due(all, out_place);
+    while (due->n_entries) {
+        entry = due->entries[0];
+        if (entry.slot < all->n && !all->list[entry.slot].running &&
+            all->list[entry.slot].due_at == entry.at) {
+            *out_place = entry.slot;
+            return true;
+        }
+        (void)kad_heap_pop(due, entry.at, &entry); /* stale */
+    }
+    return false;
+}
+
 static void reschedule(struct kad_publications *all)
 {
+    uint32_t place;
+
     all->next_at = KAD_NEVER;
-    for (size_t i = 0; i < all->n; i++) {
-        if (!all->list[i].running)
-            all->next_at = kad_ms_min(all->next_at, all->list[i].due_at);
+    if (all->order && first_due(all, &place))
+        all->next_at = all->list[place].due_at;
+}
+
+/* Whole keys: which of two comes first. */
+static int by_key(const struct kad_id *a, const struct kad_id *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+/* The first in the order of keys that is not before `key`. */
+static uint32_t first_from(const struct kad_publications *all, const struct kad_id *key)
+{
+    uint32_t low = 0, high = all->n;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+
+        if (by_key(&all->list[all->order->by_key[middle]].request.target, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
+    return low;
 }
 
 static struct kad_publication *find(struct kad_publications *all, const struct kad_id *key,
                                     enum kad_request_kind kind)
 {
-    for (size_t i = 0; i < all->n; i++) {
-        if (all->list[i].request.kind == kind && kad_id_equal(&all->list[i].request.target, key))
-            return &all->list[i];
+    if (!all->order)
+        return NULL;
+    for (uint32_t i = first_from(all, key); i < all->n; i++) {
+        struct kad_publication *publication = &all->list[all->order->by_key[i]];
+
+        if (!kad_id_equal(&publication->request.target, key))
+            break;
+        if (publication->request.kind == kind)
+            return publication;
     }
     return NULL;
 }
 
+static void insert_by_key(struct kad_publications *all, uint32_t place, uint32_t n)
+{
+    uint32_t at, *order = all->order->by_key;
+    const struct kad_publications before = {.list = all->list, .order = all->order, .n = n};
+
+    at = first_from(&before, &all->list[place].request.target);
+    memmove(order + at + 1, order + at, (n - at) * sizeof(*order));
+    order[at] = place;
+}
+
+static uint32_t position(const struct kad_publications *all, uint32_t place)
+{
+    uint32_t at = first_from(all, &all->list[place].request.target);
+
+    while (all->order->by_key[at] != place)
+        at++;
+    return at;
+}
+
+static bool make_order(struct kad_dht *dht)
+{
+    struct kad_publications *all = &dht->publications;
+
+    if (all->order)
+        return true;
+    all->order = kad_alloc_zero(dht->allocator, sizeof(*all->order));
+    if (!all->order)
+        return false;
+    kad_heap_init(&all->order->due, dht->allocator, UINT32_MAX / 2);
+    return true;
+}
+
+/* Room for one more, which is not counted yet. */
 static struct kad_publication *add(struct kad_dht *dht)
 {
     struct kad_publications *all = &dht->publications;
 
-    if (all->n >= dht->settings->max_publications) /* more, if the ceiling was lowered */
+    if (all->n >= dht->settings->max_publications || !make_order(dht)) /* more, if the ceiling was lowered */
         return NULL;
     if (all->n == all->room) {
         const uint32_t room = all->room ? all->room * 2 : 4;
-        void *list =
-            kad_resize(dht->allocator, all->list, all->room * sizeof(*all->list), room * sizeof(*all->list));
+        void *order = kad_alloc(dht->allocator, room * sizeof(*all->order->by_key));
+        void *list = order ? kad_resize(dht->allocator, all->list, all->room * sizeof(*all->list),
+                                        room * sizeof(*all->list))
+                           : NULL;
 
-        if (!list)
+        if (!list) {
+            kad_free(dht->allocator, order, room * sizeof(*all->order->by_key));
             return NULL;
+        }
+        if (all->n)
+            memcpy(order, all->order->by_key, all->n * sizeof(*all->order->by_key));
+        kad_free(dht->allocator, all->order->by_key, all->room * sizeof(*all->order->by_key));
+        all->order->by_key = order;
         all->list = list;
         all->room = room;
     }
     all->list[all->n] = (struct kad_publication){0};
     return &all->list[all->n];
 }
+
+static void remove_at(struct kad_dht *dht, uint32_t place)
+{
+    struct kad_publications *all = &dht->publications;
+    struct kad_publication *publication = &all->list[place];
+    const uint32_t at = position(all, place), last = all->n - 1;
+
+    memmove(all->order->by_key + at, all->order->by_key + at + 1, (last - at) * sizeof(*all->order->by_key));
+    all->n_running = (uint8_t)(all->n_running - publication->running);
+    kad_free(dht->allocator, publication->bytes, publication->n_bytes);
+    all->n = last;
+    if (place == last)
+        return;
+    for (uint32_t i = 0; i < last; i++) {
+        if (all->order->by_key[i] == last) {
+            all->order->by_key[i] = place;
+            break;
+        }
+    }
+    *publication = all->list[last];
+    schedule(all, place);
+}
+
+bool kad_publish_reorder(struct kad_dht *dht)
+{
+    struct kad_publications *all = &dht->publications;
+
+    if (!all->n)
+        return true;
+    if (!make_order(dht))
+        return false;
+    all->order->by_key = kad_alloc(dht->allocator, all->room * sizeof(*all->order->by_key));
+    if (!all->order->by_key)
+        return false;
+    for (uint32_t i = 0; i < all->n; i++)
+        insert_by_key(all, i, i);
+    build_due(all);
+    return true;
+}
+
+/* -- life ------------------------------------------------------------------------------------------------------- */
 
 int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, bool stored, kad_ms now)
 {
@@ -92,7 +263,11 @@ int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, boo
     publication->request.record.value.data = bytes;
     publication->request.record.salt.data = bytes ? bytes + request->record.value.size : NULL;
     publication->due_at = now + pause(dht, publication, stored);
-    all->n += fresh;
+    if (fresh) {
+        insert_by_key(all, all->n, all->n);
+        all->n++;
+    }
+    schedule(all, (uint32_t)(publication - all->list));
     reschedule(all);
     return 0;
 }
@@ -102,16 +277,12 @@ bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key)
     struct kad_publications *all = &dht->publications;
     bool found = false;
 
-    for (size_t i = 0; i < all->n;) {
-        struct kad_publication *publication = &all->list[i];
+    while (all->n) {
+        const uint32_t at = first_from(all, key);
 
-        if (!kad_id_equal(&publication->request.target, key)) {
-            i++;
-            continue;
-        }
-        all->n_running = (uint8_t)(all->n_running - publication->running);
-        kad_free(dht->allocator, publication->bytes, publication->n_bytes);
-        *publication = all->list[--all->n];
+        if (at == all->n || !kad_id_equal(&all->list[all->order->by_key[at]].request.target, key))
+            break;
+        remove_at(dht, all->order->by_key[at]);
         found = true;
     }
     for (struct kad_operation *next, *operation = dht->operations; operation; operation = next) {
@@ -130,44 +301,124 @@ bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key)
     return found;
 }
 
-/* The one that has waited longest: so none starves, however many there are. */
-static struct kad_publication *most_overdue(struct kad_publications *all, kad_ms now)
+/* Under a new date, if it knows how. False: its life is over. */
+static bool renew(const struct kad_dht *dht, struct kad_request *request, kad_ms now)
 {
-    struct kad_publication *first = NULL;
+    struct kad_record *record = &request->record;
+    const kad_ms life = record->valid_until - record->made_at;
 
-    for (size_t i = 0; i < all->n; i++) {
-        struct kad_publication *publication = &all->list[i];
+    if (record->valid_until == 0 || request->kind != KAD_REQUEST_PUT)
+        return true;
+    if (!request->renews || !dht->rules->sign_record)
+        return record->valid_until > now;
+    if (record->valid_until != KAD_NEVER)
+        record->valid_until = now + life;
+    record->made_at = now;
+    dht->rules->sign_record(record, request->signer);
+    return true;
+}
 
-        if (!publication->running && publication->due_at <= now &&
-            (!first || publication->due_at < first->due_at))
-            first = publication;
+static bool shares(const struct kad_publications *all, uint32_t at, const struct kad_id *key, unsigned bits)
+{
+    return kad_id_prefix(&all->list[all->order->by_key[at]].request.target, key) >= bits;
+}
+
+/* Is there another near it that would go along? */
+static bool has_neighbours(struct kad_dht *dht, const struct kad_publication *publication, kad_ms now)
+{
+    const struct kad_publications *all = &dht->publications;
+    const struct kad_id *key = &publication->request.target;
+    const unsigned bits = kad_region_bits(dht);
+    const uint32_t at = position(all, (uint32_t)(publication - all->list));
+    unsigned n = 0;
+
+    for (uint32_t i = at; i > 0 && n < 8 && shares(all, i - 1, key, bits); i--)
+        n += all->list[all->order->by_key[i - 1]].due_at - now < interval(dht, publication) / EARLY;
+    for (uint32_t i = at + 1; i < all->n && n < 8 && shares(all, i, key, bits); i++)
+        n += all->list[all->order->by_key[i]].due_at - now < interval(dht, publication) / EARLY;
+    return n >= 2; /* a wide lookup costs about as much as two more narrow ones */
+}
+
+/* Somebody is looking its region up just now. */
+static bool is_looked_up(const struct kad_dht *dht, const struct kad_id *key)
+{
+    const unsigned bits = kad_region_bits(dht);
+
+    for (const struct kad_operation *operation = dht->operations; operation; operation = operation->next) {
+        if (operation->owner == KAD_OWNER_PUBLISH && operation->phase == KAD_PHASE_LOOKUP &&
+            operation->request.kind == KAD_REQUEST_PUT &&
+            kad_id_prefix(&operation->request.target, key) >= bits)
+            return true;
     }
-    return first;
+    return false;
+}
+
+void kad_publish_covered(struct kad_dht *dht, const struct kad_id *middle, unsigned prefix, kad_ms now)
+{
+    struct kad_publications *all = &dht->publications;
+    struct kad_id from = *middle;
+
+    if (!all->order)
+        return;
+    for (unsigned bit = prefix; bit < 8 * KAD_ID_SIZE; bit++)
+        from.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+    for (uint32_t i = first_from(all, &from); i < all->n && shares(all, i, middle, prefix); i++) {
+        struct kad_publication *publication = &all->list[all->order->by_key[i]];
+
+        if (publication->running || publication->due_at <= now ||
+            publication->request.kind != KAD_REQUEST_PUT ||
+            publication->due_at - now >= interval(dht, publication) / EARLY)
+            continue;
+        publication->due_at = now;
+        schedule(all, all->order->by_key[i]);
+    }
+    reschedule(all);
+}
+
+static void begin(struct kad_dht *dht, struct kad_publication *publication, kad_ms now)
+{
+    struct kad_publications *all = &dht->publications;
+    const bool by_region = dht->rules->class_of && publication->request.kind == KAD_REQUEST_PUT;
+    const struct kad_id key = publication->request.target;
+    struct kad_operation *operation;
+
+    if (by_region && !kad_region_of(dht, &key, now) && is_looked_up(dht, &key)) {
+        publication->due_at = now + WAIT;
+        schedule(all, (uint32_t)(publication - all->list));
+        return;
+    }
+    if (kad_operation_begin(dht, &publication->request, KAD_OWNER_PUBLISH, now, &operation) != 0) {
+        publication->due_at = now + KAD_MINUTE; /* no memory just now */
+        schedule(all, (uint32_t)(publication - all->list));
+        return;
+    }
+    publication->running = true;
+    all->n_running++;
+    if (by_region && !kad_region_begin(dht, operation, now) && has_neighbours(dht, publication, now))
+        kad_region_widen(operation);
 }
 
 void kad_publish_tick(struct kad_dht *dht, kad_ms now)
 {
     struct kad_publications *all = &dht->publications;
+    uint32_t place;
 
     if (now < all->next_at)
         return;
-    while (all->n_running < RUNNING_MAX) {
-        struct kad_publication *publication = most_overdue(all, now);
-        struct kad_operation *operation;
+    while (first_due(all, &place) && all->list[place].due_at <= now) {
+        const bool known =
+            dht->rules->class_of && kad_region_of(dht, &all->list[place].request.target, now) != NULL;
 
-        if (!publication)
-            break;
-        if (kad_operation_begin(dht, &publication->request, KAD_OWNER_PUBLISH, now, &operation) == 0) {
-            publication->running = true;
-            all->n_running++;
-        } else {
-            publication->due_at = now + KAD_MINUTE; /* no memory just now */
+        if (all->n_running >= (known ? RUNNING_KNOWN : RUNNING_MAX)) {
+            all->next_at = KAD_NEVER; /* whichever ends next looks again */
+            return;
         }
+        if (renew(dht, &all->list[place].request, now))
+            begin(dht, &all->list[place], now);
+        else
+            remove_at(dht, place);
     }
-    if (all->n_running < RUNNING_MAX)
-        reschedule(all);
-    else
-        all->next_at = KAD_NEVER; /* whichever ends next looks again */
+    reschedule(all);
 }
 
 void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored,
@@ -182,6 +433,7 @@ void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_r
         publication->due_at = now + pause(dht, publication, stored);
         publication->last_at = now;
         publication->n_stored = n_stored;
+        schedule(all, (uint32_t)(publication - all->list));
         dht->counters->published += stored;
     }
     reschedule(all);
@@ -193,6 +445,11 @@ void kad_publish_clear(struct kad_dht *dht)
 
     for (size_t i = 0; i < all->n; i++)
         kad_free(dht->allocator, all->list[i].bytes, all->list[i].n_bytes);
+    if (all->order) {
+        kad_heap_clear(&all->order->due);
+        kad_free(dht->allocator, all->order->by_key, all->room * sizeof(*all->order->by_key));
+        kad_free(dht->allocator, all->order, sizeof(*all->order));
+    }
     kad_free(dht->allocator, all->list, all->room * sizeof(*all->list));
     *all = (struct kad_publications){.next_at = KAD_NEVER};
 }

@@ -1,10 +1,19 @@
 /*
  * publish - what this node has promised to keep published, and when each is due again.
+ *
+ * Values are put again at half of what is left of their lives at most, under a new date where the request says who signs
+ * (kad_request.renews); one that cannot be renewed ends with its life. On networks with classes of records keys are served by
+ * regions: whoever's turn it is takes along those near it that are due soon, and one lookup serves them all (core/region.h).
+ *
+ *     list[]            by place; the last takes the place of one that goes
+ *     order->by_key[]   places in the order of keys
+ *     order->due        a heap by due_at; entries whose publication has another due_at by now are stale
  */
 #ifndef KAD_CORE_PUBLISH_H
 #define KAD_CORE_PUBLISH_H
 
 #include "base/alloc.h"
+#include "base/heap.h"
 #include "kad/engine.h"
 
 struct kad_dht;
@@ -20,8 +29,15 @@ struct kad_publication {
     bool running;
 };
 
+struct kad_publish_order {
+    struct kad_heap due;
+    uint32_t *by_key; /* as many as `room` */
+    bool incomplete;  /* for want of memory: due has to be built anew */
+};
+
 struct kad_publications {
     struct kad_publication *list;
+    struct kad_publish_order *order; /* allocated with the first */
     uint32_t n, room;
     uint8_t n_running;
     kad_ms next_at;
@@ -35,6 +51,10 @@ bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key);
 void kad_publish_tick(struct kad_dht *dht, kad_ms now);
 void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_request_kind kind, bool stored,
                        uint32_t n_stored, kad_ms now);
+/* A region was looked up: what is due there soon is due now. */
+void kad_publish_covered(struct kad_dht *dht, const struct kad_id *middle, unsigned prefix, kad_ms now);
+/* The order follows from the list, which was read back. False: no memory. */
+bool kad_publish_reorder(struct kad_dht *dht);
 void kad_publish_clear(struct kad_dht *dht);
 
 #endif

@@ -89,7 +89,7 @@ static void walk_region(struct kad_walk *walk, struct kad_region *region)
     }
 }
 
-static void walk_tokens(struct kad_walk *walk, struct kad_dht *dht, struct kad_regions *regions)
+static void walk_tokens(struct kad_walk *walk, struct kad_regions *regions)
 {
     size_t n = 0;
 
@@ -99,23 +99,17 @@ static void walk_tokens(struct kad_walk *walk, struct kad_dht *dht, struct kad_r
     if (kad_walk_reads(walk))
         regions->tokens = n ? kad_walk_room(walk, KAD_REGION_TOKENS, sizeof(*regions->tokens)) : NULL;
     for (size_t i = 0, at = 0; i < n && !walk->bad; i++, at++) {
-        kad_contact_ref contact = KAD_NO_CONTACT;
         struct kad_region_token *token;
 
         while (!kad_walk_reads(walk) && regions->tokens[at].contact == KAD_NO_CONTACT)
             at++;
-        if (!kad_walk_reads(walk))
-            contact = regions->tokens[at].contact;
-        kad_walk_contact(walk, &contact);
-        if (contact == KAD_NO_CONTACT) {
-            kad_walk_fail(walk);
+        at = kad_walk_count(walk, at, KAD_REGION_TOKENS - 1);
+        token = &regions->tokens[at];
+        if (kad_walk_reads(walk) && token->contact != KAD_NO_CONTACT) {
+            kad_walk_fail(walk); /* two in one place */
             return;
         }
-        token = &regions->tokens[kad_region_place(dht, contact)];
-        if (kad_walk_reads(walk)) {
-            kad_book_release(walk->book, token->contact); /* nobody's, unless the bytes were made up */
-            token->contact = contact;
-        }
+        kad_walk_contact(walk, &token->contact);
         token->size = (uint8_t)kad_walk_count(walk, token->size, sizeof(token->bytes));
         kad_walk_bytes(walk, token->bytes, token->size);
         KAD_WALK(walk, token->at);
@@ -138,5 +132,5 @@ void kad_records_walk(struct kad_walk *walk, struct kad_dht *dht)
         records->regions.next = 0;
         kad_walk_fail(walk);
     }
-    walk_tokens(walk, dht, &records->regions);
+    walk_tokens(walk, &records->regions);
 }

@@ -5,6 +5,8 @@
 #include "core/operation.h"
 #include "core/records.h"
 
+#define WAYS 8
+
 static struct kad_regions *regions_of(const struct kad_dht *dht)
 {
     return &dht->member->records->regions;
@@ -31,14 +33,22 @@ void kad_regions_clear(struct kad_dht *dht)
 
 /* -- tokens ----------------------------------------------------------------------------------------------------- */
 
-unsigned kad_region_place(const struct kad_dht *dht, kad_contact_ref contact)
-{
-    return kad_book_contact(dht->book, contact)->id.bytes[KAD_ID_SIZE - 1] % KAD_REGION_TOKENS;
-}
-
+/* Where its token stands, or may stand: one of a few places that follow from its id, be it free, or the oldest. */
 static struct kad_region_token *place_of(const struct kad_dht *dht, kad_contact_ref contact)
 {
-    return &regions_of(dht)->tokens[kad_region_place(dht, contact)];
+    const unsigned first = kad_book_contact(dht->book, contact)->id.bytes[KAD_ID_SIZE - 1];
+    struct kad_region_token *tokens = regions_of(dht)->tokens, *best = NULL;
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct kad_region_token *token = &tokens[(first + i) % KAD_REGION_TOKENS];
+
+        if (token->contact == contact)
+            return token;
+        if (!best ||
+            (best->contact != KAD_NO_CONTACT && (token->contact == KAD_NO_CONTACT || token->at < best->at)))
+            best = token;
+    }
+    return best;
 }
 
 void kad_region_token(struct kad_dht *dht, kad_contact_ref contact, struct kad_bytes token, kad_ms now)
@@ -127,6 +137,8 @@ void kad_region_learn(struct kad_dht *dht, const struct kad_operation *operation
     region->middle = *target;
     region->prefix = (uint8_t)prefix;
     region->at = now;
+    if (operation->owner == KAD_OWNER_PUBLISH)
+        kad_publish_covered(dht, target, prefix, now);
 }
 
 unsigned kad_region_bits(const struct kad_dht *dht)

@@ -39,13 +39,11 @@ struct kad_region_token {
 
 struct kad_regions {
     struct kad_region regions[KAD_REGIONS];
-    struct kad_region_token *tokens; /* each contact has its place; allocated with the first */
+    struct kad_region_token *tokens; /* a contact's stands in one of a few places; allocated with the first */
     uint8_t next;
 };
 
 void kad_regions_clear(struct kad_dht *dht);
-/* Where its token stands: by its id, so that the same is so wherever the state is read back. */
-unsigned kad_region_place(const struct kad_dht *dht, kad_contact_ref contact);
 /* A contact gave a token. */
 void kad_region_token(struct kad_dht *dht, kad_contact_ref contact, struct kad_bytes token, kad_ms now);
 /* Makes an operation's lookups as wide as it takes. Before anything was sent. */

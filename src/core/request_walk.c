@@ -35,6 +35,8 @@ void kad_request_walk(struct kad_walk *walk, struct kad_request *request)
     KAD_WALK(walk, request->progress);
     KAD_WALK(walk, request->fresh);
     KAD_WALK(walk, request->replicas);
+    KAD_WALK(walk, request->renews);
+    KAD_WALK_BYTES(walk, request->signer);
     KAD_WALK(walk, request->prefix_bits);
     if (kad_walk_reads(walk))
         request->user = NULL; /* the host's */

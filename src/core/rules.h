@@ -24,6 +24,8 @@ struct kad_rules {
     bool (*is_for)(const struct kad_id *key, struct kad_bytes identity);
     /* The same for a record and for what is left of it (kad_record.hashed). */
     void (*digest)(const struct kad_record *record, uint8_t out_digest[32]);
+    /* Signs it anew, after a change of its dates, with the seed of its public key (32 bytes). */
+    void (*sign_record)(struct kad_record *record, const uint8_t *seed);
     /* Signs with the node's own secret (64 bytes, as crypto.h has it); checks. */
     void (*sign_attest)(struct kad_attest *attest, const uint8_t *secret);
     bool (*check_attest)(const struct kad_attest *attest);

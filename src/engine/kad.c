@@ -52,12 +52,12 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
         .open_door = true, .follow_address = false, .address_quorum = 4, .reply_peers = 50,                  \
     }
 
-#define RULES(id_of_identity)                                                                      \
-    {                                                                                              \
-        .id_bits = 256, .check_record = kad_wire_check_record, .identity_size = KAD_IDENTITY_SIZE, \
-        .id_of = (id_of_identity), .class_of = kad_wire_class_of, .is_for = kad_wire_is_for,       \
-        .digest = kad_wire_digest, .sign_attest = kad_wire_sign_attest,                            \
-        .check_attest = kad_wire_check_attest,                                                     \
+#define RULES(id_of_identity)                                                                                \
+    {                                                                                                        \
+        .id_bits = 256, .check_record = kad_wire_check_record, .identity_size = KAD_IDENTITY_SIZE,           \
+        .id_of = (id_of_identity), .class_of = kad_wire_class_of, .is_for = kad_wire_is_for,                 \
+        .digest = kad_wire_digest, .sign_record = kad_wire_sign_record, .sign_attest = kad_wire_sign_attest, \
+        .check_attest = kad_wire_check_attest,                                                               \
     }
 
 static const struct kad_network kad = {

@@ -293,3 +293,76 @@ TEST(one_lookup_serves_a_region)
                (unsigned long long)puts);
     end(s);
 }
+
+static int keep(struct scene *s, unsigned number, const char *name, const char *value)
+{
+    struct kad_secure_name parsed;
+    const struct kad_record record = members_record(&s->net, name, number, 1, value, s->value);
+    struct kad_request request = {
+        .kind = KAD_REQUEST_PUT, .target = record.key, .record = record, .keep = true, .renews = true};
+    uint8_t seed[32];
+
+    members_seed(number, seed);
+    EXPECT_EQ(kad_secure_parse(name, NULL, 0, &parsed), 0);
+    EXPECT_EQ(kad_secure_signer(&parsed, seed, request.signer), 0);
+    return members_request(&s->net, number, &request);
+}
+
+/* K30: a publisher that stays puts its record again, under a new date, before half of its life is over: at no moment is it
+ * missing. One that leaves takes it along: it is there for its life, and no longer. */
+TEST(a_publisher_renews_its_record)
+{
+    struct scene *s = begin(40);
+    const struct kad_id key = members_key(&s->net, "room:lobby");
+    struct kad_record held;
+
+    EXPECT_EQ(keep(s, 5, "room:lobby", "hello"), 0);
+    for (int hour = 0; hour < 80; hour++) {
+        unsigned nearest[8];
+
+        members_run(&s->net, KAD_HOUR);
+        members_nearest(&s->net, &key, nearest, 8);
+        for (unsigned i = 0; i < 8; i++) {
+            EXPECT_EQ(s->net.members[nearest[i]]->store->ops->get(s->net.members[nearest[i]]->store, &key,
+                                                                  s->net.now, &held),
+                      0);
+            EXPECT(held.valid_until - s->net.now > 11 * KAD_HOUR);
+        }
+    }
+    members_off(&s->net, 5);
+    members_run(&s->net, 11 * KAD_HOUR);
+    EXPECT_EQ(get(s, 9, "room:lobby", true), 0);
+    members_run(&s->net, 14 * KAD_HOUR);
+    EXPECT_EQ(get(s, 9, "room:lobby", true), KAD_E_NOT_FOUND);
+    end(s);
+}
+
+/* Publications go by regions: the more keys, the fewer packets each of them costs. */
+TEST(packets_per_key_fall_as_keys_grow)
+{
+    static const unsigned n_keys[] = {10, 100, 400};
+    double per_key[3];
+
+    for (int round = 0; round < 3; round++) {
+        struct scene *s = begin_wide(150, 0);
+        uint64_t before;
+        char name[32];
+
+        s->net.settings.restore_ms = 0;
+        s->net.settings.put_again_ms = 24 * KAD_HOUR;
+        s->net.settings.max_queries = 4000;
+        for (unsigned i = 0; i < n_keys[round]; i++) {
+            snprintf(name, sizeof name, "room:%u", i);
+            EXPECT_EQ(keep(s, 5, name, "hello"), 0);
+        }
+        before = s->net.n_sent_of[KAD_PUT] + s->net.n_sent_of[KAD_GET];
+        members_run(&s->net, 12 * KAD_HOUR);
+        per_key[round] =
+            (double)(s->net.n_sent_of[KAD_PUT] + s->net.n_sent_of[KAD_GET] - before) / n_keys[round];
+        EXPECT_MSG(per_key[round] >= 7.5, "%.1f packets a key: all are put again", per_key[round]);
+        end(s);
+    }
+    fprintf(stderr, "%.1f %.1f %.1f\n", per_key[0], per_key[1], per_key[2]);
+    EXPECT_MSG(per_key[1] < per_key[0] && per_key[2] < per_key[1], "%.1f, %.1f, %.1f", per_key[0], per_key[1],
+               per_key[2]);
+}

@@ -68,7 +68,7 @@ static const struct field fields[] = {
     TIME(restore_ms, LIVE, 0, 30 * 24 * KAD_HOUR),
     TIME(cache_ms, LIVE, 0, 24 * KAD_HOUR),
     TIME(result_ms, LIVE, 0, 24 * KAD_HOUR),
-    COUNT(max_publications, LIVE, 0, 65535),
+    COUNT(max_publications, LIVE, 0, 1000000),
     TIME(sample_interval_ms, LIVE, KAD_SECOND, 6 * KAD_HOUR),
     COUNT(limit_addresses, FIXED, 0, 65536),
     COUNT(address_per_s, LIVE, 1, 10000000),

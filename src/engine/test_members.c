@@ -32,6 +32,7 @@ static const struct kad_rules rules = {
     .class_of = kad_wire_class_of,
     .is_for = kad_wire_is_for,
     .digest = kad_wire_digest,
+    .sign_record = kad_wire_sign_record,
     .sign_attest = kad_wire_sign_attest,
     .check_attest = kad_wire_check_attest,
 };
