@@ -52,15 +52,29 @@ def mailbox(nodes):
 
 
 def take(node):
-    import http.client
-    import json
-    import socket
+    taken = node.kad("--json", "take", expect=None)
+    check(taken.code in (0, 1), taken)
+    return taken.json
 
-    connection = http.client.HTTPConnection("node")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(node.socket)
-    connection.request("POST", "/api/dht/take")
-    return json.loads(connection.getresponse().read())
+
+CID = "bafkreihbhkwlj3ttad65frgs7ccsgsvgt44lyrblb7bz5pamcdhzwld3fe"
+THE_SAME = "QmdVrLJkWgNxvnb8ueLa5ZeHUCWVWsC5d8xHpc8pYe6EtG"  # the same content in another spelling
+
+
+def providers(nodes):
+    first, second, third = nodes
+    check(first.ask("provide", CID, "--at", "192.0.2.7:4001")["stored"] >= 8)
+    second.kad("provide", THE_SAME)
+    found = third.ask("providers", CID)
+    by = {value["owner"]: value["addresses"] for value in found["values"]}
+    check(by == {identity(first): ["192.0.2.7:4001"], identity(second): []}, by)
+    lines = third.kad("providers", THE_SAME).out.decode().split("\n")
+    check(identity(first) + " 192.0.2.7:4001" in lines and identity(second) in lines, lines)
+    check(b"is withdrawn at" in first.kad("withdraw", "provider:" + CID).out)
+    left = [v["owner"] for v in third.ask("providers", CID)["values"] if not v["problem"]]
+    check(left == [identity(second)], left)
+    third.kad("providers", "0102030405", expect=1)
+    third.kad("provide", "no content", expect=2)
 
 
 def pinned(folder, net):
@@ -104,6 +118,7 @@ def test(folder):
     nodes = [member(folder, "node%d" % i, "--bootstrap", net.first).await_ready(8) for i in range(3)]
     names(net, nodes)
     mailbox(nodes)
+    providers(nodes)
     pinned(folder, net)
     restart(folder, net)
     two_networks(folder, net)

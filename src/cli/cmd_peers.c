@@ -148,10 +148,37 @@ static void show_withdrawn(struct kad_cli *cli, const json_t *answer, int code)
         printf("%s is not published again\n", kad_json_text(answer, "key"));
 }
 
+static void show_tombstones(struct kad_cli *cli, const json_t *answer, int code)
+{
+    (void)cli;
+    if (code == KAD_EXIT_DONE)
+        printf("%s is withdrawn at %lld nodes\n", kad_json_text(answer, "name"),
+               (long long)kad_json_number(answer, "stored"));
+}
+
+/* A name: its owner's signature takes it back where it is held, too. */
+static int withdraw_named(struct kad_cli *cli)
+{
+    json_t *parameters = kad_ask_parameters(cli), *answer;
+    int code;
+
+    json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
+    code = kad_ask_quietly(cli, "POST", "/api/dht/withdraw", json_deep_copy(parameters), &answer);
+    json_decref(answer);
+    if (code != KAD_EXIT_DONE && code != KAD_EXIT_NOT_FOUND) { /* such as: no node to ask */
+        return kad_ask(cli, "POST", "/api/dht/withdraw", parameters, show_withdrawn);
+    }
+    json_object_set_new(parameters, "withdraw", json_true());
+    return kad_ask(cli, "POST", "/api/dht/put", parameters, show_tombstones);
+}
+
 static int run_withdraw(struct kad_cli *cli)
 {
-    json_t *parameters = json_object();
+    json_t *parameters;
 
+    if (strchr(cli->arguments[0], ':') && strncmp(cli->arguments[0], "magnet:", 7) != 0)
+        return withdraw_named(cli);
+    parameters = json_object();
     json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
     if (cli->options.salt)
         json_object_set_new(parameters, "salt", json_string(cli->options.salt));
@@ -162,7 +189,9 @@ const struct kad_command kad_command_withdraw = {
     .name = "withdraw",
     .arguments = "KEY",
     .summary = "publish a kept value or announce no more",
-    .details = "What other nodes hold stays with them until it expires: the protocol has no deletion.",
+    .details = "What other nodes of Mainline hold stays with them until it expires: its protocol has no "
+               "deletion. A name of\n"
+               "the kad network (room:lobby, provider:CONTENT) is taken back where it is held, too.",
     .options = withdraw_options,
     .n_least = 1,
     .n_most = 1,

@@ -83,6 +83,27 @@ void kad_named_take(struct kad_params *params, struct kad_request *request)
     request->record.type = params->name.class_->type;
 }
 
+/* Where a peer, or who has some content, is to be reached. Those whose class has no place for it say it in their value. */
+static bool read_address(struct kad_params *params, struct kad_bytes *out_value)
+{
+    struct kad_endpoint endpoint;
+    uint8_t *room = params->bytes + params->n_bytes;
+    size_t n;
+
+    if (!kad_params_endpoint(params, "address", &endpoint))
+        return false;
+    n = kad_secure_put_endpoints(&endpoint, 1, room, sizeof params->bytes - params->n_bytes);
+    params->n_bytes += n;
+    *out_value = (struct kad_bytes){room, n};
+    return true;
+}
+
+static bool names_addresses(const struct kad_params *params)
+{
+    return params->has_name &&
+           (params->name.class_->type == KAD_CLASS_PROVIDER || params->name.class_->type == KAD_CLASS_PEER);
+}
+
 /* Its own; or the content's hash, for a value without a name. */
 static void name_it(struct kad_params *params, struct kad_bytes value)
 {
@@ -122,15 +143,21 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
     const kad_ms now = kad_node_now(params->node);
     struct kad_secure_draft draft = {.name = &params->name, .seed = secret_of(params), .made_at = now};
     uint8_t entropy[32], *room;
+    bool given, at_address = false;
     int64_t number;
     int error;
 
     kad_params_flag(params, "keep", &request->keep);
     kad_params_flag(params, "withdraw", &draft.withdrawn);
-    if (!read_value(params, &draft.value) && !draft.withdrawn)
+    given = read_value(params, &draft.value);
+    if (read_address(params, &draft.value))
+        given = at_address = true;
+    name_it(params, draft.value);
+    if (at_address && !names_addresses(params))
+        kad_params_wrong(params, "address", "goes with peer: and provider: names");
+    if (!given && !draft.withdrawn && params->name.class_->type != KAD_CLASS_PROVIDER)
         kad_params_wrong(params, "value", "wanted, and not given");
     room = params->bytes + params->n_bytes;
-    name_it(params, draft.value);
     if (has_versions(&params->name))
         draft.sequence = now; /* higher than all before, as long as clocks are right */
     if (kad_params_number(params, "seq", 0, INT64_MAX, &number))
@@ -176,6 +203,17 @@ static json_t *until(kad_ms instant)
     return instant == KAD_NEVER ? json_null() : kad_json_instant(instant);
 }
 
+static json_t *addresses(struct kad_bytes value)
+{
+    struct kad_endpoint endpoints[KAD_SECURE_ENDPOINTS_MAX];
+    const size_t n = kad_secure_get_endpoints(value, endpoints);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, kad_json_endpoint(&endpoints[i]));
+    return list;
+}
+
 /* The value that a record holds, into `object`. */
 static void set_opened(json_t *object, const struct kad_record *record, const struct kad_params *params)
 {
@@ -186,6 +224,8 @@ static void set_opened(json_t *object, const struct kad_record *record, const st
 
     json_object_set_new(object, "value", text ? text : json_null());
     json_object_set_new(object, "value_hex", error ? json_null() : hex(opened.value));
+    if (names_addresses(params))
+        json_object_set_new(object, "addresses", error ? json_array() : addresses(opened.value));
     json_object_set_new(object, "owner",
                         !error && opened.has_owner ? kad_json_identity(opened.owner) : json_null());
     json_object_set_new(object, "problem",

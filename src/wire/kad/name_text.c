@@ -1,6 +1,7 @@
 /* name_text - "room:lobby" becomes a name. */
 #include <string.h>
 
+#include "base/cid.h"
 #include "base/text.h"
 #include "crypto/identity.h"
 #include "wire/kad/name.h"
@@ -86,7 +87,8 @@ int kad_name_parse(const char *text, const struct kad_class *classes, size_t n_c
 {
     const char *colon = strchr(text, ':');
     struct kad_secure_name name = {.size = 0};
-    uint8_t public_key[KAD_IDENTITY_SIZE];
+    uint8_t public_key[KAD_IDENTITY_SIZE], multihash[KAD_MULTIHASH_MAX];
+    size_t n_multihash;
     const char *rest;
     int error = 0;
 
@@ -105,7 +107,10 @@ int kad_name_parse(const char *text, const struct kad_class *classes, size_t n_c
     } else if (name.class_->type == KAD_RECORD_IMMUTABLE) {
         error = parse_hex(rest, 32, 32, &name);
     } else if (name.class_->type == KAD_CLASS_PROVIDER) {
-        error = parse_hex(rest, 1, KAD_SECURE_NAME_MAX, &name);
+        if (kad_cid_multihash(rest, multihash, &n_multihash) == 0)
+            set_bytes(&name, multihash, n_multihash);
+        else
+            error = parse_hex(rest, 1, KAD_SECURE_NAME_MAX, &name);
     } else if (*rest && strlen(rest) <= KAD_SECURE_NAME_MAX) {
         set_bytes(&name, rest, strlen(rest));
     } else {
