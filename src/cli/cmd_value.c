@@ -22,7 +22,8 @@
 
 static const struct kad_option get_options[] = {
     KAD_TEXT("salt", salt, "TEXT", "the salt of a mutable value"),
-    KAD_FLAG("first", first, "take the first valid value, do not look for a newer one"),
+    KAD_FLAG("first", first,
+             "take the first valid value, be it one that was got before, and look for no newer one"),
     KAD_FLAG("raw", raw, "print the value as it is stored, bencoded"),
     KAD_NUMBER("prefix", prefix, "BITS", 1, 255,
                "in the kad network: tell nobody more of the key than so many bits"),

@@ -47,6 +47,12 @@ void kad_named_key(struct kad_params *params, const char *parameter, struct kad_
     kad_secure_key(&params->name, &request->target);
 }
 
+/* Names whose values follow from something else have no versions. */
+static bool has_versions(const struct kad_secure_name *name)
+{
+    return name->class_->type != KAD_RECORD_IMMUTABLE;
+}
+
 void kad_named_get(struct kad_params *params, struct kad_request *request)
 {
     struct kad_request asked;
@@ -60,6 +66,9 @@ void kad_named_get(struct kad_params *params, struct kad_request *request)
     request->target = asked.target;
     request->record = asked.record;
     request->prefix_bits = asked.prefix_bits;
+    /* What can change is looked for anew, unless the first value will do; content cannot. */
+    if (has_versions(&params->name) && !request->first)
+        request->fresh = true;
 }
 
 /* Without a key it is our own mailbox. */
@@ -115,12 +124,6 @@ static void name_it(struct kad_params *params, struct kad_bytes value)
     kad_hex(params->name.bytes, params->name.size < 32 ? params->name.size : 32, digits);
     snprintf(params->name_text, sizeof params->name_text, "%s:%s", params->name.class_->name, digits);
     params->has_name = true;
-}
-
-/* Names whose values follow from something else have no versions. */
-static bool has_versions(const struct kad_secure_name *name)
-{
-    return name->class_->type != KAD_RECORD_IMMUTABLE;
 }
 
 /* Commands that do not know whom they ask bencode it, as Mainline wants it. */
