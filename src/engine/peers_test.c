@@ -1,4 +1,5 @@
 /* What an engine makes of others: bans, pardons, and what broken rules bring about (docs/peers.md). */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,10 @@
 #include "base/types.h"
 #include "core/peers.h"
 #include "engine/engine_parts.h"
+#include "engine/network.h"
 #include "engine/test_net.h"
+#include "kad/secure.h"
+#include "wire/kad/kad.h"
 
 static const struct kad_endpoint *banner, *outcast;
 static unsigned n_to_outcast;
@@ -188,5 +192,91 @@ TEST(asking_moves_no_score)
     EXPECT(kad_engine_counters(a->engine)->answers_in < 100);
     (void)kad_engine_score(a->engine, &contact, net->now, &state);
     EXPECT_EQ(state, KAD_PEER_FINE);
+    unmake(net);
+}
+
+/* A colluder's answers to gets have a record whose value it has changed: sealed in its own session, under its own identity. */
+static size_t encode_lies(const struct kad_message *message, uint8_t *bytes, size_t room)
+{
+    struct kad_message lie = *message;
+    uint8_t value[KAD_SECURE_VALUE_MAX];
+
+    if (message->kind == KAD_REPLY && message->method == KAD_GET && message->record.value.size &&
+        message->record.value.size <= sizeof(value)) {
+        memcpy(value, message->record.value.data, message->record.value.size);
+        value[0] ^= 1;
+        lie.record.value.data = value;
+    }
+    return kad_wire.encode(&lie, bytes, room);
+}
+
+#define HONEST    24
+#define COLLUDERS 8
+
+/* A quarter of the network lies. Honest nodes that look things up find the truth all the same, and the liars leave their tables, one
+ * after the other, with nobody's help; no honest node does. */
+TEST(colluders_that_misbehave_are_evicted)
+{
+    struct test_net *net = make(HONEST);
+    struct kad_codec lies = kad_wire;
+    struct kad_network theirs = *net->network;
+    const struct kad_network *const ours = net->network;
+    uint8_t seed[32], bytes[KAD_SECURE_VALUE_MAX];
+    size_t n_before = 0, n_after = 0, n_found = 0;
+    struct kad_secure_name name;
+
+    lies.encode = encode_lies;
+    theirs.codec = &lies;
+    net->network = &theirs;
+    for (int i = 0; i < COLLUDERS; i++)
+        EXPECT_EQ(kad_engine_bootstrap(test_net_add(net, false)->engine, &net->nodes[0].endpoint, net->now),
+                  0);
+    net->network = ours;
+    test_net_run(net, 30 * KAD_MINUTE);
+    for (int i = 0; i < HONEST; i++) {
+        for (int j = HONEST; j < HONEST + COLLUDERS; j++)
+            n_before += in_table(&net->nodes[i], &test_net_info(&net->nodes[j])->id);
+    }
+    EXPECT(n_before > HONEST * COLLUDERS / 2);
+    for (uint8_t i = 0; i < 40; i++) {
+        const uint8_t entropy[32] = {i};
+        char text[32];
+        struct kad_request request = {.kind = KAD_REQUEST_PUT};
+        struct kad_secure_draft draft = {.name = &name, .seed = seed, .entropy = entropy, .sequence = 1};
+
+        snprintf(text, sizeof(text), "room:%u", (unsigned)i);
+        EXPECT_EQ(kad_secure_parse(text, NULL, 0, &name), 0);
+        draft.value = (struct kad_bytes){(const uint8_t *)text, strlen(text)};
+        draft.made_at = net->now;
+        test_net_secret(&net->nodes[i % HONEST], seed);
+        EXPECT_EQ(kad_secure_make(&draft, bytes, &request.record), 0);
+        request.target = request.record.key;
+        EXPECT_EQ(test_net_request(&net->nodes[i % HONEST], &request), 0);
+        for (int j = 0; j < HONEST; j++) {
+            const struct kad_request get = {.kind = KAD_REQUEST_GET,
+                                            .target = request.target,
+                                            .record.type = request.record.type,
+                                            .fresh = true};
+
+            n_found += test_net_request(&net->nodes[j], &get) == 0;
+        }
+    }
+    EXPECT_EQ(n_found, 40 * HONEST);
+    for (int i = 0; i < HONEST; i++) {
+        size_t n_honest = 0;
+
+        for (int j = HONEST; j < HONEST + COLLUDERS; j++)
+            n_after += in_table(&net->nodes[i], &test_net_info(&net->nodes[j])->id);
+        for (int j = 0; j < HONEST; j++) {
+            const struct kad_contact other = {test_net_info(&net->nodes[j])->id, net->nodes[j].endpoint};
+            enum kad_peer_state state;
+
+            (void)kad_engine_score(net->nodes[i].engine, &other, net->now, &state);
+            EXPECT_EQ(state, KAD_PEER_FINE);
+            n_honest += in_table(&net->nodes[i], &other.id);
+        }
+        EXPECT(n_honest >= HONEST / 2);
+    }
+    EXPECT_MSG(n_after * 10 <= n_before, "%zu of %zu places are still the liars'", n_after, n_before);
     unmake(net);
 }
