@@ -179,7 +179,9 @@ static bool is_valid(const struct kad_dht *dht, const struct kad_operation *oper
     if (!kad_id_equal(&record->key, wanted_key(operation)) || (wanted && record->type != wanted))
         return false;
     refusal = kad_hold_check(dht, record);
-    *out_forged = refusal != KAD_REFUSAL_NONE && refusal != KAD_REFUSAL_CLASS;
+    /* A program's own class may be another one elsewhere: what does not pass here may be right there. */
+    *out_forged =
+        refusal == KAD_REFUSAL_SIGNATURE || (refusal != KAD_REFUSAL_NONE && record->type < KAD_CLASS_USER);
     /* One that has just expired, or a clock that is off, is no offence. */
     return refusal == KAD_REFUSAL_NONE &&
            kad_hold_check_life(dht, record, now, &expires_at) == KAD_REFUSAL_NONE;

@@ -219,6 +219,40 @@ TEST(a_put_names_how_many_shall_hold_it)
 }
 
 /* P019: who still has the older value is given the newer one by whoever sees both. */
+static bool never(void *context, const struct kad_record *record)
+{
+    (void)context;
+    (void)record;
+    return false;
+}
+
+/* Two programs have a class of one name with different rules: what passes here and not there makes nobody a forger. */
+TEST(another_programs_rules_are_no_offence)
+{
+    static const struct kad_class lax = {.name = "mine",
+                                         .type = KAD_CLASS_USER,
+                                         .value_max = KAD_SECURE_VALUE_MAX,
+                                         .owners_max = 1,
+                                         .ttl_ms = KAD_HOUR};
+    struct kad_class strict = lax;
+    struct scene *s = calloc(1, sizeof(*s));
+    struct member *reader;
+
+    strict.valid = never;
+    members_init(&s->net);
+    s->net.classes = &lax;
+    s->net.n_classes = 1;
+    members_grow(&s->net, 40);
+    EXPECT_EQ(put(s, 3, "mine:own", 3, 1, "hello"), 0);
+    EXPECT_EQ(get(s, 7, "mine:own"), 0);
+    EXPECT_EQ(s->net.members[7]->record.sequence, 1);
+    reader = s->net.members[8];
+    reader->who.classes = &strict;
+    EXPECT(get(s, 8, "mine:own") != 0 || reader->done.done.n_copies == 0);
+    EXPECT_EQ(reader->n_strikes, 0);
+    end(s);
+}
+
 static struct kad_store_ops babbling;
 static size_t (*honest_list)(struct kad_store *store, const struct kad_id *key, uint8_t type, kad_ms now,
                              uint32_t from, struct kad_record *out_records, size_t room, uint32_t *out_next);
@@ -253,6 +287,7 @@ TEST(who_repeats_himself_is_heard_once)
     EXPECT_EQ(get(s, nearest[23], "room:lobby"), 0);
     EXPECT_EQ(reader->record.sequence, 1);
     EXPECT(reader->done.done.n_copies <= 24);
+    EXPECT(reader->n_strikes >= 5);
     EXPECT_MSG(s->net.n_sent_of[KAD_GET] <= 40, "%u queries", (unsigned)s->net.n_sent_of[KAD_GET]);
     end(s);
 }

@@ -395,7 +395,8 @@ static void deliver(struct members *net, struct member_message *message)
 
     if (to->on && net->members[message->from]->on &&
         (!net->reaches || net->reaches(net, message->from, message->to))) {
-        (void)kad_dht_receive(&to->dht, &from, &message->message, net->now, &carrier.outbox);
+        to->n_strikes +=
+            kad_dht_receive(&to->dht, &from, &message->message, net->now, &carrier.outbox).strike;
         tick(to);
     }
     free(message);

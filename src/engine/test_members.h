@@ -25,6 +25,7 @@ struct member {
     /* Of the last request of its own; what it points to is copied. */
     struct kad_event done;
     unsigned n_done;
+    unsigned n_strikes; /* it gave others for what they sent */
     struct kad_record record, records[80];
     uint8_t value[1000], values[80][1000];
     struct kad_receipt receipts[64];
