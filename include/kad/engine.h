@@ -38,11 +38,16 @@ const struct kad_network *kad_network_kad(void);
 const struct kad_network *kad_network_kad_easy(void);
 /* And without its cryptography: for simulations of many nodes, and nothing else. */
 const struct kad_network *kad_network_kad_toy(void);
+/* The same messages as JSON over WebSockets, whose two ends prove who they are (docs/kad-ws.md). Only a host that has these
+ * connections takes part: `kad node` does. */
+const struct kad_network *kad_network_kad_ws(void);
+/* And for tests, without the puzzle. */
+const struct kad_network *kad_network_kad_ws_easy(void);
 /* By its name; NULL: there is none of that name. Any thread. */
 const struct kad_network *kad_network_named(const char *name);
 /* "mainline". Any thread. */
 const char *kad_network_name(const struct kad_network *network);
-/* The UDP port its nodes usually have. Any thread. */
+/* The port its nodes usually have, of UDP unless it says otherwise. Any thread. */
 uint16_t kad_network_port(const struct kad_network *network);
 /* Do its nodes prove who they are? Any thread. */
 bool kad_network_has_identities(const struct kad_network *network);

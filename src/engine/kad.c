@@ -1,6 +1,8 @@
 /*
  * kad - kad's own network: the descriptor (docs/protocol.md), and its doubles for tests.
  *
+ * The same over WebSockets (docs/kad-ws.md) differs in who proves the identities: the host, at each connection's beginning.
+ *
  * The doubles have the same messages, lengths, records and rules. What they lack is what only costs: identities need no puzzle,
  * and in simulations of many nodes the cipher of sessions is a toy.
  */
@@ -60,6 +62,8 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
         .check_attest = kad_wire_check_attest,                                                               \
     }
 
+#define WEBSOCKET_MAX (16 * 1024) /* a stream has no packets: all that a message can hold */
+
 static const struct kad_network kad = {
     .name = "kad",
     .codec = &kad_wire,
@@ -94,6 +98,27 @@ static const struct kad_network kad_toy = {
     .realm = "kad-toy/1",
 };
 
+static const struct kad_network kad_ws = {
+    .name = "kad-ws",
+    .codec = &kad_wire,
+    .rules = RULES(id_with_puzzle),
+    .settings = SETTINGS,
+    .carrier = KAD_CARRIER_HOST,
+    .port = 4280,
+    .datagram_max = WEBSOCKET_MAX,
+    .puzzle_bits = KAD_PUZZLE_BITS,
+};
+
+static const struct kad_network kad_ws_easy = {
+    .name = "kad-ws-easy",
+    .codec = &kad_wire,
+    .rules = RULES(id_without_puzzle),
+    .settings = SETTINGS,
+    .carrier = KAD_CARRIER_HOST,
+    .port = 4280,
+    .datagram_max = WEBSOCKET_MAX,
+};
+
 const struct kad_network *kad_network_kad(void)
 {
     return &kad;
@@ -107,4 +132,14 @@ const struct kad_network *kad_network_kad_easy(void)
 const struct kad_network *kad_network_kad_toy(void)
 {
     return &kad_toy;
+}
+
+const struct kad_network *kad_network_kad_ws(void)
+{
+    return &kad_ws;
+}
+
+const struct kad_network *kad_network_kad_ws_easy(void)
+{
+    return &kad_ws_easy;
 }

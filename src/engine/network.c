@@ -6,7 +6,8 @@
 const struct kad_network *kad_network_named(const char *name)
 {
     const struct kad_network *const all[] = {kad_network_mainline(), kad_network_kad(),
-                                             kad_network_kad_easy(), kad_network_kad_toy()};
+                                             kad_network_kad_easy(), kad_network_kad_toy(),
+                                             kad_network_kad_ws(),   kad_network_kad_ws_easy()};
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(all[i]->name, name) == 0)
@@ -23,6 +24,11 @@ const char *kad_network_name(const struct kad_network *network)
 uint16_t kad_network_port(const struct kad_network *network)
 {
     return network->port;
+}
+
+uint32_t kad_network_datagram(const struct kad_network *network)
+{
+    return network->datagram_max ? network->datagram_max : KAD_DATAGRAM_MAX;
 }
 
 bool kad_network_has_identities(const struct kad_network *network)

@@ -18,12 +18,16 @@ struct kad_network {
     struct kad_rules rules;
     struct kad_settings settings;
     enum kad_carrier_kind carrier;
-    uint16_t port; /* usual */
+    uint16_t port;         /* usual */
+    uint32_t datagram_max; /* the largest we send; 0: KAD_DATAGRAM_MAX */
     /* -- with identities -- */
     unsigned puzzle_bits;          /* least difficulty of an identity; rules.id_of asks for the same */
     const struct kad_suite *suite; /* SESSIONS */
     const char *realm;             /* SESSIONS: what members share, but for private networks */
 };
+
+/* The largest datagram of it that we send: kad_batch.each. */
+uint32_t kad_network_datagram(const struct kad_network *network);
 
 struct kad_walk;
 /* All settings, as they are written into a journal (core/walk.h). */

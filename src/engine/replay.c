@@ -431,6 +431,12 @@ static int make_engine(struct kad_replay *replay, char *out_why, size_t why_size
         tell(out_why, why_size, "recorded on a network that this program does not know");
         return KAD_E_NOT_FOUND;
     }
+    replay->batch.each = kad_network_datagram(network);
+    replay->batch.memory = kad_alloc(&replay->allocator, ROOM_MAX * (size_t)replay->batch.each);
+    if (!replay->batch.memory) {
+        tell(out_why, why_size, "out of memory");
+        return KAD_E_MEMORY;
+    }
     error = kad_engine_new(&config, replay->head.at, &replay->engine);
     if (error) {
         tell(out_why, why_size, error == KAD_E_MEMORY ? "out of memory" : "impossible settings");
@@ -475,8 +481,7 @@ int kad_replay_open(const struct kad_replay_config *config, struct kad_replay **
     replay->room_bytes = config->file.size + 1;
     replay->bytes = kad_alloc(allocator, replay->room_bytes);
     replay->batch.datagrams = kad_alloc(allocator, ROOM_MAX * sizeof(*replay->batch.datagrams));
-    replay->batch.memory = kad_alloc(allocator, ROOM_MAX * KAD_DATAGRAM_MAX);
-    if (replay->bytes && replay->batch.datagrams && replay->batch.memory)
+    if (replay->bytes && replay->batch.datagrams)
         error = read_beginning(replay, out_why, why_size);
     if (error) {
         kad_replay_free(replay);
@@ -496,7 +501,7 @@ void kad_replay_free(struct kad_replay *replay)
     kad_engine_free(replay->engine);
     kad_free(&allocator, replay->bytes, replay->room_bytes);
     kad_free(&allocator, replay->batch.datagrams, ROOM_MAX * sizeof(*replay->batch.datagrams));
-    kad_free(&allocator, replay->batch.memory, ROOM_MAX * KAD_DATAGRAM_MAX);
+    kad_free(&allocator, replay->batch.memory, ROOM_MAX * (size_t)replay->batch.each);
     kad_free(&allocator, replay, sizeof(*replay));
 }
 

@@ -21,7 +21,12 @@
 #include "http/guard.h"
 #include "http/web.h"
 
-enum kad_door_kind { KAD_DOOR_LOCAL, KAD_DOOR_API, KAD_DOOR_METRICS };
+enum kad_door_kind {
+    KAD_DOOR_LOCAL,
+    KAD_DOOR_API,
+    KAD_DOOR_METRICS,
+    KAD_DOOR_MEMBERS, /* for nobody but members */
+};
 enum kad_client_state { KAD_CLIENT_READING, KAD_CLIENT_WAITING, KAD_CLIENT_WRITING, KAD_CLIENT_STREAMING };
 
 /* One connection. */
@@ -37,6 +42,7 @@ struct kad_client {
 struct kad_exchange;
 struct kad_stream;
 struct kad_websocket_client;
+struct kad_members;
 
 /* What all doors share. */
 struct kad_face {
@@ -65,6 +71,7 @@ struct kad_door {
     struct kad_client *clients;
     struct kad_stream *streams;
     struct kad_websocket_client *websockets;
+    struct kad_members *members;                   /* who come to /kad; NULL: nobody does */
     struct kad_exchange *deferred, *last_deferred; /* to the next turn, first come first */
     uint64_t turn_ns;                              /* when this turn began */
     bool woken;                                    /* since MHD began to run: once more, then */

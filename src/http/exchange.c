@@ -196,6 +196,12 @@ static bool is_for_metrics(const char *url)
     return strcmp(url, "/metrics") == 0 || strcmp(url, "/healthz") == 0;
 }
 
+/* Any page of any site may send its reader there: what comes of it proves who it is, and is trusted with nothing else. */
+static bool is_for_members(const struct kad_door *door, const char *url)
+{
+    return door->members && strcmp(url, "/kad") == 0;
+}
+
 static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, const char *url)
 {
     const bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -206,6 +212,12 @@ static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, 
     if (exchange->door->kind == KAD_DOOR_METRICS && !is_for_metrics(url))
         return kad_exchange_send_error(exchange, 404, "no such path",
                                        "here are /metrics and /healthz; the rest is behind api");
+    if (is_for_members(exchange->door, url))
+        return strcmp(method, "GET") == 0
+                   ? kad_exchange_send_member(exchange)
+                   : kad_exchange_send_error(exchange, 405, "method not allowed", "GET");
+    if (exchange->door->kind == KAD_DOOR_MEMBERS)
+        return kad_exchange_send_error(exchange, 404, "no such path", "here is /kad; the rest is behind api");
     if (strcmp(url, "/events") == 0 && strcmp(method, "GET") == 0)
         return kad_exchange_send_stream(exchange);
     if (is_websocket && strcmp(method, "GET") == 0)
@@ -296,7 +308,7 @@ static enum MHD_Result open_exchange(struct kad_door *door, struct MHD_Connectio
     exchange->n_holders = 1;
     *out_exchange = exchange;
     door->face->web->requests++;
-    if (!pass(exchange, method, url, &result))
+    if (!is_for_members(door, url) && !pass(exchange, method, url, &result))
         return result;
     if (announces_too_much(exchange)) {
         door->face->web->refused[KAD_WEB_TOO_LARGE]++;

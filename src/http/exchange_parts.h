@@ -46,6 +46,7 @@ enum MHD_Result kad_exchange_send_asset(struct kad_exchange *exchange, const str
 
 /* exchange_stay.c */
 enum MHD_Result kad_exchange_send_stream(struct kad_exchange *exchange);
+enum MHD_Result kad_exchange_send_member(struct kad_exchange *exchange);
 enum MHD_Result kad_exchange_send_websocket(struct kad_exchange *exchange);
 
 #endif

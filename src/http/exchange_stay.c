@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "http/exchange_parts.h"
+#include "http/members.h"
 #include "http/stream.h"
 #include "http/websocket_client.h"
 
@@ -49,6 +50,18 @@ static void on_upgrade(void *context, struct MHD_Connection *connection, void *e
                              (struct kad_bytes){(const uint8_t *)early, early_size});
 }
 
+static void on_member(void *context, struct MHD_Connection *connection, void *exchange_slot,
+                      const char *early, size_t early_size, MHD_socket fd,
+                      struct MHD_UpgradeResponseHandle *upgrade)
+{
+    struct kad_exchange *exchange = context;
+
+    (void)connection;
+    (void)exchange_slot;
+    kad_members_enter(exchange->door->members, exchange->client, fd, upgrade,
+                      (struct kad_bytes){(const uint8_t *)early, early_size});
+}
+
 /* A header is a list of words. */
 static bool has_word(const struct kad_exchange *exchange, const char *name, const char *word)
 {
@@ -65,24 +78,58 @@ static bool has_word(const struct kad_exchange *exchange, const char *name, cons
     return false;
 }
 
-enum MHD_Result kad_exchange_send_websocket(struct kad_exchange *exchange)
+/* False: it was answered. */
+static bool is_handshake(struct kad_exchange *exchange, enum MHD_Result *out_result)
 {
     const char *key = kad_exchange_header(exchange, "Sec-WebSocket-Key");
-    struct MHD_Response *response;
-    enum MHD_Result result;
-    bool is_valid;
 
     if (!has_word(exchange, "Upgrade", "websocket") || !has_word(exchange, "Connection", "upgrade") ||
-        !has_word(exchange, "Sec-WebSocket-Version", "13"))
-        return kad_exchange_send_error(exchange, 426, "upgrade required", "this is a WebSocket, version 13");
-    if (!key || exchange->body_size > 0)
-        return kad_exchange_send_error(exchange, 400, "bad request", "no WebSocket handshake");
-    if (!is_place(exchange, &result))
-        return result;
-    response = kad_websocket_response(key, on_upgrade, exchange, &is_valid);
+        !has_word(exchange, "Sec-WebSocket-Version", "13")) {
+        *out_result =
+            kad_exchange_send_error(exchange, 426, "upgrade required", "this is a WebSocket, version 13");
+        return false;
+    }
+    if (!key || exchange->body_size > 0) {
+        *out_result = kad_exchange_send_error(exchange, 400, "bad request", "no WebSocket handshake");
+        return false;
+    }
+    return true;
+}
+
+static enum MHD_Result upgrade(struct kad_exchange *exchange, MHD_UpgradeHandler handler)
+{
+    const char *key = kad_exchange_header(exchange, "Sec-WebSocket-Key");
+    bool is_valid;
+    struct MHD_Response *response = kad_websocket_response(key, handler, exchange, &is_valid);
+
     if (!is_valid)
         return kad_exchange_send_error(exchange, 400, "bad request", "Sec-WebSocket-Key: 16 bytes in base64");
     exchange->state = KAD_EXCHANGE_ANSWERED;
     kad_client_enter(exchange->client, KAD_CLIENT_STREAMING);
     return kad_exchange_send(exchange, 101, response);
+}
+
+enum MHD_Result kad_exchange_send_websocket(struct kad_exchange *exchange)
+{
+    enum MHD_Result result;
+
+    if (!is_handshake(exchange, &result) || !is_place(exchange, &result))
+        return result;
+    return upgrade(exchange, on_upgrade);
+}
+
+enum MHD_Result kad_exchange_send_member(struct kad_exchange *exchange)
+{
+    struct kad_face *face = exchange->door->face;
+    enum MHD_Result result;
+
+    if (!is_handshake(exchange, &result))
+        return result;
+    if (!kad_members_has_place(exchange->door->members)) {
+        face->web->refused[KAD_WEB_BUSY]++;
+        return kad_exchange_send_error(exchange, 503, "limit reached", "too many members");
+    }
+    if (face->feed->closed)
+        return kad_exchange_send_error(exchange, 503, "stopped", "the node is stopping");
+    return upgrade(exchange, on_member);
 }

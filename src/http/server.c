@@ -14,12 +14,14 @@
 #include "http/evidence.h"
 #include "http/exchange.h"
 #include "http/looks.h"
+#include "http/members.h"
 #include "http/news.h"
 #include "http/survey.h"
 #include "http/tcp_socket.h"
 #include "http/unix_socket.h"
 
-#define DOORS 3
+#define MEMBERS 4 /* networks whose members come to /kad */
+#define DOORS   (3 + MEMBERS * KAD_NODE_LISTEN_MAX)
 
 struct kad_http {
     struct kad_node *node;
@@ -32,7 +34,8 @@ struct kad_http {
     struct kad_evidence evidence;
     struct kad_web web;
     struct kad_door doors[DOORS];
-    unsigned n_doors, n_ended;
+    unsigned n_doors, n_ended, n_members;
+    struct kad_members *members[MEMBERS];
     uv_timer_t second;
     bool ticking; /* `second` is the loop's */
     char *path, *names;
@@ -85,13 +88,18 @@ static void on_second_closed(uv_handle_t *handle)
 }
 
 /* A listening descriptor becomes the next door. */
-static int open_door(struct kad_http *http, enum kad_door_kind kind, int listening, struct kad_guard guard)
+static int open_door(struct kad_http *http, enum kad_door_kind kind, struct kad_members *members,
+                     int listening, struct kad_guard guard)
 {
     struct kad_door *door = &http->doors[http->n_doors];
     int error;
 
-    *door = (struct kad_door){
-        .face = &http->face, .kind = kind, .guard = guard, .listening = listening, .closed = on_door_closed};
+    *door = (struct kad_door){.face = &http->face,
+                              .kind = kind,
+                              .guard = guard,
+                              .listening = listening,
+                              .members = members,
+                              .closed = on_door_closed};
     error = kad_door_open(door);
     http->n_doors += error == KAD_OK;
     return error;
@@ -109,7 +117,8 @@ static int open_local(struct kad_http *http, const char *path, char *why, size_t
         return fd;
     }
     http->path = strdup(path);
-    error = http->path ? open_door(http, KAD_DOOR_LOCAL, fd, (struct kad_guard){.open = true}) : KAD_E_MEMORY;
+    error = http->path ? open_door(http, KAD_DOOR_LOCAL, NULL, fd, (struct kad_guard){.open = true})
+                       : KAD_E_MEMORY;
     if (!http->path)
         close(fd);
     if (error != KAD_OK) {
@@ -149,7 +158,7 @@ static int open_tcp(struct kad_http *http, enum kad_door_kind kind, const char *
         return fd;
     }
     guard.check_host = !guard.is_public && only_this_machine(&bound);
-    error = open_door(http, kind, fd, guard);
+    error = open_door(http, kind, kind == KAD_DOOR_API ? http->members[0] : NULL, fd, guard);
     if (error != KAD_OK)
         snprintf(why, size, "cannot serve on %s", address);
     else
@@ -176,6 +185,69 @@ static int get_token(struct kad_http *http, char *why, size_t size)
     return error;
 }
 
+/* [::] takes IPv4 too. */
+static bool is_doubled(const struct kad_node_config *node, size_t i)
+{
+    static const uint8_t everywhere[16];
+    const struct kad_endpoint v6 = kad_endpoint_v6(everywhere, node->listen[i].port);
+
+    for (size_t j = 0; j < node->n_listen && node->listen[i].family == KAD_IPV4; j++) {
+        if (memcmp(node->listen[i].address, everywhere, 4) == 0 && kad_endpoint_equal(&node->listen[j], &v6))
+            return true;
+    }
+    return false;
+}
+
+/* Where members come to this node. The API is there too for whoever may read it anyway: this machine, or everybody. */
+static int open_for_members(struct kad_http *http, struct kad_members *members,
+                            const struct kad_node_config *node, bool is_public, char *why, size_t size)
+{
+    for (size_t i = 0; i < node->n_listen; i++) {
+        const bool is_here = only_this_machine(&node->listen[i]);
+        const struct kad_guard guard = {.is_public = is_public && !is_here,
+                                        .check_host = is_here,
+                                        .names = http->names,
+                                        .token = *http->token ? http->token : NULL};
+        struct kad_endpoint bound;
+        char text[KAD_ENDPOINT_TEXT];
+        int fd, error;
+
+        if (is_doubled(node, i))
+            continue;
+        kad_endpoint_format(&node->listen[i], text);
+        fd = kad_tcp_listen(&node->listen[i], &bound);
+        error = fd < 0 ? fd
+                       : open_door(http, is_here || is_public ? KAD_DOOR_API : KAD_DOOR_MEMBERS, members, fd,
+                                   guard);
+        if (error != KAD_OK) {
+            snprintf(why, size, "cannot listen on %s: %s", text, strerrordesc_np(errno));
+            return error;
+        }
+        tell(http, KAD_LOG_INFO, "listening", "address", text, "for", "members");
+    }
+    return KAD_OK;
+}
+
+static int open_members(struct kad_http *http, struct kad_node *node, const struct kad_http_config *config,
+                        char *why, size_t size)
+{
+    struct kad_members *members;
+
+    if (!kad_node_is_linked(node) || http->n_members == MEMBERS)
+        return KAD_OK;
+    if (config->is_public && !*http->token) {
+        const int error = get_token(http, why, size);
+
+        if (error != KAD_OK)
+            return error;
+    }
+    members = kad_members_new(node, http->names, &http->web);
+    if (!members)
+        return KAD_E_MEMORY;
+    http->members[http->n_members++] = members;
+    return open_for_members(http, members, kad_node_config_of(node), config->is_public, why, size);
+}
+
 static int open_api(struct kad_http *http, const struct kad_http_config *config, char *why, size_t size)
 {
     int error = config->is_public ? get_token(http, why, size) : KAD_OK;
@@ -199,6 +271,8 @@ static void on_second(uv_timer_t *timer)
     kad_history_add(&http->history, &reading);
     kad_news_stats(&http->feed, http->node, &http->history);
     kad_survey_step(&http->survey, http->node);
+    for (unsigned i = 0; i < http->n_members; i++)
+        kad_members_sweep(http->members[i]);
     kad_evidence_second(&http->evidence, http->node);
     for (unsigned i = 0; i < http->n_doors; i++)
         kad_door_sweep(&http->doors[i]);
@@ -277,6 +351,10 @@ int kad_http_new(struct kad_node *node, const struct kad_http_config *config, st
     }
     if (config->socket)
         error = open_local(http, config->socket, out_why, why_size);
+    if (error == KAD_OK)
+        error = open_members(http, node, config, out_why, why_size);
+    for (size_t i = 0; i < config->n_others && error == KAD_OK; i++)
+        error = open_members(http, config->others[i], config, out_why, why_size);
     if (error == KAD_OK && config->api)
         error = open_api(http, config, out_why, why_size);
     if (error == KAD_OK && config->metrics)
@@ -315,6 +393,9 @@ void kad_http_free(struct kad_http *http)
     if (!http)
         return;
     kad_http_close(http);
+    for (unsigned i = 0; i < http->n_members; i++)
+        kad_members_free(http->members[i]);
+    http->n_members = 0;
     if (http->n_doors + http->ticking == 0) {
         let_go(http);
         return;

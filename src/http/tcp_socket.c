@@ -18,7 +18,7 @@ static bool is_everywhere(const struct kad_endpoint *endpoint)
     return endpoint->family == KAD_IPV6 && memcmp(endpoint->address, everywhere, sizeof everywhere) == 0;
 }
 
-static socklen_t fill(const struct kad_endpoint *endpoint, struct sockaddr_storage *out_address)
+socklen_t kad_tcp_address(const struct kad_endpoint *endpoint, struct sockaddr_storage *out_address)
 {
     struct sockaddr_in *v4 = (struct sockaddr_in *)out_address;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out_address;
@@ -72,7 +72,7 @@ int kad_tcp_listen(const struct kad_endpoint *endpoint, struct kad_endpoint *out
     }
     if (fd < 0)
         return fail(fd);
-    size = fill(&here, &address);
+    size = kad_tcp_address(&here, &address);
     if (is_everywhere(&here) && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no) < 0)
         return fail(fd);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||

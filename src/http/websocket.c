@@ -74,22 +74,44 @@ static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_o
         kad_websocket_close(socket, KAD_WEBSOCKET_NO_BINARY);
 }
 
+static int mask(wslay_event_context_ptr wslay, uint8_t *bytes, size_t size, void *user)
+{
+    (void)wslay;
+    (void)user;
+    randombytes_buf(bytes, size);
+    return 0;
+}
+
 /* -- the connection ------------------------------------------------------------------------------------------------ */
 
-int kad_websocket_init(struct kad_websocket *socket, size_t message_max, kad_websocket_text *text,
-                       void *context)
+static int init(struct kad_websocket *socket, bool is_client, size_t message_max, kad_websocket_text *text,
+                void *context)
 {
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = give,
         .send_callback = take,
+        .genmask_callback = mask,
         .on_msg_recv_callback = on_message,
     };
 
     *socket = (struct kad_websocket){.text = text, .context = context};
-    if (wslay_event_context_server_init(&socket->wslay, &callbacks, socket) != 0)
+    if ((is_client ? wslay_event_context_client_init(&socket->wslay, &callbacks, socket)
+                   : wslay_event_context_server_init(&socket->wslay, &callbacks, socket)) != 0)
         return KAD_E_MEMORY;
     wslay_event_config_set_max_recv_msg_length(socket->wslay, message_max);
     return KAD_OK;
+}
+
+int kad_websocket_init(struct kad_websocket *socket, size_t message_max, kad_websocket_text *text,
+                       void *context)
+{
+    return init(socket, false, message_max, text, context);
+}
+
+int kad_websocket_init_client(struct kad_websocket *socket, size_t message_max, kad_websocket_text *text,
+                              void *context)
+{
+    return init(socket, true, message_max, text, context);
 }
 
 void kad_websocket_clear(struct kad_websocket *socket)

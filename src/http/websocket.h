@@ -42,6 +42,9 @@ bool kad_websocket_accept(const char *key, char out_accept[KAD_WEBSOCKET_ACCEPT]
 /* 0 or KAD_E_MEMORY. A message of more than `message_max` bytes, in however many frames, closes with 1009. */
 KAD_CHECK int kad_websocket_init(struct kad_websocket *socket, size_t message_max, kad_websocket_text *text,
                                  void *context);
+/* The other end of it: what it sends is masked. */
+KAD_CHECK int kad_websocket_init_client(struct kad_websocket *socket, size_t message_max,
+                                        kad_websocket_text *text, void *context);
 void kad_websocket_clear(struct kad_websocket *socket);
 
 void kad_websocket_input(struct kad_websocket *socket, struct kad_bytes bytes);

@@ -163,7 +163,7 @@ static int read_network(struct kad_config *config, const char *text, char *why, 
     const struct kad_network *network = kad_network_named(text);
 
     if (!network) {
-        snprintf(why, why_size, "\"%s\" is no network; there is: mainline, kad", text);
+        snprintf(why, why_size, "\"%s\" is no network; there is: mainline, kad, kad-ws", text);
         return KAD_E_INVALID;
     }
     if (network == config->network)

@@ -9,6 +9,7 @@
 #include "base/endpoint.h"
 #include "base/text.h"
 #include "crypto/crypto.h"
+#include "engine/network.h"
 #include "node/parts.h"
 #include "node/state.h"
 
@@ -106,7 +107,7 @@ static int open_sockets(struct kad_node *node, char *why, size_t why_size)
         .context = node,
     };
 
-    for (size_t i = 0; i < node->config.n_listen; i++) {
+    for (size_t i = 0; i < node->config.n_listen && !kad_node_is_linked(node); i++) {
         char address[KAD_ENDPOINT_TEXT];
         int error;
 
@@ -126,6 +127,10 @@ static int open_sockets(struct kad_node *node, char *why, size_t why_size)
 
 static bool speaks(const struct kad_node *node, enum kad_family family)
 {
+    for (size_t i = 0; i < node->config.n_listen && kad_node_is_linked(node); i++) {
+        if (node->config.listen[i].family == family)
+            return true;
+    }
     for (size_t i = 0; i < node->n_sockets; i++) {
         if (kad_udp_endpoint(node->sockets[i]).family == family)
             return true;
@@ -239,7 +244,8 @@ static int make_parts(struct kad_node *node, char *why, size_t why_size)
 
     node->buffers = kad_udp_buffers_new(node->allocator);
     node->out.datagrams = kad_alloc(node->allocator, KAD_NODE_BATCH * sizeof(*node->out.datagrams));
-    node->out.memory = kad_alloc(node->allocator, KAD_NODE_BATCH * KAD_DATAGRAM_MAX);
+    node->out.each = kad_network_datagram(node->config.network);
+    node->out.memory = kad_alloc(node->allocator, KAD_NODE_BATCH * (size_t)node->out.each);
     node->out.room = KAD_NODE_BATCH;
     state = kad_alloc(node->allocator, sizeof(*state));
     error = node->buffers && node->out.datagrams && node->out.memory && state ? KAD_OK : KAD_E_MEMORY;
@@ -318,7 +324,7 @@ void kad_node_close_sockets(struct kad_node *node)
     /* Addresses stay known: kad_node_listening() may still be asked. */
     for (size_t i = 0; i < node->n_sockets; i++)
         node->config.listen[i] = kad_udp_endpoint(node->sockets[i]);
-    node->config.n_listen = node->n_sockets;
+    node->config.n_listen = kad_node_is_linked(node) ? node->config.n_listen : node->n_sockets;
     for (size_t i = 0; i < node->n_sockets; i++)
         kad_udp_close(node->sockets[i], socket_closed);
     node->n_sockets = 0;
@@ -469,7 +475,7 @@ void kad_node_free(struct kad_node *node)
     kad_mailbox_clear(&node->mailbox);
     kad_udp_buffers_free(node->buffers);
     kad_free(node->allocator, node->out.datagrams, KAD_NODE_BATCH * sizeof(*node->out.datagrams));
-    kad_free(node->allocator, node->out.memory, KAD_NODE_BATCH * KAD_DATAGRAM_MAX);
+    kad_free(node->allocator, node->out.memory, KAD_NODE_BATCH * (size_t)node->out.each);
     if (node->texts)
         kad_wipe(node->texts, node->texts_size); /* the passphrase is among them */
     kad_wipe(node->config.secret, sizeof(node->config.secret));
@@ -481,7 +487,7 @@ void kad_node_free(struct kad_node *node)
 
 size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_endpoints, size_t room)
 {
-    if (node->phase == KAD_NODE_STOPPING || node->phase == KAD_NODE_STOPPED) {
+    if (node->phase == KAD_NODE_STOPPING || node->phase == KAD_NODE_STOPPED || kad_node_is_linked(node)) {
         for (size_t i = 0; i < node->config.n_listen && i < room; i++)
             out_endpoints[i] = node->config.listen[i];
         return node->config.n_listen;

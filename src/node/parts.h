@@ -10,6 +10,7 @@
  *     memory.c     state and store on disk: what is saved when
  *     bootstrap.c  names of nodes to join through (those of sources.c, manifests and the like, are the program's)
  *     recorder.c   the flight recorder's file
+ *     link.c       connections of somebody else, in place of sockets
  *     tell.c       what is logged
  *     settings.c   other settings while it runs
  *     load.c       whether it keeps up with what comes in
@@ -26,6 +27,7 @@
 #include "node/bootstrap_name.h"
 #include "node/data_dir.h"
 #include "node/kept.h"
+#include "node/link.h"
 #include "node/load.h"
 #include "node/mailbox.h"
 #include "kad/node.h"
@@ -83,6 +85,7 @@ struct kad_node {
     struct kad_store *store;
     bool store_is_lmdb;
     struct kad_batch out;
+    struct kad_node_link link;
 
     uv_timer_t timer;
     kad_ms timer_at;  /* when it was asked to fire, if it is active; may be past */
@@ -196,6 +199,10 @@ void kad_recorder_free(struct kad_node *node);
 
 /* The port that others of this network can reach; 0: none, the node is for this machine alone, or speaks no IPv4. */
 uint16_t kad_node_port_for_others(const struct kad_node *node);
+
+/* -- link.c ----------------------------------------------------------------------------------------------------- */
+
+void kad_link_send(struct kad_node *node); /* what is in `out` */
 
 /* -- tell.c ----------------------------------------------------------------------------------------------------- */
 
