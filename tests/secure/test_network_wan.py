@@ -128,6 +128,21 @@ def who_knows_no_key_hears_nothing(net):
     expect(net.nodes[0].status()["ready"], "and it lives on")
 
 
+def who_is_banned_hears_nothing_until_pardoned(net):
+    """Also after a restart: a ban is on disk."""
+    judge, banned, other = net.nodes[6], net.nodes[7], net.nodes[8]
+    eventually("all is well before", lambda: banned.ping(judge), 30)
+    judge.ask("ban", banned.identity, "--for", "1h")
+    expect(not comes_true(lambda: banned.ping(judge), 6), "a banned node is answered")
+    expect(not judge.ping(banned), "and it is asked for something")
+    eventually("others are not affected", lambda: other.ping(judge), 30)
+    judge.restart()
+    judge.await_joined(2)
+    expect(not comes_true(lambda: banned.ping(judge), 6), "a banned node is answered after a restart")
+    judge.ask("pardon", banned.identity)
+    eventually("it is pardoned", lambda: banned.ping(judge), 60)
+
+
 def a_nat_that_forgets_is_survived(net):
     """The host has not moved, its address has: others follow the session, and learn the new port."""
     wan = net.wan
@@ -170,5 +185,6 @@ def nothing_was_in_pieces(net):
 if __name__ == "__main__":
     main([everybody_is_who_he_says, all_are_known_where_they_are, a_pinned_bootstrap_that_is_somebody_else_is_refused,
           a_closed_door_opens_to_who_knows_the_key, under_load_newcomers_show_their_address_and_work,
-          who_knows_no_key_hears_nothing, a_nat_that_forgets_is_survived, a_split_heals, all_restart_and_know_one_another,
+          who_knows_no_key_hears_nothing,
+          who_is_banned_hears_nothing_until_pardoned, a_nat_that_forgets_is_survived, a_split_heals, all_restart_and_know_one_another,
           nothing_was_in_pieces], Net, 580)
