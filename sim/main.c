@@ -1,5 +1,5 @@
 /*
- * main - runs a scenario and prints what came of it. Only this file and skad_main.c print.
+ * main - runs a scenario and prints what came of it. Only this file and skad_main.c (skad_detector.c) print.
  *
  *     kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with "STATEMENTS"] [--json]
  *     kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed N]
@@ -34,12 +34,13 @@ struct options {
 
 static int usage(void)
 {
-    fputs("usage: kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with STATEMENTS] [--json]\n"
-          "       kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed "
-          "N] [--network NAME] [--json]\n"
-          "       kad sim skad [--nodes N] [--lookups M] [--seed N] [--part curves|methods] [--json]\n"
-          "NAME is one of sim/scenarios; docs/simulator.md lists the statements.\n",
-          stderr);
+    fputs(
+        "usage: kad sim FILE|NAME [--seed N] [--set NAME=VALUE] [--with STATEMENTS] [--json]\n"
+        "       kad sim lookup [--nodes N] [--k K] [--alpha A] [--tables ideal|join] [--lookups M] [--seed "
+        "N] [--network NAME] [--json]\n"
+        "       kad sim skad [--nodes N] [--lookups M] [--seed N] [--part curves|methods|detector] [--json]\n"
+        "NAME is one of sim/scenarios; docs/simulator.md lists the statements.\n",
+        stderr);
     return 2;
 }
 

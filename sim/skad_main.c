@@ -1,10 +1,10 @@
 /*
  * skad_main - measures lookups among colluders and prints what came of it.
  *
- *     kad sim skad [--nodes N] [--lookups M] [--seed N] [--part curves|methods] [--json]
+ *     kad sim skad [--nodes N] [--lookups M] [--seed N] [--part curves|methods|detector] [--json]
  *
  * curves: the paper's rules, d = 1, 2, 4, 8, by the engine's code and by the model. methods: kad's rules, plain Kademlia and
- * libp2p's, against colluders who know everything. Exit status 1: the engine's curves are not the model's.
+ * libp2p's, against colluders who know everything. detector: what the density of the nearest tells of Sybils. Exit status 1: the engine's curves are not the model's.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "sim/skad.h"
+#include "sim/skad_parts.h"
 
 #define TOLERANCE 0.015 /* between curves (SCORECARD, row 1) */
 #define STEPS     19    /* 0 .. 90 % of adversaries, by five */
@@ -30,7 +30,7 @@ static const struct skad_rules methods[] = {
 
 struct options {
     int64_t nodes, lookups, seed;
-    bool curves, methods, json;
+    bool curves, methods, detector, json;
 };
 
 static bool read_options(struct options *options, int argc, char **argv)
@@ -55,7 +55,8 @@ static bool read_options(struct options *options, int argc, char **argv)
             return false;
         options->curves = strcmp(value, "curves") == 0;
         options->methods = strcmp(value, "methods") == 0;
-        if (!options->curves && !options->methods)
+        options->detector = strcmp(value, "detector") == 0;
+        if (!options->curves && !options->methods && !options->detector)
             return false;
     }
     return true;
@@ -188,12 +189,14 @@ static int compare(const struct options *options)
 
 int kad_skad_main(int argc, char **argv)
 {
-    struct options options = {.nodes = 10000, .lookups = 40000, .seed = 1, .curves = true, .methods = true};
+    struct options options = {
+        .nodes = 10000, .lookups = 40000, .seed = 1, .curves = true, .methods = true, .detector = true};
     double worst = 0;
     int error = 0;
 
     if (!read_options(&options, argc, argv)) {
-        fputs("usage: kad sim skad [--nodes N] [--lookups M] [--seed N] [--part curves|methods] [--json]\n",
+        fputs("usage: kad sim skad [--nodes N] [--lookups M] [--seed N] [--part curves|methods|detector] "
+              "[--json]\n",
               stderr);
         return 2;
     }
@@ -206,6 +209,10 @@ int kad_skad_main(int argc, char **argv)
         printf(",");
     if (options.methods && !error)
         error = compare(&options);
+    if (options.json && options.detector && options.methods)
+        printf(",");
+    if (options.detector && !error)
+        error = skad_detector((uint64_t)options.seed, (uint64_t)options.lookups * 25, options.json);
     if (options.json)
         printf("}\n");
     if (error) {

@@ -35,7 +35,8 @@ const struct kad_command kad_command_sim = {
         "measures lookups:\n"
         "--nodes N, --k K, --alpha A, --tables ideal|join, --lookups M. kad sim skad measures them among "
         "colluders\n"
-        "(docs/lookups.md): --nodes N, --lookups M, --part curves|methods. Exit status 1: an invariant "
+        "(docs/lookups.md): --nodes N, --lookups M, --part curves|methods|detector. Exit status 1: an "
+        "invariant "
         "broke, "
         "or\nsomething the scenario expects did not come true.",
     .n_least = 1,
