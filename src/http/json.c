@@ -235,6 +235,21 @@ static void set_result(json_t *object, const struct kad_event *event, const stru
     }
 }
 
+static json_t *confidence_of(const struct kad_confidence *confidence)
+{
+    json_t *object = json_object();
+
+    json_object_set_new(object, "all", json_integer(confidence->all));
+    if (confidence->density >= 0)
+        json_object_set_new(object, "density", json_integer(confidence->density));
+    if (confidence->groups >= 0)
+        json_object_set_new(object, "groups", json_integer(confidence->groups));
+    if (confidence->agreement >= 0)
+        json_object_set_new(object, "agreement", json_integer(confidence->agreement));
+    json_object_set_new(object, "sparse", json_boolean(confidence->sparse));
+    return object;
+}
+
 json_t *kad_json_done(const struct kad_event *event, const struct kad_request *request, json_t *trace)
 {
     json_t *object = json_object();
@@ -254,6 +269,8 @@ json_t *kad_json_done(const struct kad_event *event, const struct kad_request *r
     json_object_set_new(object, "answers", json_integer(event->done.n_answers));
     json_object_set_new(object, "timeouts", json_integer(event->done.n_timeouts));
     json_object_set_new(object, "duration_ms", json_integer(event->done.duration_ms));
+    if (event->done.confidence.all >= 0)
+        json_object_set_new(object, "confidence", confidence_of(&event->done.confidence));
     if (trace)
         json_object_set_new(object, "trace", trace);
     return object;
