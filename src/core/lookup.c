@@ -351,6 +351,14 @@ static unsigned spare(const struct kad_lookup *lookup)
     return places < lookup->config.spare ? places : lookup->config.spare;
 }
 
+/* Is the window behind us, with its spare places? Whoever comes from here on is only waited for: most of the
+ * candidates. (With claims each is looked at, for they change.) */
+static bool is_over(const struct kad_lookup *lookup, const struct view *view, const struct kad_candidate *c)
+{
+    return !lookup->claims && view->n_window >= lookup->config.width && c->near > lookup->config.region &&
+           (walking(view) || view->n_spare >= view->spare);
+}
+
 static struct view look(struct kad_lookup *lookup, kad_ms now)
 {
     struct share shares[SHARES];
@@ -361,6 +369,11 @@ static struct view look(struct kad_lookup *lookup, kad_ms now)
         return view;
     end = lookup->candidates + lookup->n_candidates;
     for (struct kad_candidate *c = lookup->candidates; c != end; c = next) {
+        if (is_over(lookup, &view, c)) {
+            for (; c != end; c++)
+                note_time(lookup, c, &view, now);
+            break;
+        }
         for (next = c; next != end && (next == c || same_id(lookup, c, next)); next++)
             note_time(lookup, next, &view, now);
         view_id(lookup, &view, c, next);
