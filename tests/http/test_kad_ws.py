@@ -1,12 +1,20 @@
 #!/usr/bin/python3
-"""kad over WebSockets with JSON: five daemons that find each other, and a client in Node.js that proves who it is, looks up, stores
-and provides; whoever lies, replays or passes on is refused; the rest of HTTP is on the same port; records outlive a restart."""
+"""kad over WebSockets with JSON: five daemons that find each other, and a client, in Node.js and in a page in Chromium, that proves
+who it is, looks up, stores and provides; whoever lies, replays or passes on is refused; the rest of HTTP is on the same port; records outlive a restart."""
+# serial
 # timeout 300
 
+import functools
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
@@ -25,6 +33,62 @@ def run_client(address, identity):
                            address, identity, str(N)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=200)
     check(done.returncode == 0, done.stdout.decode(), done.stderr.decode())
     return json.loads(done.stdout)
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """tests/http, as another site's pages; what is not there is an empty page."""
+
+    extensions_map = {".mjs": "text/javascript", "": "text/html"}
+
+    def do_GET(self):
+        if self.path.endswith(".mjs"):
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>a page</title>")
+
+    def log_message(self, *arguments):
+        pass
+
+
+IN_PAGE = """
+const done = arguments[arguments.length - 1];
+(async () => {
+  const { Identity, lookup, dial, makeRecord, checkRecord, random, text, sha256 } = await import('/member.mjs');
+  const me = await Identity.make();
+  const nodes = await lookup(me, arguments[0], 'Kad.findNode', { target: random(32) });
+  const key = await sha256(text('from a page'));
+  for (const { id, address } of nodes) {
+    const to = await dial(address, me, { expected: id });
+    const { token } = await to.ask('Kad.get', { target: key });
+    const record = await makeRecord(me, { type: 4, key, value: text('from a page'), lifeMs: 3600e3 });
+    await to.ask('Kad.put', { record, token });
+    await to.close();
+  }
+  const answers = await lookup(me, arguments[0], 'Kad.get', { target: key });
+  const records = answers.flatMap(({ data }) => data.records ?? []);
+  const good = await Promise.all(records.map(checkRecord));
+  return { nodes: nodes.map(({ id }) => id), copies: good.filter((one) => one).length, me: me.id };
+})().then((found) => done(found), (error) => done({ error: String(error.stack) }));
+"""
+
+
+def run_page(address):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=HERE))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    options = Options()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    browser = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    try:
+        browser.set_script_timeout(100)
+        browser.get("http://127.0.0.1:%d/" % server.server_port)
+        return browser.execute_async_script(IN_PAGE, address)
+    finally:
+        browser.quit()
+        server.shutdown()
 
 
 def curl(address, path):
@@ -54,10 +118,18 @@ def test(folder):
     found = run_client(addresses[0], identities[0])
     check(sorted(found["nodes"]) == sorted(identities), found, identities)
 
+    found = run_page(addresses[0])
+    check(sorted(found.get("nodes", [])) == sorted(identities) and found["copies"] == N, found)
+
     # among themselves
     put = nodes[1].ask("put", "--class", "room", "lobby", "hello")
     check(put["stored"] == N, put)
     check(nodes[3].ask("get", "room:lobby")["value"] == "hello")
+
+    # who does not listen is nobody's contact
+    for node in nodes:
+        check(found["me"] not in node.kad("--json", "peers").out.decode())
+        check(node.ask("status")["peer_count"] == N - 1)
 
     # one port
     check(curl(addresses[0], "/api/node") == 200)
