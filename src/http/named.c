@@ -188,6 +188,9 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
         kad_params_wrong(params, "key", "not a name this node can write under, or no such life or sequence");
     params->n_bytes += request->record.value.size;
     request->target = request->record.key;
+    /* What is kept is signed anew each time it is published: with the name's own signer, which tells nobody whose it is. */
+    request->renews = request->keep && !error &&
+                      kad_secure_signer(&params->name, secret_of(params), request->signer) == KAD_OK;
 }
 
 /* -- answers ----------------------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "kad/secure.h"
 #include "node/parts.h"
 
 #define RESTORE_AT_ONCE 8 /* publications told anew at a time */
@@ -193,6 +194,17 @@ static struct kad_kept *next_unpublished(struct kad_node *node)
     return NULL;
 }
 
+/* It may have outlived its life while this node was off. */
+static void renew(struct kad_request *request, kad_ms now)
+{
+    struct kad_record *record = &request->record;
+    const kad_ms life = record->valid_until - record->made_at;
+
+    if (request->renews)
+        (void)!kad_secure_renew(record, request->signer, now, /* or it is put as it is, and refused */
+                                record->valid_until == KAD_NEVER ? KAD_NEVER : now + life);
+}
+
 void kad_requests_restore(struct kad_node *node)
 {
     struct kad_kept *kept;
@@ -201,8 +213,10 @@ void kad_requests_restore(struct kad_node *node)
         return;
     node->restore_at = KAD_NEVER;
     while (node->n_restoring < RESTORE_AT_ONCE && (kept = next_unpublished(node))) {
-        const int error = kad_node_request(node, &kept->request, restored, node, NULL);
+        int error;
 
+        renew(&kept->request, node->now);
+        error = kad_node_request(node, &kept->request, restored, node, NULL);
         if (error == KAD_E_LIMIT || error == KAD_E_MEMORY) {
             node->restore_at = node->now + KAD_SECOND; /* others are at it; later */
             return;

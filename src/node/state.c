@@ -14,7 +14,7 @@
 static const uint8_t magic[8] = {'k', 'a', 'd', 's', 't', 'a', 't', 'e'};
 
 enum { KIND_ANNOUNCE = 1, KIND_PUT = 2 };
-enum { MANY = 1, WITHDRAWN = 2 };
+enum { MANY = 1, WITHDRAWN = 2, RENEWS = 4 };
 enum { IS_ADDRESS = 1, BY_OPERATOR = 2 };
 
 void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator)
@@ -90,9 +90,13 @@ static void write_kept(struct writer *writer, const struct kad_request *request,
     write_bytes(writer, record->value.data, record->value.size);
     if (!has_classes)
         return;
-    write_number(writer, (record->many ? MANY : 0) | (record->withdrawn ? WITHDRAWN : 0), 1);
+    write_number(
+        writer,
+        (record->many ? MANY : 0) | (record->withdrawn ? WITHDRAWN : 0) | (request->renews ? RENEWS : 0), 1);
     write_number(writer, (uint64_t)record->made_at, 8);
     write_number(writer, (uint64_t)record->valid_until, 8);
+    if (request->renews)
+        write_bytes(writer, request->signer, sizeof(request->signer));
 }
 
 static void write_peer(struct writer *writer, const struct kad_peer_row *peer)
@@ -233,11 +237,14 @@ static void read_put(struct reader *reader, struct kad_request *request, bool ha
     if (!has_classes)
         return;
     flags = read_number(reader, 1);
-    reader->bad |= flags > (MANY | WITHDRAWN);
+    reader->bad |= flags > (MANY | WITHDRAWN | RENEWS);
     record->many = flags & MANY;
     record->withdrawn = flags & WITHDRAWN;
     record->made_at = (kad_ms)read_number(reader, 8);
     record->valid_until = (kad_ms)read_number(reader, 8);
+    request->renews = flags & RENEWS;
+    if (request->renews)
+        read_bytes(reader, request->signer, sizeof(request->signer));
 }
 
 /* The request borrows from what is read. */

@@ -18,7 +18,8 @@
  *        an announce:  2  port       1  seed: 0 or 1
  *        a put:        1  type      32  public key      64  signature      8  sequence number
  *                      1  size of the salt, and it      2  size of the value, and it
- *                      (from version 2 on: then 1  flags: 1 many, 2 withdrawn      8  made at      8  valid until)
+ *                      (from version 2 on: then 1  flags: 1 many, 2 withdrawn, 4 renewed      8  made at      8  valid
+ *                      until      if renewed 32  seed of its signer: it can publish that one name, and nothing else)
  *     version 3: 2 number of peers, those noted longest ago first, then for each
  *            1  flags: 1 an address, 2 banned by the operator      32  id      1  family: 4, 6, or 0 and no address
  *            4 or 16  address      2  port      8  answering since      8  heard at      8  banned until      8  banned for
