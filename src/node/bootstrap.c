@@ -29,7 +29,7 @@ static struct kad_bootstrap *make(struct kad_node *node, const char *const *name
         bootstrap->node = node;
         bootstrap->text = names[i];
         bootstrap->wait_ms = WAIT_FIRST;
-        if (kad_bootstrap_name_read(bootstrap->text, &bootstrap->name) < 0 ||
+        if (kad_bootstrap_name_read(bootstrap->text, node->config.network, &bootstrap->name) < 0 ||
             (bootstrap->name.has_key && !kad_network_has_identities(node->config.network))) {
             snprintf(why, why_size, "bootstrap: \"%.100s\" is not host:port", bootstrap->text);
             kad_free(node->allocator, bootstraps, n * sizeof(*bootstraps));
@@ -186,7 +186,7 @@ static void begin(struct kad_bootstrap *bootstrap)
     struct kad_endpoint endpoint;
 
     bootstrap->next_at = KAD_NEVER;
-    if (kad_endpoint_parse(bootstrap->name.address, 0, &endpoint) == 0) {
+    if (kad_endpoint_parse(bootstrap->name.address, bootstrap->name.port, &endpoint) == 0) {
         offer(bootstrap, &endpoint);
         return;
     }

@@ -2,6 +2,7 @@
 #ifndef KAD_NODE_BOOTSTRAP_NAME_H
 #define KAD_NODE_BOOTSTRAP_NAME_H
 
+#include "kad/engine.h"
 #include "kad/identity.h"
 #include "net/resolve.h"
 
@@ -13,7 +14,9 @@ struct kad_bootstrap_name {
     uint8_t key[KAD_IDENTITY_SIZE];
 };
 
-/* "host:port", "[v6]:port", each with "/id1..." behind it if need be. 0 or KAD_E_INVALID. */
-KAD_CHECK int kad_bootstrap_name_read(const char *text, struct kad_bootstrap_name *out_name);
+/* "host:port", "[v6]:port", each with "/id1..." behind it if need be; where nodes prove who they are the port may be left out, and is
+ * the network's. 0 or KAD_E_INVALID. */
+KAD_CHECK int kad_bootstrap_name_read(const char *text, const struct kad_network *network,
+                                      struct kad_bootstrap_name *out_name);
 
 #endif

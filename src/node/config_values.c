@@ -203,7 +203,7 @@ static int read_bootstrap_node(struct kad_config *config, const char *text, char
     struct kad_bootstrap_name name;
     int error;
 
-    if (strcmp(text, "public") != 0 && kad_bootstrap_name_read(text, &name) < 0) {
+    if (strcmp(text, "public") != 0 && kad_bootstrap_name_read(text, config->network, &name) < 0) {
         snprintf(why, why_size, "\"%s\" is neither host:port nor `public`", text);
         return KAD_E_INVALID;
     }
