@@ -182,7 +182,8 @@ static int64_t round_ns(struct bench *bench, enum kad_method method, bool handsh
     return took / n_asked;
 }
 
-static void measure(struct bench *bench, const char *name, enum kad_method method, bool handshakes, int n_rounds)
+static void measure(struct bench *bench, const char *name, enum kad_method method, bool handshakes,
+                    int n_rounds)
 {
     int64_t rounds[ROUNDS_MAX];
     unsigned n_answers = 0;
@@ -193,8 +194,9 @@ static void measure(struct bench *bench, const char *name, enum kad_method metho
     for (int i = 0; i < n_rounds; i++)
         rounds[i] = round_ns(bench, method, handshakes, &n_answers);
     qsort(rounds, (size_t)n_rounds, sizeof *rounds, by_value);
-    printf("%-10s %-12s best %6lld median %6lld ns, %u of %d answered\n", kad_network_name(bench->network), name,
-           (long long)rounds[0], (long long)rounds[n_rounds / 2], n_answers, handshakes ? ASKED / 16 : ASKED);
+    printf("%-10s %-12s best %6lld median %6lld ns, %u of %d answered\n", kad_network_name(bench->network),
+           name, (long long)rounds[0], (long long)rounds[n_rounds / 2], n_answers,
+           handshakes ? ASKED / 16 : ASKED);
     fflush(stdout);
 }
 

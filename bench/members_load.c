@@ -83,8 +83,8 @@ int main(int argc, char **argv)
 
         for (uint32_t i = 0; i < CLIENTS; i++) {
             uint8_t bytes[1400];
-            struct udp_datagram out = {.ours = host_of(&clients[i].endpoint), .theirs = address,
-                                       .port = server.port, .data = bytes};
+            struct udp_datagram out = {
+                .ours = host_of(&clients[i].endpoint), .theirs = address, .port = server.port, .data = bytes};
 
             if (waits[i] && now - asked_at[i] < (int64_t)PATIENCE_MS * 1000000)
                 continue;
@@ -120,6 +120,7 @@ int main(int argc, char **argv)
     answers -= from_answers;
     printf("%-9s %-10s %8.0f answers/s, %6.0f ns of the node's for each, %llu lost\n", argv[3], argv[5],
            (double)answers * 1e9 / (double)(now - from_ns),
-           answers ? (double)(bench_cpu_ns(pid) - from_cpu) / (double)answers : 0.0, (unsigned long long)lost);
+           answers ? (double)(bench_cpu_ns(pid) - from_cpu) / (double)answers : 0.0,
+           (unsigned long long)lost);
     return 0;
 }

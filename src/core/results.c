@@ -97,8 +97,8 @@ void kad_results_got(struct kad_dht *dht, const struct kad_operation *operation,
 
     /* Of a get by prefix nothing may be stored anywhere: that would tell which key it was. */
     if (operation->request.kind != KAD_REQUEST_GET || operation->request.prefix_bits || !gathered ||
-        gathered->cached ||
-        best->type == KAD_RECORD_NONE || best->many || best->valid_until - now < KAD_MINUTE)
+        gathered->cached || best->type == KAD_RECORD_NONE || best->many ||
+        best->valid_until - now < KAD_MINUTE)
         return;
     if (!best->withdrawn)
         keep(dht, best, now);

@@ -160,7 +160,8 @@ TEST(each_mistake_is_named_by_file_and_line)
         {"read_only = maybe\n", "kad.conf:1: read_only: \"maybe\" is neither yes nor no"},
         {"log_level = loud\n", "kad.conf:1: log_level: \"loud\" is none of error, warn, info, debug, trace"},
         {"store = sqlite\n", "kad.conf:1: store: \"sqlite\" is none of memory, lmdb"},
-        {"network = gnutella\n", "kad.conf:1: network: \"gnutella\" is no network; there is: mainline, kad, kad-ws"},
+        {"network = gnutella\n",
+         "kad.conf:1: network: \"gnutella\" is no network; there is: mainline, kad, kad-ws"},
         {"listen = somewhere\n",
          "kad.conf:1: listen: \"somewhere\" is not an address and port such as 0.0.0.0:6881 or "
          "[::]:6881"},
