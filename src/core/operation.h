@@ -101,6 +101,8 @@ KAD_CHECK int kad_operation_begin(struct kad_dht *dht, const struct kad_request 
 KAD_CHECK int kad_operation_begin_at(struct kad_dht *dht, const struct kad_request *request,
                                      const kad_contact_ref *contacts, size_t n, kad_ms now,
                                      struct kad_operation **out_operation);
+/* How far from a key a publisher's puts go, as the first 64 bits of a distance; 0: to the nearest, however far they are. */
+uint64_t kad_operation_radius(const struct kad_dht *dht, int family);
 /* Sends what it may, ends when it is over. The operation may be gone afterwards. */
 void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
                            struct kad_outbox *out);

@@ -18,7 +18,7 @@ static double nodes_of(const struct kad_dht *dht, int family)
 }
 
 /* The radius that should hold `region_k` nodes, of whom no Sybil can push one out. */
-static uint64_t region_of(const struct kad_dht *dht, int family)
+uint64_t kad_operation_radius(const struct kad_dht *dht, int family)
 {
     const double nodes = nodes_of(dht, family), k = dht->settings->region_k;
 
@@ -69,7 +69,7 @@ void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
     const unsigned k = dht->settings->k;
 
     for (int i = 0; i < KAD_FAMILIES; i++) {
-        const uint64_t region = publishes && !operation->request.replicas ? region_of(dht, i) : 0;
+        const uint64_t region = publishes && !operation->request.replicas ? kad_operation_radius(dht, i) : 0;
         struct kad_lookup_config config = config_of(dht);
         kad_contact_ref closest[64], others[64];
         size_t n, n_paths = 1, n_others = 0;
@@ -131,7 +131,7 @@ static void go_on(struct kad_dht *dht, struct kad_operation *operation, int fami
 static bool open_more(struct kad_dht *dht, struct kad_operation *operation, int family)
 {
     const unsigned n_paths = dht->settings->paths;
-    const struct kad_lookup_config config = config_of_path(dht, n_paths, region_of(dht, family));
+    const struct kad_lookup_config config = config_of_path(dht, n_paths, kad_operation_radius(dht, family));
     kad_contact_ref known[DEALT_MOST];
     const size_t n =
         kad_table_closest(dht->tables[family], &operation->request.target, KAD_COUNT_OF(known), known);

@@ -207,8 +207,13 @@ bool kad_region_begin(struct kad_dht *dht, struct kad_operation *operation, kad_
     const struct kad_region *region = kad_region_of(dht, &operation->request.target, now);
     const unsigned replicas =
         operation->request.replicas ? operation->request.replicas : dht->settings->replicas;
+    /* As with a lookup of its own: all within the radius that should hold enough honest ones. */
+    const uint64_t radius =
+        operation->owner == KAD_OWNER_PUBLISH && !operation->request.replicas && only_family(dht) >= 0
+            ? kad_operation_radius(dht, only_family(dht))
+            : 0;
     kad_contact_ref nearest[KAD_REGION_WIDTH];
-    size_t n = 0;
+    size_t n = 0, n_chosen;
 
     if (!region)
         return false;
@@ -222,7 +227,14 @@ bool kad_region_begin(struct kad_dht *dht, struct kad_operation *operation, kad_
             nearest[at] = nearest[at - 1];
         nearest[at] = region->contacts[i];
     }
-    n = n < replicas ? n : replicas;
+    for (n_chosen = 0; n_chosen < n; n_chosen++) {
+        const struct kad_id distance =
+            kad_id_xor(&operation->request.target, &kad_book_contact(dht->book, nearest[n_chosen])->id);
+
+        if (n_chosen >= replicas && !(radius && kad_id_head(&distance) <= radius))
+            break;
+    }
+    n = n_chosen < KAD_OPERATION_TOKENS ? n_chosen : KAD_OPERATION_TOKENS;
     for (size_t i = 0; i < n; i++) {
         if (!fresh_token(dht, nearest[i], now))
             return false;
