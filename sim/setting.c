@@ -72,6 +72,8 @@ static const struct {
     FIELD(path_keep_going, FLAG),
     FIELD(score_peers, COUNT),
     FIELD(score_half_life_ms, TIME),
+    FIELD(max_contacts, COUNT),
+    FIELD(reserved_bootstraps, COUNT),
     FIELD(ban_ms, TIME),
     FIELD(read_only, FLAG),
     FIELD(enforce_id, FLAG),

@@ -125,6 +125,8 @@ struct kad_settings {
     /* -- scores, in networks with identities -- */
     unsigned score_peers; /* identities whose behaviour is remembered: 16 .. 65536; 0: none, and no bans */
     kad_ms score_half_life_ms; /* what was seen of one counts half after this */
+    unsigned max_contacts; /* more than these in the table: who is kept for least leaves; 0: as many as it has places for */
+    unsigned reserved_bootstraps; /* so many that we joined through stay in the table as long as they answer: 0 .. 8 */
     kad_ms ban_ms; /* how long the first ban for broken rules is; doubled each time, up to a week */
     /* -- sessions, in networks that have them -- */
     unsigned max_sessions;   /* at once; the least recently used gives way */
@@ -674,6 +676,7 @@ struct kad_peer_row {
     bool is_address;            /* banned by the operator: all who are there */
     unsigned score;             /* 0 .. 100; 50: nothing is known */
     enum kad_peer_state state;
+    bool is_bootstrap;    /* we joined through it, and keep it as long as it answers */
     bool by_operator;     /* the ban is the operator's */
     kad_ms first_at;      /* it has been answering since; 0: it is not */
     kad_ms heard_at;      /* it last answered; 0: never */

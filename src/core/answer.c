@@ -126,6 +126,8 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
         kad_dht_verify(dht, &(struct kad_contact){answer->sender, from->endpoint}, from->identity, now, out);
     }
     query.contact = who;
+    if (received.proved && query.purpose == KAD_FOR_BOOTSTRAP)
+        kad_peers_reserve(dht, who);
     if (query.operation) {
         kad_contact_ref contacts[KAD_MESSAGE_CONTACTS];
         const size_t n = take_contacts(dht, answer, &from->endpoint, contacts);

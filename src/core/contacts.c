@@ -170,6 +170,20 @@ static bool has_moved(const struct kad_dht *dht, const struct kad_table *table, 
     return known != KAD_NO_CONTACT && known != contact;
 }
 
+/* Of those who are in, the best stay. */
+static void trim(struct kad_dht *dht, struct kad_table *table, kad_ms now)
+{
+    const unsigned most = dht->settings->max_contacts, k = dht->settings->k;
+
+    while (kad_peers_scores(dht) && most && kad_dht_n_contacts(dht) > most) {
+        const struct kad_table_update update = kad_table_trim(table, k < most / 2 ? k : most / 2);
+
+        if (update.change != KAD_TABLE_REMOVED)
+            return;
+        act_on(dht, &update, KAD_NO_CONTACT, now, NULL);
+    }
+}
+
 void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now,
                    struct kad_outbox *out)
 {
@@ -188,6 +202,8 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
                                             : kad_table_heard(table, contact, preferred, rtt_ms, now);
     act_on(dht, &update, contact, now, out);
     kad_lost_heard(dht, contact, now);
+    if (update.change == KAD_TABLE_ADDED)
+        trim(dht, table, now);
 }
 
 void kad_dht_heard_again(struct kad_dht *dht, struct kad_table *table, struct kad_slot *slot, kad_ms now)
@@ -209,8 +225,10 @@ void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, st
         return;
     kad_upkeep_silent(dht, table, contact, now);
     update = kad_table_failed(table, contact, now);
-    if (update.removed != KAD_NO_CONTACT)
+    if (update.removed != KAD_NO_CONTACT) {
         kad_lost_note(dht, update.removed, now);
+        kad_peers_unreserve(dht, &kad_book_contact(dht->book, update.removed)->id);
+    }
     act_on(dht, &update, contact, now, out);
 }
 

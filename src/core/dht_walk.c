@@ -645,5 +645,8 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     if (kad_peers_scores(dht)) {
         KAD_WALK(walk, dht->member->scored_at);
         kad_score_walk(walk, dht->member->scores);
+        dht->member->n_reserved = (uint8_t)kad_walk_count(walk, dht->member->n_reserved, KAD_RESERVED_MAX);
+        for (unsigned i = 0; i < dht->member->n_reserved; i++)
+            KAD_WALK_BYTES(walk, dht->member->reserved[i]);
     }
 }

@@ -13,6 +13,8 @@
 struct kad_records;
 struct kad_scores;
 
+#define KAD_RESERVED_MAX 8
+
 struct kad_member {
     uint8_t public_key[32]; /* our identity */
     uint8_t secret[64];     /* what kad_rules.sign_attest signs with */
@@ -23,6 +25,9 @@ struct kad_member {
     struct kad_scores *scores;   /* core's: what was seen of whom (core/peers.h); NULL: nothing is kept */
     struct kad_table_opinion opinion; /* what the tables ask, of scores as they stood at: */
     kad_ms scored_at;
+    struct kad_id
+        reserved[KAD_RESERVED_MAX]; /* nodes we joined through, in the table: they stay while they answer */
+    uint8_t n_reserved;
 };
 
 #endif

@@ -3,10 +3,21 @@
 #include "base/endpoint.h"
 #include "base/hash.h"
 
+static unsigned place_of(const struct kad_member *member, const struct kad_id *id)
+{
+    unsigned i = 0;
+
+    while (i < member->n_reserved && !kad_id_equal(&member->reserved[i], id))
+        i++;
+    return i;
+}
+
 static unsigned kept(const void *context, const struct kad_contact *contact)
 {
     const struct kad_member *member = context;
 
+    if (place_of(member, &contact->id) < member->n_reserved)
+        return KAD_TABLE_RESERVED;
     return kad_score_kept(member->scores, &contact->id, &contact->endpoint, member->scored_at);
 }
 
@@ -62,9 +73,32 @@ bool kad_peers_banned(const struct kad_dht *dht, const struct kad_id *id, const 
            kad_score_state(dht->member->scores, id, endpoint, dht->member->scored_at) == KAD_PEER_BANNED;
 }
 
+bool kad_peers_reserved(const struct kad_dht *dht, const struct kad_id *id)
+{
+    return dht->member && place_of(dht->member, id) < dht->member->n_reserved;
+}
+
+void kad_peers_unreserve(struct kad_dht *dht, const struct kad_id *id)
+{
+    struct kad_member *member = dht->member;
+
+    if (kad_peers_reserved(dht, id))
+        member->reserved[place_of(member, id)] = member->reserved[--member->n_reserved];
+}
+
 static struct kad_table *table_of(const struct kad_dht *dht, const struct kad_endpoint *endpoint)
 {
     return dht->tables[kad_family_index(endpoint->family)];
+}
+
+void kad_peers_reserve(struct kad_dht *dht, kad_contact_ref contact)
+{
+    const struct kad_contact *who = kad_book_contact(dht->book, contact);
+    struct kad_member *member = dht->member;
+
+    if (kad_peers_scores(dht) && member->n_reserved < dht->settings->reserved_bootstraps &&
+        !kad_peers_reserved(dht, &who->id) && kad_table_find(table_of(dht, &who->endpoint), contact))
+        member->reserved[member->n_reserved++] = who->id;
 }
 
 static void note(struct kad_dht *dht, kad_contact_ref contact, enum kad_deed deed, int rtt_ms, size_t bytes,
@@ -97,6 +131,7 @@ void kad_peers_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
 /* Who is gray goes when somebody waits for its place, who is banned goes. */
 static void unseat(struct kad_dht *dht, const struct kad_id *id, bool banned, kad_ms now)
 {
+    kad_peers_unreserve(dht, id);
     for (int i = 0; i < KAD_FAMILIES; i++) {
         const kad_contact_ref contact =
             dht->tables[i] ? kad_table_with_id(dht->tables[i], id) : KAD_NO_CONTACT;
@@ -136,8 +171,10 @@ static void unseat_all(struct kad_dht *dht, kad_ms now)
         for (size_t j = 0; j < n; j++) {
             const struct kad_contact *contact = kad_book_contact(dht->book, all[j]);
 
-            if (kad_peers_banned(dht, &contact->id, &contact->endpoint))
+            if (kad_peers_banned(dht, &contact->id, &contact->endpoint)) {
+                kad_peers_unreserve(dht, &contact->id);
                 kad_dht_drop_contact(dht, all[j], now);
+            }
             kad_book_release(dht->book, all[j]);
         }
     }

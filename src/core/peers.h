@@ -34,6 +34,11 @@ void kad_peers_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
 void kad_peers_broke(struct kad_dht *dht, const struct kad_id *id, const struct kad_endpoint *endpoint,
                      enum kad_deed deed, kad_ms now);
 
+/* We joined through it and it answered: it stays, if there is a reservation left. */
+void kad_peers_reserve(struct kad_dht *dht, kad_contact_ref contact);
+void kad_peers_unreserve(struct kad_dht *dht, const struct kad_id *id);
+bool kad_peers_reserved(const struct kad_dht *dht, const struct kad_id *id);
+
 /* The operator's: kad_score_ban(), and who is banned leaves the table at once. */
 KAD_CHECK int kad_peers_ban(struct kad_dht *dht, const struct kad_id *id, const struct kad_endpoint *endpoint,
                             kad_ms for_ms, kad_ms now);

@@ -98,6 +98,18 @@ static bool find_place(struct kad_table *table, const struct kad_id *id, unsigne
     return false;
 }
 
+static unsigned kept_for(const struct kad_table *table, const struct kad_slot *slot)
+{
+    const struct kad_table_opinion *opinion = table->config.opinion;
+
+    return opinion ? opinion->kept(opinion->context, kad_book_contact(table->book, slot->contact)) : 50;
+}
+
+static bool is_reserved(const struct kad_table *table, const struct kad_slot *slot)
+{
+    return table->config.opinion && kept_for(table, slot) >= KAD_TABLE_RESERVED;
+}
+
 /* Of the contacts that may have to go (all, or those that fail the id rule), the farthest from us. */
 static struct kad_slot *farthest(const struct kad_table *table, unsigned bucket, bool spare_preferred)
 {
@@ -107,7 +119,7 @@ static struct kad_slot *farthest(const struct kad_table *table, unsigned bucket,
     for (unsigned i = 0; i < b->n_slots; i++) {
         struct kad_slot *slot = &b->slots[i];
 
-        if (spare_preferred && (slot->flags & KAD_SLOT_PREFERRED))
+        if ((spare_preferred && (slot->flags & KAD_SLOT_PREFERRED)) || is_reserved(table, slot))
             continue;
         if (!victim || kad_id_compare(&table->self, kad_slot_id(table, slot), kad_slot_id(table, victim)) > 0)
             victim = slot;
@@ -147,7 +159,7 @@ static struct kad_slot *victim_for(const struct kad_table *table, unsigned bucke
     if (kad_table_n_nearer(table, bucket, id) < k) {
         victim = farthest(table, bucket, false);
         /* Where fewer than k ids exist a bucket can be full of nearer ones. */
-        return kad_id_compare(&table->self, kad_slot_id(table, victim), id) > 0 ? victim : NULL;
+        return victim && kad_id_compare(&table->self, kad_slot_id(table, victim), id) > 0 ? victim : NULL;
     }
     victim = preferred ? farthest(table, bucket, true) : NULL;
     if (victim && kad_table_n_nearer(table, bucket, kad_slot_id(table, victim)) < k)
@@ -348,6 +360,42 @@ struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_re
             update.change = KAD_TABLE_REMOVED;
             update.removed = gone.contact;
         }
+    }
+    return update;
+}
+
+struct kad_table_update kad_table_trim(struct kad_table *table, unsigned spare)
+{
+    struct kad_table_update update = {.change = KAD_TABLE_IGNORED};
+    struct kad_slot *worst = NULL;
+    unsigned worst_kept = KAD_TABLE_RESERVED, in = 0;
+
+    for (unsigned i = 0; i < table->n_buckets; i++) {
+        struct kad_bucket *b = &table->buckets[i];
+
+        for (unsigned j = 0; j < b->n_slots; j++) {
+            const unsigned kept = kept_for(table, &b->slots[j]);
+            const bool less = kept < worst_kept;
+
+            /* Among equals one of the fullest bucket, where it is missed least, that was silent for longest. */
+            if (!less && (kept > worst_kept || !worst || b->n_slots < table->buckets[in].n_slots ||
+                          (i == in && b->slots[j].heard_at >= worst->heard_at)))
+                continue;
+            if (kept >= KAD_TABLE_RESERVED ||
+                kad_table_n_nearer(table, i, kad_slot_id(table, &b->slots[j])) < spare)
+                continue;
+            worst = &b->slots[j];
+            worst_kept = kept;
+            in = i;
+        }
+    }
+    if (worst) {
+        const struct kad_slot gone = kad_bucket_take(table, in, worst);
+
+        update.change = KAD_TABLE_REMOVED;
+        update.removed = gone.contact;
+        if (kad_bucket_put_waiting(table, in, &gone))
+            kad_book_retain(table->book, gone.contact); /* once for the cache, once for the caller */
     }
     return update;
 }

@@ -34,6 +34,7 @@ struct kad_table_opinion {
     const void *context;
 };
 #define KAD_TABLE_DISTRUST 30
+#define KAD_TABLE_RESERVED 101 /* from here on: stays as long as it answers */
 
 struct kad_table_config {
     unsigned id_bits; /* 160 or 256 */
@@ -111,6 +112,10 @@ struct kad_table_update kad_table_moved(struct kad_table *table, kad_contact_ref
 struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_ref contact, kad_ms now);
 /* Out at once (it changed its id, or misbehaved). */
 struct kad_table_update kad_table_remove(struct kad_table *table, kad_contact_ref contact, kad_ms now);
+
+/* The one that is kept for least leaves, and waits where there is a place to; nobody comes in its stead. `spare` of our nearest are not
+ * asked to, nor who is reserved. KAD_TABLE_IGNORED: there is nobody else. */
+struct kad_table_update kad_table_trim(struct kad_table *table, unsigned spare);
 
 /* Would a contact with this id and address be taken in (an empty place, or nearer than our k-th nearest), if it
  * proved alive? Cheap: used to decide whether a stranger who asked us something is worth a ping. */

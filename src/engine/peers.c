@@ -8,7 +8,11 @@
 size_t kad_engine_peers(const struct kad_engine *engine, struct kad_peer_row *out_rows, size_t room,
                         kad_ms now)
 {
-    return kad_score_rows(kad_peers_scores(&engine->dht), out_rows, room, now);
+    const size_t n = kad_score_rows(kad_peers_scores(&engine->dht), out_rows, room, now);
+
+    for (size_t i = 0; i < n && i < room; i++)
+        out_rows[i].is_bootstrap = kad_peers_reserved(&engine->dht, &out_rows[i].contact.id);
+    return n;
 }
 
 unsigned kad_engine_score(const struct kad_engine *engine, const struct kad_contact *contact, kad_ms now,

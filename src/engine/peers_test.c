@@ -280,3 +280,36 @@ TEST(colluders_that_misbehave_are_evicted)
     EXPECT_MSG(n_after * 10 <= n_before, "%zu of %zu places are still the liars'", n_after, n_before);
     unmake(net);
 }
+
+/* K50, T29: with more contacts than it wants, a node keeps those it joined through, its neighbours and the best. */
+TEST(bootstraps_stay_where_others_have_to_leave)
+{
+    struct test_net *net = calloc(1, sizeof(*net));
+    struct kad_table_row rows[128];
+    struct test_node *crowded;
+    size_t n_in = 0;
+
+    EXPECT(net);
+    test_net_init_on(net, kad_network_kad_easy());
+    test_net_grow(net, 40);
+    net->settings.max_contacts = 12; /* lent to all: of those there are, too */
+    crowded = test_net_add(net, false);
+    EXPECT_EQ(kad_engine_bootstrap(crowded->engine, &net->nodes[5].endpoint, net->now), 0);
+    test_net_run(net, KAD_HOUR);
+    for (int i = 0; i < 30; i++) {
+        const struct kad_request lookup = {.kind = KAD_REQUEST_CLOSEST, .target.bytes = {(uint8_t)(8 * i)}};
+
+        EXPECT_EQ(test_net_request(crowded, &lookup), 0);
+    }
+    EXPECT(in_table(crowded, &test_net_info(&net->nodes[5])->id));
+    n_in = kad_engine_table(crowded->engine, KAD_IPV4, rows, 128);
+    EXPECT(n_in > 12); /* some wait */
+    EXPECT_EQ(test_net_info(crowded)->n_contacts[0], 12);
+
+    test_net_off(&net->nodes[5]); /* while it answers */
+    test_net_run(net, 3 * KAD_HOUR);
+    EXPECT(test_net_info(crowded)->n_contacts[0] <= 12);
+    for (size_t i = 0; i < kad_engine_table(crowded->engine, KAD_IPV4, rows, 128); i++)
+        EXPECT(!kad_endpoint_equal(&rows[i].contact.endpoint, &net->nodes[5].endpoint));
+    unmake(net);
+}

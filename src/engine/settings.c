@@ -83,6 +83,8 @@ static const struct field fields[] = {
     SWITCH(path_keep_going, LIVE),
     COUNT(score_peers, FIXED, 0, 65536),
     TIME(score_half_life_ms, LIVE, KAD_MINUTE, 30 * 24 * KAD_HOUR),
+    COUNT(max_contacts, LIVE, 0, 65535),
+    COUNT(reserved_bootstraps, LIVE, 0, 8),
     TIME(ban_ms, LIVE, KAD_SECOND, 7 * 24 * KAD_HOUR),
     COUNT(max_sessions, FIXED, 16, 1000000),
     COUNT(max_handshakes, FIXED, 4, 65535),

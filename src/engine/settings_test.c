@@ -76,6 +76,8 @@ TEST(edges_of_every_range_make_an_engine)
         COUNT(unproven_grant),
         COUNT(score_peers),
         TIME(score_half_life_ms),
+        COUNT(max_contacts),
+        COUNT(reserved_bootstraps),
         TIME(ban_ms),
         COUNT(max_sessions),
         COUNT(max_handshakes),

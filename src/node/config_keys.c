@@ -104,6 +104,8 @@ const struct kad_key kad_keys[] = {
     COUNT("limits", own_packets_per_s, "and packets a second"),
     COUNT("limits", score_peers, "identities whose behaviour is remembered, in networks that have them; 0: none, and nobody can be banned"),
     DURATION("limits", score_half_life_ms, "what was seen of one counts half after this"),
+    COUNT("limits", max_contacts, "more contacts than these in the table: who is kept for least leaves; 0: as many as it has places for; networks with identities"),
+    COUNT("limits", reserved_bootstraps, "so many nodes that this one joined through stay in the table as long as they answer; networks with identities"),
     DURATION("limits", ban_ms, "how long the first ban for broken rules is; doubled each time, up to a week"),
     FLAG("limits", limit_local, "applies all limits to loopback and private addresses too"),
 

@@ -256,6 +256,7 @@ static struct kad_bytes snapshot(const struct kad_node *node)
     state->saved_at = kad_node_clock(node);
     gather_contacts(node, state);
     gather_peers(node, state);
+    kad_state_anchors_first(state);
     state->kept = node->kept; /* lent */
     size = kad_state_encode(state, NULL, 0);
     bytes = kad_alloc(node->allocator, size);

@@ -53,6 +53,11 @@ struct kad_state {
 void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator);
 void kad_state_clear(struct kad_state *state);
 
+/* Puts those to the front who have been answering longest (state->peers), fine all the time, each of another address group: at most
+ * KAD_STATE_ANCHORS. Whoever surrounds a node while it is off has to have been there for long before. */
+#define KAD_STATE_ANCHORS 16
+void kad_state_anchors_first(struct kad_state *state);
+
 /* How many bytes the state takes as a file; writes them when they fit in `room`. */
 size_t kad_state_encode(const struct kad_state *state, uint8_t *out_bytes, size_t room);
 /* Fills a state that was just initialised; on failure it is as before. 0, KAD_E_CORRUPT, KAD_E_MEMORY. */

@@ -281,3 +281,77 @@ TEST(a_directory_that_is_none_is_refused)
     EXPECT_EQ(kad_data_dir_open(&dir, "", why, sizeof(why)), KAD_E_INVALID);
     unlink(path);
 }
+
+/* K46, K50: those who were there longest come first, each of another address group; who is gray, or never answered, is no anchor. */
+TEST(anchors_come_first)
+{
+    kad_state_init(&full, &kad_allocator_system);
+    full.has_keys = true;
+    for (uint8_t i = 0; i < 8; i++) {
+        const uint8_t address[4] = {93, (uint8_t)(i / 2), 0, i};
+
+        full.contacts[i] = (struct kad_contact){.id.bytes[0] = i, .endpoint = kad_endpoint_v4(address, 1)};
+        full.keys[i][0] = i;
+        full.peers[i] = (struct kad_peer_row){
+            .contact = full.contacts[i], .score = 80, .first_at = 1000 - i, .heard_at = 2000};
+    }
+    full.n_contacts = full.n_peers = 8;
+    full.peers[7].state = KAD_PEER_GRAY;
+    full.peers[6].first_at = 0;
+    kad_state_anchors_first(&full);
+    EXPECT_EQ(full.contacts[0].id.bytes[0], 5);
+    EXPECT_EQ(full.contacts[1].id.bytes[0], 3);
+    EXPECT_EQ(full.contacts[2].id.bytes[0], 1);
+    for (size_t i = 0; i < 8; i++)
+        EXPECT_EQ(full.keys[i][0], full.contacts[i].id.bytes[0]);
+    EXPECT_EQ(full.n_contacts, 8);
+    kad_state_clear(&full);
+}
+
+/* P081: what is remembered of peers comes back as it was written. */
+TEST(peers_come_back)
+{
+    static uint8_t bytes[100000];
+    const uint8_t address[4] = {93, 1, 2, 3};
+    size_t size;
+
+    kad_state_init(&full, &kad_allocator_system);
+    full.has_keys = true;
+    full.peers[0] =
+        (struct kad_peer_row){.contact = {.id.bytes[0] = 7, .endpoint = kad_endpoint_v4(address, 5)},
+                              .first_at = 5,
+                              .heard_at = 6,
+                              .banned_until = KAD_NEVER,
+                              .banned_for = 8,
+                              .rtt_ms = -1,
+                              .answers = 9,
+                              .silences = 10,
+                              .refusals = 11,
+                              .held = 12,
+                              .by_operator = true};
+    full.peers[1] = (struct kad_peer_row){
+        .is_address = true, .rtt_ms = 4, .contact.endpoint = kad_endpoint_v4(address, 0)};
+    full.peers[2] = (struct kad_peer_row){.contact.id.bytes[0] = 9, .rtt_ms = -1};
+    full.n_peers = 3;
+    size = kad_state_encode(&full, bytes, sizeof(bytes));
+    EXPECT(size <= sizeof(bytes));
+    kad_state_init(&again, &kad_allocator_system);
+    EXPECT_EQ(kad_state_decode(&again, (struct kad_bytes){bytes, size}), 0);
+    EXPECT_EQ(again.n_peers, 3);
+    EXPECT_EQ(again.peers[0].contact.id.bytes[0], 7);
+    EXPECT(kad_endpoint_equal(&again.peers[0].contact.endpoint, &full.peers[0].contact.endpoint));
+    EXPECT_EQ(again.peers[0].first_at, 5);
+    EXPECT_EQ(again.peers[0].heard_at, 6);
+    EXPECT_EQ(again.peers[0].banned_until, KAD_NEVER);
+    EXPECT_EQ(again.peers[0].banned_for, 8);
+    EXPECT_EQ(again.peers[0].rtt_ms, -1);
+    EXPECT_EQ(again.peers[0].answers, 9);
+    EXPECT_EQ(again.peers[0].silences, 10);
+    EXPECT_EQ(again.peers[0].refusals, 11);
+    EXPECT_EQ(again.peers[0].held, 12);
+    EXPECT(again.peers[0].by_operator && !again.peers[0].is_address);
+    EXPECT(again.peers[1].is_address && !again.peers[1].by_operator);
+    EXPECT_EQ(again.peers[2].contact.endpoint.family, KAD_FAMILY_NONE);
+    kad_state_clear(&again);
+    kad_state_clear(&full);
+}

@@ -61,6 +61,8 @@ FIELDS = [
     ("path_keep_going", c_bool),
     ("score_peers", c_uint),
     ("score_half_life_ms", c_int64),
+    ("max_contacts", c_uint),
+    ("reserved_bootstraps", c_uint),
     ("ban_ms", c_int64),
     ("max_sessions", c_uint),
     ("max_handshakes", c_uint),
