@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# timeout 240
+# timeout 400
 """test_session - the state machine of the sessions (session.pml), explored whole by SPIN; and each of its checks is needed.
 
 Every scenario must end without an error, its whole state space seen. Every mutant, the same model with one check dropped,
