@@ -95,8 +95,10 @@ static void leave(struct member *member)
     if (member->is_out) {
         close(member->fd);
     } else {
-        MHD_upgrade_action(member->upgrade, MHD_UPGRADE_ACTION_CLOSE);
-        kad_door_wake(member->client->door);
+        struct kad_door *door = member->client->door;
+
+        MHD_upgrade_action(member->upgrade, MHD_UPGRADE_ACTION_CLOSE); /* `client` may be gone behind it */
+        kad_door_wake(door);
     }
 }
 

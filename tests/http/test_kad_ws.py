@@ -4,10 +4,13 @@ who it is, looks up, stores and provides; whoever lies, replays or passes on is 
 # serial
 # timeout 300
 
+import base64
 import functools
 import http.server
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -18,6 +21,8 @@ from selenium.webdriver.chrome.service import Service
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vectors"))
+import second
 from program import Node, check, eventually, loopback, main
 
 N = 5
@@ -91,6 +96,64 @@ def run_page(address):
         server.shutdown()
 
 
+class Deaf:
+    """A member in plain Python that proves who it is and then asks and asks, and reads nothing."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.settimeout(60)
+        self.socket.connect((host, int(port)))
+        self.socket.sendall(("GET /kad HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n"
+                             % (address, base64.b64encode(bytes(16)).decode())).encode())
+        self.bytes = b""
+        check(b" 101 " in self.until(lambda: self.bytes.find(b"\r\n\r\n") + 4 if b"\r\n\r\n" in self.bytes else 0))
+        seed, nonce, network = b"deaf" * 8, os.urandom(32), b"kad-ws-easy"
+        self.say("Kad.connect", version=1, network=network.decode(), host=address, nonce=typed(nonce),
+                 nodeId=second.identity_text(second.public_key(seed)))
+        answer = self.hear()["data"]
+        server = second.identity_of_text(answer["nodeId"])
+        signed = (b"\2\1" + bytes([len(network)]) + network + second.public_key(seed) + server + nonce
+                  + base64.b64decode(answer["nonce"]["value"]) + bytes([0, 0, len(address)]) + address.encode())
+        self.say("Kad.verify", signature=typed(second.sign(seed, b"kad/1 ws\0" + signed)))
+        check("data" in self.hear())
+
+    def until(self, size):
+        while not size():
+            more = self.socket.recv(4096)
+            check(more, "cut off")
+            self.bytes += more
+        taken, self.bytes = self.bytes[:size()], self.bytes[size():]
+        return taken
+
+    def hear(self):
+        head = self.until(lambda: 4 if len(self.bytes) >= 4 else 0)
+        small = head[1] < 126
+        size = head[1] if small else struct.unpack(">H", head[2:])[0]
+        self.bytes = head[2:] + self.bytes if small else self.bytes
+        return json.loads(self.until(lambda: size if len(self.bytes) >= size else 0))
+
+    def say(self, command, **args):
+        text = json.dumps({"messageId": 1, "command": command, "args": [args]}).encode()
+        self.socket.sendall(struct.pack(">BBH", 0x81, 0x80 | 126, len(text)) + bytes(4) + text)
+
+
+def typed(data):
+    return {"__type": "Buffer64", "value": base64.b64encode(data).decode()}
+
+
+def slow(address):
+    """It is cut off, whatever it goes on saying; meanwhile others are served."""
+    deaf = Deaf(address)
+    try:
+        while True:
+            deaf.say("Kad.findNode", target=typed(os.urandom(32)))
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+
+
 def curl(address, path):
     done = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "http://%s%s" % (address, path)],
                           stdout=subprocess.PIPE, timeout=60)
@@ -130,6 +193,10 @@ def test(folder):
     for node in nodes:
         check(found["me"] not in node.kad("--json", "peers").out.decode())
         check(node.ask("status")["peer_count"] == N - 1)
+
+    slow(addresses[0])
+    metrics = subprocess.run(["curl", "-s", "http://%s/metrics" % addresses[0]], stdout=subprocess.PIPE).stdout.decode()
+    check([line for line in metrics.splitlines() if "slow_reader" in line and line.endswith(" 1")], metrics)
 
     # one port
     check(curl(addresses[0], "/api/node") == 200)
