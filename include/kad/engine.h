@@ -58,16 +58,21 @@ unsigned kad_network_puzzle(const struct kad_network *network);
  * the first field that is out of range. */
 struct kad_settings {
     /* -- lookups -- */
-    unsigned k;                /* bucket size, contacts per answer, lookup width: 1 .. 64 */
-    unsigned alpha;            /* queries of a lookup in flight while it walks: 1 .. 64 */
-    unsigned alpha_end;        /* the same once the nearest node known has answered; 0: as alpha */
-    unsigned lookup_retries;   /* near nodes that kept silent are asked so often again: 0 or 1 */
-    unsigned lookup_spare;     /* so many more than k are asked when near nodes keep silent: 0 .. 64 */
-    unsigned lookup_beyond;    /* of those who answered are asked who stands behind silent near nodes, per region: 0 .. 8 */
-    unsigned lookup_widen;     /* so many more than k are asked when nothing was found among the k nearest: 0 .. 64 */
-    unsigned paths;            /* a put, or a get that found nothing, looks on so many that share nobody: 0 .. 16 (0, 1: one) */
-    unsigned per_introducer;   /* of those named through one own contact so many count at a time: 0 .. 64; 0: all */
-    unsigned region_k;         /* puts go to all within the radius that should hold so many nodes: 0 .. 64; 0: to the nearest */
+    unsigned k;              /* bucket size, contacts per answer, lookup width: 1 .. 64 */
+    unsigned alpha;          /* queries of a lookup in flight while it walks: 1 .. 64 */
+    unsigned alpha_end;      /* the same once the nearest node known has answered; 0: as alpha */
+    unsigned lookup_retries; /* near nodes that kept silent are asked so often again: 0 or 1 */
+    unsigned lookup_spare;   /* so many more than k are asked when near nodes keep silent: 0 .. 64 */
+    unsigned
+        lookup_beyond; /* of those who answered are asked who stands behind silent near nodes, per region: 0 .. 8 */
+    unsigned
+        lookup_widen; /* so many more than k are asked when nothing was found among the k nearest: 0 .. 64 */
+    unsigned
+        paths; /* a put, or a get that found nothing, looks on so many that share nobody: 0 .. 16 (0, 1: one) */
+    unsigned
+        per_introducer; /* of those named through one own contact so many count at a time: 0 .. 64; 0: all */
+    unsigned
+        region_k; /* puts go to all within the radius that should hold so many nodes: 0 .. 64; 0: to the nearest */
     unsigned replicas;         /* nodes a value or announce is put to: 1 .. 64 */
     unsigned quorum;           /* copies of the newest mutable value that end a get early; 0: go to the end */
     kad_ms query_timeout_ms;   /* an unanswered query counts as a failure */
@@ -121,7 +126,7 @@ struct kad_settings {
     unsigned unproven_gain; /* bytes to a group that has proved nothing, for each byte it sent; 0: no limit */
     unsigned unproven_grant; /* and bytes a minute on top */
     bool limit_local;        /* apply address and group limits to loopback and private addresses too */
-    bool path_keep_going; /* a path goes on down its own list after a lie; off: it ends (S/Kademlia) */
+    bool path_keep_going;    /* a path goes on down its own list after a lie; off: it ends (S/Kademlia) */
     /* -- scores, in networks with identities -- */
     unsigned score_peers; /* identities whose behaviour is remembered: 16 .. 65536; 0: none, and no bans */
     kad_ms score_half_life_ms; /* what was seen of one counts half after this */
@@ -483,7 +488,7 @@ struct kad_event {
             held_sequence; /* PUT refused for its sequence number or `cas`: the highest one held; else -1 */
         bool cached;       /* GET: out of what an earlier get of ours brought; nobody was asked */
         struct kad_confidence confidence; /* in `closest` */
-    } done;                /* for DONE */
+    } done;                               /* for DONE */
 };
 
 /* The next event, false when there is none. */

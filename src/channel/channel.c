@@ -40,7 +40,7 @@ int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct 
     memcpy(whole, prologue, sizeof(prologue) - 1);
     memcpy(whole + sizeof(prologue) - 1, network, sizeof(network));
     kad_noise_init(&channel->noise, channel->suite, whole, sizeof(whole));
-    mask_key_of(our_key(channel), channel->mask);
+    kad_channel_mask_key_of(our_key(channel), channel->mask);
     kad_suite_real.hash(door, sizeof(door), config->network, n_network, channel->door);
 
     kad_rng_init(&channel->rng, config->seed);
@@ -106,7 +106,7 @@ static void expire_state(struct kad_channel *channel, enum kad_session_state sta
 }
 
 /* A session outlives the moment when it would be begun anew, or else its other end, which would begin it, finds it gone. */
-void expire(struct kad_channel *channel, kad_ms now)
+void kad_channel_expire(struct kad_channel *channel, kad_ms now)
 {
     expire_state(channel, KAD_SESSION_PENDING, channel->waiting_ms, now);
     expire_state(channel, KAD_SESSION_FRESH, FRESH_MS, now);
@@ -148,7 +148,7 @@ static struct kad_channel_plan plan_wait(const struct kad_channel *channel, cons
 
 static struct kad_channel_plan plan_data(const struct kad_session *session)
 {
-    const size_t most = data_within(session), token = session->proved ? 0 : KAD_TOKEN;
+    const size_t most = kad_channel_data_within(session), token = session->proved ? 0 : KAD_TOKEN;
 
     if (!most)
         return nothing;
@@ -228,7 +228,7 @@ struct kad_channel_plan kad_channel_plan(struct kad_channel *channel, const stru
 {
     struct kad_channel_plan plan;
 
-    expire(channel, now);
+    kad_channel_expire(channel, now);
     if (to->session)
         plan = plan_in(channel, to);
     else if (!to->key)
@@ -298,7 +298,7 @@ static size_t seal_init(struct kad_channel *channel, const struct kad_channel_pl
     size_t size = 0;
 
     if (session && carry(channel, session, datagram + KAD_INIT_MESSAGE, n, plan->wanted))
-        size = write_init(channel, session, NULL, 0, datagram, n, plan->wanted, now);
+        size = kad_channel_write_init(channel, session, NULL, 0, datagram, n, plan->wanted, now);
     if (session && !size)
         kad_sessions_drop(&channel->sessions, session);
     return size;
@@ -318,7 +318,7 @@ static size_t seal_knock(struct kad_channel *channel, const struct kad_channel_p
     session->handshake->expects = to->expect != NULL;
     if (to->expect)
         memcpy(session->handshake->expect, to->expect, sizeof(session->handshake->expect));
-    write_hello(channel, session, datagram);
+    kad_channel_write_hello(channel, session, datagram);
     return KAD_DOOR_SIZE;
 }
 
@@ -334,8 +334,8 @@ size_t kad_channel_seal(struct kad_channel *channel, const struct kad_channel_pl
     case PLAN_DATA:
         if (!session)
             break;
-        size = write_data(channel, session, session->proved ? KAD_TYPE_DATA : KAD_TYPE_PROBE, session->token,
-                          datagram, n_plain, now);
+        size = kad_channel_write_data(channel, session, session->proved ? KAD_TYPE_DATA : KAD_TYPE_PROBE,
+                                      session->token, datagram, n_plain, now);
         if (channel->asked && channel->asked->session == plan->slot)
             channel->asked->session = 0; /* it is a PROBE itself, or needs none */
         if (plan->wanted && session->asked_at == KAD_NEVER)
@@ -345,7 +345,7 @@ size_t kad_channel_seal(struct kad_channel *channel, const struct kad_channel_pl
         size = seal_init(channel, plan, to, datagram, n_plain, now);
         break;
     case PLAN_RESPONSE:
-        size = write_response(channel, datagram, n_plain, now);
+        size = kad_channel_write_response(channel, datagram, n_plain, now);
         break;
     case PLAN_KNOCK:
         size = seal_knock(channel, plan, to, datagram, n_plain, now);

@@ -407,7 +407,7 @@ static enum kad_channel_verdict forge(const struct forged *say)
     }
     EXPECT(kad_noise_write_first(&noise, suite, &from->keys, &ephemeral, theirs, bytes + KAD_INIT_E,
                                  bytes + KAD_INIT_S, payload, size - KAD_INIT_PAYLOAD - KAD_SEAL_TAG));
-    mask_key_of(test_key(&world, 1), mask);
+    kad_channel_mask_key_of(test_key(&world, 1), mask);
     kad_mask(mask, bytes, size, KAD_INIT_MASKED);
     return test_receive(&world, 1, &world.peers[0].at, bytes, size);
 }

@@ -65,35 +65,40 @@ static inline const uint8_t *our_key(const struct kad_channel *channel)
 /* -- channel_send.c: datagrams are written where they are sent from; sizes, or 0 ----------------------------------- */
 
 /* Plaintext of n bytes stands at KAD_DATA_MESSAGE, or KAD_PROBE_MESSAGE of PROBE and ECHO. */
-size_t write_data(struct kad_channel *channel, struct kad_session *session, enum kad_channel_type type,
-                  const uint8_t token[KAD_TOKEN], uint8_t *datagram, size_t n, kad_ms now);
+size_t kad_channel_write_data(struct kad_channel *channel, struct kad_session *session,
+                              enum kad_channel_type type, const uint8_t token[KAD_TOKEN], uint8_t *datagram,
+                              size_t n, kad_ms now);
 /* Plaintext of n bytes stands at KAD_INIT_MESSAGE. `session` is PENDING, with a handshake. */
-size_t write_init(struct kad_channel *channel, struct kad_session *session, const uint8_t *cookie,
-                  unsigned bits, uint8_t *datagram, size_t n, size_t wanted, kad_ms now);
+size_t kad_channel_write_init(struct kad_channel *channel, struct kad_session *session, const uint8_t *cookie,
+                              unsigned bits, uint8_t *datagram, size_t n, size_t wanted, kad_ms now);
 /* Plaintext of n bytes stands at KAD_RESPONSE_MESSAGE. The session that is asked for; dropped when it fails. */
-size_t write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, kad_ms now);
-void write_hello(struct kad_channel *channel, struct kad_session *session, uint8_t *datagram);
-void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce[16], uint8_t *datagram);
-void write_cookie(struct kad_channel *channel, const uint8_t *init, const uint8_t tail[16],
-                  const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits, kad_ms now, uint8_t *datagram);
+size_t kad_channel_write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, kad_ms now);
+void kad_channel_write_hello(struct kad_channel *channel, struct kad_session *session, uint8_t *datagram);
+void kad_channel_write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce[16],
+                            uint8_t *datagram);
+void kad_channel_write_cookie(struct kad_channel *channel, const uint8_t *init, const uint8_t tail[16],
+                              const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits, kad_ms now,
+                              uint8_t *datagram);
 
-void open_key(const struct kad_channel *channel, const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY]);
-void cookie_key(const struct kad_channel *channel, const uint8_t responder[32], const uint8_t nonce[16],
-                uint8_t out_key[KAD_SEAL_KEY]);
-void mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MASK_KEY]);
+void kad_channel_open_key(const struct kad_channel *channel, const uint8_t nonce[16],
+                          uint8_t out_key[KAD_SEAL_KEY]);
+void kad_channel_cookie_key(const struct kad_channel *channel, const uint8_t responder[32],
+                            const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY]);
+void kad_channel_mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MASK_KEY]);
 
-/* Where the next datagram goes; NULL: the batch is full. append() says that it is there. */
-uint8_t *room_in(const struct kad_batch *out);
-void append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram, size_t size);
+/* Where the next datagram goes; NULL: the batch is full. kad_channel_append() says that it is there. */
+uint8_t *kad_channel_room_in(const struct kad_batch *out);
+void kad_channel_append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram,
+                        size_t size);
 
 /* The largest DATA that may go to this session's address now; 0: none. */
-size_t data_within(const struct kad_session *session);
+size_t kad_channel_data_within(const struct kad_session *session);
 /* Sends what waits, as far as it may. Returns how many. */
-unsigned send_waiting(struct kad_channel *channel, struct kad_session *session, kad_ms now,
-                      struct kad_batch *out);
+unsigned kad_channel_send_waiting(struct kad_channel *channel, struct kad_session *session, kad_ms now,
+                                  struct kad_batch *out);
 
 /* -- channel.c ---------------------------------------------------------------------------------------------------- */
 
-void expire(struct kad_channel *channel, kad_ms now);
+void kad_channel_expire(struct kad_channel *channel, kad_ms now);
 
 #endif

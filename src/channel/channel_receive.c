@@ -110,13 +110,13 @@ static bool follow(struct kad_channel *channel, struct kad_session *session, con
 static void send_echo(struct kad_channel *channel, struct kad_session *session,
                       const uint8_t token[KAD_TOKEN], const struct incoming *in)
 {
-    uint8_t *datagram = room_in(in->out);
+    uint8_t *datagram = kad_channel_room_in(in->out);
 
-    if (!datagram || data_within(session) < KAD_DATA_LEAST ||
+    if (!datagram || kad_channel_data_within(session) < KAD_DATA_LEAST ||
         !kad_endpoint_equal(&session->endpoint, in->from))
         return;
-    append(in->out, in->from, datagram,
-           write_data(channel, session, KAD_TYPE_ECHO, token, datagram, 0, in->now));
+    kad_channel_append(in->out, in->from, datagram,
+                       kad_channel_write_data(channel, session, KAD_TYPE_ECHO, token, datagram, 0, in->now));
 }
 
 static struct asked *asked_of(struct kad_channel *channel)
@@ -170,7 +170,7 @@ static struct kad_channel_in take_data(struct kad_channel *channel, const struct
         session->proved = true;
     if (type == KAD_TYPE_PROBE)
         send_echo(channel, session, in->bytes + KAD_HEAD, in);
-    send_waiting(channel, session, in->now, in->out);
+    kad_channel_send_waiting(channel, session, in->now, in->out);
     if (!session->proved && asked_of(channel))
         channel->asked->session = session->index; /* for a PROBE, unless an answer becomes one */
 
@@ -185,11 +185,12 @@ static struct kad_channel_in take_data(struct kad_channel *channel, const struct
 static struct kad_channel_in ask_for_cookie(struct kad_channel *channel, const struct incoming *in,
                                             const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits)
 {
-    uint8_t *datagram = room_in(in->out);
+    uint8_t *datagram = kad_channel_room_in(in->out);
 
     if (datagram) {
-        write_cookie(channel, in->bytes, in->bytes + in->size - KAD_TAIL, cookie, bits, in->now, datagram);
-        append(in->out, in->from, datagram, KAD_DOOR_SIZE);
+        kad_channel_write_cookie(channel, in->bytes, in->bytes + in->size - KAD_TAIL, cookie, bits, in->now,
+                                 datagram);
+        kad_channel_append(in->out, in->from, datagram, KAD_DOOR_SIZE);
     }
     return verdict(KAD_CHANNEL_LOADED);
 }
@@ -252,7 +253,7 @@ static struct kad_channel_in answer_later(struct kad_channel *channel, const str
     session->credit = (uint32_t)in->size;
     session->proved = proved;
     session->first_at = first_at;
-    mask_key_of(identity, session->mask);
+    kad_channel_mask_key_of(identity, session->mask);
     kad_rng_bytes(&channel->rng, session->token, sizeof(session->token));
     channel->asked->session = session->index;
     channel->asked->answer = true;
@@ -350,9 +351,11 @@ static struct kad_channel_in take_response(struct kad_channel *channel, const st
     session->handshake->carried = false;
     establish(channel, session, in->now);
     /* The other end knows that we have the keys, and are where it thinks, once it hears from us in the session. */
-    if (send_waiting(channel, session, in->now, in->out) == 0 && (datagram = room_in(in->out)))
-        append(in->out, in->from, datagram,
-               write_data(channel, session, KAD_TYPE_DATA, NULL, datagram, 0, in->now));
+    if (kad_channel_send_waiting(channel, session, in->now, in->out) == 0 &&
+        (datagram = kad_channel_room_in(in->out)))
+        kad_channel_append(
+            in->out, in->from, datagram,
+            kad_channel_write_data(channel, session, KAD_TYPE_DATA, NULL, datagram, 0, in->now));
     return deliver(session, in, plain);
 }
 
@@ -363,7 +366,7 @@ static bool begin_waiting(struct kad_channel *channel, struct kad_session *sessi
                           unsigned bits, const struct incoming *in)
 {
     const struct kad_waiting *first = session->handshake->waiting;
-    uint8_t *datagram = room_in(in->out);
+    uint8_t *datagram = kad_channel_room_in(in->out);
     size_t size;
 
     if (!datagram)
@@ -371,23 +374,23 @@ static bool begin_waiting(struct kad_channel *channel, struct kad_session *sessi
     if (first)
         memcpy(datagram + KAD_INIT_MESSAGE, first->bytes, first->size);
     session->handshake->carried = first != NULL;
-    size = write_init(channel, session, cookie, bits, datagram, first ? first->size : 0,
-                      first ? first->wanted : 0, in->now);
+    size = kad_channel_write_init(channel, session, cookie, bits, datagram, first ? first->size : 0,
+                                  first ? first->wanted : 0, in->now);
     if (size)
-        append(in->out, &session->endpoint, datagram, size);
+        kad_channel_append(in->out, &session->endpoint, datagram, size);
     return size > 0;
 }
 
 static struct kad_channel_in take_hello(struct kad_channel *channel, const struct incoming *in)
 {
-    uint8_t *datagram = room_in(in->out);
+    uint8_t *datagram = kad_channel_room_in(in->out);
 
     if (!channel->open_door || in->size != KAD_DOOR_SIZE)
         return verdict(KAD_CHANNEL_NOISE);
     if (datagram) {
-        write_open(channel, (uint32_t)kad_read_u64(in->bytes + KAD_AT_COUNTER), in->bytes + KAD_HELLO_NONCE,
-                   datagram);
-        append(in->out, in->from, datagram, KAD_DOOR_SIZE);
+        kad_channel_write_open(channel, (uint32_t)kad_read_u64(in->bytes + KAD_AT_COUNTER),
+                               in->bytes + KAD_HELLO_NONCE, datagram);
+        kad_channel_append(in->out, in->from, datagram, KAD_DOOR_SIZE);
     }
     return verdict(KAD_CHANNEL_HANDLED);
 }
@@ -402,7 +405,7 @@ static struct kad_channel_in take_open(struct kad_channel *channel, const struct
     if (in->size != KAD_DOOR_SIZE || !session || session->state != KAD_SESSION_PENDING || session->named ||
         !kad_endpoint_equal(&session->endpoint, in->from))
         return verdict(KAD_CHANNEL_UNKNOWN);
-    open_key(channel, session->handshake->nonce, key);
+    kad_channel_open_key(channel, session->handshake->nonce, key);
     if (!channel->suite->open(key, 0, NULL, 0, in->bytes + KAD_OPEN_SEALED, KAD_DOOR_SIZE - KAD_OPEN_SEALED))
         return verdict(KAD_CHANNEL_FORGED);
     memcpy(result.key, identity, sizeof(result.key));
@@ -441,7 +444,7 @@ static struct kad_channel_in take_cookie(struct kad_channel *channel, const stru
     if (in->size != KAD_DOOR_SIZE || !session || session->state != KAD_SESSION_PENDING || !session->named ||
         !kad_endpoint_equal(&session->endpoint, in->from))
         return verdict(KAD_CHANNEL_UNKNOWN);
-    cookie_key(channel, session->key, in->bytes + KAD_HEAD, key);
+    kad_channel_cookie_key(channel, session->key, in->bytes + KAD_HEAD, key);
     if (!channel->suite->open(key, 0, session->handshake->tail, KAD_TAIL, sealed,
                               KAD_DOOR_SIZE - KAD_COOKIE_SEALED))
         return verdict(KAD_CHANNEL_FORGED);
@@ -527,7 +530,7 @@ struct kad_channel_in kad_channel_receive(struct kad_channel *channel, const str
     struct kad_channel_in result = verdict(KAD_CHANNEL_NOISE);
 
     kad_channel_finish(channel, now, out);
-    expire(channel, now);
+    kad_channel_expire(channel, now);
     if (kad_size_for(incoming.size) == incoming.size && incoming.size && scratch(channel)) {
         incoming.bytes = channel->scratch;
         memcpy(incoming.bytes, in->bytes.data, incoming.size);
@@ -542,7 +545,7 @@ void kad_channel_finish(struct kad_channel *channel, kad_ms now, struct kad_batc
     struct asked *asked = channel->asked;
     struct kad_session *session =
         asked && asked->session ? kad_sessions_at(&channel->sessions, asked->session) : NULL;
-    uint8_t *datagram = room_in(out);
+    uint8_t *datagram = kad_channel_room_in(out);
     size_t size = 0;
 
     if (!session) {
@@ -555,14 +558,14 @@ void kad_channel_finish(struct kad_channel *channel, kad_ms now, struct kad_batc
     if (asked->answer && datagram) {
         const struct kad_endpoint to = session->endpoint;
 
-        size = write_response(channel, datagram, 0, now);
+        size = kad_channel_write_response(channel, datagram, 0, now);
         if (size)
-            append(out, &to, datagram, size);
+            kad_channel_append(out, &to, datagram, size);
     } else if (asked->answer) {
         kad_sessions_drop(&channel->sessions, session); /* no room to answer in: its beginner begins again */
-    } else if (datagram && !session->proved && data_within(session)) {
-        size = write_data(channel, session, KAD_TYPE_PROBE, session->token, datagram, 0, now);
-        append(out, &session->endpoint, datagram, size);
+    } else if (datagram && !session->proved && kad_channel_data_within(session)) {
+        size = kad_channel_write_data(channel, session, KAD_TYPE_PROBE, session->token, datagram, 0, now);
+        kad_channel_append(out, &session->endpoint, datagram, size);
     }
     asked->session = 0;
     asked->answer = false;

@@ -23,7 +23,7 @@ static void pad(uint8_t *datagram, size_t at, size_t size)
     memset(datagram + at + 1, 0, size - KAD_SEAL_TAG - at - 1);
 }
 
-void mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MASK_KEY])
+void kad_channel_mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MASK_KEY])
 {
     kad_mask_key("kad/1 mask", identity, 32, out_key);
 }
@@ -38,13 +38,14 @@ static void derive(const struct kad_channel *channel, const char *purpose, const
     channel->suite->hash(purpose, strlen(purpose) + 1, bytes, sizeof(bytes), out_key);
 }
 
-void open_key(const struct kad_channel *channel, const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY])
+void kad_channel_open_key(const struct kad_channel *channel, const uint8_t nonce[16],
+                          uint8_t out_key[KAD_SEAL_KEY])
 {
     derive(channel, "kad/1 open", channel->door, nonce, out_key);
 }
 
-void cookie_key(const struct kad_channel *channel, const uint8_t responder[32], const uint8_t nonce[16],
-                uint8_t out_key[KAD_SEAL_KEY])
+void kad_channel_cookie_key(const struct kad_channel *channel, const uint8_t responder[32],
+                            const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY])
 {
     derive(channel, "kad/1 cookie", responder, nonce, out_key);
 }
@@ -58,27 +59,29 @@ static void spend(struct kad_session *session, size_t size)
     session->credit -= (uint32_t)size;
 }
 
-uint8_t *room_in(const struct kad_batch *out)
+uint8_t *kad_channel_room_in(const struct kad_batch *out)
 {
     const size_t each = out->each ? out->each : KAD_DATAGRAM_MAX;
 
     return out->n < out->room ? out->memory + out->n * each : NULL;
 }
 
-void append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram, size_t size)
+void kad_channel_append(struct kad_batch *out, const struct kad_endpoint *to, const uint8_t *datagram,
+                        size_t size)
 {
     out->datagrams[out->n++] = (struct kad_datagram){.peer = *to, .bytes = {datagram, size}};
 }
 
 /* -- in a session -------------------------------------------------------------------------------------------------- */
 
-size_t data_within(const struct kad_session *session)
+size_t kad_channel_data_within(const struct kad_session *session)
 {
     return session->proved ? (size_t)KAD_DATAGRAM : kad_size_within(session->credit);
 }
 
-size_t write_data(struct kad_channel *channel, struct kad_session *session, enum kad_channel_type type,
-                  const uint8_t token[KAD_TOKEN], uint8_t *datagram, size_t n, kad_ms now)
+size_t kad_channel_write_data(struct kad_channel *channel, struct kad_session *session,
+                              enum kad_channel_type type, const uint8_t token[KAD_TOKEN], uint8_t *datagram,
+                              size_t n, kad_ms now)
 {
     const size_t at = type == KAD_TYPE_DATA ? KAD_DATA_MESSAGE : KAD_PROBE_MESSAGE;
     const size_t size = kad_size_for(at + n + KAD_PADDING + KAD_SEAL_TAG);
@@ -96,24 +99,24 @@ size_t write_data(struct kad_channel *channel, struct kad_session *session, enum
     return size;
 }
 
-unsigned send_waiting(struct kad_channel *channel, struct kad_session *session, kad_ms now,
-                      struct kad_batch *out)
+unsigned kad_channel_send_waiting(struct kad_channel *channel, struct kad_session *session, kad_ms now,
+                                  struct kad_batch *out)
 {
     const size_t overhead = KAD_DATA_MESSAGE + KAD_PADDING + KAD_SEAL_TAG;
     unsigned n = 0;
 
     while (session->handshake && session->handshake->waiting) {
         const struct kad_waiting *first = session->handshake->waiting;
-        uint8_t *datagram = room_in(out);
+        uint8_t *datagram = kad_channel_room_in(out);
         size_t size;
 
-        if (!datagram || data_within(session) < overhead + first->size)
+        if (!datagram || kad_channel_data_within(session) < overhead + first->size)
             break;
         memcpy(datagram + KAD_DATA_MESSAGE, first->bytes, first->size);
         if (first->wanted && session->asked_at == KAD_NEVER)
             session->asked_at = now;
-        size = write_data(channel, session, KAD_TYPE_DATA, NULL, datagram, first->size, now);
-        append(out, &session->endpoint, datagram, size);
+        size = kad_channel_write_data(channel, session, KAD_TYPE_DATA, NULL, datagram, first->size, now);
+        kad_channel_append(out, &session->endpoint, datagram, size);
         kad_sessions_shift(&channel->sessions, session);
         n++;
     }
@@ -131,8 +134,8 @@ static void make_pair(struct kad_channel *channel, struct kad_noise_keys *out_ke
     channel->counters.public_key_operations++;
 }
 
-size_t write_init(struct kad_channel *channel, struct kad_session *session, const uint8_t *cookie,
-                  unsigned bits, uint8_t *datagram, size_t n, size_t wanted, kad_ms now)
+size_t kad_channel_write_init(struct kad_channel *channel, struct kad_session *session, const uint8_t *cookie,
+                              unsigned bits, uint8_t *datagram, size_t n, size_t wanted, kad_ms now)
 {
     struct kad_handshake *handshake = session->handshake;
     size_t size = KAD_INIT_MESSAGE + n + KAD_PADDING + KAD_SEAL_TAG;
@@ -178,13 +181,13 @@ size_t write_init(struct kad_channel *channel, struct kad_session *session, cons
     if (!good)
         return 0;
     memcpy(handshake->tail, datagram + size - KAD_TAIL, KAD_TAIL);
-    mask_key_of(session->key, session->mask);
+    kad_channel_mask_key_of(session->key, session->mask);
     kad_mask(session->mask, datagram, size, KAD_INIT_MASKED);
     channel->counters.begun++;
     return size;
 }
 
-size_t write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, kad_ms now)
+size_t kad_channel_write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, kad_ms now)
 {
     struct asked *asked = channel->asked;
     struct kad_session *session = kad_sessions_at(&channel->sessions, asked->session);
@@ -220,7 +223,7 @@ size_t write_response(struct kad_channel *channel, uint8_t *datagram, size_t n, 
 
 /* -- the door, and under load --------------------------------------------------------------------------------------- */
 
-void write_hello(struct kad_channel *channel, struct kad_session *session, uint8_t *datagram)
+void kad_channel_write_hello(struct kad_channel *channel, struct kad_session *session, uint8_t *datagram)
 {
     write_head(datagram, KAD_TYPE_HELLO, 0, session->index);
     kad_rng_bytes(&channel->rng, datagram + KAD_HELLO_NONCE, KAD_DOOR_SIZE - KAD_HELLO_NONCE);
@@ -228,7 +231,8 @@ void write_hello(struct kad_channel *channel, struct kad_session *session, uint8
     kad_mask(channel->door, datagram, KAD_DOOR_SIZE, KAD_HEAD);
 }
 
-void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce[16], uint8_t *datagram)
+void kad_channel_write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce[16],
+                            uint8_t *datagram)
 {
     uint8_t key[KAD_SEAL_KEY];
 
@@ -237,14 +241,15 @@ void write_open(struct kad_channel *channel, uint32_t index, const uint8_t nonce
     kad_rng_bytes(&channel->rng, datagram + KAD_HELLO_NONCE, 16);
     memset(datagram + KAD_OPEN_SEALED, 0, KAD_DOOR_SIZE - KAD_OPEN_SEALED);
     memcpy(datagram + KAD_OPEN_SEALED, our_key(channel), 32);
-    open_key(channel, nonce, key);
+    kad_channel_open_key(channel, nonce, key);
     channel->suite->seal(key, 0, NULL, 0, datagram + KAD_OPEN_SEALED,
                          KAD_DOOR_SIZE - KAD_OPEN_SEALED - KAD_SEAL_TAG);
     kad_mask(channel->door, datagram, KAD_DOOR_SIZE, KAD_HEAD);
 }
 
-void write_cookie(struct kad_channel *channel, const uint8_t *init, const uint8_t tail[16],
-                  const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits, kad_ms now, uint8_t *datagram)
+void kad_channel_write_cookie(struct kad_channel *channel, const uint8_t *init, const uint8_t tail[16],
+                              const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits, kad_ms now,
+                              uint8_t *datagram)
 {
     uint8_t key[KAD_SEAL_KEY], mask[KAD_MASK_KEY], *sealed = datagram + KAD_COOKIE_SEALED;
 
@@ -254,7 +259,7 @@ void write_cookie(struct kad_channel *channel, const uint8_t *init, const uint8_
     memcpy(sealed, cookie, KAD_COOKIE_SIZE);
     kad_write_u32(sealed + KAD_COOKIE_SIZE, kad_admit_epoch(now));
     sealed[KAD_COOKIE_SIZE + 4] = (uint8_t)bits;
-    cookie_key(channel, our_key(channel), datagram + KAD_HEAD, key);
+    kad_channel_cookie_key(channel, our_key(channel), datagram + KAD_HEAD, key);
     channel->suite->seal(key, 0, tail, KAD_TAIL, sealed, KAD_DOOR_SIZE - KAD_COOKIE_SEALED - KAD_SEAL_TAG);
     memcpy(mask, init + KAD_INIT_VEIL, 8);
     memcpy(mask + 8, init + KAD_INIT_VEIL, 8);
