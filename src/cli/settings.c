@@ -99,6 +99,8 @@ int kad_cli_network_config(const struct kad_options *options, size_t network, co
     memcpy(out_config->name, first->name, sizeof out_config->name);
     out_config->log_level = first->log_level;
     out_config->store = first->store;
+    if (kad_network_has_identities(out_config->network)) /* a file that was named is who all of them are */
+        memcpy(out_config->identity, first->identity, sizeof out_config->identity);
     if (snprintf(out_config->data_dir, sizeof out_config->data_dir, "%s%s%s", first->data_dir,
                  strcmp(first->data_dir, "none") == 0 || !*first->data_dir ? "" : "/",
                  strcmp(first->data_dir, "none") == 0 || !*first->data_dir ? "" : name) >=

@@ -170,6 +170,18 @@ def pinned(folder, first, identities):
     check(wrong.stop() == 0 and right.stop() == 0)
 
 
+def both(folder, first):
+    """kad and kad-ws in one daemon, as one identity."""
+    at = loopback()
+    key = os.path.join(folder, "both.key")
+    node = Node(folder, "both", "--identity", key, "--network", "kad-easy", "--listen", at, "--network", "kad-ws-easy",
+                "--listen", at, "--bootstrap", first, "--api", "none", "--metrics", "none")
+    eventually("both run", lambda: os.path.exists(node.socket) and curl(at, "/kad") == 426)
+    ids = {node.ask("status", "--network", name)["identity"] for name in ("kad-easy", "kad-ws-easy")}
+    check(len(ids) == 1, ids)
+    check(node.stop() == 0)
+
+
 def test(folder):
     addresses = [loopback() for _ in range(N)]
     nodes = [member(folder, "n0", addresses[0])]
@@ -210,6 +222,7 @@ def test(folder):
     after = nodes[2].ask("status")
     check(after["identity"] == before["identity"] and after["store"]["records"] == before["store"]["records"], before, after)
     pinned(folder, addresses[0], identities)
+    both(folder, addresses[0])
     for node in nodes:
         check(node.stop() == 0)
 
