@@ -190,7 +190,7 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
         if (kad_engine_remember(node->engine, &state->peers[i], node->now) == KAD_E_MEMORY)
             error = KAD_E_MEMORY;
     }
-    for (size_t i = state->n_contacts; !error && i-- > 0;) { /* the last that is given is asked first: the anchors */
+    for (size_t i = state->n_contacts; !error && i-- > 0;) { /* what is given last is asked first: anchors */
         /* One that is not acceptable any more (another family, our own address) is none. */
         const int refused = state->has_keys
                                 ? kad_engine_contact_key(node->engine, &state->contacts[i].endpoint,
