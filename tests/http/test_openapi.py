@@ -101,6 +101,8 @@ def try_all(document, where, net):
     tell("GET", "/api/evidence?key=x", status=400)
     tell("GET", "/api/dht/get?key=" + "f" * 40, status=404)
     tell("POST", "/api/dht/take", {}, status=400)  # Mainline has no mailboxes; of the kad network: test_kad_network.py
+    tell("POST", "/api/network/ban", {"peer": "192.0.2.7"}, status=400)  # and nobody to ban: test_peers.py
+    tell("POST", "/api/network/pardon", {"peer": "192.0.2.7"}, status=404)
     tell("GET", "/api/dht/ping?timeout_ms=300&address=127.0.0.1:9", status=504)
     tell("POST", "/api/dht/put", {"value": "x" * 997}, status=400)
     tell("POST", "/api/dht/put", b" " * 65537, status=413)
