@@ -130,9 +130,11 @@ struct kad_settings {
     /* -- scores, in networks with identities -- */
     unsigned score_peers; /* identities whose behaviour is remembered: 16 .. 65536; 0: none, and no bans */
     kad_ms score_half_life_ms; /* what was seen of one counts half after this */
-    unsigned max_contacts; /* more than these in the table: who is kept for least leaves; 0: as many as it has places for */
-    unsigned reserved_bootstraps; /* so many that we joined through stay in the table as long as they answer: 0 .. 8 */
-    kad_ms ban_ms; /* how long the first ban for broken rules is; doubled each time, up to a week */
+    unsigned
+        max_contacts; /* more than these in the table: who is kept for least leaves; 0: as many as it has places for */
+    unsigned
+        reserved_bootstraps; /* so many that we joined through stay in the table as long as they answer: 0 .. 8 */
+    kad_ms ban_ms;           /* how long the first ban for broken rules is; doubled each time, up to a week */
     /* -- sessions, in networks that have them -- */
     unsigned max_sessions;   /* at once; the least recently used gives way */
     unsigned max_handshakes; /* first messages without an answer, at once */
@@ -669,7 +671,7 @@ struct kad_table_row {
 /* What this node makes of an identity, from what it did. */
 enum kad_peer_state {
     KAD_PEER_FINE,
-    KAD_PEER_GRAY, /* broke rules: asked last, first to leave */
+    KAD_PEER_GRAY, /* broke rules: the first to leave the table */
     KAD_PEER_BANNED, /* nothing of it is taken, nothing is sent to it, until the ban is over or it is pardoned */
 };
 /* "fine": a constant, never NULL. Any thread. */
@@ -680,17 +682,17 @@ struct kad_peer_row {
     struct kad_contact contact; /* who, and where it was last; of an address the endpoint only */
     bool is_address;            /* banned by the operator: all who are there */
     unsigned score;             /* 0 .. 100; 50: nothing is known */
-    enum kad_peer_state state;
-    bool is_bootstrap;    /* we joined through it, and keep it as long as it answers */
-    bool by_operator;     /* the ban is the operator's */
-    kad_ms first_at;      /* it has been answering since; 0: it is not */
-    kad_ms heard_at;      /* it last answered; 0: never */
-    kad_ms banned_until;  /* 0: it is not; KAD_NEVER: until it is pardoned */
-    kad_ms banned_for;    /* how long the last ban for broken rules was; 0: there was none */
-    int32_t rtt_ms;       /* smoothed; -1: unknown */
-    uint32_t answers;     /* queries of ours that it answered, fading */
-    uint32_t silences;    /* that it did not, fading */
-    uint32_t refusals;    /* that it refused, fading */
+    enum kad_peer_state state;  /* what follows from it */
+    bool is_bootstrap;          /* we joined through it, and keep it as long as it answers */
+    bool by_operator;           /* the ban is the operator's */
+    kad_ms first_at;            /* it has been answering since; 0: it is not */
+    kad_ms heard_at;            /* it last answered; 0: never */
+    kad_ms banned_until;        /* 0: it is not; KAD_NEVER: until it is pardoned */
+    kad_ms banned_for;          /* how long the last ban for broken rules was; 0: there was none */
+    int32_t rtt_ms;             /* smoothed; -1: unknown */
+    uint32_t answers;           /* queries of ours that it answered, fading */
+    uint32_t silences;          /* that it did not, fading */
+    uint32_t refusals;          /* that it refused, fading */
     uint32_t held;        /* against it: points for broken rules, fading; gray from 40 on, banned at 80 */
     uint32_t bytes_per_s; /* of values that verified, while they were waited for; 0: unknown */
 };

@@ -139,9 +139,10 @@ KAD_CHECK int kad_node_set_bootstrap(struct kad_node *node, const char *const *n
                                      size_t why_size);
 /* One more address to join through, found some other way. What kad_engine_bootstrap() returns, or KAD_E_CLOSED. */
 KAD_CHECK int kad_node_bootstrap(struct kad_node *node, const struct kad_endpoint *endpoint);
-/* Bans and pardons as kad_engine_ban() and kad_engine_pardon() do, in later runs too. */
+/* Bans as kad_engine_ban() does, in later runs too. */
 KAD_CHECK int kad_node_ban(struct kad_node *node, const struct kad_id *id, const struct kad_endpoint *address,
                            kad_ms for_ms);
+/* Pardons as kad_engine_pardon() does, in later runs too. False: there is nothing to pardon. */
 bool kad_node_pardon(struct kad_node *node, const struct kad_id *id, const struct kad_endpoint *address);
 /* Stops publishing what has this key, in later runs too. False: nothing has. */
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);
