@@ -219,7 +219,7 @@ static void make_signed(struct sim_run *run, uint32_t node, const char *text,
                                            .seed = secret,
                                            .sequence = 1,
                                            .made_at = sim_world_ms(run->world)};
-    int error = kad_secure_name("listing", name_bytes, NULL, 0, &name);
+    int error = kad_secure_named("listing", name_bytes, NULL, 0, &name);
 
     sim_node_secret(run->world, node, secret);
     if (!error)

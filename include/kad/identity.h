@@ -5,7 +5,7 @@
  *     char text[KAD_IDENTITY_TEXT];
  *
  *     kad_identity_search_init(&search, NULL, 16);
- *     while (!kad_identity_search(&search, 1000))      some 15 ms each: show progress, or stop
+ *     while (!kad_identity_try(&search, 1000))      some 15 ms each: show progress, or stop
  *         ;
  *     kad_identity_format(search.identity.public_key, text);       "id1..."
  *     kad_identity_search_wipe(&search);                           once the identity was copied
@@ -74,7 +74,7 @@ struct kad_identity_search {
  * searches, for two threads. `bits` is at most KAD_PUZZLE_MAX; 0: the first one will do. */
 void kad_identity_search_init(struct kad_identity_search *search, const uint8_t *seed, unsigned bits);
 /* Goes on for at most n_tries key pairs, 14 us each. True: found, now or before. */
-bool kad_identity_search(struct kad_identity_search *search, unsigned n_tries);
+bool kad_identity_try(struct kad_identity_search *search, unsigned n_tries);
 /* Overwrites all secrets of it. */
 void kad_identity_search_wipe(struct kad_identity_search *search);
 

@@ -22,7 +22,7 @@ extern "C" {
 
 #define KAD_SECURE_NAME_MAX 255 /* bytes of a name, its class aside */
 
-/* What can be looked for. Made by kad_secure_parse() and kad_secure_name(); copy it as you like. */
+/* What can be looked for. Made by kad_secure_parse() and kad_secure_named(); copy it as you like. */
 struct kad_secure_name {
     const struct kad_class *class_;     /* the network's, or one of those given */
     bool has_public_key;                /* peer, msg: it was given whole, not only its hash */
@@ -44,8 +44,9 @@ struct kad_secure_name {
 KAD_CHECK int kad_secure_parse(const char *text, const struct kad_class *classes, size_t n_classes,
                                struct kad_secure_name *out_name);
 /* The same from bytes: a public key or a node id cannot be told apart, so for peer and msg these are a public key's 32. */
-KAD_CHECK int kad_secure_name(const char *class_name, struct kad_bytes bytes, const struct kad_class *classes,
-                              size_t n_classes, struct kad_secure_name *out_name);
+KAD_CHECK int kad_secure_named(const char *class_name, struct kad_bytes bytes,
+                               const struct kad_class *classes, size_t n_classes,
+                               struct kad_secure_name *out_name);
 /* "immutable" by what it is to hold. */
 void kad_secure_content_name(struct kad_bytes content, struct kad_secure_name *out_name);
 

@@ -39,7 +39,7 @@ static void *dig(void *context)
     uint64_t before = 0;
 
     kad_identity_search_init(&search, NULL, mine->bits); /* from entropy of its own */
-    while (!atomic_load(&mine->over) && !kad_identity_search(&search, SLICE)) {
+    while (!atomic_load(&mine->over) && !kad_identity_try(&search, SLICE)) {
         atomic_fetch_add(&mine->n_tries, search.n_tries - before);
         before = search.n_tries;
     }

@@ -66,7 +66,7 @@ void kad_identity_search_init(struct kad_identity_search *search, const uint8_t 
 
 /* Every candidate is a standard key of its own seed, the hash of the search's and a number. Adding points would be many
  * times faster and would end at a secret scalar without a seed, which no other program reads. */
-bool kad_identity_search(struct kad_identity_search *search, unsigned n_tries)
+bool kad_identity_try(struct kad_identity_search *search, unsigned n_tries)
 {
     uint8_t material[sizeof(search->seed) + 8], seed[KAD_SHA256_SIZE];
 

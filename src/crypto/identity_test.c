@@ -131,7 +131,7 @@ TEST(a_search_finds_what_it_looks_for)
 
     EXPECT_EQ(kad_identity_start(), 0);
     kad_identity_search_init(&search, seed, 8);
-    while (!kad_identity_search(&search, 10))
+    while (!kad_identity_try(&search, 10))
         EXPECT(++slices < 1000);
     EXPECT(search.n_tries > 10 * slices && search.n_tries <= 10 * (slices + 1));
     EXPECT(kad_identity_bits(search.identity.public_key) >= 8);
@@ -139,7 +139,7 @@ TEST(a_search_finds_what_it_looks_for)
     kad_identity_from_seed(&again, search.identity.secret);
     EXPECT_MEM(&again, &search.identity, sizeof again);
     /* Found is found: more tries change nothing. */
-    EXPECT(kad_identity_search(&search, 10));
+    EXPECT(kad_identity_try(&search, 10));
     EXPECT_MEM(&again, &search.identity, sizeof again);
 }
 
@@ -152,8 +152,8 @@ TEST(slices_do_not_change_what_is_found)
     EXPECT_EQ(kad_identity_start(), 0);
     kad_identity_search_init(&whole, seed, 6);
     kad_identity_search_init(&cut, seed, 6);
-    EXPECT(kad_identity_search(&whole, 100000));
-    while (!kad_identity_search(&cut, 1))
+    EXPECT(kad_identity_try(&whole, 100000));
+    while (!kad_identity_try(&cut, 1))
         ;
     EXPECT_MEM(&whole, &cut, sizeof whole);
     kad_identity_search_wipe(&cut);
@@ -175,7 +175,7 @@ TEST(each_bit_doubles_the_price)
 
             kad_rng_bytes(&rng, seed, sizeof seed);
             kad_identity_search_init(&search, seed, 2 * i);
-            EXPECT(kad_identity_search(&search, 1000000));
+            EXPECT(kad_identity_try(&search, 1000000));
             tries[i] += search.n_tries;
         }
     }
@@ -197,7 +197,7 @@ static uint64_t price_of_a_place(struct kad_rng *rng, unsigned near, unsigned bi
 
         kad_rng_bytes(rng, seed, sizeof seed);
         kad_identity_search_init(&search, seed, bits);
-        EXPECT(kad_identity_search(&search, 1000000));
+        EXPECT(kad_identity_try(&search, 1000000));
         tries += search.n_tries;
         id = kad_identity_id(search.identity.public_key);
         if ((id.bytes[0] ^ key.bytes[0]) >> (8 - near) == 0)
@@ -229,7 +229,7 @@ TEST(two_searches_from_the_system_s_entropy_differ)
     EXPECT_EQ(kad_identity_start(), 0);
     kad_identity_search_init(&a, NULL, 0);
     kad_identity_search_init(&b, NULL, 0);
-    EXPECT(kad_identity_search(&a, 1) && kad_identity_search(&b, 1));
+    EXPECT(kad_identity_try(&a, 1) && kad_identity_try(&b, 1));
     EXPECT(memcmp(a.identity.public_key, b.identity.public_key, 32) != 0);
 }
 

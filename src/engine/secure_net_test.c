@@ -95,7 +95,7 @@ static struct kad_secure_name name_of(const char *class_name, const void *bytes,
 {
     struct kad_secure_name name;
 
-    EXPECT_EQ(kad_secure_name(class_name, (struct kad_bytes){bytes, size}, NULL, 0, &name), 0);
+    EXPECT_EQ(kad_secure_named(class_name, (struct kad_bytes){bytes, size}, NULL, 0, &name), 0);
     return name;
 }
 

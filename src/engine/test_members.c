@@ -524,7 +524,7 @@ static struct kad_secure_name parse(const struct members *net, const char *text)
     members_seed((unsigned)atoi(hash + 1), seed);
     kad_ed25519_keypair(seed, public_key, secret);
     EXPECT_EQ(
-        kad_secure_name(class_name, (struct kad_bytes){public_key, 32}, net->classes, net->n_classes, &name),
+        kad_secure_named(class_name, (struct kad_bytes){public_key, 32}, net->classes, net->n_classes, &name),
         0);
     return name;
 }

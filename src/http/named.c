@@ -82,7 +82,7 @@ void kad_named_take(struct kad_params *params, struct kad_request *request)
             request->record.type = params->name.class_->type;
         return;
     }
-    if (kad_secure_name("msg", (struct kad_bytes){key, KAD_IDENTITY_SIZE}, NULL, 0, &params->name) !=
+    if (kad_secure_named("msg", (struct kad_bytes){key, KAD_IDENTITY_SIZE}, NULL, 0, &params->name) !=
         KAD_OK) {
         kad_params_wrong(params, "key", "wanted, and not given");
         return;

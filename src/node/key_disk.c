@@ -192,7 +192,7 @@ static int mine(const struct kad_key_wish *wish, struct kad_identity *out_identi
     bool wanted = true;
 
     kad_identity_search_init(&search, NULL, wish->bits);
-    while (wanted && !kad_identity_search(&search, SLICE)) {
+    while (wanted && !kad_identity_try(&search, SLICE)) {
         progress.n_tries = search.n_tries;
         progress.elapsed_s = seconds() - began;
         if (!wish->on_progress || progress.elapsed_s - told_s < TELL_S)

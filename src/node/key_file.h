@@ -18,7 +18,7 @@
  *
  * Call it before the loop turns: mining takes 2^bits * 14 us on average, one second with 16 bits, and now and then five times
  * that. `on_progress` hears of it twice a second, and can end it. Whoever has a loop that must turn meanwhile mines
- * by kad_identity_search() in slices and saves by kad_key_file_save().
+ * by kad_identity_try() in slices and saves by kad_key_file_save().
  *
  * The file is its owner's alone (0600), written as a whole or not at all, and refused when others may read it.
  */

@@ -109,7 +109,7 @@ void vector_name(unsigned i, struct kad_secure_name *out_name)
         kad_sha256(content, strlen(content), bytes);
     else
         memcpy(bytes, somebody.public_key, sizeof bytes);
-    EXPECT_EQ(kad_secure_name(vector_cases[i].class_name, name, own, KAD_COUNT_OF(own), out_name), 0);
+    EXPECT_EQ(kad_secure_named(vector_cases[i].class_name, name, own, KAD_COUNT_OF(own), out_name), 0);
 }
 
 void vector_record(unsigned i, uint8_t value[KAD_SECURE_VALUE_MAX], struct kad_record *out_record,

@@ -170,7 +170,7 @@ _FUNCTIONS = {
     "kad_identity_bits": (c_uint, [c_char_p]),
     "kad_identity_valid": (c_bool, [c_char_p]),
     "kad_identity_search_init": (None, [POINTER(IdentitySearch), c_char_p, c_uint]),
-    "kad_identity_search": (c_bool, [POINTER(IdentitySearch), c_uint]),
+    "kad_identity_try": (c_bool, [POINTER(IdentitySearch), c_uint]),
     "kad_identity_search_wipe": (None, [POINTER(IdentitySearch)]),
     "kad_identity_format": (c_char_p, [c_char_p, c_char_p]),
     "kad_identity_parse": (c_int, [c_char_p, c_char_p]),

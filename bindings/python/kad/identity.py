@@ -32,7 +32,7 @@ class Identity:
         search = c.IdentitySearch()
         lib.kad_identity_search_init(ctypes.byref(search), None, bits)
         try:
-            while not lib.kad_identity_search(ctypes.byref(search), _SLICE):
+            while not lib.kad_identity_try(ctypes.byref(search), _SLICE):
                 if progress is not None and progress(search.n_tries) is False:
                     return None
             return cls.from_seed(bytes(search.identity.secret)[:32])
