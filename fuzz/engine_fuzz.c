@@ -262,7 +262,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct kad_datagram datagrams[ROOM];
     static uint8_t memory[ROOM * KAD_DATAGRAM_MAX];
     struct input input = {data, size};
-    struct world world = {.now = 1000000, .batch = {datagrams, memory, ROOM, 0}};
+    struct world world = {.now = 1000000, .batch = {.datagrams = datagrams, .memory = memory, .room = ROOM}};
     const struct kad_allocator allocator = {counted_resize, &world};
     struct kad_settings settings;
     struct kad_engine_config config = {
