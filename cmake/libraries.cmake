@@ -93,3 +93,12 @@ add_executable(kad-program src/cli/main.c)
 set_target_properties(kad-program PROPERTIES OUTPUT_NAME kad)
 target_compile_definitions(kad-program PRIVATE ${KAD_POSIX} KAD_VERSION="${PROJECT_VERSION}")
 kad_link(kad-program kad-cli kad-node kad-sim kad)
+
+# What runs once a second or less is made small rather than fast: libkad is to stay under 400 KiB (tests/install), and a third of
+# it would be copies that -O3 makes of such code.
+file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c src/engine/journal*.c src/engine/replay.c
+    src/engine/engine_state.c src/engine/settings.c src/engine/secure.c src/engine/peers.c src/core/publish.c
+    src/core/restore.c src/core/results.c src/core/gather*.c src/core/peers.c src/core/score.c src/core/hold_prefix.c
+    src/core/confidence.c src/core/region.c src/core/operation_paths.c src/core/operation_store.c src/core/join.c src/core/upkeep.c src/core/lost.c src/crypto/bech32.c src/crypto/passphrase.c
+    src/wire/kad/name*.c src/wire/kad/record.c src/channel/noise.c)
+set_source_files_properties(${rarely} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)

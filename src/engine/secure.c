@@ -16,7 +16,7 @@ int kad_secure_parse(const char *text, const struct kad_class *classes, size_t n
 }
 
 int kad_secure_named(const char *class_name, struct kad_bytes bytes, const struct kad_class *classes,
-                    size_t n_classes, struct kad_secure_name *out_name)
+                     size_t n_classes, struct kad_secure_name *out_name)
 {
     return kad_name_of(class_name, bytes, classes, n_classes, out_name);
 }
