@@ -1,4 +1,4 @@
-/* What others may try: replays, changes, wrong keys, floods; and what an observer sees. */
+/* What others may try: replays, changes, wrong keys; and what an observer sees. */
 #include <string.h>
 
 #include "base/endpoint.h"
@@ -11,68 +11,29 @@
 
 static struct test_world world;
 
-static void begin(unsigned n)
-{
-    test_world_init(&world);
-    for (unsigned i = 0; i < n; i++) {
-        test_peer_init(&world, i);
-        test_peer_start(&world, i);
-    }
-}
-
-static const struct kad_channel_counters *counters(unsigned peer)
-{
-    return kad_channel_counters(world.peers[peer].channel);
-}
-
-static void expect_through(unsigned from, unsigned to, uint8_t fill)
-{
-    const unsigned before = world.peers[to].n_messages;
-
-    EXPECT(test_say(&world, from, to, fill, 20, 20));
-    test_deliver_all(&world);
-    EXPECT_EQ(world.peers[to].n_messages, before + 1);
-    EXPECT_EQ(world.peers[to].plain[0], fill);
-}
-
-/* Takes the only packet from the wire. */
-static struct test_packet caught(void)
-{
-    const struct test_packet packet = world.wire[0];
-
-    EXPECT_EQ(world.n_wire, 1);
-    test_take(&world, 0);
-    return packet;
-}
-
-static enum kad_channel_verdict play(unsigned peer, const struct test_packet *packet)
-{
-    return test_receive(&world, peer, &packet->from, packet->bytes, packet->size);
-}
-
 /* -- replays ------------------------------------------------------------------------------------------------------ */
 
 TEST(nothing_is_taken_twice)
 {
     struct test_packet init, response, finish, data;
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    init = caught();
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
-    response = caught();
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_REPLAYED);
+    init = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_MESSAGE);
+    response = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_REPLAYED);
     EXPECT_EQ(world.n_wire, 0);
-    EXPECT_EQ(play(0, &response), KAD_CHANNEL_HANDLED);
-    finish = caught();
-    EXPECT_EQ(play(0, &response), KAD_CHANNEL_REPLAYED);
-    EXPECT_EQ(play(1, &finish), KAD_CHANNEL_HANDLED);
-    EXPECT_EQ(play(1, &finish), KAD_CHANNEL_REPLAYED);
+    EXPECT_EQ(test_play(&world, 0, &response), KAD_CHANNEL_HANDLED);
+    finish = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 0, &response), KAD_CHANNEL_REPLAYED);
+    EXPECT_EQ(test_play(&world, 1, &finish), KAD_CHANNEL_HANDLED);
+    EXPECT_EQ(test_play(&world, 1, &finish), KAD_CHANNEL_REPLAYED);
     EXPECT(test_say(&world, 1, 0, 2, 10, 0));
-    data = caught();
-    EXPECT_EQ(play(0, &data), KAD_CHANNEL_MESSAGE);
-    EXPECT_EQ(play(0, &data), KAD_CHANNEL_REPLAYED);
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_REPLAYED);
+    data = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 0, &data), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(test_play(&world, 0, &data), KAD_CHANNEL_REPLAYED);
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_REPLAYED);
     EXPECT_EQ(world.n_wire, 0);
     test_world_clear(&world);
 }
@@ -82,26 +43,26 @@ TEST(who_lost_its_clock_gets_in_with_a_cookie)
 {
     struct test_packet init;
 
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     test_peer_start(&world, 0);
     world.now -= 3000; /* as the restarted one sees it */
     EXPECT(test_say(&world, 0, 1, 2, 10, 10));
     world.now += 3000;
-    init = caught();
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED);
+    init = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_LOADED);
     EXPECT_EQ(world.n_wire, 1);
     EXPECT_EQ(world.wire[0].size, 128);
     world.now -= 3000;
     test_deliver(&world);
     world.now += 3000;
-    init = caught();
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    init = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_MESSAGE);
     EXPECT_EQ(world.peers[1].plain[0], 2);
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED); /* that cookie has served */
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_LOADED); /* that cookie has served */
     test_take(&world, 1);
     test_deliver_all(&world);
-    expect_through(1, 0, 3);
+    test_through(&world, 1, 0, 3);
     test_world_clear(&world);
 }
 
@@ -110,13 +71,13 @@ TEST(an_old_first_message_played_to_a_restarted_node_leads_nowhere)
 {
     struct test_packet init;
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    init = caught();
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    init = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_MESSAGE);
     test_deliver_all(&world);
     test_peer_start(&world, 1);
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(test_play(&world, 1, &init), KAD_CHANNEL_MESSAGE);
     EXPECT(world.peers[1].last.first); /* which tells the core to change nothing for it */
     EXPECT(!world.peers[1].last.proved);
     EXPECT_EQ(world.n_wire, 1);
@@ -127,7 +88,7 @@ TEST(an_old_first_message_played_to_a_restarted_node_leads_nowhere)
         test_say(&world, 0, 1, 1, 10, 10)); /* into the old session, of which the other end knows nothing */
     world.n_wire = 0;
     world.now += 2000;
-    expect_through(0, 1, 3);
+    test_through(&world, 0, 1, 3);
     test_world_clear(&world);
 }
 
@@ -136,7 +97,7 @@ TEST(nothing_can_be_reflected)
 {
     struct test_packet sent[3];
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
     sent[0] = world.wire[0];
     test_deliver(&world);
@@ -148,11 +109,11 @@ TEST(nothing_can_be_reflected)
         const unsigned sender = i == 1;
 
         sent[i].from = world.peers[1 - sender].at;
-        EXPECT_EQ(play(sender, &sent[i]), KAD_CHANNEL_NOISE);
+        EXPECT_EQ(test_play(&world, sender, &sent[i]), KAD_CHANNEL_NOISE);
         /* even if the mask were right: put behind its own mask, each is a forgery */
         kad_mask(world.peers[1 - sender].channel->mask, sent[i].bytes, sent[i].size, KAD_HEAD);
         kad_mask(world.peers[sender].channel->mask, sent[i].bytes, sent[i].size, KAD_HEAD);
-        EXPECT(play(sender, &sent[i]) != KAD_CHANNEL_MESSAGE);
+        EXPECT(test_play(&world, sender, &sent[i]) != KAD_CHANNEL_MESSAGE);
     }
     EXPECT_EQ(world.n_wire, 0);
     test_world_clear(&world);
@@ -170,7 +131,7 @@ static void turn_every_bit(unsigned peer, const struct test_packet *packet)
         enum kad_channel_verdict verdict;
 
         bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        verdict = play(peer, &bad);
+        verdict = test_play(&world, peer, &bad);
         /* Indices in the heads of handshakes are not sealed: to turn one costs the session, no more. */
         EXPECT_MSG(verdict != KAD_CHANNEL_MESSAGE || (bit >= 64 && bit < 128), "bit %zu", bit);
         if (verdict == KAD_CHANNEL_MESSAGE)
@@ -184,36 +145,36 @@ TEST(a_turned_bit_anywhere_is_noticed)
 {
     struct test_packet packet;
 
-    begin(1);
+    test_begin(&world, 1);
     test_peer_init(&world, 1);
     world.peers[1].config.cookie_per_s = 100000;
     test_peer_start(&world, 1);
     world.peers[1].answer = 10;
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    packet = caught();
+    packet = test_caught(&world);
     for (size_t bit = 8 * 64; bit < 8 * packet.size; bit++) {
         struct test_packet bad = packet;
 
         bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        EXPECT_MSG(play(1, &bad) != KAD_CHANNEL_MESSAGE, "bit %zu of INIT", bit);
+        EXPECT_MSG(test_play(&world, 1, &bad) != KAD_CHANNEL_MESSAGE, "bit %zu of INIT", bit);
         EXPECT_EQ(world.n_wire, 0); /* nor answered */
     }
-    EXPECT_EQ(play(1, &packet), KAD_CHANNEL_MESSAGE);
-    packet = caught();
+    EXPECT_EQ(test_play(&world, 1, &packet), KAD_CHANNEL_MESSAGE);
+    packet = test_caught(&world);
     for (size_t bit = 8 * 16; bit < 8 * packet.size; bit++) {
         struct test_packet bad = packet;
 
         bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        EXPECT_MSG(play(0, &bad) != KAD_CHANNEL_MESSAGE, "bit %zu of RESPONSE", bit);
+        EXPECT_MSG(test_play(&world, 0, &bad) != KAD_CHANNEL_MESSAGE, "bit %zu of RESPONSE", bit);
     }
-    EXPECT_EQ(play(0, &packet), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(test_play(&world, 0, &packet), KAD_CHANNEL_MESSAGE);
     test_deliver_all(&world);
 
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    packet = caught();
+    packet = test_caught(&world);
     world.peers[1].answer = -1;
     turn_every_bit(1, &packet);
-    EXPECT_EQ(play(1, &packet), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(test_play(&world, 1, &packet), KAD_CHANNEL_MESSAGE);
     test_world_clear(&world);
 }
 
@@ -221,15 +182,15 @@ TEST(a_cut_or_lengthened_datagram_is_noise)
 {
     struct test_packet packet;
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    packet = caught();
+    packet = test_caught(&world);
     for (size_t size = 0; size < sizeof(packet.bytes); size++) {
         if (size != packet.size)
             EXPECT_MSG(test_receive(&world, 1, &packet.from, packet.bytes, size) != KAD_CHANNEL_MESSAGE,
                        "%zu bytes", size);
     }
-    EXPECT_EQ(play(1, &packet), KAD_CHANNEL_MESSAGE);
+    EXPECT_EQ(test_play(&world, 1, &packet), KAD_CHANNEL_MESSAGE);
     test_world_clear(&world);
 }
 
@@ -239,7 +200,7 @@ TEST(noise_is_never_answered)
     struct test_packet packet = {.from = test_endpoint(50), .size = 0};
     uint64_t state = 1;
 
-    begin(1);
+    test_begin(&world, 1);
     for (unsigned i = 0; i < 20000; i++) {
         static const size_t sizes[] = {64, 128, 256, 512, 896, 1200, 1, 63, 300};
 
@@ -248,10 +209,10 @@ TEST(noise_is_never_answered)
             state = state * UINT64_C(6364136223846793005) + 1;
             packet.bytes[at] = (uint8_t)(state >> 56);
         }
-        EXPECT_EQ(play(0, &packet), KAD_CHANNEL_NOISE);
+        EXPECT_EQ(test_play(&world, 0, &packet), KAD_CHANNEL_NOISE);
     }
     EXPECT_EQ(world.n_wire, 0);
-    EXPECT_EQ(counters(0)->public_key_operations, 0);
+    EXPECT_EQ(test_counters(&world, 0)->public_key_operations, 0);
     test_world_clear(&world);
 }
 
@@ -259,7 +220,7 @@ TEST(noise_is_never_answered)
 
 TEST(another_network_does_not_understand_ours)
 {
-    begin(1);
+    test_begin(&world, 1);
     test_peer_init(&world, 1);
     world.peers[1].config.network = "another";
     test_peer_start(&world, 1);
@@ -281,7 +242,7 @@ TEST(a_pinned_key_that_is_another_is_refused)
 {
     struct kad_channel_to to = {.endpoint = test_endpoint(2)};
 
-    begin(3);
+    test_begin(&world, 3);
     to.key = test_key(&world, 2); /* who is said to be there */
     EXPECT(test_say_at(&world, 0, &to, 1, 10, 0));
     EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_NOISE);
@@ -307,7 +268,7 @@ TEST(a_closed_door_stays_closed)
 {
     const struct kad_channel_to door = {.endpoint = test_endpoint(2)};
 
-    begin(1);
+    test_begin(&world, 1);
     test_peer_init(&world, 1);
     world.peers[1].config.open_door = false;
     test_peer_start(&world, 1);
@@ -323,26 +284,26 @@ TEST(a_door_that_nobody_knocked_at_does_not_open)
     const struct kad_channel_to door = {.endpoint = test_endpoint(2)};
     struct test_packet hello, opened;
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say_at(&world, 0, &door, 1, 10, 0));
-    hello = caught();
-    EXPECT_EQ(play(1, &hello), KAD_CHANNEL_HANDLED);
-    opened = caught();
+    hello = test_caught(&world);
+    EXPECT_EQ(test_play(&world, 1, &hello), KAD_CHANNEL_HANDLED);
+    opened = test_caught(&world);
     for (size_t bit = 0; bit < 8 * opened.size; bit++) {
         struct test_packet bad = opened;
 
         if (bit < 8 || (bit >= 64 && bit < 256)) /* another kind; a counter and bytes that say nothing */
             continue;
         bad.bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        EXPECT_MSG(play(0, &bad) != KAD_CHANNEL_HANDLED, "bit %zu", bit);
+        EXPECT_MSG(test_play(&world, 0, &bad) != KAD_CHANNEL_HANDLED, "bit %zu", bit);
         EXPECT_EQ(world.n_wire, 0);
     }
     opened.from = test_endpoint(60); /* nor from elsewhere */
-    EXPECT_EQ(play(0, &opened), KAD_CHANNEL_UNKNOWN);
+    EXPECT_EQ(test_play(&world, 0, &opened), KAD_CHANNEL_UNKNOWN);
     opened.from = world.peers[1].at;
-    EXPECT_EQ(play(0, &opened), KAD_CHANNEL_HANDLED);
+    EXPECT_EQ(test_play(&world, 0, &opened), KAD_CHANNEL_HANDLED);
     EXPECT_EQ(world.n_wire, 1);
-    EXPECT_EQ(play(0, &opened), KAD_CHANNEL_UNKNOWN);
+    EXPECT_EQ(test_play(&world, 0, &opened), KAD_CHANNEL_UNKNOWN);
     test_world_clear(&world);
 }
 
@@ -351,7 +312,7 @@ TEST(an_identity_without_its_puzzle_is_refused)
 {
     unsigned bits;
 
-    begin(1);
+    test_begin(&world, 1);
     bits = kad_identity_bits(test_key(&world, 0));
     for (unsigned less = 0; less < 2; less++) {
         test_peer_init(&world, 1);
@@ -417,7 +378,7 @@ TEST(a_first_message_must_be_right_in_all)
     struct forged say;
     uint8_t other[32];
 
-    begin(3);
+    test_begin(&world, 3);
     say = (struct forged){.identity = test_key(&world, 0), .least = 1, .most = 1, .sender = 5};
     EXPECT_EQ(forge(&say), KAD_CHANNEL_MESSAGE);
     world.now++;
@@ -452,7 +413,7 @@ TEST(a_first_message_from_the_end_of_time_is_refused)
     static const uint64_t times[] = {UINT64_C(1) << 62, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX};
     struct forged say;
 
-    begin(2);
+    test_begin(&world, 2);
     say = (struct forged){.identity = test_key(&world, 0), .least = 1, .most = 1, .sender = 5};
     for (unsigned i = 0; i < KAD_COUNT_OF(times); i++) {
         say.time = times[i];
@@ -469,7 +430,7 @@ TEST(work_for_another_identity_is_refused)
 {
     struct forged say;
 
-    begin(3);
+    test_begin(&world, 3);
     kad_channel_free(world.peers[1].channel);
     world.peers[1].channel = NULL;
     world.peers[1].config.cookie_per_s = world.peers[1].config.work_per_s = 0;
@@ -492,9 +453,9 @@ TEST(an_answer_in_an_unknown_version_is_refused)
     const struct kad_suite *suite = &kad_suite_real;
     struct kad_noise_keys ephemeral = {{9}, {0}};
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    init = caught();
+    init = test_caught(&world);
     { /* what peer 1 would answer, but for the version */
         static struct kad_datagram datagrams[4];
         static uint8_t memory[4 * KAD_DATAGRAM_MAX];
@@ -520,7 +481,7 @@ TEST(an_answer_in_an_unknown_version_is_refused)
     }
     EXPECT_EQ(test_receive(&world, 0, &world.peers[1].at, bytes, 128), KAD_CHANNEL_REFUSED);
     EXPECT_EQ(world.peers[0].channel->sessions.n[KAD_SESSION_PENDING], 0);
-    EXPECT_EQ(counters(0)->established, 0);
+    EXPECT_EQ(test_counters(&world, 0)->established, 0);
     test_world_clear(&world);
 }
 
@@ -529,266 +490,16 @@ TEST(an_answer_must_come_from_where_the_question_went)
 {
     struct test_packet response;
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
     test_deliver(&world);
-    response = caught();
+    response = test_caught(&world);
     response.from = test_endpoint(66);
-    EXPECT_EQ(play(0, &response), KAD_CHANNEL_FORGED);
+    EXPECT_EQ(test_play(&world, 0, &response), KAD_CHANNEL_FORGED);
     response.from = world.peers[1].at;
-    EXPECT_EQ(play(0, &response), KAD_CHANNEL_HANDLED);
+    EXPECT_EQ(test_play(&world, 0, &response), KAD_CHANNEL_HANDLED);
     test_world_clear(&world);
 }
-
-/* -- under load --------------------------------------------------------------------------------------------------- */
-
-static void begin_loaded(unsigned cookie_per_s, unsigned work_per_s)
-{
-    begin(1);
-    test_peer_init(&world, 1);
-    world.peers[1].config.cookie_per_s = cookie_per_s;
-    world.peers[1].config.work_per_s = work_per_s;
-    test_peer_start(&world, 1);
-}
-
-/* No public key is touched for who has not shown that it receives; with the cookie it goes on as if nothing had been. */
-TEST(under_load_a_cookie_comes_first)
-{
-    begin_loaded(0, 1000);
-    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_LOADED);
-    test_take(&world, 0);
-    EXPECT_EQ(counters(1)->public_key_operations, 0);
-    EXPECT_EQ(counters(1)->cookies_sent, 1);
-    EXPECT_EQ(world.n_wire, 1);
-    EXPECT_EQ(world.wire[0].size, 128);
-    test_deliver(&world);
-    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_MESSAGE);
-    EXPECT(world.peers[1].last.proved);
-    test_take(&world, 0);
-    test_deliver_all(&world);
-    EXPECT_EQ(counters(1)->cookies_taken, 1);
-    expect_through(1, 0, 3);
-    test_world_clear(&world);
-}
-
-TEST(a_cookie_serves_its_address_and_its_time)
-{
-    struct test_packet init, late;
-
-    begin_loaded(0, 1000);
-    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    test_deliver(&world);
-    test_deliver(&world);
-    init = caught();
-    late = init;
-    late.from = test_endpoint(55);
-    EXPECT_EQ(play(1, &late), KAD_CHANNEL_LOADED); /* another address */
-    world.n_wire = 0;
-    world.now += 3 * KAD_MINUTE;
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED); /* another time */
-    EXPECT_EQ(counters(1)->public_key_operations, 0);
-    test_world_clear(&world);
-}
-
-TEST(a_flood_without_cookies_costs_no_public_keys)
-{
-    struct test_packet init;
-    size_t before;
-
-    begin_loaded(10, 1000);
-    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    init = caught();
-    init.bytes[200] ^= 1; /* a forgery that only its tag betrays */
-    for (unsigned i = 0; i < 1000; i++) {
-        init.from = test_endpoint(100 + i);
-        before = world.in_use;
-        (void)play(1, &init);
-        EXPECT(i < 10 || world.in_use == before); /* nor is anything kept */
-        EXPECT(world.n_wire == 0 || (world.n_wire == 1 && world.wire[0].size < init.size));
-        world.n_wire = 0;
-    }
-    EXPECT_EQ(counters(1)->public_key_operations, 2 * 10);
-    EXPECT_EQ(counters(1)->cookies_sent, 990);
-    world.now += 3000; /* the flood is over */
-    init.bytes[200] ^= 1;
-    init.from = world.peers[0].at;
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
-    test_world_clear(&world);
-}
-
-TEST(under_more_load_work_comes_first)
-{
-    struct test_packet init, cookie;
-
-    begin_loaded(0, 0);
-    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    test_deliver(&world); /* INIT */
-    test_deliver(&world); /* COOKIE, with bits */
-    EXPECT_EQ(counters(0)->work_done, 1);
-    init = caught();
-    { /* somebody else's first message with this solution */
-        struct test_packet stolen = init;
-
-        stolen.bytes[KAD_INIT_E + 4] ^= 1;
-        EXPECT_EQ(play(1, &stolen), KAD_CHANNEL_FORGED); /* once: and so it is used up */
-        EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED);
-    }
-    cookie = caught();
-    EXPECT_EQ(play(0, &cookie), KAD_CHANNEL_HANDLED); /* so it is solved anew */
-    EXPECT_EQ(play(0, &cookie),
-              KAD_CHANNEL_FORGED); /* once: it answers another first message than the last one */
-    init = caught();
-    EXPECT_EQ(counters(0)->work_done, 2);
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_MESSAGE);
-    EXPECT_EQ(world.peers[1].plain[0], 1);
-    world.n_wire = 0;
-    EXPECT_EQ(play(1, &init), KAD_CHANNEL_LOADED); /* a solution serves once */
-    test_world_clear(&world);
-}
-
-/* Work is for who did it: a commitment to somebody else's identity is found out. */
-TEST(work_cannot_be_handed_on)
-{
-    struct kad_admit admit;
-    uint8_t secret[16] = {1}, init[256] = {0};
-    const struct kad_endpoint from = test_endpoint(3);
-    uint8_t identity[32] = {7}, ephemeral[32] = {8};
-
-    EXPECT_EQ(kad_crypto_init(), KAD_OK);
-    kad_admit_init(&admit, &kad_allocator_system, secret, 0, 0);
-    kad_admit_cookie(&admit, &from, 1000, init + KAD_INIT_COOKIE);
-    kad_admit_commitment(&kad_suite_real, identity, ephemeral, init + KAD_INIT_COMMITMENT);
-    kad_admit_work(&kad_suite_real, init + KAD_INIT_COOKIE, init + KAD_INIT_COMMITMENT, 9,
-                   init + KAD_INIT_NONCE);
-    init[KAD_INIT_COMMITMENT] ^= 1; /* the work is over the commitment */
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_REFUSED);
-    init[KAD_INIT_COMMITMENT] ^= 1;
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_WORKED);
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_REFUSED);
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000 + 2 * KAD_MINUTE),
-              KAD_ADMIT_REFUSED);
-    kad_admit_clear(&admit);
-}
-
-TEST(work_gets_harder_with_the_crowd_and_easier_without)
-{
-    struct kad_admit admit;
-    uint8_t secret[16] = {1}, init[256] = {0};
-    kad_ms now = 1000000;
-
-    EXPECT_EQ(kad_crypto_init(), KAD_OK);
-    kad_admit_init(&admit, &kad_allocator_system, secret, 10, 100);
-    for (unsigned i = 0; i < 1000; i++) {
-        const struct kad_endpoint from = test_endpoint(i);
-
-        kad_admit_cookie(&admit, &from, now, init + KAD_INIT_COOKIE);
-        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now);
-        if (i == 98)
-            EXPECT_EQ(kad_admit_bits(&admit), 0);
-        if (i == 99)
-            EXPECT_EQ(kad_admit_bits(&admit), KAD_WORK_LEAST);
-        if (i == 399)
-            EXPECT_EQ(kad_admit_bits(&admit), KAD_WORK_LEAST + 2);
-    }
-    EXPECT_EQ(kad_admit_bits(&admit), KAD_WORK_LEAST + 3);
-    memset(init + KAD_INIT_COOKIE, 0, KAD_COOKIE_SIZE);
-    for (unsigned s = 1; s < 4; s++) {
-        const struct kad_endpoint from = test_endpoint(1);
-
-        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now + s * KAD_SECOND);
-    }
-    EXPECT_EQ(kad_admit_bits(&admit), 0);
-    kad_admit_clear(&admit);
-}
-
-/* What can be remembered of solutions has a ceiling; at it nobody gets in by work until the next epoch, nobody twice. */
-TEST(solutions_are_remembered_within_a_ceiling)
-{
-    struct kad_admit admit;
-    uint8_t secret[16] = {1}, init[256] = {0};
-    unsigned n = 0;
-
-    EXPECT_EQ(kad_crypto_init(), KAD_OK);
-    kad_admit_init(&admit, &kad_allocator_system, secret, 0, 0);
-    for (uint32_t i = 0; i < 16000; i++) {
-        const struct kad_endpoint from = test_endpoint(1);
-
-        kad_admit_cookie(&admit, &from, 1000000, init + KAD_INIT_COOKIE);
-        kad_write_u32(init + KAD_INIT_NONCE, i);
-        admit.cookied.n = admit.cookied.n_before = 0; /* keeps asking for the least */
-        kad_admit_work(&kad_suite_toy, init + KAD_INIT_COOKIE, init + KAD_INIT_COMMITMENT, 8,
-                       init + KAD_INIT_NONCE);
-        n += kad_admit_check(&admit, &kad_suite_toy, &from, init, 1000000) == KAD_ADMIT_WORKED;
-    }
-    EXPECT_EQ(n, 16384 / 4 * 3);
-    EXPECT_EQ(kad_admit_memory(&admit), 16384 * 8);
-    kad_admit_clear(&admit);
-}
-
-/* A cookie with more work than we are willing to do ends the attempt. */
-TEST(more_work_than_we_are_willing_to_do_is_not_done)
-{
-    begin(1);
-    kad_channel_free(world.peers[0].channel);
-    world.peers[0].channel = NULL;
-    world.peers[0].config.work_bits_max = 7;
-    test_peer_start(&world, 0);
-    test_peer_init(&world, 1);
-    world.peers[1].config.cookie_per_s = world.peers[1].config.work_per_s = 0;
-    test_peer_start(&world, 1);
-    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    test_deliver(&world);
-    EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_REFUSED);
-    EXPECT_EQ(counters(0)->work_done, 0);
-    test_world_clear(&world);
-}
-
-/* Several who ask for work at once get no more of it in a second than one of them may ask for. */
-TEST(work_for_many_is_bounded_in_time)
-{
-    begin(1);
-    kad_channel_free(world.peers[0].channel);
-    world.peers[0].channel = NULL;
-    world.peers[0].config.work_bits_max = KAD_WORK_LEAST + 1;
-    test_peer_start(&world, 0);
-    for (unsigned i = 1; i < 4; i++) {
-        test_peer_init(&world, i);
-        world.peers[i].config.cookie_per_s = world.peers[i].config.work_per_s = 0;
-        test_peer_start(&world, i);
-        EXPECT(test_say(&world, 0, i, 1, 10, 0));
-        test_deliver(&world); /* INIT */
-        EXPECT_EQ(test_arrive(&world, 0), i < 3 ? KAD_CHANNEL_HANDLED : KAD_CHANNEL_LOADED);
-        world.n_wire = 0;
-    }
-    EXPECT_EQ(counters(0)->work_done, 2);
-    world.now += 1000;
-    EXPECT(test_say(&world, 0, 3, 2, 10, 0));
-    test_deliver_all(&world);
-    EXPECT_EQ(counters(0)->work_done, 3);
-    EXPECT_EQ(world.peers[3].plain[0], 2);
-    test_world_clear(&world);
-}
-
-/* Cookies that are never good enough: after three we stop. */
-TEST(cookies_without_end_end)
-{
-    begin_loaded(0, 1000);
-    EXPECT(test_say(&world, 0, 1, 1, 10, 0));
-    for (unsigned i = 0; i < 4; i++) {
-        EXPECT_EQ(world.n_wire, 1);
-        test_deliver(&world);       /* INIT */
-        test_peer_start(&world, 1); /* which forgets what its cookies are made with */
-        EXPECT_EQ(world.n_wire, 1);
-        EXPECT_EQ(test_arrive(&world, 0), i < 3 ? KAD_CHANNEL_HANDLED : KAD_CHANNEL_REFUSED);
-        test_take(&world, 0);
-    }
-    EXPECT_EQ(world.n_wire, 0);
-    EXPECT_EQ(counters(0)->begun, 4);
-    test_world_clear(&world);
-}
-
-/* -- what an observer sees ----------------------------------------------------------------------------------------- */
 
 /* Chi-square of a byte histogram; 255 degrees of freedom: above 400 comes by chance once in 10^7. */
 static double chi_square(const uint32_t histogram[256])
@@ -813,7 +524,7 @@ TEST(nothing_on_the_wire_can_be_told_from_noise)
 
     memset(histograms, 0, sizeof(histograms));
     memset(all, 0, sizeof(all));
-    begin(2);
+    test_begin(&world, 2);
     world.peers[1].config.cookie_per_s = 3;
     for (unsigned round = 0; round < 900; round++) {
         test_peer_start(&world, 0);

@@ -9,32 +9,6 @@
 
 static struct test_world world;
 
-static void begin(unsigned n)
-{
-    test_world_init(&world);
-    for (unsigned i = 0; i < n; i++) {
-        test_peer_init(&world, i);
-        test_peer_start(&world, i);
-    }
-}
-
-static const struct kad_channel_counters *counters(unsigned peer)
-{
-    return kad_channel_counters(world.peers[peer].channel);
-}
-
-/* Says something and expects it to come through with all that this takes. */
-static void expect_through(unsigned from, unsigned to, uint8_t fill)
-{
-    const unsigned before = world.peers[to].n_messages;
-
-    EXPECT(test_say(&world, from, to, fill, 20, 20));
-    test_deliver_all(&world);
-    EXPECT_EQ(world.peers[to].n_messages, before + 1);
-    EXPECT_EQ(world.peers[to].plain[0], fill);
-    EXPECT_MEM(world.peers[to].last.key, test_key(&world, from), KAD_KEY_SIZE);
-}
-
 static unsigned n_in_state(unsigned peer, enum kad_session_state state)
 {
     return world.peers[peer].channel->sessions.n[state];
@@ -44,7 +18,7 @@ static unsigned n_in_state(unsigned peer, enum kad_session_state state)
 
 TEST(what_is_said_before_the_answer_waits_and_then_goes)
 {
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
     EXPECT(test_say(&world, 0, 1, 2, 10, 0));
     EXPECT(test_say(&world, 0, 1, 3, 1000, 0));
@@ -60,7 +34,7 @@ TEST(what_is_said_before_the_answer_waits_and_then_goes)
 /* The answerer does not know yet whether the first message was a replay: what it has to say on its own waits. */
 TEST(an_answerer_says_nothing_of_its_own_until_it_is_confirmed)
 {
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
     (void)test_arrive(&world, 0);
     test_take(&world, 0);
@@ -75,7 +49,7 @@ TEST(an_answerer_says_nothing_of_its_own_until_it_is_confirmed)
 
 TEST(what_waits_in_vain_is_forgotten)
 {
-    begin(1);
+    test_begin(&world, 1);
     test_peer_init(&world, 1);
     test_peer_start(&world, 1);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
@@ -83,7 +57,7 @@ TEST(what_waits_in_vain_is_forgotten)
     world.now += world.peers[0].config.waiting_ms;
     world.n_wire = 0;
     EXPECT(test_say(&world, 0, 1, 3, 10, 0));
-    EXPECT_EQ(counters(0)->expired, 1);
+    EXPECT_EQ(test_counters(&world, 0)->expired, 1);
     EXPECT_EQ(n_in_state(0, KAD_SESSION_PENDING), 1);
     EXPECT_EQ(world.peers[0].channel->sessions.n_waiting, 1);
     test_world_clear(&world);
@@ -93,7 +67,7 @@ TEST(what_waits_has_a_ceiling)
 {
     unsigned n = 0;
 
-    begin(2);
+    test_begin(&world, 2);
     while (test_say(&world, 0, 1, 1, 10, 0))
         n++;
     EXPECT_EQ(n, 8); /* behind one */
@@ -113,7 +87,7 @@ TEST(what_waits_for_newcomers_leaves_room_for_our_own)
 {
     unsigned n = 0;
 
-    begin(4);
+    test_begin(&world, 4);
     for (unsigned i = 1; i < 3; i++) {
         EXPECT(test_say(&world, i, 0, 1, 10, 0));
         (void)test_arrive(&world, 0);
@@ -122,7 +96,7 @@ TEST(what_waits_for_newcomers_leaves_room_for_our_own)
             n++;
     }
     EXPECT_EQ(n, world.peers[0].config.max_waiting);
-    expect_through(0, 3, 3);
+    test_through(&world, 0, 3, 3);
     test_world_clear(&world);
 }
 
@@ -130,11 +104,11 @@ TEST(what_waits_for_newcomers_leaves_room_for_our_own)
 
 TEST(a_lost_first_message_is_written_anew_with_the_next_one)
 {
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
     world.n_wire = 0;
     world.now += 1000;
-    expect_through(0, 1, 2);
+    test_through(&world, 0, 1, 2);
     test_world_clear(&world);
 }
 
@@ -142,7 +116,7 @@ TEST(a_late_answer_to_the_first_of_two_is_no_forgery)
 {
     struct test_packet late;
 
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
     (void)test_arrive(&world, 0);
     test_take(&world, 0);
@@ -152,22 +126,22 @@ TEST(a_late_answer_to_the_first_of_two_is_no_forgery)
     EXPECT(test_say(&world, 0, 1, 2, 10, 0));
     EXPECT_EQ(test_receive(&world, 0, &late.from, late.bytes, late.size), KAD_CHANNEL_UNKNOWN);
     test_deliver_all(&world);
-    expect_through(0, 1, 3);
-    expect_through(1, 0, 4);
+    test_through(&world, 0, 1, 3);
+    test_through(&world, 1, 0, 4);
     test_world_clear(&world);
 }
 
 /* The one small datagram that confirms gets lost: the next message does as well. */
 TEST(a_lost_confirmation_is_made_up_for)
 {
-    begin(2);
+    test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
     test_deliver(&world);
     test_deliver(&world);
     EXPECT_EQ(world.n_wire, 1);
     world.n_wire = 0;
     EXPECT_EQ(n_in_state(1, KAD_SESSION_FRESH), 1);
-    expect_through(0, 1, 2);
+    test_through(&world, 0, 1, 2);
     EXPECT_EQ(n_in_state(1, KAD_SESSION_LIVE), 1);
     test_world_clear(&world);
 }
@@ -186,7 +160,7 @@ TEST(two_first_messages_that_cross_end_in_one_session)
     for (uint64_t seed = 1; seed <= 300; seed++) {
         uint64_t state = seed;
 
-        begin(2);
+        test_begin(&world, 2);
         EXPECT(test_say(&world, 0, 1, 1, 10, 0));
         EXPECT(test_say(&world, 1, 0, 2, 10, 0));
         while (world.n_wire) {
@@ -198,8 +172,8 @@ TEST(two_first_messages_that_cross_end_in_one_session)
         }
         EXPECT_EQ(world.peers[0].n_messages, 1);
         EXPECT_EQ(world.peers[1].n_messages, 1);
-        expect_through(0, 1, 3);
-        expect_through(1, 0, 4);
+        test_through(&world, 0, 1, 3);
+        test_through(&world, 1, 0, 4);
         for (unsigned i = 0; i < 2; i++)
             EXPECT_MSG(n_in_state(i, KAD_SESSION_LIVE) == 1, "seed %llu", (unsigned long long)seed);
         { /* each names the other's index */
@@ -218,8 +192,8 @@ TEST(two_first_messages_that_cross_end_in_one_session)
 
 TEST(who_lost_its_sessions_is_found_again_with_the_next_message)
 {
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     world.now += 5000;
     test_peer_start(&world, 1); /* again, with nothing remembered */
     EXPECT(test_say(&world, 0, 1, 2, 10, 10));
@@ -227,8 +201,8 @@ TEST(who_lost_its_sessions_is_found_again_with_the_next_message)
     EXPECT_EQ(world.n_wire, 1); /* nobody answers to an unknown session */
     world.n_wire = 0;
     world.now += 1000;
-    expect_through(0, 1, 3);
-    expect_through(1, 0, 4);
+    test_through(&world, 0, 1, 3);
+    test_through(&world, 1, 0, 4);
     test_world_clear(&world);
 }
 
@@ -238,12 +212,12 @@ TEST(who_lost_its_sessions_can_begin_again_at_once)
     for (unsigned way = 0; way < 4; way++) {
         const unsigned lost = way & 1, beginner = way >> 1, other = 1 - lost;
 
-        begin(2);
-        expect_through(beginner, 1 - beginner, 1);
+        test_begin(&world, 2);
+        test_through(&world, beginner, 1 - beginner, 1);
         world.now += 3000;
         test_peer_start(&world, lost);
-        expect_through(lost, other, 2);
-        expect_through(other, lost, 3);
+        test_through(&world, lost, other, 2);
+        test_through(&world, other, lost, 3);
         EXPECT_EQ(n_in_state(other, KAD_SESSION_LIVE), 1);
         test_world_clear(&world);
     }
@@ -252,8 +226,8 @@ TEST(who_lost_its_sessions_can_begin_again_at_once)
 /* Answers are not answered: their silence means nothing. */
 TEST(only_an_unanswered_question_makes_a_session_doubtful)
 {
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     world.now += 5000;
     EXPECT(test_say(&world, 1, 0, 2, 10, 0));
     test_deliver_all(&world);
@@ -261,7 +235,7 @@ TEST(only_an_unanswered_question_makes_a_session_doubtful)
     EXPECT(test_say(&world, 1, 0, 3, 10, 0));
     EXPECT_EQ(world.wire[0].size, 64);
     test_deliver_all(&world);
-    EXPECT_EQ(counters(1)->begun, 0);
+    EXPECT_EQ(test_counters(&world, 1)->begun, 0);
     test_world_clear(&world);
 }
 
@@ -271,8 +245,8 @@ TEST(an_old_session_is_begun_anew_while_messages_are_under_way)
 {
     struct test_packet late;
 
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     EXPECT(test_say(&world, 1, 0, 9, 10, 0)); /* still on its way when all that follows happens */
     late = world.wire[0];
     world.n_wire = 0;
@@ -286,26 +260,26 @@ TEST(an_old_session_is_begun_anew_while_messages_are_under_way)
     test_take(&world, 1);
     test_deliver_all(&world);
     EXPECT_EQ(world.peers[1].n_messages, 3);
-    EXPECT_EQ(counters(0)->begun, 2);
+    EXPECT_EQ(test_counters(&world, 0)->begun, 2);
     EXPECT_EQ(n_in_state(0, KAD_SESSION_LIVE), 1);
     EXPECT_EQ(n_in_state(0, KAD_SESSION_OLD), 1);
     EXPECT_EQ(test_receive(&world, 0, &late.from, late.bytes, late.size), KAD_CHANNEL_MESSAGE);
     EXPECT_EQ(world.peers[0].plain[0], 9);
-    expect_through(0, 1, 4);
-    expect_through(1, 0, 5);
+    test_through(&world, 0, 1, 4);
+    test_through(&world, 1, 0, 5);
     world.now += 60000;
-    expect_through(0, 1, 6);
+    test_through(&world, 0, 1, 6);
     EXPECT_EQ(n_in_state(0, KAD_SESSION_OLD), 0); /* and its keys are gone */
     test_world_clear(&world);
 }
 
 TEST(a_session_that_nobody_used_for_long_is_wiped)
 {
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     world.now += 2 * world.peers[0].config.rekey_after_ms;
-    expect_through(0, 1, 2);
-    EXPECT_EQ(counters(0)->begun, 2);
+    test_through(&world, 0, 1, 2);
+    EXPECT_EQ(test_counters(&world, 0)->begun, 2);
     EXPECT_EQ(n_in_state(0, KAD_SESSION_LIVE) + n_in_state(0, KAD_SESSION_OLD), 1);
     test_world_clear(&world);
 }
@@ -313,13 +287,13 @@ TEST(a_session_that_nobody_used_for_long_is_wiped)
 /* 2^32 messages: as for age. */
 TEST(a_session_that_carried_much_is_begun_anew)
 {
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     world.peers[0].channel->sessions.slots[world.peers[0].channel->sessions.newest[KAD_SESSION_LIVE]]->sent =
         UINT32_MAX;
     world.now++;
-    expect_through(0, 1, 2);
-    EXPECT_EQ(counters(0)->begun, 2);
+    test_through(&world, 0, 1, 2);
+    EXPECT_EQ(test_counters(&world, 0)->begun, 2);
     test_world_clear(&world);
 }
 
@@ -330,8 +304,8 @@ TEST(a_session_follows_its_peer_and_lets_it_prove_its_address)
 {
     const struct kad_endpoint elsewhere = test_endpoint(77), before = test_endpoint(1);
 
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     world.peers[0].at = elsewhere;
     EXPECT(test_say(&world, 0, 1, 2, 10, 10));
     EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_MESSAGE);
@@ -344,17 +318,17 @@ TEST(a_session_follows_its_peer_and_lets_it_prove_its_address)
     test_deliver_all(&world); /* and its ECHO */
     EXPECT(world.peers[1].last.proved);
     EXPECT(!world.peers[1].last.moved);
-    expect_through(0, 1, 3);
-    expect_through(1, 0, 4);
-    EXPECT_EQ(counters(0)->begun + counters(1)->begun, 1);
+    test_through(&world, 0, 1, 3);
+    test_through(&world, 1, 0, 4);
+    EXPECT_EQ(test_counters(&world, 0)->begun + test_counters(&world, 1)->begun, 1);
     test_world_clear(&world);
 }
 
 /* The question itself is answered at once where that fits into what came. */
 TEST(an_answer_to_a_new_address_carries_the_probe)
 {
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     world.peers[0].at = test_endpoint(77);
     world.peers[1].answer = 20;
     EXPECT(test_say(&world, 0, 1, 2, 10, 10));
@@ -382,8 +356,8 @@ TEST(late_messages_do_not_move_a_session_back)
 {
     struct test_packet late;
 
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     EXPECT(test_say(&world, 0, 1, 2, 10, 0));
     late = world.wire[0];
     world.n_wire = 0;
@@ -394,7 +368,7 @@ TEST(late_messages_do_not_move_a_session_back)
     late.from = world.peers[0].at;
     EXPECT_EQ(test_receive(&world, 1, &late.from, late.bytes, late.size), KAD_CHANNEL_MESSAGE);
     EXPECT(!world.peers[1].last.moved);
-    expect_through(1, 0, 4);
+    test_through(&world, 1, 0, 4);
     test_world_clear(&world);
 }
 
@@ -403,8 +377,8 @@ TEST(a_session_is_not_used_towards_another_address)
 {
     struct kad_channel_to to = {.endpoint = test_endpoint(99)};
 
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     to.key = test_key(&world, 1);
     EXPECT(test_say_at(&world, 0, &to, 2, 10, 0));
     EXPECT_EQ(world.wire[0].size, 256);
@@ -416,8 +390,8 @@ TEST(an_answer_does_not_go_elsewhere)
 {
     struct kad_channel_to to = {.endpoint = test_endpoint(99)};
 
-    begin(2);
-    expect_through(0, 1, 1);
+    test_begin(&world, 2);
+    test_through(&world, 0, 1, 1);
     to.session = world.peers[1].last.session;
     EXPECT(!test_say_at(&world, 1, &to, 2, 10, 0));
     to.endpoint = world.peers[0].at;
@@ -446,31 +420,31 @@ static void crowd(unsigned first, unsigned n)
 
 TEST(the_least_recently_used_gives_way)
 {
-    begin(1);
+    test_begin(&world, 1);
     test_peer_init(&world, 2);
     test_peer_start(&world, 2);
-    expect_through(2, 0, 1);
+    test_through(&world, 2, 0, 1);
     crowd(0, 10);
-    expect_through(2, 0, 2); /* used again: it stays */
-    EXPECT_EQ(counters(2)->begun, 1);
+    test_through(&world, 2, 0, 2); /* used again: it stays */
+    EXPECT_EQ(test_counters(&world, 2)->begun, 1);
     crowd(10, 15);
     EXPECT_EQ(n_in_state(0, KAD_SESSION_LIVE), 16);
     EXPECT_EQ(world.peers[0].channel->sessions.evicted, 10);
-    expect_through(2, 0, 3);
-    EXPECT_EQ(counters(2)->begun, 1);
+    test_through(&world, 2, 0, 3);
+    EXPECT_EQ(test_counters(&world, 2)->begun, 1);
     crowd(25, 16);
     EXPECT(test_say(&world, 2, 0, 4, 10, 10));
     EXPECT_EQ(test_arrive(&world, 0), KAD_CHANNEL_UNKNOWN); /* gone at last; and found again */
     world.n_wire = 0;
     world.now += 1000;
-    expect_through(2, 0, 5);
+    test_through(&world, 2, 0, 5);
     test_world_clear(&world);
 }
 
 /* First messages that nobody confirms, however many, push out each other and not those who speak. */
 TEST(newcomers_do_not_push_out_who_speaks)
 {
-    begin(1);
+    test_begin(&world, 1);
     crowd(0, 12);
     for (unsigned i = 0; i < 100; i++) {
         test_peer_init(&world, 1);
@@ -508,8 +482,8 @@ TEST(refused_memory_loses_messages_and_nothing_else)
             world.now += 31000;
         }
         world.fail_at = 0;
-        expect_through(0, 1, 4);
-        expect_through(1, 0, 5);
+        test_through(&world, 0, 1, 4);
+        test_through(&world, 1, 0, 5);
         test_world_clear(&world);
     }
 }

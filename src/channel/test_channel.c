@@ -192,3 +192,43 @@ void test_sound(const struct test_world *world)
                    "peer %u: %s", i, why);
     }
 }
+
+void test_begin(struct test_world *world, unsigned n)
+{
+    test_world_init(world);
+    for (unsigned i = 0; i < n; i++) {
+        test_peer_init(world, i);
+        test_peer_start(world, i);
+    }
+}
+
+const struct kad_channel_counters *test_counters(const struct test_world *world, unsigned i)
+{
+    return kad_channel_counters(world->peers[i].channel);
+}
+
+void test_through(struct test_world *world, unsigned from, unsigned to, uint8_t fill)
+{
+    const struct test_peer *peer = &world->peers[to];
+    const unsigned before = peer->n_messages;
+
+    EXPECT(test_say(world, from, to, fill, 20, 20));
+    test_deliver_all(world);
+    EXPECT_EQ(peer->n_messages, before + 1);
+    EXPECT_EQ(peer->plain[0], fill);
+    EXPECT_MEM(peer->last.key, test_key(world, from), KAD_KEY_SIZE);
+}
+
+struct test_packet test_caught(struct test_world *world)
+{
+    const struct test_packet packet = world->wire[0];
+
+    EXPECT_EQ(world->n_wire, 1);
+    test_take(world, 0);
+    return packet;
+}
+
+enum kad_channel_verdict test_play(struct test_world *world, unsigned i, const struct test_packet *packet)
+{
+    return test_receive(world, i, &packet->from, packet->bytes, packet->size);
+}

@@ -46,6 +46,11 @@ struct kad_endpoint test_endpoint(unsigned number);
 void test_peer_init(struct test_world *world, unsigned i);
 void test_peer_start(struct test_world *world, unsigned i);
 const uint8_t *test_key(const struct test_world *world, unsigned i);
+/* A world whose first n peers are started as they are filled in. */
+void test_begin(struct test_world *world, unsigned n);
+const struct kad_channel_counters *test_counters(const struct test_world *world, unsigned i);
+/* Says something and expects it to come through with all that this takes. */
+void test_through(struct test_world *world, unsigned from, unsigned to, uint8_t fill);
 
 /* What `from` has to say to `to`: n bytes of `fill`. False: it could not be sent, nor does it wait. */
 bool test_say(struct test_world *world, unsigned from, unsigned to, uint8_t fill, size_t n, size_t wanted);
@@ -58,6 +63,8 @@ void test_deliver(struct test_world *world);          /* the oldest arrives and 
 void test_deliver_all(struct test_world *world);
 enum kad_channel_verdict test_receive(struct test_world *world, unsigned i, const struct kad_endpoint *from,
                                       const uint8_t *bytes, size_t size);
+struct test_packet test_caught(struct test_world *world); /* takes the only packet from the wire */
+enum kad_channel_verdict test_play(struct test_world *world, unsigned i, const struct test_packet *packet);
 void test_sound(const struct test_world *world);
 
 #endif
