@@ -50,7 +50,7 @@ json_t *kad_json_instant(kad_ms unix_ms)
     return json_string(text);
 }
 
-static json_t *hex(struct kad_bytes bytes)
+json_t *kad_json_hex(struct kad_bytes bytes)
 {
     char text[2 * KAD_RECORD_VALUE_MAX + 1];
 
@@ -114,8 +114,8 @@ static void set_value(json_t *object, struct kad_bytes bencoded)
         }
     }
     json_object_set_new(object, "value", value ? value : json_null());
-    json_object_set_new(object, "value_hex", hex(bytes));
-    json_object_set_new(object, "bencoded_hex", hex(bencoded));
+    json_object_set_new(object, "value_hex", kad_json_hex(bytes));
+    json_object_set_new(object, "bencoded_hex", kad_json_hex(bencoded));
 }
 
 static void set_record(json_t *object, const struct kad_record *record)
@@ -126,10 +126,10 @@ static void set_record(json_t *object, const struct kad_record *record)
                         record->type == KAD_RECORD_MUTABLE ? json_integer(record->sequence) : json_null());
     if (record->type == KAD_RECORD_MUTABLE) {
         json_object_set_new(object, "public_key",
-                            hex((struct kad_bytes){record->public_key, sizeof record->public_key}));
+                            kad_json_hex((struct kad_bytes){record->public_key, sizeof record->public_key}));
         json_object_set_new(object, "signature",
-                            hex((struct kad_bytes){record->signature, sizeof record->signature}));
-        json_object_set_new(object, "salt_hex", hex(record->salt));
+                            kad_json_hex((struct kad_bytes){record->signature, sizeof record->signature}));
+        json_object_set_new(object, "salt_hex", kad_json_hex(record->salt));
     }
 }
 

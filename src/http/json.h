@@ -15,6 +15,7 @@
 json_t *kad_json_id(const struct kad_id *id);
 /* "id1...", or null when it is all zeros: the network has no identities. */
 json_t *kad_json_identity(const uint8_t public_key[32]);
+json_t *kad_json_hex(struct kad_bytes bytes); /* digits; null for more than a record's value may have */
 json_t *kad_json_endpoint(const struct kad_endpoint *endpoint); /* null for no family */
 json_t *kad_json_instant(kad_ms unix_ms);                       /* "2026-11-21T05:10:00.123Z" */
 json_t *kad_json_hop(const struct kad_event *event);            /* KAD_EVENT_HOP */

@@ -195,15 +195,6 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
 
 /* -- answers ----------------------------------------------------------------------------------------------------- */
 
-static json_t *hex(struct kad_bytes bytes)
-{
-    char text[2 * KAD_SECURE_VALUE_MAX + 1];
-
-    if (bytes.size > KAD_SECURE_VALUE_MAX)
-        return json_null();
-    return json_string(kad_hex(bytes.data, bytes.size, text));
-}
-
 static json_t *until(kad_ms instant)
 {
     return instant == KAD_NEVER ? json_null() : kad_json_instant(instant);
@@ -229,7 +220,7 @@ static void set_opened(json_t *object, const struct kad_record *record, const st
     json_t *text = error ? NULL : json_stringn((const char *)opened.value.data, opened.value.size);
 
     json_object_set_new(object, "value", text ? text : json_null());
-    json_object_set_new(object, "value_hex", error ? json_null() : hex(opened.value));
+    json_object_set_new(object, "value_hex", error ? json_null() : kad_json_hex(opened.value));
     if (names_addresses(params))
         json_object_set_new(object, "addresses", error ? json_array() : addresses(opened.value));
     json_object_set_new(object, "owner",
