@@ -164,10 +164,11 @@ static int withdraw_named(struct kad_cli *cli)
 
     json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
     code = kad_ask_quietly(cli, "POST", "/api/dht/withdraw", json_deep_copy(parameters), &answer);
-    json_decref(answer);
     if (code != KAD_EXIT_DONE && code != KAD_EXIT_NOT_FOUND) { /* such as: no node to ask */
-        return kad_ask(cli, "POST", "/api/dht/withdraw", parameters, show_withdrawn);
+        json_decref(parameters);
+        return kad_ask_show(cli, code, answer, show_withdrawn);
     }
+    json_decref(answer);
     json_object_set_new(parameters, "withdraw", json_true());
     return kad_ask(cli, "POST", "/api/dht/put", parameters, show_tombstones);
 }
