@@ -8,17 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/must.h"
 #include "wire/krpc/bencode.h"
 
 #define ROOM 65536
-
-static void must(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "bencode_fuzz: %s\n", what);
-        abort();
-    }
-}
 
 /* Copies one item by walking it with its own stack. False: the item is not whole, or nests too deep. */
 static bool rewrite(struct kad_bencode_reader *reader, struct kad_bencode_writer *writer, bool *out_big)

@@ -10,17 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/must.h"
 #include "crypto/crypto.h"
 #include "wire/kad/name.h"
 #include "wire/kad/record.h"
-
-static void must(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "kadname_fuzz: %s\n", what);
-        abort();
-    }
-}
 
 static const uint8_t owner[32] = {1}, entropy[32] = {2};
 

@@ -8,18 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz/must.h"
 #include "wire/kad/record.h"
 #include "wire/kad/test_message.h"
 
 #define ROOM 65536
-
-static void must(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "kadwire_fuzz: %s\n", what);
-        abort();
-    }
-}
 
 /* An own block of exactly this size, so that ASan sees a byte too far. */
 static void check_small_room(const struct kad_message *message, size_t room)

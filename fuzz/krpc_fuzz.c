@@ -7,19 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fuzz/must.h"
 #include "wire/krpc/record.h"
 #include "wire/krpc/test_krpc.h"
 #include "wire/krpc/usual.h"
 
 #define ROOM 65536
-
-static void must(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "krpc_fuzz: %s\n", what);
-        abort();
-    }
-}
 
 static void check_again(const struct kad_message *message, bool same_text)
 {
