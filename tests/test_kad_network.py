@@ -77,6 +77,33 @@ def providers(nodes):
     third.kad("provide", "no content", expect=2)
 
 
+def presence(nodes):
+    """K20, P045, T19: each keeps a record of where it is, without being told to."""
+    first, second, third = nodes
+    for node, reader in ((first, second), (second, third), (third, first)):
+        here = node.ask("status")["listening"][0]
+        got = eventually("its record is there", lambda: (lambda found: found.json if found.code == 0 else None)(
+            reader.kad("--json", "get", "peer:" + identity(node), expect=None)))
+        check(got["addresses"] == [here] and got["owner"] == identity(node), got, here)
+        check(reader.kad("get", "peer:" + identity(node)).out.decode() == here + "\n")
+
+
+def presence_ends(folder, net, reader):
+    """Somewhere else the next time; and one that is to say nothing says nothing."""
+    node = member(folder, "wanderer", "--bootstrap", net.first).await_ready(4)
+    name = "peer:" + identity(node)
+    eventually("it says where it is", lambda: reader.kad("get", name, expect=None).code == 0)
+    check(node.stop() == 0)
+    node = member(folder, "wanderer").await_ready(4)
+    here = node.ask("status")["listening"]
+    eventually("it says where it is now", lambda: reader.ask("get", name)["addresses"] == here)
+    check(node.stop() == 0)
+    silent = member(folder, "silent", "--bootstrap", net.first, "--set", "announce_self=no").await_ready(4)
+    check("announced_self" not in open(silent.log).read())
+    reader.kad("get", "peer:" + identity(silent), expect=1)
+    check(silent.stop() == 0)
+
+
 def pinned(folder, net):
     first = identity(net)
     right = member(folder, "right", "--bootstrap", "%s/%s" % (net.first, first))
@@ -119,6 +146,8 @@ def test(folder):
     names(net, nodes)
     mailbox(nodes)
     providers(nodes)
+    presence(nodes)
+    presence_ends(folder, net, nodes[1])
     pinned(folder, net)
     restart(folder, net)
     two_networks(folder, net)

@@ -83,6 +83,7 @@ struct kad_node_config {
     const char *passphrase;          /* of that file; NULL: it is open */
     const struct kad_class *classes; /* in such networks: record classes of the program's own; lent */
     size_t n_classes;                /* how many */
+    bool announce_self;              /* in such networks: the node keeps a `peer:` record of where it is */
     bool has_id;                     /* `id` is to be used */
     struct kad_id id;                /* else the saved one, else made */
     enum kad_log_level log_level;    /* what `log` gets */

@@ -74,22 +74,37 @@ static void show_explained(const json_t *answer)
         fprintf(stderr, "%s\n", json_string_value(sentence));
 }
 
+/* Where a node says it is, in its `peer:` record. False: this is not one, or holds something else. */
+static bool show_addresses(const struct kad_cli *cli, const json_t *answer)
+{
+    const json_t *addresses = json_object_get(answer, "addresses");
+    json_t *address;
+    size_t i;
+
+    if (cli->options.raw || strcmp(kad_json_text(answer, "class"), "peer") != 0)
+        return false;
+    json_array_foreach(addresses, i, address) puts(json_string_value(address));
+    return json_array_size(addresses) > 0;
+}
+
 /* Only the value goes to standard output, so that it can be piped; what is known about it, to standard error. */
 void kad_show_value(struct kad_cli *cli, const json_t *answer, int code)
 {
-    size_t size;
     uint8_t *bytes;
+    size_t size;
 
     kad_show_trace(cli, answer);
     show_explained(answer);
     if (code != KAD_EXIT_DONE)
         return;
-    bytes = unhex(answer, cli->options.raw ? "bencoded_hex" : "value_hex", &size);
-    if (bytes)
-        kad_print_text((const char *)bytes, size);
-    free(bytes);
-    if (isatty(STDOUT_FILENO))
-        putchar('\n');
+    if (!show_addresses(cli, answer)) {
+        bytes = unhex(answer, cli->options.raw ? "bencoded_hex" : "value_hex", &size);
+        if (bytes)
+            kad_print_text((const char *)bytes, size);
+        free(bytes);
+        if (isatty(STDOUT_FILENO))
+            putchar('\n');
+    }
     fflush(stdout);
     if (!isatty(STDERR_FILENO))
         return;
@@ -149,7 +164,10 @@ const struct kad_command kad_command_get = {
     .summary = "the value stored under a key",
     .details = "Prints the value and nothing else. Of a mutable value the one with the highest sequence "
                "number is taken;\n"
-               "KEY may then be the public key. With --json: value (text or number), value_hex (its bytes),\n"
+               "KEY may then be the public key. In the kad network KEY is a name, such as room:lobby; of "
+               "peer:id1...\n"
+               "the addresses are printed at which that node says it is. With --json: value (text or "
+               "number), value_hex (its bytes),\n"
                "bencoded_hex (as stored), seq, copies; with --explain: explain, a list of sentences.",
     .options = get_options,
     .n_least = 1,

@@ -19,9 +19,12 @@ static const struct {
     {KAD_EXIT_INTERNAL, "something else went wrong, here or in the node"},
 };
 
-static const char keys_text[] = "KEY is 40 hexadecimal digits (0x before them is fine) or a magnet link "
-                                "(btih, btmh). For get it may also be the\n"
-                                "public key of a mutable value, as 64 digits or in a magnet link (btpk).\n";
+static const char keys_text[] =
+    "KEY is 40 hexadecimal digits (0x before them is fine) or a magnet link "
+    "(btih, btmh). For get it may also be the\n"
+    "public key of a mutable value, as 64 digits or in a magnet link (btpk). In the kad "
+    "network it is a name: room:lobby,\ndomain:example, peer:id1... and so on "
+    "(kad put --help has the classes).\n";
 
 static void print_options(FILE *out, const struct kad_option *option)
 {
@@ -43,7 +46,7 @@ static void print_heading(FILE *out, bool colour, const char *text)
 void kad_help_overview(FILE *out, bool colour)
 {
     fprintf(out, "usage: kad [OPTION]... COMMAND [OPTION]... [ARGUMENT]...\n"
-                 "A node of BitTorrent's distributed hash table, and commands to ask one.\n");
+                 "A node of a distributed hash table, BitTorrent's or kad's own, and commands to ask one.\n");
     print_heading(out, colour, "Commands");
     for (size_t i = 0; kad_commands[i]; i++) {
         char left[64];
@@ -136,7 +139,7 @@ void kad_help_manual(FILE *out)
 {
     fprintf(out, ".\\\" Written by kad --man out of the table of commands: change it there.\n"
                  ".Dd November 21, 2026\n.Dt KAD 1\n.Os\n.Sh NAME\n.Nm kad\n"
-                 ".Nd a node of BitTorrent's distributed hash table, and commands to ask one\n"
+                 ".Nd a node of a distributed hash table, and commands to ask one\n"
                  ".Sh SYNOPSIS\n.Nm\n.Op Ar option ...\n.Ar command\n.Op Ar option ...\n.Op Ar argument ...\n"
                  ".Sh DESCRIPTION\n");
     roff(out, "kad node runs a node of the Mainline DHT (BEP 5, 32, 33, 42, 43, 44 and 51). The other "

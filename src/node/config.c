@@ -45,6 +45,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     strcpy(out_config->data_dir, "/var/lib/kad");
     out_config->store = KAD_STORE_LMDB;
     default_api(out_config);
+    out_config->announce_self = true;
     out_config->port_mapping_lease_ms = KAD_HOUR;
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
@@ -368,6 +369,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     out_node->n_bootstrap = 0;
     expand(config, out_node);
     out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
+    out_node->announce_self = config->announce_self;
     out_node->store = (enum kad_store_kind)config->store;
     out_node->store_max_bytes = config->store_max_bytes;
     out_node->identity = config->identity[0] ? config->identity : NULL;

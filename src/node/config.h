@@ -37,6 +37,7 @@ struct kad_config {
     char manifest[KAD_CONFIG_TEXT], manifest_keys[KAD_CONFIG_TEXT];
     char bootstrap_dns[KAD_CONFIG_TEXT], bootstrap_dns_server[KAD_CONFIG_TEXT];
     bool local_discovery;
+    bool announce_self;
     unsigned port_mapping; /* enum kad_portmap_how */
     kad_ms port_mapping_lease_ms;
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */

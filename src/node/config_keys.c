@@ -32,6 +32,7 @@ const struct kad_key kad_keys[] = {
     {"node", "port_mapping_lease_ms", KAD_KEY_DURATION, FIELD(port_mapping_lease_ms), 10000, 604800000, NULL, "for how long at a time; asked for again after half of it, given back when the node stops"},
     TEXT("node", data_dir, "where id, contacts, publications and the store are kept; `none`: nothing is"),
     TEXT("node", identity, "the file of this node's key pair (kad id), in networks with identities; empty: `identity` in the data directory, made if need be"),
+    {"node", "announce_self", KAD_KEY_FLAG, FIELD(announce_self), 0, 0, NULL, "in networks with identities: keeps a `peer:` record of its addresses, so that who knows its id1... finds it"},
     TEXT("node", passphrase_file, "a file whose first line is the passphrase of a sealed key pair; empty: the variable KAD_PASSPHRASE, or the terminal is asked"),
     TEXT("node", node_id, "the id to take, in hexadecimal; empty: the saved one, or made. With identities it must be the key pair's own, or the node does not start; without, follow_address takes another when this one does not fit the address"),
     TEXT("node", name, "shown in status"),

@@ -15,5 +15,6 @@ void kad_node_config_default(const struct kad_network *network, struct kad_node_
     out_config->listen[1] = kad_endpoint_v6(any, kad_network_port(network));
     out_config->n_listen = 2;
     out_config->store = KAD_STORE_MEMORY;
+    out_config->announce_self = true;
     out_config->log_level = KAD_LOG_INFO;
 }

@@ -7,6 +7,7 @@
  *     held.c       ends of puts and announces that wait for the disk
  *     posted.c     what other threads want
  *     identity.c   who it is
+ *     presence.c   its own `peer:` record
  *     memory.c     state and store on disk: what is saved when
  *     bootstrap.c  names of nodes to join through (those of sources.c, manifests and the like, are the program's)
  *     recorder.c   the flight recorder's file
@@ -64,6 +65,14 @@ struct kad_job {
     int error, reason; /* reason: errno */
 };
 
+/* What was said last of where this node is, and when it is to be looked at again. */
+struct kad_presence {
+    struct kad_endpoint said[KAD_NODE_LISTEN_MAX];
+    size_t n_said;
+    kad_ms at; /* KAD_NEVER: when something has changed */
+    bool asking;
+};
+
 struct kad_mapper_status;
 
 struct kad_node {
@@ -99,6 +108,7 @@ struct kad_node {
     unsigned n_restoring;
     bool restored; /* all of `kept` is the engine's again */
     kad_ms restore_at;
+    struct kad_presence presence;
 
     struct kad_settings lent[2]; /* to the engine, in turn, once settings were changed */
     unsigned n_lent;
@@ -139,6 +149,9 @@ void kad_node_send(struct kad_node *node, struct kad_udp *readable);
 /* -- requests.c ------------------------------------------------------------------------------------------------- */
 
 void kad_requests_event(struct kad_node *node, const struct kad_event *event); /* DONE, HOP, PEERS */
+/* As kad_node_request(), but what is kept published is so in this run only. */
+KAD_CHECK int kad_requests_of_this_run(struct kad_node *node, const struct kad_request *request,
+                                       kad_node_callback *callback, void *user);
 void kad_requests_cancel_of(struct kad_node *node, const void *user); /* all that were begun with it */
 /* Tells the engine of publications from before the restart, a few at a time. */
 void kad_requests_restore(struct kad_node *node);
@@ -176,6 +189,12 @@ void kad_held_settle(struct kad_node *node, uint64_t failed_store, uint64_t fail
 
 /* Into config.secret. Nothing to do where the network has no identities. An error has its reason in `why`. */
 KAD_CHECK int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size);
+
+/* -- presence.c ------------------------------------------------------------------------------------------------- */
+
+void kad_presence_changed(struct kad_node *node); /* it is ready, or its address is another */
+void kad_presence_tick(struct kad_node *node);
+kad_ms kad_presence_wake_at(const struct kad_node *node);
 
 /* -- bootstrap.c ------------------------------------------------------------------------------------------------ */
 

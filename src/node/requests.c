@@ -34,8 +34,9 @@ static void drop(struct kad_node *node, struct kad_pending *pending)
     kad_free(node->allocator, pending, sizeof(*pending));
 }
 
-int kad_node_request(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
-                     void *user, uint64_t *out_id)
+/* With `keeps` what is put is published by later runs, too. */
+static int begin(struct kad_node *node, const struct kad_request *request, bool keeps,
+                 kad_node_callback *callback, void *user, uint64_t *out_id)
 {
     struct kad_request ours = *request;
     struct kad_pending *pending;
@@ -47,7 +48,7 @@ int kad_node_request(struct kad_node *node, const struct kad_request *request, k
     pending = add(node, callback, user);
     if (!pending)
         return KAD_E_MEMORY;
-    pending->keep = kad_kept_wanted(request);
+    pending->keep = keeps;
     if (pending->keep)
         error = kad_kept_copy(node->allocator, request, &pending->kept);
     ours.user = pending;
@@ -62,6 +63,18 @@ int kad_node_request(struct kad_node *node, const struct kad_request *request, k
         *out_id = id;
     kad_node_turn_soon(node);
     return KAD_OK;
+}
+
+int kad_node_request(struct kad_node *node, const struct kad_request *request, kad_node_callback *callback,
+                     void *user, uint64_t *out_id)
+{
+    return begin(node, request, kad_kept_wanted(request), callback, user, out_id);
+}
+
+int kad_requests_of_this_run(struct kad_node *node, const struct kad_request *request,
+                             kad_node_callback *callback, void *user)
+{
+    return begin(node, request, false, callback, user, NULL);
 }
 
 bool kad_node_cancel(struct kad_node *node, uint64_t id)
