@@ -57,7 +57,7 @@ kad_library(kad
 set(program_parts src/node/config*.c src/node/log.c src/node/manifest.c src/node/sources.c src/node/portmap.c
     src/net/dns_txt.c src/net/fetch.c src/net/local_discovery.c src/net/portmap*.c)
 kad_library(kad-node POSIX
-    SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c
+    SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c src/store/view.c
     LEAVE_OUT ${program_parts}
     LINK kad PkgConfig::UV PkgConfig::LMDB)
 kad_library(kad-sim

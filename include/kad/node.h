@@ -90,7 +90,11 @@ struct kad_node_config {
     kad_log_function *log;           /* NULL: silent */
     void *log_context;               /* handed to it */
     const char *record; /* a file: everything that goes into the engine, from the start; NULL: nothing */
-    uint64_t record_max_bytes;                                      /* 0: 256 MiB */
+    uint64_t record_max_bytes; /* 0: 256 MiB */
+    /* A node on the same loop and another network: this one has that one's data directory and store (of the two that hold
+     * signed records, what was put over one is found over the other), and, where both have identities and no other was
+     * named, its key pair. data_dir, store and store_max_bytes are that node's. The two may be freed in any order. NULL: none. */
+    struct kad_node *with;
     unsigned watch;                                                 /* enum kad_event_mask, for on_event */
     void (*on_event)(void *context, const struct kad_event *event); /* all but DONE, HOP, PEERS */
     void (*on_stopped)(void *context); /* the last call; it may free the node if the loop is the host's */

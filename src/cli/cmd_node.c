@@ -101,6 +101,10 @@ static int take_passphrase(struct running *running, struct kad_node_config *node
 
     if (!kad_network_has_identities(node->network) || (!node->identity && !node->data_dir))
         return KAD_EXIT_DONE;
+    if (*running->passphrase) { /* of the same key pair, for a network named before */
+        node->passphrase = running->passphrase;
+        return KAD_EXIT_DONE;
+    }
     snprintf(path, sizeof path, "%s%s", node->identity ? node->identity : node->data_dir,
              node->identity ? "" : "/" KAD_KEY_FILE_NAME);
     (void)!kad_key_file_load(path, &file, why, sizeof why); /* what is wrong with it the node says */
@@ -133,8 +137,6 @@ static int configure_networks(struct running *running, size_t n)
         node->log = kad_log_write;
         node->log_context = &running->log;
         code = take_passphrase(running, node);
-        if (node->data_dir && !kad_host_make_folder(node->data_dir))
-            return kad_cli_fail(running->cli, KAD_EXIT_USAGE, node->data_dir, strerror(errno));
     }
     return code;
 }
@@ -368,10 +370,11 @@ const struct kad_command kad_command_node = {
                "lines go to\n"
                "standard error; the first says \"event=listening\". It joins through --bootstrap and the "
                "contacts it saved.\n"
-               "With several --network each takes the --listen and --bootstrap behind its name, and keeps "
-               "its state in "
-               "a folder of\n"
-               "that name; commands ask the first, or the one that --network names.",
+               "With several --network each takes the --listen and --bootstrap behind its name; they have "
+               "one data\n"
+               "directory, one store and one key pair, and each a table of its own. Commands ask the first, "
+               "or the one that\n"
+               "--network names.",
     .options = node_options,
     .n_least = 0,
     .n_most = 0,

@@ -107,6 +107,8 @@ static int make_node(struct kad_host *host, struct kad_node_config *config, bool
     slot->host = host;
     config->loop = &host->loop;
     config->watch |= has_face && i == 0 ? KAD_WATCH_ALL : KAD_WATCH_STATE;
+    if (i > 0 && config->network != kad_node_config_of(host->slots[0].node)->network)
+        config->with = host->slots[0].node;
     config->on_event = on_node_event;
     config->on_stopped = on_node_stopped;
     config->context = slot;

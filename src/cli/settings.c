@@ -101,13 +101,7 @@ int kad_cli_network_config(const struct kad_options *options, size_t network, co
     out_config->store = first->store;
     if (kad_network_has_identities(out_config->network)) /* a file that was named is who all of them are */
         memcpy(out_config->identity, first->identity, sizeof out_config->identity);
-    if (snprintf(out_config->data_dir, sizeof out_config->data_dir, "%s%s%s", first->data_dir,
-                 strcmp(first->data_dir, "none") == 0 || !*first->data_dir ? "" : "/",
-                 strcmp(first->data_dir, "none") == 0 || !*first->data_dir ? "" : name) >=
-        (int)sizeof out_config->data_dir) {
-        snprintf(out_why, KAD_CONFIG_WHY, "data_dir: too long");
-        return KAD_E_INVALID;
-    }
+    memcpy(out_config->data_dir, first->data_dir, sizeof out_config->data_dir);
     kad_config_next_source(out_config);
     error = set_list(out_config, "listen", options, &options->listen, network, out_why);
     if (error == KAD_OK)

@@ -97,7 +97,7 @@ void kad_held_settle(struct kad_node *node, uint64_t failed_store, uint64_t fail
 
     while (*at) {
         struct kad_held *held = *at;
-        const bool store = held->store_at <= node->store_safe, state = held->state_at <= node->state_safe;
+        const bool store = held->store_at <= node->storage->safe, state = held->state_at <= node->state_safe;
         const bool lost =
             (!store && held->store_at <= failed_store) || (!state && held->state_at <= failed_state);
 

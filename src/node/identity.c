@@ -35,6 +35,18 @@ static bool fits(const struct kad_node *node, const struct kad_identity *identit
     return !node->config.has_id || memcmp(id.bytes, node->config.id.bytes, sizeof(id.bytes)) == 0;
 }
 
+/* Of one who shares its storage, unless another file was named. */
+static const struct kad_node *kin(const struct kad_node *node)
+{
+    if (node->config.identity)
+        return NULL;
+    for (const struct kad_node *user = node->storage->users; user; user = user->storage_next) {
+        if (user != node && user->config.has_secret)
+            return user;
+    }
+    return NULL;
+}
+
 int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
 {
     char path[KAD_DATA_PATH + sizeof(KAD_KEY_FILE_NAME) + 1];
@@ -46,6 +58,7 @@ int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
         .on_progress = tell_search,
         .context = &search,
     };
+    const struct kad_node *relative = kin(node);
     struct kad_identity identity;
     char text[KAD_IDENTITY_TEXT];
     bool made = false;
@@ -55,9 +68,11 @@ int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
         return KAD_OK;
     if (node->config.has_secret) {
         kad_identity_from_seed(&identity, node->config.secret);
+    } else if (relative) {
+        kad_identity_from_seed(&identity, relative->config.secret);
     } else {
-        if (!wish.path && node->has_data_dir) {
-            snprintf(path, sizeof(path), "%s/%s", node->data_dir.path, KAD_KEY_FILE_NAME);
+        if (!wish.path && kad_storage_has_data_dir(node)) {
+            snprintf(path, sizeof(path), "%s/%s", node->storage->data_dir.path, KAD_KEY_FILE_NAME);
             wish.path = path;
         }
         error = kad_key_file_load_or_make(&wish, &identity, &made, why, why_size);

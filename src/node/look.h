@@ -9,6 +9,6 @@
 uint64_t kad_node_look(const struct kad_node *node, uint64_t from, unsigned n,
                        const struct kad_store_viewer *viewer);
 /* The value that is held for others, or for ourselves, under a key; borrowed until the loop turns. False: none. */
-bool kad_node_held(const struct kad_node *node, const struct kad_id *key, struct kad_record *out_record);
+bool kad_node_held(struct kad_node *node, const struct kad_id *key, struct kad_record *out_record);
 
 #endif

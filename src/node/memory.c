@@ -1,10 +1,9 @@
 /*
- * memory - what a node keeps on disk, and when it is written.
+ * memory - the state a node keeps on disk, and when it is written.
  *
- * The store: one commit before a turn's answers leave; a worker brings commits to the disk within a second, and at once
- * when a request of ours waits for it. The state: at once when a publication changed, a second after the node got ready
- * or took a new id, every five minutes when the table changed, and at the end. What comes while a sync or a writing runs
- * shares the next. When the disk fails, both are tried again until it works.
+ * At once when a publication changed, a second after the node got ready or took a new id, every five minutes when the
+ * table changed, and at the end. What comes while a writing runs shares the next. When the disk fails, it is tried again
+ * until it works. The store: storage.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,72 +12,17 @@
 
 #include "node/parts.h"
 #include "node/state.h"
-#include "store/lmdb.h"
-#include "store/mem.h"
 
-#define STORE_FILE       "store.mdb" /* as store/lmdb names it */
-#define SYNC_AFTER       KAD_SECOND
 #define SAVE_TABLE_EVERY (5 * KAD_MINUTE)
-#define SAVE_AGAIN       KAD_SECOND   /* after a failure */
-#define MAP_FOR_DEFAULT  (512u << 20) /* LMDB's file may grow to this unless more records are asked for */
-#define MAP_PER_BYTE     4
+#define SAVE_AGAIN       KAD_SECOND /* after a failure */
 
-/* -- opening ---------------------------------------------------------------------------------------------------- */
-
-static int open_lmdb(struct kad_node *node, const struct kad_lmdb_store_config *config, uint64_t hash_key,
-                     char *out_why, size_t why_size)
-{
-    struct kad_lmdb_store_info info;
-    char loaded[24], left_out[24];
-    const int error = kad_lmdb_store_open(node->allocator, config, hash_key, kad_node_clock(node), out_why,
-                                          why_size, &node->store);
-
-    if (error)
-        return error;
-    kad_lmdb_store_info(node->store, &info);
-    snprintf(loaded, sizeof(loaded), "%" PRIu64, info.n_loaded);
-    snprintf(left_out, sizeof(left_out), "%" PRIu64, info.n_skipped);
-    kad_tell(node, KAD_LOG_INFO, "store_opened", "entries", loaded, NULL);
-    if (info.n_skipped)
-        kad_tell(node, KAD_LOG_WARN, "store_entries_left_out", "entries", left_out, "why",
-                 "damaged, or over a ceiling of the configuration", NULL);
-    return KAD_OK;
-}
-
-int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_why, size_t why_size)
-{
-    struct kad_lmdb_store_config config = {.path = node->data_dir.path};
-    int error;
-
-    kad_mem_store_config_default(&config.mem);
-    config.mem.limit_local = node->config.settings.limit_local;
-    if (node->config.store_max_bytes)
-        config.mem.max_record_bytes = node->config.store_max_bytes;
-    if (node->config.store_max_bytes > MAP_FOR_DEFAULT / MAP_PER_BYTE)
-        config.max_size =
-            MAP_PER_BYTE * node->config.store_max_bytes; /* half of it at most holds records; and peers */
-    if (node->config.store == KAD_STORE_LMDB) {
-        node->store_is_lmdb = true;
-        error = open_lmdb(node, &config, hash_key, out_why, why_size);
-        if (error != KAD_E_CORRUPT)
-            return error;
-        /* What others gave us to hold is worth less than a node that starts: they hold it too, and publish again. */
-        kad_data_dir_set_aside(&node->data_dir, STORE_FILE);
-        kad_tell(node, KAD_LOG_WARN, "store_damaged", "file", STORE_FILE, "why", out_why, "what",
-                 "set aside with the ending .bad; starting with an empty one", NULL);
-        return open_lmdb(node, &config, hash_key, out_why, why_size);
-    }
-    error = kad_mem_store_new(node->allocator, &config.mem, hash_key, &node->store);
-    if (error)
-        snprintf(out_why, why_size, "store: %s", kad_error_text(error));
-    return error;
-}
+/* -- the state -------------------------------------------------------------------------------------------------- */
 
 int kad_memory_load(struct kad_node *node, struct kad_state *state, char *out_why, size_t why_size)
 {
     struct kad_bytes bytes;
-    int error =
-        kad_data_dir_read(&node->data_dir, node->state_name, KAD_STATE_SIZE_MAX, node->allocator, &bytes);
+    int error = kad_data_dir_read(&node->storage->data_dir, node->state_name, KAD_STATE_SIZE_MAX,
+                                  node->allocator, &bytes);
 
     if (error == KAD_E_NOT_FOUND)
         return KAD_OK;
@@ -87,47 +31,19 @@ int kad_memory_load(struct kad_node *node, struct kad_state *state, char *out_wh
         kad_free(node->allocator, (void *)(uintptr_t)bytes.data, bytes.size);
     }
     if (error == KAD_E_CORRUPT || error == KAD_E_LIMIT) {
-        kad_data_dir_set_aside(&node->data_dir, node->state_name);
+        kad_data_dir_set_aside(&node->storage->data_dir, node->state_name);
         kad_tell(node, KAD_LOG_WARN, "state_damaged", "file", node->state_name, "what",
                  "set aside with the ending .bad; starting without", NULL);
         return KAD_OK;
     }
     if (error)
-        snprintf(out_why, why_size, "cannot read %.60s in %.200s: %s", node->state_name, node->data_dir.path,
+        snprintf(out_why, why_size, "cannot read %.60s in %.200s: %s", node->state_name,
+                 node->storage->data_dir.path,
                  error == KAD_E_SYSTEM ? strerror(errno) : kad_error_text(error));
     return error;
 }
 
-/* -- the store -------------------------------------------------------------------------------------------------- */
-
-void kad_memory_commit(struct kad_node *node)
-{
-    struct kad_lmdb_store_info info;
-    bool failed;
-
-    if (node->commit_failed)
-        (void)node->store->ops->expire(node->store, node->now); /* tells it that time has passed */
-    failed = node->store->ops->commit && node->store->ops->commit(node->store) < 0;
-    if (failed && !node->commit_failed) {
-        kad_lmdb_store_info(node->store, &info);
-        kad_tell(node, KAD_LOG_ERROR, "store_failed", "why", info.last_error, "what",
-                 "what is stored is in memory only; trying on", NULL);
-    }
-    if (!failed && node->commit_failed)
-        kad_tell(node, KAD_LOG_INFO, "store_works_again", NULL, NULL);
-    node->commit_failed = failed;
-}
-
-static uint64_t n_commits(const struct kad_node *node)
-{
-    struct kad_lmdb_store_info info = {0};
-
-    if (node->store_is_lmdb)
-        kad_lmdb_store_info(node->store, &info);
-    return info.n_commits;
-}
-
-static bool begin_job(struct kad_node *node, struct kad_job *job, uv_work_cb work, uv_after_work_cb done)
+bool kad_memory_begin_job(struct kad_node *node, struct kad_job *job, uv_work_cb work, uv_after_work_cb done)
 {
     job->work.data = job;
     job->node = node;
@@ -136,9 +52,8 @@ static bool begin_job(struct kad_node *node, struct kad_job *job, uv_work_cb wor
     return job->running;
 }
 
-/* A disk that fails is told of once, and so is its recovery. */
-static void tell_change(const struct kad_node *node, bool *failed, int error, int reason, const char *worse,
-                        const char *better)
+void kad_memory_tell_change(const struct kad_node *node, bool *failed, int error, int reason,
+                            const char *worse, const char *better)
 {
     if (error && !*failed)
         kad_tell(node, KAD_LOG_ERROR, worse, "why", strerror(reason), "what", "trying on", NULL);
@@ -146,40 +61,6 @@ static void tell_change(const struct kad_node *node, bool *failed, int error, in
         kad_tell(node, KAD_LOG_INFO, better, NULL, NULL);
     *failed = error != KAD_OK;
 }
-
-static void synced(struct kad_node *node, int error, int reason)
-{
-    tell_change(node, &node->sync_failed, error, reason, "sync_failed", "sync_works_again");
-    if (!error)
-        node->store_safe = node->store_syncing;
-    kad_held_settle(node, error ? node->store_syncing : 0, 0);
-}
-
-static void sync_work(uv_work_t *work)
-{
-    struct kad_job *job = work->data;
-
-    job->error = kad_lmdb_store_sync(job->node->store);
-    job->reason = errno;
-}
-
-static void sync_done(uv_work_t *work, int status)
-{
-    struct kad_job *job = work->data;
-
-    (void)status;
-    job->running = false;
-    synced(job->node, job->error, job->reason);
-    kad_node_ended(job->node);
-}
-
-static void begin_sync(struct kad_node *node)
-{
-    node->store_syncing = n_commits(node);
-    node->sync_at = begin_job(node, &node->sync, sync_work, sync_done) ? KAD_NEVER : node->now + SYNC_AFTER;
-}
-
-/* -- the state -------------------------------------------------------------------------------------------------- */
 
 static uint64_t table_mark(const struct kad_node *node)
 {
@@ -274,7 +155,7 @@ static void drop_snapshot(struct kad_node *node)
 
 static void saved(struct kad_node *node, int error, int reason)
 {
-    tell_change(node, &node->save_failed, error, reason, "state_not_saved", "state_saved_again");
+    kad_memory_tell_change(node, &node->save_failed, error, reason, "state_not_saved", "state_saved_again");
     if (!error) {
         node->state_safe = node->state_saving;
         node->table_saved = node->table_saving;
@@ -289,7 +170,7 @@ static void save_work(uv_work_t *work)
     struct kad_job *job = work->data;
     const struct kad_node *node = job->node;
 
-    job->error = kad_data_dir_write(&node->data_dir, node->state_name, node->saving);
+    job->error = kad_data_dir_write(&node->storage->data_dir, node->state_name, node->saving);
     job->reason = errno;
 }
 
@@ -315,7 +196,7 @@ static void begin_save(struct kad_node *node)
 {
     node->save_at = node->now + SAVE_TABLE_EVERY;
     take_snapshot(node);
-    if (node->saving.size == 0 || !begin_job(node, &node->save, save_work, save_done)) {
+    if (node->saving.size == 0 || !kad_memory_begin_job(node, &node->save, save_work, save_done)) {
         drop_snapshot(node);
         saved(node, KAD_E_MEMORY, ENOMEM);
     }
@@ -325,7 +206,7 @@ void kad_memory_changed(struct kad_node *node, kad_ms within)
 {
     const kad_ms at = kad_node_clock(node) + within;
 
-    if (!node->has_data_dir)
+    if (!node->storage->has_data_dir)
         return;
     node->state_changed++;
     node->save_at = at < node->save_at ? at : node->save_at;
@@ -336,56 +217,39 @@ int kad_memory_need(struct kad_node *node, bool stored, bool kept, uint64_t *out
                     uint64_t *out_state_at)
 {
     *out_store_at = *out_state_at = 0;
-    if (kept && node->has_data_dir) {
+    if (kept && node->storage->has_data_dir) {
         kad_memory_changed(node, 0);
         *out_state_at = node->state_changed;
     }
-    if (!stored || !node->store_is_lmdb)
-        return KAD_OK;
-    if (node->commit_failed)
-        return KAD_E_SYSTEM;
-    if (n_commits(node) == node->store_safe)
-        return KAD_OK; /* a sync that another waited for came in between */
-    *out_store_at = n_commits(node);
-    node->sync_at = kad_node_clock(node);
-    kad_node_turn_soon(node);
-    return KAD_OK;
+    return stored ? kad_storage_need(node, out_store_at) : KAD_OK;
 }
 
 void kad_memory_save_now(struct kad_node *node)
 {
     int error = KAD_OK;
 
-    if (node->has_data_dir) {
+    if (node->storage->has_data_dir) {
         take_snapshot(node);
         errno = ENOMEM;
-        error = node->saving.size ? kad_data_dir_write(&node->data_dir, node->state_name, node->saving)
-                                  : KAD_E_MEMORY;
+        error = node->saving.size
+                    ? kad_data_dir_write(&node->storage->data_dir, node->state_name, node->saving)
+                    : KAD_E_MEMORY;
         saved(node, error, errno);
         drop_snapshot(node);
     }
-    kad_memory_commit(node);
-    if (node->store_is_lmdb) {
-        node->store_syncing = n_commits(node);
-        error = kad_lmdb_store_sync(node->store);
-        synced(node, error, errno);
-    }
+    kad_storage_sync_now(node);
 }
 
 /* -- when ------------------------------------------------------------------------------------------------------- */
 
 void kad_memory_begin(struct kad_node *node)
 {
-    node->sync_at = KAD_NEVER;
-    node->save_at = node->has_data_dir ? node->now + SAVE_TABLE_EVERY : KAD_NEVER;
+    node->save_at = node->storage->has_data_dir ? node->now + SAVE_TABLE_EVERY : KAD_NEVER;
 }
 
 void kad_memory_tick(struct kad_node *node)
 {
-    if (node->store_is_lmdb && node->sync_at == KAD_NEVER && n_commits(node) != node->store_safe)
-        node->sync_at = node->now + SYNC_AFTER;
-    if (node->now >= node->sync_at && !node->sync.running)
-        begin_sync(node);
+    kad_storage_tick(node);
     if (node->now >= node->save_at && !node->save.running) {
         if (node->state_changed != node->state_safe || table_mark(node) != node->table_saved)
             begin_save(node);
@@ -394,13 +258,10 @@ void kad_memory_tick(struct kad_node *node)
     }
 }
 
-/* While a job runs its next turn waits for its end, which is a turn too. A store that failed is tried again by a turn. */
+/* While a job runs its next turn waits for its end, which is a turn too. */
 kad_ms kad_memory_wake_at(const struct kad_node *node)
 {
     const kad_ms save_at = node->save.running ? KAD_NEVER : node->save_at;
-    const kad_ms sync_at = node->sync.running ? KAD_NEVER : node->sync_at;
-    const kad_ms commit_at = node->commit_failed ? node->now + SYNC_AFTER : KAD_NEVER;
-    const kad_ms first = save_at < sync_at ? save_at : sync_at;
 
-    return first < commit_at ? first : commit_at;
+    return kad_ms_min(save_at, kad_storage_wake_at(node));
 }

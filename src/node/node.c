@@ -68,6 +68,8 @@ static int check(const struct kad_node_config *config, char *why, size_t why_siz
         snprintf(why, why_size, "bootstrap: more than %d", KAD_NODE_BOOTSTRAP_MAX);
     else if (config->store == KAD_STORE_LMDB && !config->data_dir)
         snprintf(why, why_size, "store: lmdb needs a data directory");
+    else if (config->with && (!config->loop || config->loop != config->with->loop))
+        snprintf(why, why_size, "with: that node is on another loop");
     else
         return KAD_OK;
     return KAD_E_INVALID;
@@ -163,7 +165,7 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
         .network = node->config.network,
         .settings = &node->config.settings,
         .allocator = node->allocator,
-        .store = node->store,
+        .store = &node->store.store,
         .ipv4 = speaks(node, KAD_IPV4),
         .ipv6 = speaks(node, KAD_IPV6),
         .address = own_address(node),
@@ -217,14 +219,11 @@ static int make_core(struct kad_node *node, struct kad_state *state, char *why, 
     kad_entropy(&hash_key, sizeof(hash_key));
     snprintf(node->state_name, sizeof(node->state_name), "%.50s.state",
              kad_network_name(node->config.network));
-    if (node->config.data_dir) {
-        error = kad_data_dir_open(&node->data_dir, node->config.data_dir, why, why_size);
-        node->has_data_dir = error == KAD_OK;
-    }
-    if (!error && node->has_data_dir)
-        error = kad_memory_load(node, state, why, why_size);
+    error = kad_storage_open(node, hash_key, why, why_size);
     if (!error)
-        error = kad_memory_open_store(node, hash_key, why, why_size);
+        error = kad_move_in_files(node, why, why_size);
+    if (!error && node->storage->has_data_dir)
+        error = kad_memory_load(node, state, why, why_size);
     if (!error)
         error = kad_node_take_identity(node, why, why_size);
     if (!error)
@@ -269,10 +268,18 @@ int kad_node_new(const struct kad_node_config *config, struct kad_node **out_nod
                  size_t why_size)
 {
     const struct kad_allocator *allocator = &kad_allocator_system;
+    struct kad_node_config own;
     struct kad_node *node;
     int error;
 
     snprintf(out_why, why_size, "%s", "");
+    if (config->with) {
+        own = *config;
+        own.data_dir = config->with->config.data_dir;
+        own.store = config->with->config.store;
+        own.store_max_bytes = config->with->config.store_max_bytes;
+        config = &own;
+    }
     error = check(config, out_why, why_size);
     if (error)
         return error;
@@ -466,10 +473,7 @@ void kad_node_free(struct kad_node *node)
     kad_posted_take(node);
     kad_recorder_free(node);
     kad_engine_free(node->engine);
-    if (node->store)
-        node->store->ops->free(node->store);
-    if (node->has_data_dir)
-        kad_data_dir_close(&node->data_dir);
+    kad_storage_leave(node);
     if (node->own_loop_made)
         close_own_loop(node);
     kad_kept_list_clear(&node->kept);

@@ -8,7 +8,9 @@
  *     posted.c     what other threads want
  *     identity.c   who it is
  *     presence.c   its own `peer:` record
- *     memory.c     state and store on disk: what is saved when
+ *     memory.c     its state on disk: what is saved when
+ *     storage.c    data directory and store, which several nodes may have together
+ *     move_in.c    what an earlier kad kept in a folder for each network
  *     bootstrap.c  names of nodes to join through (those of sources.c, manifests and the like, are the program's)
  *     recorder.c   the flight recorder's file
  *     link.c       connections of somebody else, in place of sockets
@@ -31,6 +33,7 @@
 #include "node/link.h"
 #include "node/load.h"
 #include "node/mailbox.h"
+#include "store/view.h"
 #include "kad/node.h"
 
 #define KAD_NODE_BATCH 64 /* datagrams the engine may write before they are sent */
@@ -73,6 +76,19 @@ struct kad_presence {
     bool asking;
 };
 
+/* A data directory and a store, of all nodes on a loop that were made one with another. */
+struct kad_storage {
+    struct kad_node *users; /* the last one takes it along */
+    struct kad_data_dir data_dir;
+    bool has_data_dir;
+    struct kad_store *store, *mem; /* mem: the memory in front, or the store itself */
+    bool is_lmdb;
+    bool commit_failed, sync_failed;
+    bool syncing; /* one of the users' jobs does */
+    kad_ms sync_at;
+    uint64_t safe; /* so many commits are on disk */
+};
+
 struct kad_mapper_status;
 
 struct kad_node {
@@ -91,8 +107,9 @@ struct kad_node {
     size_t n_sockets;
     struct kad_engine *engine;
     struct kad_measures measures;
-    struct kad_store *store;
-    bool store_is_lmdb;
+    struct kad_storage *storage; /* its own, or that of others */
+    struct kad_node *storage_next;
+    struct kad_store_view store; /* what the engine has of it */
     struct kad_batch out;
     struct kad_node_link link;
 
@@ -120,14 +137,13 @@ struct kad_node {
     size_t bootstrap_texts_size;
     const struct kad_mapper_status *mapping; /* of the program's port mapping; NULL: there is none */
 
-    struct kad_data_dir data_dir;
-    bool has_data_dir, commit_failed, sync_failed, save_failed;
+    bool save_failed;
     char state_name[64];
     struct kad_job save, sync;
     struct kad_bytes saving; /* what `save` writes */
-    kad_ms save_at, sync_at;
-    /* Changes are counted: commits of the store; what happened to the state. `safe`: as many are on disk. */
-    uint64_t store_syncing, store_safe;
+    kad_ms save_at;
+    uint64_t store_syncing; /* commits that `sync` brings to the disk */
+    /* What happened to the state, counted. `safe`: as much is on disk. */
     uint64_t state_changed, state_saving, state_safe;
     uint64_t table_saving, table_saved;
     struct kad_held *held;
@@ -162,12 +178,15 @@ void kad_posted_take(struct kad_node *node);
 
 /* -- memory.c --------------------------------------------------------------------------------------------------- */
 
-KAD_CHECK int kad_memory_open_store(struct kad_node *node, uint64_t hash_key, char *out_why, size_t why_size);
 struct kad_state;
 /* Reads the saved state if there is one; a damaged one is set aside with a warning. 0 or KAD_E_MEMORY, KAD_E_SYSTEM. */
 KAD_CHECK int kad_memory_load(struct kad_node *node, struct kad_state *state, char *out_why, size_t why_size);
-void kad_memory_commit(struct kad_node *node); /* before answers leave */
 void kad_memory_begin(struct kad_node *node);
+/* Runs `work` on another thread, then `done` on the loop's. False: it cannot. */
+bool kad_memory_begin_job(struct kad_node *node, struct kad_job *job, uv_work_cb work, uv_after_work_cb done);
+/* A disk that fails is told of once, and so is its recovery. */
+void kad_memory_tell_change(const struct kad_node *node, bool *failed, int error, int reason,
+                            const char *worse, const char *better);
 void kad_memory_tick(struct kad_node *node);
 kad_ms kad_memory_wake_at(const struct kad_node *node);
 void kad_memory_changed(struct kad_node *node, kad_ms within); /* something worth saving within this */
@@ -176,6 +195,25 @@ void kad_memory_save_now(struct kad_node *node);               /* at the end; no
  * `kept` in the state. 0: nothing. KAD_E_SYSTEM: the store does not take it. */
 KAD_CHECK int kad_memory_need(struct kad_node *node, bool stored, bool kept, uint64_t *out_store_at,
                               uint64_t *out_state_at);
+
+/* -- storage.c -------------------------------------------------------------------------------------------------- */
+
+/* Its own, or that of config.with; and the node's view of it. The errors of kad_node_new(). */
+KAD_CHECK int kad_storage_open(struct kad_node *node, uint64_t hash_key, char *out_why, size_t why_size);
+void kad_storage_leave(struct kad_node *node);
+void kad_storage_commit(struct kad_node *node); /* before answers leave */
+void kad_storage_tick(struct kad_node *node);
+kad_ms kad_storage_wake_at(const struct kad_node *node);
+void kad_storage_sync_now(struct kad_node *node); /* at the end; no job of this node's runs */
+/* As kad_memory_need(), of the store. */
+KAD_CHECK int kad_storage_need(struct kad_node *node, uint64_t *out_store_at);
+bool kad_storage_has_data_dir(const struct kad_node *node);
+
+/* -- move_in.c -------------------------------------------------------------------------------------------------- */
+
+/* DIR/NETWORK/ held what DIR/ holds now. Its files move, once; its store's entries are taken over. */
+KAD_CHECK int kad_move_in_files(struct kad_node *node, char *out_why, size_t why_size);
+KAD_CHECK int kad_move_in_store(struct kad_node *node, char *out_why, size_t why_size);
 
 /* -- held.c ----------------------------------------------------------------------------------------------------- */
 

@@ -311,14 +311,15 @@ static const struct kad_store_ops lmdb_ops = {
 
 /* -- opening, and what only this store has ---------------------------------------------------------------------- */
 
-static int load(struct lmdb_store *lmdb, kad_ms now, char *out_why, size_t why_size)
+static int load(struct lmdb_store *lmdb, struct kad_env *env, kad_ms now, struct kad_lmdb_loaded *out_loaded,
+                char *out_why, size_t why_size)
 {
-    int said, error = kad_lmdb_load(&lmdb->env, lmdb->mem, lmdb->allocator, now, &lmdb->loaded, &said);
+    int said, error = kad_lmdb_load(env, lmdb->mem, lmdb->allocator, now, out_loaded, &said);
 
     if (error == KAD_E_MEMORY)
-        snprintf(out_why, why_size, "%s: not enough memory for what is stored", lmdb->env.path);
+        snprintf(out_why, why_size, "%s: not enough memory for what is stored", env->path);
     else if (error != KAD_OK)
-        snprintf(out_why, why_size, "%s: %s: %s", lmdb->env.path,
+        snprintf(out_why, why_size, "%s: %s: %s", env->path,
                  error == KAD_E_CORRUPT ? "damaged" : "cannot read", kad_env_text(said));
     return error;
 }
@@ -347,7 +348,7 @@ int kad_lmdb_store_open(const struct kad_allocator *allocator, const struct kad_
     kad_pending_init(&lmdb->pending, allocator);
     error = kad_env_open(&lmdb->env, allocator, config->path, max_size, out_why, why_size);
     if (error == KAD_OK) {
-        error = load(lmdb, now, out_why, why_size);
+        error = load(lmdb, &lmdb->env, now, &lmdb->loaded, out_why, why_size);
         if (error != KAD_OK)
             kad_env_close(&lmdb->env);
     }
@@ -365,6 +366,34 @@ int kad_lmdb_store_open(const struct kad_allocator *allocator, const struct kad_
     kad_mem_store_watch(lmdb->mem, &lmdb->watch);
     *out_store = &lmdb->store;
     return KAD_OK;
+}
+
+struct kad_store *kad_lmdb_store_mem(struct kad_store *store)
+{
+    return of(store)->mem;
+}
+
+int kad_lmdb_store_import(struct kad_store *store, const char *path, kad_ms now, char *out_why,
+                          size_t why_size, uint64_t *out_n)
+{
+    struct lmdb_store *lmdb = of(store);
+    struct kad_env *other = kad_alloc_zero(lmdb->allocator, sizeof *other);
+    struct kad_lmdb_loaded loaded;
+    int error;
+
+    if (!other) {
+        snprintf(out_why, why_size, "not enough memory");
+        return KAD_E_MEMORY;
+    }
+    error = kad_env_open(other, lmdb->allocator, path, lmdb->env.max_size, out_why, why_size);
+    if (error == KAD_OK) {
+        error = load(lmdb, other, now, &loaded, out_why, why_size);
+        kad_env_close(other);
+    }
+    kad_free(lmdb->allocator, other, sizeof *other);
+    if (error == KAD_OK)
+        *out_n = loaded.n_loaded;
+    return error;
 }
 
 int kad_lmdb_store_sync(struct kad_store *store)

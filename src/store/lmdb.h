@@ -47,6 +47,12 @@ KAD_CHECK int kad_lmdb_store_open(const struct kad_allocator *allocator,
 /* All that was committed before the call is on the disk after it. The one function that may run on another thread
  * beside the others (but not beside free). 0 or KAD_E_SYSTEM. */
 KAD_CHECK int kad_lmdb_store_sync(struct kad_store *store);
+/* The memory in front, for views (store/view.h). The store's own. */
+struct kad_store *kad_lmdb_store_mem(struct kad_store *store);
+/* Takes over what another file holds, as far as ceilings let in and it has not expired; the file stays. The next commit()
+ * writes it. The errors of kad_lmdb_store_open(); *out_n: how many entries. */
+KAD_CHECK int kad_lmdb_store_import(struct kad_store *store, const char *path, kad_ms now, char *out_why,
+                                    size_t why_size, uint64_t *out_n);
 void kad_lmdb_store_info(const struct kad_store *store, struct kad_lmdb_store_info *out_info);
 
 /* What the node itself keeps across restarts, in the same file. A put is committed when it returns, not synced.

@@ -82,6 +82,9 @@ static int load_record(struct loading *loading, MDB_cursor *cursor, struct kad_b
             kad_mem_store_restore_ghost(loading->mem, &record, loading->now);
         return 0;
     }
+    if (kad_mem_store_has_record(
+            loading->mem, &record)) /* of another file that was read before; holders bring newer ones */
+        return 0;
     return take_over(loading, kad_mem_store_restore(loading->mem, &record, group, loading->now));
 }
 

@@ -456,3 +456,42 @@ TEST(state_is_kept_by_name)
     store->ops->free(store);
     test_folder_remove(&folder);
 }
+
+/* What another file holds is taken over once: it is there, is counted, and is in this file from the next commit on. What stands
+ * here already stays. */
+TEST(another_files_entries_are_taken_over)
+{
+    const struct kad_mem_store_config config = test_store_plenty();
+    struct test_folder old, folder;
+    struct kad_store *store;
+    char path[300], why[200];
+    uint64_t n = 0;
+
+    test_folder_make(&old);
+    store = open_at(&old, &kad_allocator_system, &config, NOW);
+    EXPECT_EQ(test_store_put(store, 1, 10, NULL, NOW + KAD_HOUR, NOW), KAD_OK);
+    EXPECT_EQ(test_store_put(store, 2, 10, NULL, NOW + KAD_HOUR, NOW), KAD_OK);
+    EXPECT_EQ(test_store_put(store, 3, 10, NULL, NOW + 5, NOW), KAD_OK);
+    EXPECT_EQ(test_store_announce(store, 4, test_store_host(false, 1, 1, 1), false, NOW + KAD_HOUR, NOW),
+              KAD_OK);
+    store->ops->free(store);
+
+    test_folder_make(&folder);
+    store = open_at(&folder, &kad_allocator_system, &config, NOW);
+    EXPECT_EQ(test_store_put(store, 2, 20, NULL, NOW + KAD_HOUR, NOW), KAD_OK);
+    EXPECT_EQ(store->ops->commit(store), KAD_OK);
+    snprintf(path, sizeof path, "%s/store.mdb", old.path);
+    EXPECT_EQ(kad_lmdb_store_import(store, path, NOW + 5, why, sizeof why, &n), KAD_OK);
+    EXPECT_EQ(n, 2);
+    EXPECT_EQ(test_store_stats(store).record_bytes, 30);
+    EXPECT_EQ(store->ops->commit(store), KAD_OK);
+    store->ops->free(store);
+    store = open_at(&folder, &kad_allocator_system, &config, NOW + 5);
+    EXPECT_EQ(test_store_stats(store).record_bytes, 30);
+    EXPECT_EQ(test_store_stats(store).n_peers, 1);
+    EXPECT_EQ(kad_lmdb_store_import(store, "/nowhere/store.mdb", NOW, why, sizeof why, &n), KAD_E_SYSTEM);
+    EXPECT(why[0] != 0);
+    store->ops->free(store);
+    test_folder_remove(&folder);
+    test_folder_remove(&old);
+}

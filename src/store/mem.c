@@ -16,6 +16,7 @@ struct mem_store {
     struct kad_mem_records *records; /* NULL: none yet */
     struct kad_mem_peers *peers;     /* NULL: none yet */
     const struct kad_mem_watch *watch;
+    struct kad_mem_eye eye;
     uint64_t n_expired, n_refused;
 };
 
@@ -134,6 +135,26 @@ static int mem_ghost(struct kad_store *store, const struct kad_id *key, uint8_t 
                : KAD_E_NOT_FOUND;
 }
 
+static struct kad_mem_records *need_records(struct mem_store *mem)
+{
+    if (!mem->records) {
+        mem->records = kad_mem_records_new(mem->allocator, &mem->config, mem->hash_key);
+        if (mem->records)
+            mem->records->eye = mem->eye;
+    }
+    return mem->records;
+}
+
+void kad_mem_store_see(struct kad_store *store, struct kad_mem_eye eye)
+{
+    struct mem_store *mem = of(store);
+
+    assert(eye.number < KAD_MEM_EYES);
+    mem->eye = eye;
+    if (mem->records)
+        mem->records->eye = eye;
+}
+
 int kad_mem_store_restore(struct kad_store *store, const struct kad_record *record, uint64_t group,
                           kad_ms now)
 {
@@ -141,9 +162,7 @@ int kad_mem_store_restore(struct kad_store *store, const struct kad_record *reco
     int error = KAD_E_MEMORY;
 
     mem_expire(store, now); /* what has expired neither counts against what comes nor is replaced by it */
-    if (!mem->records)
-        mem->records = kad_mem_records_new(mem->allocator, &mem->config, mem->hash_key);
-    if (mem->records)
+    if (need_records(mem))
         error = kad_mem_records_put(mem->records, record, group, mem->watch);
     if (error != KAD_OK)
         mem->n_refused++;
@@ -209,13 +228,17 @@ static void mem_stats(const struct kad_store *store, struct kad_store_stats *out
     *out_stats = (struct kad_store_stats){
         .n_expired = mem->n_expired, .n_refused = mem->n_refused, .memory = sizeof *mem};
     if (mem->records) {
-        out_stats->n_records = mem->records->n_records;
-        out_stats->record_bytes = mem->records->record_bytes;
+        for (unsigned i = 0; i < KAD_COUNT_OF(mem->records->halves); i++) {
+            if (mem->eye.half != (i ? KAD_MEM_PLAIN : KAD_MEM_CLASSED)) {
+                out_stats->n_records += mem->records->halves[i].n;
+                out_stats->record_bytes += mem->records->halves[i].bytes;
+            }
+        }
         out_stats->memory += kad_mem_records_memory(mem->records);
     }
     if (mem->peers) {
-        out_stats->n_keys = mem->peers->n_keys;
-        out_stats->n_peers = mem->peers->n_peers;
+        out_stats->n_keys = mem->eye.half == KAD_MEM_CLASSED ? 0 : mem->peers->n_keys;
+        out_stats->n_peers = mem->eye.half == KAD_MEM_CLASSED ? 0 : mem->peers->n_peers;
         out_stats->memory += kad_mem_peers_memory(mem->peers);
     }
 }
@@ -226,7 +249,8 @@ static uint64_t mem_look(const struct kad_store *store, uint64_t from, unsigned 
 {
     const struct mem_store *mem = of_const(store);
     const uint64_t n_slots = mem->records ? mem->records->n_slots : 0;
-    const uint64_t n_places = n_slots + (mem->peers ? mem->peers->n_keys : 0);
+    const uint64_t n_places =
+        n_slots + (mem->peers && mem->eye.half != KAD_MEM_CLASSED ? mem->peers->n_keys : 0);
     uint64_t at = from;
 
     for (; at < n_places && at - from < n; at++) {
@@ -238,7 +262,8 @@ static uint64_t mem_look(const struct kad_store *store, uint64_t from, unsigned 
 
             viewer->key(viewer->context, &key->id, kad_mem_peers_n(key));
         } else if (kad_mem_records_slot(mem->records, (uint32_t)at, &record, &group) &&
-                   record.expires_at > now) {
+                   record.expires_at > now &&
+                   mem->eye.half != (record.valid_until ? KAD_MEM_PLAIN : KAD_MEM_CLASSED)) {
             viewer->record(viewer->context, &record);
         }
     }
@@ -347,8 +372,6 @@ void kad_mem_store_restore_ghost(struct kad_store *store, const struct kad_recor
 {
     struct mem_store *mem = of(store);
 
-    if (!mem->records)
-        mem->records = kad_mem_records_new(mem->allocator, &mem->config, mem->hash_key);
-    if (mem->records && kad_mem_records_need_classes(mem->records) == KAD_OK)
+    if (need_records(mem) && kad_mem_records_need_classes(mem->records) == KAD_OK)
         kad_mem_classes_remember(mem->records->classes, record, now);
 }

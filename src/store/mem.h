@@ -9,6 +9,10 @@
  * have a place of their own by key and type, and by key, type and owner where the key has many: nobody takes another
  * class's place.
  *
+ * Several networks may have one store (store/view). Records of classes and those without are two halves then, each with all of
+ * max_records and max_record_bytes, so that the crowd of an open network leaves room for what is signed; networks with classes
+ * hold the same records, and each remembers for itself when a holder last stored one.
+ *
  * Who pays: a record counts against the address group of whoever brought it first, until it is gone; a peer against
  * its own. Loopback, link-local and private addresses are nobody's group unless `limit_local`.
  */
@@ -33,6 +37,18 @@ struct kad_mem_store_config {
     bool limit_local;             /* group limits hold for loopback and private addresses too */
 };
 
+/* Who looks: which half it sees, and whose kad_record.seen_at. */
+enum kad_mem_half {
+    KAD_MEM_BOTH,
+    KAD_MEM_PLAIN,  /* without classes; and peers */
+    KAD_MEM_CLASSED /* of classes */
+};
+struct kad_mem_eye {
+    enum kad_mem_half half;
+    unsigned number; /* below KAD_MEM_EYES */
+};
+#define KAD_MEM_EYES 2 /* as many networks with classes */
+
 #define KAD_MEM_PEERS_PER_KEY 65000 /* places in a key's list are 16-bit numbers */
 
 /* What an open network's node can afford: about 100 MB if all of it were filled. */
@@ -43,6 +59,9 @@ void kad_mem_store_config_default(struct kad_mem_store_config *out_config);
 KAD_CHECK int kad_mem_store_new(const struct kad_allocator *allocator,
                                 const struct kad_mem_store_config *config, uint64_t hash_key,
                                 struct kad_store **out_store);
+
+/* What is read and noted from here on is so for this eye. A new store's sees both halves, and is number 0. */
+void kad_mem_store_see(struct kad_store *store, struct kad_mem_eye eye);
 
 /*
  * For a store that keeps a copy elsewhere. Slots are small numbers that are used again; what a slot holds now is told

@@ -9,12 +9,12 @@
 #define NONE       UINT32_MAX
 #define LIST_MAX   64
 #define PROOF_SIZE (sizeof((struct kad_record *)0)->public_key + sizeof((struct kad_record *)0)->signature)
-#define LIFE_SIZE  (3 * sizeof(kad_ms))
+#define LIFE_SIZE  ((2 + KAD_MEM_EYES) * sizeof(kad_ms))
 #define VALUE_MAX  (UINT32_C(1) << 30)
 
 enum {
     BLOCK_PROVED = 1,  /* public key and signature stand in `bytes` */
-    BLOCK_CLASSED = 2, /* and so do, before them, made_at, valid_until and seen_at */
+    BLOCK_CLASSED = 2, /* and so do, before them, made_at, valid_until and each eye's seen_at */
     BLOCK_MANY = 4,
     BLOCK_WITHDRAWN = 8,
 };
@@ -38,7 +38,7 @@ struct kad_mem_records *kad_mem_records_new(const struct kad_allocator *allocato
 {
     struct kad_mem_records *records = kad_alloc_zero(allocator, sizeof *records);
     const uint32_t most =
-        config->max_records < KAD_MEM_SLOTS_MAX ? (uint32_t)config->max_records : KAD_MEM_SLOTS_MAX;
+        2 * (config->max_records < KAD_MEM_SLOTS_MAX ? (uint32_t)config->max_records : KAD_MEM_SLOTS_MAX);
 
     if (!records)
         return NULL;
@@ -127,7 +127,21 @@ static uint32_t find(const struct kad_mem_records *records, const struct kad_rec
     return NONE;
 }
 
-static void read_block(const struct kad_mem_block *block, struct kad_record *out_record)
+/* Where an eye's seen_at stands in the bytes of a block. */
+static size_t at_seen(unsigned eye)
+{
+    return (2 + (size_t)eye) * sizeof(kad_ms);
+}
+
+static bool sees(const struct kad_mem_records *records, const struct kad_mem_block *block)
+{
+    const enum kad_mem_half half = block->flags & BLOCK_CLASSED ? KAD_MEM_CLASSED : KAD_MEM_PLAIN;
+
+    return records->eye.half == KAD_MEM_BOTH || records->eye.half == half;
+}
+
+static void read_block(const struct kad_mem_records *records, const struct kad_mem_block *block,
+                       struct kad_record *out_record)
 {
     const uint8_t *at = block->bytes;
 
@@ -140,7 +154,7 @@ static void read_block(const struct kad_mem_block *block, struct kad_record *out
     if (block->flags & BLOCK_CLASSED) {
         memcpy(&out_record->made_at, at, sizeof out_record->made_at);
         memcpy(&out_record->valid_until, at + sizeof out_record->made_at, sizeof out_record->valid_until);
-        memcpy(&out_record->seen_at, at + 2 * sizeof out_record->made_at, sizeof out_record->seen_at);
+        memcpy(&out_record->seen_at, at + at_seen(records->eye.number), sizeof out_record->seen_at);
         at += LIFE_SIZE;
     }
     if (block->flags & BLOCK_PROVED) {
@@ -162,8 +176,8 @@ int kad_mem_records_get(const struct kad_mem_records *records, const struct kad_
          at = kad_index_next(index, hash, at)) {
         const struct kad_mem_block *block = records->slots[kad_index_slot(index, at)].block;
 
-        if (kad_id_equal(&block->key, key) && block->expires_at > now) {
-            read_block(block, out_record);
+        if (kad_id_equal(&block->key, key) && block->expires_at > now && sees(records, block)) {
+            read_block(records, block, out_record);
             return KAD_OK;
         }
     }
@@ -189,7 +203,7 @@ size_t kad_mem_records_list(const struct kad_mem_records *records, const struct 
         size_t i;
 
         if (slot < from || !kad_id_equal(&block->key, key) || block->expires_at <= now ||
-            (type != 0 && block->type != type) || (n_places > n && slot > places[n]))
+            !sees(records, block) || (type != 0 && block->type != type) || (n_places > n && slot > places[n]))
             continue;
         n_places += n_places <= n;
         for (i = n_places - 1; i > 0 && places[i - 1] > slot; i--)
@@ -199,7 +213,7 @@ size_t kad_mem_records_list(const struct kad_mem_records *records, const struct 
     *out_next = n_places > n && n > 0 ? places[n] : 0;
     n_places = n_places < n ? n_places : n;
     for (size_t i = 0; i < n_places; i++)
-        read_block(records->slots[places[i]].block, &out_records[i]);
+        read_block(records, records->slots[places[i]].block, &out_records[i]);
     return n_places;
 }
 
@@ -213,7 +227,7 @@ bool kad_mem_records_slot(const struct kad_mem_records *records, uint32_t slot, 
 {
     if (slot >= records->n_slots || !records->slots[slot].block)
         return false;
-    read_block(records->slots[slot].block, out_record);
+    read_block(records, records->slots[slot].block, out_record);
     *out_group = records->slots[slot].block->group;
     return true;
 }
@@ -244,7 +258,8 @@ static struct kad_mem_block *make_block(struct kad_mem_records *records, const s
     if (flags & BLOCK_CLASSED) {
         memcpy(at, &record->made_at, sizeof record->made_at);
         memcpy(at + sizeof record->made_at, &record->valid_until, sizeof record->valid_until);
-        memcpy(at + 2 * sizeof record->made_at, &record->seen_at, sizeof record->seen_at);
+        memset(at + at_seen(0), 0, KAD_MEM_EYES * sizeof record->seen_at); /* others have not seen this one */
+        memcpy(at + at_seen(records->eye.number), &record->seen_at, sizeof record->seen_at);
         at += LIFE_SIZE;
     }
     if (proved) {
@@ -263,7 +278,10 @@ static void account(struct kad_mem_records *records, const struct kad_mem_block 
 {
     const uint64_t content = (uint64_t)block->value_size + block->salt_size;
 
-    records->record_bytes = in ? records->record_bytes + content : records->record_bytes - content;
+    struct kad_mem_half_held *half = &records->halves[!!(block->flags & BLOCK_CLASSED)];
+
+    half->n = in ? half->n + 1 : half->n - 1;
+    half->bytes = in ? half->bytes + content : half->bytes - content;
     records->block_bytes =
         in ? records->block_bytes + block_size(block) : records->block_bytes - block_size(block);
 }
@@ -287,7 +305,7 @@ static void expire_sooner(struct kad_mem_records *records, uint32_t slot, kad_ms
 static int replace(struct kad_mem_records *records, uint32_t slot, const struct kad_record *record)
 {
     struct kad_mem_block *old = records->slots[slot].block, *block;
-    const uint64_t others = records->record_bytes - old->value_size - old->salt_size;
+    const uint64_t others = records->halves[is_classed(record)].bytes - old->value_size - old->salt_size;
 
     if (others + record->value.size + record->salt.size > records->config->max_record_bytes)
         return KAD_E_LIMIT;
@@ -298,7 +316,7 @@ static int replace(struct kad_mem_records *records, uint32_t slot, const struct 
         struct kad_record before;
         int error;
 
-        read_block(old, &before);
+        read_block(records, old, &before);
         error = kad_mem_classes_replace(records->classes, &before, record);
         if (error != KAD_OK) {
             kad_free(records->index.allocator, block, block_size(block));
@@ -354,13 +372,14 @@ static int add(struct kad_mem_records *records, const struct kad_record *record,
                const struct kad_mem_watch *watch, uint32_t *out_slot)
 {
     const struct kad_mem_store_config *config = records->config;
+    const struct kad_mem_half_held *half = &records->halves[is_classed(record)];
     const uint64_t hash = hash_of(records, &record->key);
     struct kad_mem_block *block;
     uint32_t slot;
     int error;
 
-    if (records->n_records >= records->index.ceiling ||
-        records->record_bytes + record->value.size + record->salt.size > config->max_record_bytes)
+    if (records->n_records >= records->index.ceiling || half->n >= config->max_records ||
+        half->bytes + record->value.size + record->salt.size > config->max_record_bytes)
         return KAD_E_LIMIT;
     if (config->max_records_per_group > 0 &&
         kad_mem_groups_count(&records->groups, records->hash_key, group) >= config->max_records_per_group)
@@ -438,7 +457,7 @@ static void drop(struct kad_mem_records *records, uint32_t slot, bool expired,
     struct kad_mem_block *block = records->slots[slot].block;
     struct kad_record record;
 
-    read_block(block, &record);
+    read_block(records, block, &record);
     if (watch)
         watch->record_gone(watch->context, &record);
     kad_index_remove(&records->index, hash_of(records, &block->key), slot);
@@ -471,7 +490,7 @@ void kad_mem_records_touch(struct kad_mem_records *records, const struct kad_rec
     const uint32_t slot = find(records, record);
 
     if (slot != NONE && records->slots[slot].block->flags & BLOCK_CLASSED)
-        memcpy(records->slots[slot].block->bytes + 2 * sizeof(kad_ms), &seen_at, sizeof seen_at);
+        memcpy(records->slots[slot].block->bytes + at_seen(records->eye.number), &seen_at, sizeof seen_at);
 }
 
 uint32_t kad_mem_records_expire(struct kad_mem_records *records, kad_ms now, unsigned *budget,

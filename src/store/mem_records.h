@@ -16,7 +16,7 @@
 #include "store/mem_classes.h"
 
 #define KAD_MEM_STALE     4096u
-#define KAD_MEM_SLOTS_MAX (UINT32_C(1) << 29) /* so that slots fit the index */
+#define KAD_MEM_SLOTS_MAX (UINT32_C(1) << 28) /* of a half, so that slots fit the index */
 
 struct kad_mem_block;
 
@@ -26,15 +26,22 @@ struct kad_mem_record_slot {
     uint32_t ticket; /* order of its live entry in the heap */
 };
 
+/* What one half holds. */
+struct kad_mem_half_held {
+    uint32_t n;
+    uint64_t bytes; /* values and salts */
+};
+
 struct kad_mem_records {
     const struct kad_mem_store_config *config; /* lent */
     uint64_t hash_key;
     struct kad_mem_record_slot *slots;
     uint32_t n_slots, capacity, first_free;
     uint32_t n_records;
-    uint64_t record_bytes;           /* values and salts */
-    uint64_t block_bytes;            /* memory of all blocks */
-    struct kad_mem_classes *classes; /* allocated with the first record of a class */
+    struct kad_mem_half_held halves[2]; /* without classes; of classes */
+    struct kad_mem_eye eye;             /* who looks */
+    uint64_t block_bytes;               /* memory of all blocks */
+    struct kad_mem_classes *classes;    /* allocated with the first record of a class */
     struct kad_index index;
     struct kad_index groups;
     struct kad_heap heap;
