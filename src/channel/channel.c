@@ -206,6 +206,18 @@ static struct kad_channel_plan plan_to(const struct kad_channel *channel, const 
     return plan_init(0);
 }
 
+bool kad_channel_crowded(const struct kad_channel *channel, kad_ms now)
+{
+    const struct kad_sessions *sessions = &channel->sessions;
+    const struct kad_session *oldest = kad_sessions_oldest(sessions, KAD_SESSION_PENDING);
+
+    if (sessions->n[KAD_SESSION_PENDING] < sessions->max_pending &&
+        sessions->n_waiting < 2 * sessions->max_pending)
+        return false;
+    return !oldest ||
+           now - oldest->used_at < channel->waiting_ms; /* else its place is free with the next plan */
+}
+
 /* Somebody at this address, whoever it is. */
 static struct kad_channel_plan plan_knock(const struct kad_channel *channel, const struct kad_channel_to *to)
 {

@@ -98,6 +98,8 @@ void kad_channel_free(struct kad_channel *channel);                   /* wipes a
 const uint8_t *kad_channel_key(const struct kad_channel *channel);    /* our Ed25519 public key */
 const uint8_t *kad_channel_secret(const struct kad_channel *channel); /* 64 bytes, as crypto.h signs with */
 
+/* No session can be begun now: too many that were begun have not been answered. */
+bool kad_channel_crowded(const struct kad_channel *channel, kad_ms now);
 /* Takes a datagram; may append some to `out` (cookies, what waited for an answer). */
 struct kad_channel_in kad_channel_receive(struct kad_channel *channel, const struct kad_datagram *in,
                                           kad_ms now, struct kad_batch *out);

@@ -82,6 +82,26 @@ TEST(what_waits_has_a_ceiling)
     test_world_clear(&world);
 }
 
+TEST(says_when_nobody_else_can_be_begun_with)
+{
+    struct kad_channel *channel;
+    unsigned n;
+
+    test_begin(&world, 1);
+    channel = world.peers[0].channel;
+    for (n = 0; n < 200 && !kad_channel_crowded(channel, world.now); n++) {
+        uint8_t key[32] = {(uint8_t)n, 1};
+        const struct kad_channel_to to = {.key = key, .endpoint = test_endpoint(100 + n)};
+
+        (void)test_say_at(&world, 0, &to, 1, 10, 0);
+    }
+    EXPECT_EQ(n_in_state(0, KAD_SESSION_PENDING), world.peers[0].config.max_waiting);
+    EXPECT(n < 200);
+    EXPECT(kad_channel_crowded(channel, world.now + world.peers[0].config.waiting_ms - 1));
+    EXPECT(!kad_channel_crowded(channel, world.now + world.peers[0].config.waiting_ms));
+    test_world_clear(&world);
+}
+
 /* What is for those who began and may be nobody fills no more than half of it: we can still begin. */
 TEST(what_waits_for_newcomers_leaves_room_for_our_own)
 {

@@ -20,7 +20,7 @@
  * the minute, so that no minute, wherever it begins, sees more than the grant. */
 #define GRANT_BYTE  MINUTE
 #define MOST_CREDIT (64u * 1024u)
-#define OWN_QUERY   256u
+#define OWN_QUERY   256u /* at least: one whose session is still to come has no size yet */
 
 #define MOST_DOUBLINGS 32u
 
@@ -305,7 +305,7 @@ enum kad_limit_verdict kad_limit_receive(struct kad_limit *limit, const struct k
     return KAD_LIMIT_PASS;
 }
 
-void kad_limit_expect(struct kad_limit *limit, const struct kad_endpoint *to, kad_ms now)
+void kad_limit_expect(struct kad_limit *limit, const struct kad_endpoint *to, size_t size, kad_ms now)
 {
     uint32_t tick;
 
@@ -314,7 +314,7 @@ void kad_limit_expect(struct kad_limit *limit, const struct kad_endpoint *to, ka
     tick = tick_of(limit, now);
     touch_address(limit, to, tick)->expected_until = tick + EXPECTED;
     if (limit->config.gain)
-        touch_group(limit, to, tick, OWN_QUERY);
+        touch_group(limit, to, tick, size > OWN_QUERY ? (uint32_t)size : OWN_QUERY);
 }
 
 void kad_limit_proved(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now)

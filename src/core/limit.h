@@ -17,7 +17,7 @@
  *               ours, or brought a token, within 10 minutes.
  *
  * A flood from more groups than are kept makes groups be forgotten. Then newcomers get no grant (or coming back would
- * pay), except 256 bytes for the sake of a query of ours: gain times what they send is what is left to them.
+ * pay), except what a query of ours takes, or 256 bytes: gain times what they send is what is left to them.
  */
 #ifndef KAD_CORE_LIMIT_H
 #define KAD_CORE_LIMIT_H
@@ -56,8 +56,8 @@ void kad_limit_configure(struct kad_limit *limit, const struct kad_limit_config 
 
 enum kad_limit_verdict kad_limit_receive(struct kad_limit *limit, const struct kad_endpoint *from,
                                          size_t size, kad_ms now);
-/* A query of ours goes to `to`. To be called before kad_limit_send() is asked about it. */
-void kad_limit_expect(struct kad_limit *limit, const struct kad_endpoint *to, kad_ms now);
+/* A query of ours, of `size` bytes, goes to `to`. To be called before kad_limit_send() is asked about it. */
+void kad_limit_expect(struct kad_limit *limit, const struct kad_endpoint *to, size_t size, kad_ms now);
 void kad_limit_proved(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now);
 bool kad_limit_is_proved(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now);
 void kad_limit_strike(struct kad_limit *limit, const struct kad_endpoint *peer, kad_ms now);

@@ -145,7 +145,7 @@ TEST(an_overrun_does_not_stop_us)
         if (i % 1000 == 999) {
             const struct kad_endpoint stranger = random_host(&rng);
 
-            kad_limit_expect(limit, &stranger, 1 + i / 100);
+            kad_limit_expect(limit, &stranger, 120, 1 + i / 100);
             n_sent += kad_limit_send(limit, &stranger, 120, 1 + i / 100);
             n_answers += kad_limit_receive(limit, &stranger, 300, 1 + i / 100) == KAD_LIMIT_PASS;
         }
@@ -156,5 +156,26 @@ TEST(an_overrun_does_not_stop_us)
     EXPECT_EQ(n_answers, 100);
     EXPECT_MSG(n_kept >= 170, /* those that share a set of four with three others may be lost */
                "%u of 200 proofs kept", n_kept);
+    kad_limit_free(limit);
+}
+
+/* A first message of a session is as large as a datagram may be: towards a group that is new to an overrun table it goes all the same,
+ * once, or whoever asks many at a time would take living nodes for dead ones. */
+TEST(own_query_of_any_size_goes_to_a_stranger_though_the_table_is_overrun)
+{
+    struct kad_rng rng = kad_test_rng(7);
+    struct kad_limit_config config = usual;
+    struct kad_limit *limit;
+
+    config.addresses = 16;
+    limit = start(config);
+    for (unsigned i = 0; i < 1000; i++) {
+        const struct kad_endpoint stranger = random_host(&rng);
+
+        kad_limit_expect(limit, &stranger, 1200, i);
+        EXPECT(kad_limit_send(limit, &stranger, 1200, i));
+        if (i >= 200)
+            EXPECT(!kad_limit_send(limit, &stranger, 1200, i));
+    }
     kad_limit_free(limit);
 }

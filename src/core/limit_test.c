@@ -148,7 +148,7 @@ TEST(no_memory_is_taken_later)
         const struct kad_endpoint from = random_host(&rng);
 
         kad_limit_receive(limit, &from, 100, i);
-        kad_limit_expect(limit, &from, i);
+        kad_limit_expect(limit, &from, 100, i);
         kad_limit_strike(limit, &from, i);
         kad_limit_send(limit, &from, 100, i);
         kad_limit_proved(limit, &from, i);
@@ -169,7 +169,7 @@ TEST(a_forged_flood_cannot_stop_an_expected_answer)
     unsigned passed = 0, for_answers = 0;
     kad_ms now = 0;
 
-    kad_limit_expect(limit, &peer, now);
+    kad_limit_expect(limit, &peer, 100, now);
     for (; now < 5 * KAD_SECOND; now++) {
         for (unsigned i = 0; i < 50; i++) {
             const struct kad_endpoint invented = random_host(&rng);
@@ -203,7 +203,7 @@ TEST(a_flooding_group_cannot_stop_an_expected_answer)
     for (unsigned i = 10; i < 100; i++)
         passing(limit, host(20, 0, 0, (uint8_t)i), 20, 0);
     EXPECT_EQ(kad_limit_receive(limit, &other, 100, 0), KAD_LIMIT_GROUP);
-    kad_limit_expect(limit, &peer, 0);
+    kad_limit_expect(limit, &peer, 100, 0);
     EXPECT_EQ(kad_limit_receive(limit, &peer, 100, 0), KAD_LIMIT_ANSWER);
     kad_limit_free(limit);
 }
@@ -354,7 +354,7 @@ TEST(without_places_there_are_no_limits)
     EXPECT_EQ(passing(limit, a, 1000, 0), 1000);
     for (unsigned i = 0; i < 10; i++)
         kad_limit_strike(limit, &a, 0);
-    kad_limit_expect(limit, &a, 0);
+    kad_limit_expect(limit, &a, 100, 0);
     kad_limit_proved(limit, &a, 0);
     EXPECT(!kad_limit_is_proved(limit, &a, 0));
     EXPECT_EQ(passing(limit, a, 1000, 0), 1000);

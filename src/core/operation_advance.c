@@ -91,7 +91,8 @@ bool kad_operation_may_ask(struct kad_dht *dht, struct kad_operation *operation,
         operation->wake_at = now;
         return false;
     }
-    wait = kad_query_pool_full(&dht->queries)
+    /* Whoever could not be asked for want of a place would count as silent. */
+    wait = kad_query_pool_full(&dht->queries) || out->crowded
                ? KAD_POOL_FULL_WAIT
                : kad_dht_budget_wait(dht, operation->owner == KAD_OWNER_HOST, now);
     if (wait)

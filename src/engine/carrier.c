@@ -50,6 +50,12 @@ static size_t write_plainly(struct kad_carrier *carrier, const struct kad_messag
     return n;
 }
 
+static bool is_crowded(const struct kad_engine *engine, kad_ms now)
+{
+    return engine->network->carrier == KAD_CARRIER_SESSIONS &&
+           kad_channel_crowded(kad_engine_member(engine)->channel, now);
+}
+
 static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
                          const struct kad_message *message)
 {
@@ -74,7 +80,7 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
     else
         n = write_plainly(carrier, message, bytes, each - tail, &unsent);
     if (message->kind == KAD_QUERY && unsent == KAD_N_UNSENT)
-        kad_limit_expect(engine->limit, &to->endpoint, carrier->now);
+        kad_limit_expect(engine->limit, &to->endpoint, n, carrier->now);
     if (n && !kad_limit_send(engine->limit, &to->endpoint, n, carrier->now))
         unsent = KAD_UNSENT_BUDGET;
     if (unsent != KAD_N_UNSENT) {
@@ -82,6 +88,7 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
         return false;
     }
     outbox->n_sent = n;
+    outbox->crowded = is_crowded(engine, carrier->now);
     if (!n) /* it waits for its session */
         return true;
     datagram = &batch->datagrams[batch->n++];
@@ -99,7 +106,7 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
 struct kad_carrier kad_carrier_for(struct kad_engine *engine, struct kad_batch *batch, kad_ms now)
 {
     return (struct kad_carrier){
-        .outbox = {.send = send_message, .room = batch->room - batch->n},
+        .outbox = {.send = send_message, .room = batch->room - batch->n, .crowded = is_crowded(engine, now)},
         .engine = engine,
         .batch = batch,
         .now = now,

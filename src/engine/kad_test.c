@@ -68,6 +68,17 @@ static const uint8_t *key_of(const struct test_node *node)
     return kad_engine_identity(node->engine);
 }
 
+/* The identity of one that may be off. */
+static const uint8_t *key_of_number(const struct test_net *net, size_t number)
+{
+    static struct kad_identity identity;
+    uint8_t secret[32];
+
+    test_net_secret(&net->nodes[number], secret);
+    kad_identity_from_seed(&identity, secret);
+    return identity.public_key;
+}
+
 /* Where this node's table has that one; family 0: nowhere. */
 static struct kad_endpoint place_of(const struct test_node *node, const struct test_node *other)
 {
@@ -155,6 +166,33 @@ TEST(a_pinned_bootstrap_is_it_or_nobody)
     EXPECT_EQ(right->n_wrong_keys, 0);
     EXPECT_EQ(kad_engine_bootstrap_key(wrong->engine, &net->nodes[0].endpoint, key_of(wrong), net->now),
               KAD_E_INVALID); /* ourselves */
+    unmake(net);
+}
+
+/* Four fifths die at once, and few sessions may be begun at a time: whoever could not be asked for want of a place is asked later
+ * and not taken for dead, so that all who live are found. */
+TEST(a_lookup_waits_where_too_many_sessions_are_being_begun)
+{
+    struct test_net *net = calloc(1, sizeof(*net));
+    struct kad_request look = {.kind = KAD_REQUEST_CLOSEST};
+    struct test_node *asker;
+    uint64_t unsent;
+
+    test_net_init_on(net, kad_network_kad_easy());
+    net->settings.max_handshakes = 8;
+    test_net_grow(net, 50);
+    test_net_run(net, 5 * KAD_MINUTE);
+    for (size_t i = 10; i < 50; i++)
+        test_net_off(&net->nodes[i]);
+    asker = test_net_add(net, false);
+    for (size_t i = 0; i < 50; i++)
+        EXPECT_EQ(kad_engine_contact_key(asker->engine, &net->nodes[i].endpoint, key_of_number(net, i), true,
+                                         net->now),
+                  0);
+    unsent = kad_engine_counters(asker->engine)->unsent[KAD_UNSENT_SESSION];
+    EXPECT_EQ(test_net_request(asker, &look), 0);
+    EXPECT_EQ(asker->n_closest, 10);
+    EXPECT_EQ(kad_engine_counters(asker->engine)->unsent[KAD_UNSENT_SESSION], unsent);
     unmake(net);
 }
 
