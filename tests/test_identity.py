@@ -45,7 +45,9 @@ def bech32m(prefix, data):
 
 
 def puzzle_bits(key):
-    return 256 - int.from_bytes(hashlib.sha256(hashlib.sha256(key).digest()).digest(), "big").bit_length()
+    ours, negative = (hashlib.sha256(hashlib.sha256(key[:31] + bytes([last])).digest()).digest()
+                      for last in (key[31], key[31] ^ 0x80))
+    return 0 if negative < ours else 256 - int.from_bytes(ours, "big").bit_length()
 
 
 def openssl(*arguments, stdin=b"", expect=0):

@@ -54,7 +54,8 @@ void kad_identity_wipe(struct kad_identity *identity);
 
 /* The place of a public key in the network: its SHA-256. */
 struct kad_id kad_identity_id(const uint8_t public_key[KAD_IDENTITY_SIZE]);
-/* The puzzle it solves: leading zero bits of the SHA-256 of its place, 0 to 256. */
+/* The puzzle it solves: leading zero bits of the SHA-256 of its place, 0 to 256. 0 if the key with the other sign, whose
+ * secret is known to the same people, has a smaller one: who has a secret has one identity that solves puzzles, not two. */
 unsigned kad_identity_bits(const uint8_t public_key[KAD_IDENTITY_SIZE]);
 /* Whether it can be a key pair's at all: a point of the curve, of the group of prime order. 30 us. */
 bool kad_identity_valid(const uint8_t public_key[KAD_IDENTITY_SIZE]);

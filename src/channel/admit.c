@@ -5,7 +5,12 @@
 
 #include "crypto/crypto.h"
 
-enum { USED_FIRST = 256, USED_MOST = 16384 };
+enum {
+    USED_FIRST = 256,
+    USED_MOST = 16384,
+    FILTER_BITS = 64 * USED_MOST,
+    FILTER_HARD = FILTER_BITS / 4 /* solutions, each so many of which make the work a bit harder */
+};
 
 #define EPOCH KAD_MINUTE
 
@@ -17,13 +22,16 @@ void kad_admit_init(struct kad_admit *admit, const struct kad_allocator *allocat
     memcpy(admit->secret, secret, sizeof(admit->secret));
 }
 
+static void forget(const struct kad_admit *admit, struct kad_admit_used *used, uint32_t epoch)
+{
+    kad_free(admit->allocator, used->cells, used->n_cells * sizeof(*used->cells));
+    *used = (struct kad_admit_used){.epoch = epoch};
+}
+
 void kad_admit_clear(struct kad_admit *admit)
 {
-    for (unsigned i = 0; i < KAD_COUNT_OF(admit->used); i++) {
-        kad_free(admit->allocator, admit->used[i].cells,
-                 admit->used[i].n_cells * sizeof(*admit->used[i].cells));
-        admit->used[i] = (struct kad_admit_used){0};
-    }
+    for (unsigned i = 0; i < KAD_COUNT_OF(admit->used); i++)
+        forget(admit, &admit->used[i], 0);
 }
 
 size_t kad_admit_memory(const struct kad_admit *admit)
@@ -90,6 +98,12 @@ bool kad_admit_late(const struct kad_admit *admit, const struct kad_endpoint *fr
     return last != 0 && cookie_good(admit, from, last, cookie, now, &epoch);
 }
 
+static void count(uint32_t *number)
+{
+    if (*number < UINT32_MAX)
+        (*number)++;
+}
+
 /* -- work -------------------------------------------------------------------------------------------------------- */
 
 void kad_admit_commitment(const struct kad_suite *suite, const uint8_t identity[32],
@@ -139,12 +153,18 @@ unsigned kad_admit_bits(const struct kad_admit *admit)
     const struct kad_admit_rate *rate = &admit->cookied;
     uint32_t per_s = rate->n > rate->n_before ? rate->n : rate->n_before;
     unsigned bits = KAD_WORK_LEAST;
+    uint32_t n_used = 0;
 
     if (per_s < admit->work_per_s || (per_s == 0 && admit->work_per_s > 0))
         return 0;
     for (; bits < KAD_WORK_MOST && per_s / 2 >= admit->work_per_s && per_s > 1; per_s /= 2)
         bits++;
-    return bits;
+    for (unsigned i = 0; i < KAD_COUNT_OF(admit->used); i++) {
+        if (admit->used[i].n > n_used)
+            n_used = admit->used[i].n;
+    }
+    bits += n_used / FILTER_HARD;
+    return bits < KAD_WORK_MOST ? bits : KAD_WORK_MOST;
 }
 
 static bool insert(uint64_t *cells, uint32_t n_cells, uint64_t number)
@@ -159,41 +179,57 @@ static bool insert(uint64_t *cells, uint32_t n_cells, uint64_t number)
     return true;
 }
 
-static bool more_cells(const struct kad_admit *admit, struct kad_admit_used *used)
+/* False: both bits are set, by this number or by others. */
+static bool insert_bits(uint64_t *cells, uint64_t number)
 {
-    const uint32_t n = used->n_cells ? 2 * used->n_cells : USED_FIRST;
-    uint64_t *cells = n > USED_MOST ? NULL : kad_alloc_zero(admit->allocator, n * sizeof(*cells));
+    bool new = false;
+
+    for (unsigned i = 0; i < 2; i++) {
+        const uint32_t bit = (uint32_t)(number >> (8 + 28 * i)) & (FILTER_BITS - 1);
+
+        new |= !(cells[bit / 64] >> bit % 64 & 1);
+        cells[bit / 64] |= UINT64_C(1) << bit % 64;
+    }
+    return new;
+}
+
+/* Twice the cells; what has the most of them becomes a filter. */
+static bool more_room(const struct kad_admit *admit, struct kad_admit_used *used)
+{
+    const bool filter = used->n_cells == USED_MOST;
+    const uint32_t n = filter ? USED_MOST : used->n_cells ? 2 * used->n_cells : USED_FIRST;
+    uint64_t *cells = kad_alloc_zero(admit->allocator, n * sizeof(*cells));
 
     if (!cells)
         return false;
     for (uint32_t i = 0; i < used->n_cells; i++) {
         if (used->cells[i])
-            (void)insert(cells, n, used->cells[i]);
+            (void)(filter ? insert_bits(cells, used->cells[i]) : insert(cells, n, used->cells[i]));
     }
     kad_free(admit->allocator, used->cells, used->n_cells * sizeof(*used->cells));
     used->cells = cells;
     used->n_cells = n;
+    used->filter = filter;
     return true;
 }
 
-/* Each cookie and nonce once in an epoch. When no more can be remembered, none is taken: until the next epoch. */
+/* Each cookie and nonce once in an epoch. */
 static bool first_use(struct kad_admit *admit, const uint8_t *datagram, uint32_t epoch)
 {
     struct kad_admit_used *used = &admit->used[epoch & 1];
     uint8_t bytes[KAD_COOKIE_SIZE + 8];
+    uint64_t number;
 
     memcpy(bytes, datagram + KAD_INIT_COOKIE, KAD_COOKIE_SIZE);
     memcpy(bytes + KAD_COOKIE_SIZE, datagram + KAD_INIT_NONCE, 8);
-    if (used->epoch != epoch) {
-        kad_free(admit->allocator, used->cells, used->n_cells * sizeof(*used->cells));
-        *used = (struct kad_admit_used){.epoch = epoch};
-    }
-    if (used->n >= used->n_cells / 4 * 3 && !more_cells(admit, used))
+    if (used->epoch != epoch)
+        forget(admit, used, epoch);
+    if (!used->filter && used->n >= used->n_cells / 4 * 3 && !more_room(admit, used))
         return false;
-    if (!insert(used->cells, used->n_cells,
-                kad_siphash(admit->secret, bytes, sizeof(bytes)) | 1)) /* 0 is an empty cell */
+    number = kad_siphash(admit->secret, bytes, sizeof(bytes)) | 1; /* 0 is an empty cell */
+    if (!(used->filter ? insert_bits(used->cells, number) : insert(used->cells, used->n_cells, number)))
         return false;
-    used->n++;
+    count(&used->n);
     return true;
 }
 
@@ -209,6 +245,10 @@ static void pass_seconds(struct kad_admit *admit, kad_ms now)
     admit->cookied.n_before = second == admit->second + 1 ? admit->cookied.n : 0;
     admit->first.n = admit->cookied.n = 0;
     admit->second = second;
+    for (unsigned i = 0; i < KAD_COUNT_OF(admit->used); i++) { /* no cookie of that time is good any more */
+        if (admit->used[i].cells && kad_admit_epoch(now) - admit->used[i].epoch > 1)
+            forget(admit, &admit->used[i], admit->used[i].epoch);
+    }
 }
 
 static bool loaded(const struct kad_admit *admit)
@@ -216,12 +256,6 @@ static bool loaded(const struct kad_admit *admit)
     const struct kad_admit_rate *rate = &admit->first;
 
     return (rate->n > rate->n_before ? rate->n : rate->n_before) > admit->cookie_per_s;
-}
-
-static void count(uint32_t *number)
-{
-    if (*number < UINT32_MAX)
-        (*number)++;
 }
 
 enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
@@ -251,9 +285,15 @@ enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_sui
 static void walk_used(struct kad_walk *walk, struct kad_admit *admit, struct kad_admit_used *used)
 {
     uint32_t n_cells = used->n_cells;
+    bool filter = used->filter;
 
     KAD_WALK(walk, used->epoch);
     KAD_WALK(walk, n_cells);
+    KAD_WALK(walk, filter);
+    if (filter && n_cells != USED_MOST) {
+        kad_walk_fail(walk);
+        return;
+    }
     if (kad_walk_reads(walk) && !walk->bad && n_cells) {
         if (n_cells > USED_MOST || n_cells < USED_FIRST || (n_cells & (n_cells - 1)) ||
             n_cells > walk->left) {
@@ -267,13 +307,16 @@ static void walk_used(struct kad_walk *walk, struct kad_admit *admit, struct kad
             return;
         }
         used->n_cells = n_cells;
+        used->filter = filter;
     }
     for (uint32_t i = 0; i < used->n_cells; i++) {
         KAD_WALK(walk, used->cells[i]);
-        if (kad_walk_reads(walk))
+        if (kad_walk_reads(walk) && !used->filter)
             used->n += used->cells[i] != 0;
     }
-    if (kad_walk_reads(walk) && used->n > used->n_cells / 4 * 3)
+    if (used->filter)
+        KAD_WALK(walk, used->n);
+    else if (kad_walk_reads(walk) && used->n > used->n_cells / 4 * 3)
         kad_walk_fail(walk); /* a search in it would not end */
 }
 

@@ -5,6 +5,12 @@
  * it comes from, under a secret, so that nothing is kept for those who only pretend to be there. From work_per_s such
  * messages on, it must also carry the solution of a small puzzle over cookie and identity, one bit harder for each doubling
  * of the rate; each solution serves once. A cookie is good for one to two minutes.
+ *
+ * What serves once has to be remembered, within a ceiling that no crowd may turn into a closed door. The first 12,288 solutions
+ * of an epoch are remembered one by one. More of them are remembered in a filter of the same size: it forgets none, and takes
+ * some for used that are not. Who is refused so tries again with his next nonce, with the same odds as everybody: of 20
+ * it is one at 130,000 solutions a minute, of 5 at 330,000, which are all the handshakes that a core can answer. Each quarter of
+ * a million makes the work a bit harder.
  */
 #ifndef KAD_CHANNEL_ADMIT_H
 #define KAD_CHANNEL_ADMIT_H
@@ -29,11 +35,12 @@ struct kad_admit_rate {
     uint32_t n, n_before;
 };
 
-/* Solutions that were taken in an epoch: hashes of them, open addressing. */
+/* Solutions that were taken in an epoch: hashes of them, open addressing; or a filter, of which each sets two bits. */
 struct kad_admit_used {
     uint64_t *cells; /* 0: empty */
     uint32_t n_cells, n;
     uint32_t epoch;
+    bool filter;
 };
 
 struct kad_admit {

@@ -12,7 +12,7 @@ enum { NETWORK_MAX = 200 };
 int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct kad_channel **out_channel)
 {
     static const char prologue[] = "kad/1", door[] = "kad/1 door";
-    uint8_t network[KAD_HASH_SIZE], whole[sizeof(prologue) - 1 + KAD_HASH_SIZE], public_key[32], cookies[16];
+    uint8_t network[KAD_HASH_SIZE], public_key[32], cookies[16];
     const size_t n_network = config->network ? strlen(config->network) : 0;
     struct kad_channel *channel;
 
@@ -37,9 +37,8 @@ int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct 
     channel->suite->dh_secret(channel->secret, channel->keys.secret);
     channel->suite->keypair(channel->keys.secret, channel->keys.public_key);
     kad_sha256(config->network, n_network, network);
-    memcpy(whole, prologue, sizeof(prologue) - 1);
-    memcpy(whole + sizeof(prologue) - 1, network, sizeof(network));
-    kad_noise_init(&channel->noise, channel->suite, whole, sizeof(whole));
+    memcpy(channel->prologue, prologue, sizeof(prologue) - 1);
+    memcpy(channel->prologue + sizeof(prologue) - 1, network, sizeof(network));
     kad_channel_mask_key_of(our_key(channel), channel->mask);
     kad_suite_real.hash(door, sizeof(door), config->network, n_network, channel->door);
 

@@ -170,26 +170,85 @@ TEST(work_gets_harder_with_the_crowd_and_easier_without)
     kad_admit_clear(&admit);
 }
 
-/* What can be remembered of solutions has a ceiling; at it nobody gets in by work until the next epoch, nobody twice. */
+static void no_work(const void *a, size_t n_a, const void *b, size_t n_b, uint8_t out_hash[KAD_HASH_SIZE])
+{
+    (void)a, (void)n_a, (void)b, (void)n_b;
+    memset(out_hash, 0, KAD_HASH_SIZE);
+}
+
+/* A first message with its own cookie and nonce, whose work any number of bits would do. */
+static enum kad_admission admit_one(struct kad_admit *admit, uint32_t nonce, kad_ms now)
+{
+    struct kad_suite easy = kad_suite_toy;
+    const struct kad_endpoint from = test_endpoint(1);
+    uint8_t init[256] = {0};
+
+    easy.hash = no_work;
+    kad_admit_cookie(admit, &from, now, init + KAD_INIT_COOKIE);
+    kad_write_u32(init + KAD_INIT_NONCE, nonce);
+    return kad_admit_check(admit, &easy, &from, init, now);
+}
+
+/* As many solutions a minute as a core can answer handshakes, from somebody with addresses and processors enough. What is
+ * remembered of them has a ceiling; no solution serves twice; and who comes now and then, with three cookies for each message
+ * and a new message a second later, gets in as ever, for work that he is willing to do. */
+TEST(a_flood_of_work_shuts_nobody_out)
+{
+    enum { PER_S = 5500, SECONDS = 120, HONEST_EACH = 500 };
+    struct kad_admit admit;
+    uint8_t secret[16] = {1};
+    const kad_ms start = 3 * KAD_MINUTE;
+    unsigned n_honest = 0, n_in = 0, n_first = 0, hardest = 0;
+    uint32_t nonce = 0;
+
+    EXPECT_EQ(kad_crypto_init(), KAD_OK);
+    kad_admit_init(&admit, &kad_allocator_system, secret, 200, 1000);
+    for (unsigned i = 0; i < PER_S * SECONDS; i++) {
+        const kad_ms now = start + (kad_ms)i * 1000 / PER_S;
+
+        (void)admit_one(&admit, ++nonce, now);
+        if (i > 2 * PER_S && i % 97 == 0) /* each again, at once */
+            EXPECT_EQ(admit_one(&admit, nonce, now), KAD_ADMIT_REFUSED);
+        if (i > 2 * PER_S && i % HONEST_EACH == 0) {
+            bool in = false;
+
+            n_honest++;
+            for (unsigned attempt = 0; attempt < 3 && !in; attempt++) {
+                in = admit_one(&admit, ++nonce, now) == KAD_ADMIT_WORKED;
+                n_first += in && attempt == 0;
+            }
+            n_in += in;
+        }
+        if (i % PER_S == PER_S / 2 && kad_admit_bits(&admit) > hardest)
+            hardest = kad_admit_bits(&admit);
+        EXPECT(kad_admit_memory(&admit) <= 2 * 16384 * 8);
+    }
+    EXPECT_MSG(n_first * 100 >= n_honest * 75, "%u of %u at once", n_first, n_honest);
+    EXPECT_MSG(n_in * 100 >= n_honest * 98, "%u of %u", n_in, n_honest);
+    EXPECT_MSG(hardest > KAD_WORK_LEAST + 2 && hardest <= 18, "%u bits", hardest);
+    EXPECT_EQ(kad_admit_memory(&admit), 2 * 16384 * 8);
+    (void)admit_one(&admit, ++nonce, start + SECONDS * 1000 + 3 * KAD_MINUTE);
+    EXPECT_EQ(kad_admit_memory(&admit), 0); /* the flood is over, and given back */
+    kad_admit_clear(&admit);
+}
+
+/* The first some thousands are remembered one by one: none of them is refused, and each serves once, at any time of the epoch. */
 TEST(solutions_are_remembered_within_a_ceiling)
 {
+    enum { ONE_BY_ONE = 12288, ALL = 40000 };
     struct kad_admit admit;
-    uint8_t secret[16] = {1}, init[256] = {0};
+    uint8_t secret[16] = {1};
     unsigned n = 0;
 
     EXPECT_EQ(kad_crypto_init(), KAD_OK);
     kad_admit_init(&admit, &kad_allocator_system, secret, 0, 0);
-    for (uint32_t i = 0; i < 16000; i++) {
-        const struct kad_endpoint from = test_endpoint(1);
-
-        kad_admit_cookie(&admit, &from, 1000000, init + KAD_INIT_COOKIE);
-        kad_write_u32(init + KAD_INIT_NONCE, i);
-        admit.cookied.n = admit.cookied.n_before = 0; /* keeps asking for the least */
-        kad_admit_work(&kad_suite_toy, init + KAD_INIT_COOKIE, init + KAD_INIT_COMMITMENT, 8,
-                       init + KAD_INIT_NONCE);
-        n += kad_admit_check(&admit, &kad_suite_toy, &from, init, 1000000) == KAD_ADMIT_WORKED;
+    for (uint32_t i = 0; i < ALL; i++) {
+        n += admit_one(&admit, i, 1000000) == KAD_ADMIT_WORKED;
+        EXPECT(i >= ONE_BY_ONE || n == i + 1);
     }
-    EXPECT_EQ(n, 16384 / 4 * 3);
+    EXPECT_MSG(n > ALL / 1000 * 995, "%u", n);
+    for (uint32_t i = 0; i < ALL; i++)
+        EXPECT_EQ(admit_one(&admit, i, 1000000), KAD_ADMIT_REFUSED);
     EXPECT_EQ(kad_admit_memory(&admit), 16384 * 8);
     kad_admit_clear(&admit);
 }

@@ -2,6 +2,8 @@
 #ifndef KAD_CHANNEL_PARTS_H
 #define KAD_CHANNEL_PARTS_H
 
+#include <string.h>
+
 #include "channel/admit.h"
 #include "channel/channel.h"
 #include "channel/format.h"
@@ -18,6 +20,8 @@ enum {
     COOKIES_MOST = 3,   /* taken for one first message */
     CREDIT_MOST = 65536 /* bytes that are remembered for an address that has proved nothing */
 };
+
+enum { PROLOGUE = 5 + KAD_HASH_SIZE };
 
 #define TIME_MOST \
     (UINT64_C(1) << 62) /* no clock shows it; who is remembered with such a time could show none newer */
@@ -39,9 +43,9 @@ struct kad_channel {
     const struct kad_suite *suite;
     uint8_t secret[64]; /* Ed25519; our identity is its second half */
     struct kad_noise_keys keys;
-    struct kad_noise noise;                   /* where each handshake begins */
-    uint8_t mask[KAD_MASK_KEY];               /* ours */
-    uint8_t door[KAD_HASH_SIZE];              /* of all members; its beginning masks */
+    uint8_t prologue[PROLOGUE];  /* what each handshake's begins with; then its INIT's first bytes */
+    uint8_t mask[KAD_MASK_KEY];  /* ours */
+    uint8_t door[KAD_HASH_SIZE]; /* of all members; its beginning masks */
     uint8_t veil[KAD_INIT_E - KAD_INIT_VEIL]; /* twice this masks COOKIEs for us */
     struct kad_rng rng;
     struct kad_sessions sessions;
@@ -60,6 +64,17 @@ struct kad_channel {
 static inline const uint8_t *our_key(const struct kad_channel *channel)
 {
     return channel->secret + 32;
+}
+
+/* Where the handshake of this first message begins: nobody can give the message another head, cookie or work than it has. */
+static inline void kad_channel_begin_noise(const struct kad_channel *channel, const uint8_t *init,
+                                           struct kad_noise *out_noise)
+{
+    uint8_t prologue[PROLOGUE + KAD_INIT_E];
+
+    memcpy(prologue, channel->prologue, PROLOGUE);
+    memcpy(prologue + PROLOGUE, init, KAD_INIT_E);
+    kad_noise_init(out_noise, channel->suite, prologue, sizeof(prologue));
 }
 
 /* -- channel_send.c: datagrams are written where they are sent from; sizes, or 0 ----------------------------------- */

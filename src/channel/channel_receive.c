@@ -279,7 +279,7 @@ static struct kad_channel_in take_init(struct kad_channel *channel, const struct
     asked = asked_of(channel);
     if (!asked)
         return verdict(KAD_CHANNEL_LOADED);
-    asked->noise = channel->noise;
+    kad_channel_begin_noise(channel, in->bytes, &asked->noise);
     memcpy(asked->their_ephemeral, in->bytes + KAD_INIT_E, KAD_DH_SIZE);
     channel->counters.public_key_operations += 2;
     if (!kad_noise_read_first(&asked->noise, channel->suite, &channel->keys, in->bytes + KAD_INIT_E,
@@ -321,7 +321,6 @@ static struct kad_channel_in take_init(struct kad_channel *channel, const struct
 static struct kad_channel_in take_response(struct kad_channel *channel, const struct incoming *in)
 {
     struct kad_session *session = kad_sessions_at(&channel->sessions, kad_read_u32(in->bytes + KAD_AT_INDEX));
-    const uint64_t remote = kad_read_u64(in->bytes + KAD_AT_COUNTER);
     uint8_t *payload = in->bytes + KAD_RESPONSE_PAYLOAD, *datagram;
     const size_t n = in->size - KAD_RESPONSE_PAYLOAD;
     struct kad_noise noise;
@@ -329,21 +328,21 @@ static struct kad_channel_in take_response(struct kad_channel *channel, const st
 
     if (!session || session->state != KAD_SESSION_PENDING || !session->named)
         return verdict(session && session->ours ? KAD_CHANNEL_REPLAYED : KAD_CHANNEL_UNKNOWN);
-    if (!kad_endpoint_equal(&session->endpoint, in->from) || remote == 0 || remote > UINT32_MAX)
+    if (!kad_endpoint_equal(&session->endpoint, in->from) || kad_read_u64(in->bytes + KAD_AT_COUNTER) != 0)
         return verdict(KAD_CHANNEL_FORGED);
     noise = session->handshake->noise;
     channel->counters.public_key_operations += 2;
     if (!kad_noise_read_answer(&noise, channel->suite, &channel->keys, session->handshake->ephemeral,
                                in->bytes + KAD_RESPONSE_E, payload, n))
         return verdict(KAD_CHANNEL_FORGED);
-    if (payload[0] != KAD_CHANNEL_VERSION ||
-        !unpad(in->bytes + KAD_RESPONSE_MESSAGE, n - 1 - KAD_SEAL_TAG, &plain)) {
+    if (payload[0] != KAD_CHANNEL_VERSION || kad_read_u32(in->bytes + KAD_RESPONSE_INDEX) == 0 ||
+        !unpad(in->bytes + KAD_RESPONSE_MESSAGE, in->size - KAD_RESPONSE_MESSAGE - KAD_SEAL_TAG, &plain)) {
         kad_sessions_drop(&channel->sessions, session);
         return verdict(KAD_CHANNEL_REFUSED);
     }
 
     kad_noise_split(&noise, channel->suite, session->send, session->receive);
-    session->remote = (uint32_t)remote;
+    session->remote = kad_read_u32(in->bytes + KAD_RESPONSE_INDEX);
     session->proved = true; /* it answered what was sent there */
     session->began_at = in->now;
     if (session->handshake->carried)

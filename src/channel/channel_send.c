@@ -172,7 +172,7 @@ size_t kad_channel_write_init(struct kad_channel *channel, struct kad_session *s
     kad_write_u64(payload + 32, (uint64_t)now);
     payload[40] = payload[41] = KAD_CHANNEL_VERSION;
     pad(datagram, KAD_INIT_MESSAGE + n, size);
-    handshake->noise = channel->noise;
+    kad_channel_begin_noise(channel, datagram, &handshake->noise);
     good = kad_noise_write_first(&handshake->noise, channel->suite, &channel->keys, &ephemeral, theirs,
                                  datagram + KAD_INIT_E, datagram + KAD_INIT_S, payload,
                                  size - KAD_INIT_PAYLOAD - KAD_SEAL_TAG);
@@ -201,8 +201,9 @@ size_t kad_channel_write_response(struct kad_channel *channel, uint8_t *datagram
     if (!session)
         return 0;
     make_pair(channel, &ephemeral);
-    write_head(datagram, KAD_TYPE_RESPONSE, session->remote, session->index);
+    write_head(datagram, KAD_TYPE_RESPONSE, session->remote, 0);
     datagram[KAD_RESPONSE_PAYLOAD] = KAD_CHANNEL_VERSION;
+    kad_write_u32(datagram + KAD_RESPONSE_INDEX, session->index);
     pad(datagram, KAD_RESPONSE_MESSAGE + n, size);
     good = kad_noise_write_answer(&asked->noise, channel->suite, &ephemeral, asked->their_ephemeral,
                                   asked->theirs, datagram + KAD_RESPONSE_E, datagram + KAD_RESPONSE_PAYLOAD,

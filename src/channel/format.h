@@ -3,7 +3,7 @@
  *
  *     0  type | zero(3)      what it is; the zeros tell a datagram for us from any other
  *     4  index(4)            of the receiver's session or handshake; 0 in INIT and HELLO
- *     8  counter(8)          DATA: the message's number; else the sender's own index
+ *     8  counter(8)          DATA: the message's number; INIT, HELLO: the sender's own index; else 0
  *    16  ...                 by type
  *
  * Numbers are big-endian. Every datagram is of one of six sizes, and ends in 16 bytes that cannot be foretold: what the
@@ -35,15 +35,16 @@ enum {
     KAD_INIT_COMMITMENT = 32, /* 16 */
     KAD_INIT_NONCE = 48,      /* 8: solves the work that was asked for */
     KAD_INIT_VEIL = 56,       /* 8: what a COOKIE in answer is masked with */
-    KAD_INIT_E = 64,
+    KAD_INIT_E = 64,        /* all before it is part of the prologue: whoever changes it spoils the message */
     KAD_INIT_S = 96,        /* ephemeral key above; sealed static key, 48 */
     KAD_INIT_PAYLOAD = 144, /* sealed: identity(32) | time(8) | versions(2) | message | padding */
     KAD_INIT_MESSAGE = 186,
     KAD_INIT_MASKED = 96,
 
     KAD_RESPONSE_E = 16,
-    KAD_RESPONSE_PAYLOAD = 48, /* sealed: version(1) | message | padding */
-    KAD_RESPONSE_MESSAGE = 49,
+    KAD_RESPONSE_PAYLOAD = 48, /* sealed: version(1) | the answerer's index(4) | message | padding */
+    KAD_RESPONSE_INDEX = 49,
+    KAD_RESPONSE_MESSAGE = 53,
     KAD_RESPONSE_MASKED = 48,
 
     KAD_DATA_MESSAGE = 16,  /* sealed: message | padding */

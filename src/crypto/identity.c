@@ -35,13 +35,27 @@ struct kad_id kad_identity_id(const uint8_t public_key[KAD_IDENTITY_SIZE])
     return id;
 }
 
-unsigned kad_identity_bits(const uint8_t public_key[KAD_IDENTITY_SIZE])
+static void puzzle_hash(const uint8_t public_key[KAD_IDENTITY_SIZE], uint8_t out_hash[KAD_SHA256_SIZE])
 {
     const struct kad_id id = kad_identity_id(public_key);
-    uint8_t hash[KAD_SHA256_SIZE];
+
+    kad_sha256(id.bytes, sizeof(id.bytes), out_hash);
+}
+
+/* X25519 does not see the sign of x: who has the secret of a key has its negative's as well, and the handshake proves both. So
+ * of the two only the one with the smaller hash solves any puzzle. Honest searches hardly ever notice: the one they found has
+ * many zero bits, and the other is as good as drawn. */
+unsigned kad_identity_bits(const uint8_t public_key[KAD_IDENTITY_SIZE])
+{
+    uint8_t hash[KAD_SHA256_SIZE], negative[KAD_IDENTITY_SIZE], other[KAD_SHA256_SIZE];
     unsigned bits = 0;
 
-    kad_sha256(id.bytes, sizeof(id.bytes), hash);
+    memcpy(negative, public_key, sizeof(negative));
+    negative[KAD_IDENTITY_SIZE - 1] ^= 0x80;
+    puzzle_hash(public_key, hash);
+    puzzle_hash(negative, other);
+    if (memcmp(other, hash, sizeof(hash)) < 0)
+        return 0;
     while (bits < 8 * sizeof(hash) && !(hash[bits / 8] >> (7 - bits % 8) & 1))
         bits++;
     return bits;

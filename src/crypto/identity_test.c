@@ -120,6 +120,37 @@ TEST(keys_that_are_nobody_s_are_not_valid)
     EXPECT(!kad_identity_valid(key));
 }
 
+/* A key and its negative are one to X25519, and one secret serves both: if both were identities, a handshake would prove two. */
+TEST(of_a_key_and_its_negative_one_solves_puzzles)
+{
+    unsigned n_both = 0;
+
+    EXPECT_EQ(kad_identity_start(), 0);
+    for (unsigned i = 0; i < 4000; i++) {
+        const uint8_t seed[32] = {(uint8_t)i, (uint8_t)(i >> 8), 7};
+        uint8_t hash[KAD_SHA256_SIZE], others[KAD_SHA256_SIZE];
+        struct kad_identity identity;
+        struct kad_id id;
+        bool smaller;
+
+        kad_identity_from_seed(&identity, seed);
+        id = kad_identity_id(identity.public_key);
+        kad_sha256(id.bytes, sizeof(id.bytes), hash);
+        identity.public_key[31] ^= 0x80;
+        id = kad_identity_id(identity.public_key);
+        kad_sha256(id.bytes, sizeof(id.bytes), others);
+        smaller = memcmp(hash, others, sizeof(hash)) < 0;
+        EXPECT(kad_identity_valid(identity.public_key)); /* it is a key like any other */
+        EXPECT(!smaller || kad_identity_bits(identity.public_key) == 0);
+        EXPECT_EQ(kad_identity_bits(identity.public_key) > 0, !smaller && others[0] < 0x80);
+        identity.public_key[31] ^= 0x80;
+        EXPECT(smaller || kad_identity_bits(identity.public_key) == 0);
+        EXPECT_EQ(kad_identity_bits(identity.public_key) > 0, smaller && hash[0] < 0x80);
+        n_both += hash[0] < 0x40 && others[0] < 0x40;
+    }
+    EXPECT(n_both > 100); /* where both hashes would do */
+}
+
 /* -- the search --------------------------------------------------------------------------------------------------- */
 
 TEST(a_search_finds_what_it_looks_for)

@@ -115,6 +115,9 @@ def node_id(key):
 
 
 def puzzle_bits(key):
+    negative = key[:31] + bytes([key[31] ^ 0x80])
+    if h(node_id(negative)) < h(node_id(key)):
+        return 0
     return 256 - int.from_bytes(h(node_id(key)), "big").bit_length()
 
 

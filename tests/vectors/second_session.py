@@ -189,7 +189,7 @@ class Session:
 
     def write_init(self, message, wanted, cookie=None, bits=0, when=None):
         """The datagram. What it takes to read the answer is kept."""
-        size = size_for(max(186 + len(message) + 1 + 16, min(49 + wanted + 1 + 16, 1200)))
+        size = size_for(max(186 + len(message) + 1 + 16, min(53 + wanted + 1 + 16, 1200)))
         self.message, self.wanted = message, wanted
         self.e = os.urandom(32)
         e = bindings.crypto_scalarmult_base(self.e)
@@ -202,7 +202,8 @@ class Session:
                 number += 1
                 nonce = number.to_bytes(8, "big")
         them = x25519_public(self.theirs)
-        noise = self.noise = Noise(b"kad/1" + h(self.network))
+        start = head(INIT, 0, self.index) + cookie + commitment + nonce + self.veil
+        noise = self.noise = Noise(b"kad/1" + h(self.network) + start)
         noise.mix_hash(them)
         noise.mix_hash(e)
         noise.mix_key(dh(self.e, them))
@@ -210,15 +211,14 @@ class Session:
         noise.mix_key(dh(self.secret, them))
         payload = self.ours + (when or int(time.time() * 1000)).to_bytes(8, "big") + b"\1\1"
         payload = noise.encrypt(payload + pad(186, message, size))
-        datagram = head(INIT, 0, self.index) + cookie + commitment + nonce + self.veil + e + s + payload
+        datagram = start + e + s + payload
         assert len(datagram) == size
         self.tail = datagram[-16:]
         return mask(mask_key(self.theirs), datagram, 96)
 
     def read_response(self, datagram):
         datagram = mask(mask_key(self.ours), datagram, 48)
-        kind, index, self.remote = read_head(datagram)
-        if kind != RESPONSE or index != self.index:
+        if read_head(datagram) != (RESPONSE, self.index, 0):
             raise Wrong("no answer to this INIT")
         e, noise = datagram[16:48], self.noise
         noise.mix_hash(e)
@@ -227,8 +227,9 @@ class Session:
         plain = noise.decrypt(datagram[48:])
         if plain[0] != 1:
             raise Wrong("version")
+        self.remote = int.from_bytes(plain[1:5], "big")
         self.send_key, self.receive_key = hkdf(noise.ck, b"")
-        return unpad(plain[1:])
+        return unpad(plain[5:])
 
     def read_cookie(self, datagram):
         """(cookie, bits), or None: it is no COOKIE for this session."""
