@@ -6,7 +6,7 @@ versions kept in a folder for each network moves in."""
 import os
 import signal
 
-from program import Node, check, eventually, loopback, main
+from program import Node, check, eventually, kad as command, loopback, main
 
 PLAIN = ("--api", "none", "--metrics", "none")
 
@@ -87,12 +87,54 @@ def moved_in(folder, kad, ws):
     check(not [name for name in os.listdir(os.path.join(again.data, "kad-easy")) if name != "lock"])
 
 
+def from_a_file(folder, kad, ws):
+    """The same out of a file, which --print-config repeats and SIGHUP reads anew, network by network."""
+    host = loopback().split(":")[0]
+    path = os.path.join(folder, "several.conf")
+    text = ("[node]\nname = several\nnetwork = mainline\nlisten = %s:7001\nnetwork = kad-easy\nlisten = %s:7002\n"
+            "bootstrap = %s\n[lookup]\nalpha = %%d\n[node]\nnetwork = kad-ws-easy\nlisten = %s:7003\nbootstrap = %s\n"
+            "[api]\napi = none\nmetrics = none\n") % (host, host, kad.at, host, ws.at)
+    with open(path, "w") as file:
+        file.write(text % 2)
+    printed = command("node", "--config", path, "--print-config").out
+    check([line for line in printed.decode().splitlines() if line.startswith("network =")] ==
+          ["network = mainline", "network = kad-easy", "network = kad-ws-easy"], printed)
+    with open(path + ".printed", "wb") as file:
+        file.write(printed)
+    check(command("node", "--config", path + ".printed", "--print-config").out == printed)
+    check(b"valid" in command("config", "check", path).out)
+
+    node = Node(folder, "several", "--config", path)
+    for network in ("kad-easy", "kad-ws-easy"):
+        eventually("it is in " + network, lambda: os.path.exists(node.socket) and
+                   (node.kad("--json", "status", "--network", network, expect=None).json or {}).get("peer_count"))
+    check(node.ask("status")["listening"] == [host + ":7001"])
+    check(node.ask("status", "--network", "kad-ws-easy")["listening"] == [host + ":7003"])
+
+    def alpha(network):
+        return [s["value"] for s in node.ask("config", "show", "--network", network)["settings"] if s["key"] == "alpha"][0]
+
+    check(alpha("kad-easy") == "2" and alpha("mainline") == "3", alpha("kad-easy"), alpha("mainline"))
+    with open(path, "w") as file:
+        file.write(text % 4)
+    node.process.send_signal(signal.SIGHUP)
+    eventually("it has read the file anew", lambda: "configuration_reloaded" in open(node.log).read())
+    check(alpha("kad-easy") == "4" and alpha("mainline") == "3")
+    check("network=kad-easy" in open(node.log).read(), "lines of log name the network")
+    with open(path, "w") as file:
+        file.write("network = kad-easy\n")
+    node.process.send_signal(signal.SIGHUP)
+    eventually("other networks need a restart", lambda: "configuration_refused" in open(node.log).read())
+    check(node.stop() == 0)
+
+
 def test(folder):
     kad, ws = alone(folder, "kad", "kad-easy"), alone(folder, "ws", "kad-ws-easy")
     for node in (kad, ws):
         eventually("it runs", lambda: os.path.exists(node.socket) and node.kad("status", expect=None).code == 0)
     one_store(folder, kad, ws, loopback().split(":")[0] + ":4242")
     moved_in(folder, kad, ws)
+    from_a_file(folder, kad, ws)
     for node in (kad, ws):
         check(node.stop() == 0)
 

@@ -34,17 +34,15 @@ static json_t *parts_of(const char *why, const char *file)
 static int check(struct kad_cli *cli)
 {
     const char *file = cli->n_arguments > 1 ? cli->arguments[1] : cli->options.config;
-    struct kad_config *config = malloc(sizeof *config);
+    struct kad_config *configs = NULL;
     char why[KAD_CONFIG_WHY];
     json_t *answer;
-    int error;
+    size_t n = 0;
+    const int error = kad_cli_read_configs(&cli->options, file, &configs, &n, why);
 
-    if (!config)
-        return kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
-    error = kad_cli_read_config(&cli->options, file, config, why);
     if (error == KAD_OK && cli->options.print_config && !cli->options.json)
-        (void)kad_cli_print_config(config);
-    free(config);
+        (void)kad_cli_print_config(configs, n);
+    free(configs);
     if (cli->options.json) {
         answer = error ? parts_of(why, file) : json_pack("{s:b, s:s?}", "valid", 1, "file", file);
         json_dumpf(answer, stdout, JSON_COMPACT);

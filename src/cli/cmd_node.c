@@ -49,17 +49,15 @@ static const struct kad_option node_options[] = {
     KAD_OPTIONS_END,
 };
 
-#define NETWORKS_MAX 8
-
 /* -- running ----------------------------------------------------------------------------------------------------- */
 
 struct running {
     struct kad_cli *cli;
-    struct kad_config config;
+    struct kad_config *config; /* the first network's, and behind it the others' */
+    size_t n_networks;
     struct kad_log log;
     struct kad_host host;
     struct kad_node_config *nodes;
-    struct kad_config *others;   /* with several networks: of each but the first */
     struct kad_sources *sources; /* of the first node, as is */
     struct kad_mapper *mapper;
     char socket[4096], bootstrap[KAD_ENDPOINT_TEXT];
@@ -68,7 +66,7 @@ struct running {
 
 static int open_log(struct running *running)
 {
-    const struct kad_config *config = &running->config;
+    const struct kad_config *config = running->config;
     int fd = STDERR_FILENO;
 
     if (*config->log_file)
@@ -109,8 +107,8 @@ static int take_passphrase(struct running *running, struct kad_node_config *node
              node->identity ? "" : "/" KAD_KEY_FILE_NAME);
     (void)!kad_key_file_load(path, &file, why, sizeof why); /* what is wrong with it the node says */
     kad_key_file_wipe(&file);
-    if (*running->config.passphrase_file)
-        running->cli->options.passphrase_file = running->config.passphrase_file;
+    if (*running->config->passphrase_file)
+        running->cli->options.passphrase_file = running->config->passphrase_file;
     code = kad_cli_passphrase(running->cli, file.is_sealed ? "Passphrase: " : NULL, false,
                               running->passphrase, &given);
     node->passphrase = given ? running->passphrase : NULL;
@@ -120,19 +118,12 @@ static int take_passphrase(struct running *running, struct kad_node_config *node
 /* The networks named behind the first one. */
 static int configure_networks(struct running *running, size_t n)
 {
-    char why[KAD_CONFIG_WHY];
     int code = KAD_EXIT_DONE;
 
-    running->others = calloc(n, sizeof *running->others);
-    if (!running->others)
-        return kad_cli_fail(running->cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
     for (size_t i = 1; i < n && code == KAD_EXIT_DONE; i++) {
         struct kad_node_config *node = &running->nodes[i];
 
-        if (kad_cli_network_config(&running->cli->options, i, &running->config, &running->others[i], why) !=
-            KAD_OK)
-            return kad_cli_fail(running->cli, KAD_EXIT_USAGE, why, NULL);
-        kad_config_node(&running->others[i], node);
+        kad_config_node(&running->config[i], node);
         kad_host_leave_out_ipv6(node);
         node->log = kad_log_write;
         node->log_context = &running->log;
@@ -147,7 +138,7 @@ static int configure(struct running *running, size_t n)
     struct kad_node_config *first = &running->nodes[0];
     int code;
 
-    kad_config_node(&running->config, first);
+    kad_config_node(running->config, first);
     first->record = running->cli->options.record;
     first->record_max_bytes = (uint64_t)running->cli->options.record_max.value << 20;
     code = take_passphrase(running, first);
@@ -156,23 +147,23 @@ static int configure(struct running *running, size_t n)
     kad_host_leave_out_ipv6(first);
     first->log = kad_log_write;
     first->log_context = &running->log;
-    if (running->cli->options.network.n > 1)
+    if (running->n_networks > 1)
         code = configure_networks(running, n);
     if (code != KAD_EXIT_DONE)
         return code;
-    if (n > 1 && !running->others) {
+    if (n > 1 && running->n_networks == 1) {
         kad_endpoint_format(&first->listen[0], running->bootstrap);
         if (kad_local_net_fill(running->nodes, n, running->bootstrap) != KAD_OK)
             return kad_cli_usage(running->cli,
                                  "--nodes needs one --listen with a loopback address and a port, such as "
                                  "127.0.1.1:6881, with room behind it");
     }
-    for (size_t i = 1; i < n && !running->others; i++) {
+    for (size_t i = 1; i < n && running->n_networks == 1; i++) {
         running->nodes[i].log_level = KAD_LOG_ERROR;
         running->nodes[i].name = NULL;
     }
-    if (*running->config.socket)
-        snprintf(running->socket, sizeof running->socket, "%s", running->config.socket);
+    if (*running->config->socket)
+        snprintf(running->socket, sizeof running->socket, "%s", running->config->socket);
     else if (first->data_dir)
         snprintf(running->socket, sizeof running->socket, "%s/kad.sock", first->data_dir);
     return KAD_EXIT_DONE;
@@ -201,7 +192,7 @@ static void look_around(struct running *running, const struct kad_config *config
 
 static void map_port(struct running *running)
 {
-    const struct kad_config *config = &running->config;
+    const struct kad_config *config = running->config;
 
     if (config->port_mapping != KAD_PORTMAP_OFF &&
         kad_mapper_new(running->host.slots[0].node, (enum kad_portmap_how)config->port_mapping,
@@ -209,33 +200,57 @@ static void map_port(struct running *running)
         say(running, KAD_LOG_ERROR, "port_mapping_off", "why", kad_error_text(KAD_E_SYSTEM));
 }
 
+/* Each network's node; of many nodes on one network the first one speaks for all. */
+static int apply(struct running *running, const struct kad_config *fresh, char *why)
+{
+    struct kad_host *host = &running->host;
+    int error = KAD_OK;
+
+    for (size_t i = 0; i < running->n_networks && error == KAD_OK; i++)
+        error = kad_change_apply(host->slots[i].node, &running->config[i], &fresh[i], why);
+    for (size_t i = 1; i < host->n_slots && error == KAD_OK && running->n_networks == 1; i++) {
+        const struct kad_settings *settings = &kad_node_config_of(host->slots[0].node)->settings;
+        const char *field;
+
+        error = kad_node_set_settings(host->slots[i].node, settings, &field);
+    }
+    return error;
+}
+
+static bool same_networks(const struct running *running, const struct kad_config *fresh, size_t n)
+{
+    for (size_t i = 0; i < n && n == running->n_networks; i++) {
+        if (fresh[i].network != running->config[i].network)
+            return false;
+    }
+    return n == running->n_networks;
+}
+
 /* The file as it is now, and over it the same flags; what was changed meanwhile by other ways gives way to it. */
 static void reload(void *context)
 {
     struct running *running = context;
-    struct kad_config *fresh = malloc(sizeof *fresh);
-    char why[KAD_CONFIG_WHY] = "out of memory";
-    int error = KAD_E_MEMORY;
+    const struct kad_options *options = &running->cli->options;
+    struct kad_config *fresh = NULL;
+    char why[KAD_CONFIG_WHY];
+    size_t n = 0;
+    int error;
 
     kad_notify_reloading();
-    if (fresh)
-        error = kad_cli_read_config(&running->cli->options, running->cli->options.config, fresh, why);
-    if (error == KAD_OK)
-        error = kad_change_apply(running->host.slots[0].node, &running->config, fresh, why);
-    for (size_t i = 1; i < running->host.n_slots && error == KAD_OK && !running->others;
-         i++) { /* the first one speaks for all */
-        const struct kad_settings *settings = &kad_node_config_of(running->host.slots[0].node)->settings;
-        const char *field;
-
-        error = kad_node_set_settings(running->host.slots[i].node, settings, &field);
+    error = kad_cli_read_configs(options, options->config, &fresh, &n, why);
+    if (error == KAD_OK && !same_networks(running, fresh, n)) {
+        snprintf(why, sizeof why, "network: other networks than before need a restart");
+        error = KAD_E_INVALID;
     }
+    if (error == KAD_OK)
+        error = apply(running, fresh, why);
     if (error == KAD_OK) {
         look_around(running, fresh);
-        kad_sources_take(&running->config, fresh);
+        kad_sources_take(running->config, fresh);
     }
     if (error == KAD_OK)
         say(running, KAD_LOG_INFO, "configuration_reloaded", "file",
-            running->cli->options.config ? running->cli->options.config : "none");
+            options->config ? options->config : "none");
     else
         say(running, KAD_LOG_ERROR, "configuration_refused", "why", why);
     free(fresh);
@@ -284,7 +299,7 @@ static int run_nodes(struct running *running, size_t n)
     folder = running->nodes[0].data_dir;
     if (folder && !kad_host_make_folder(folder))
         return kad_cli_fail(running->cli, KAD_EXIT_USAGE, folder, strerror(errno));
-    kad_host_web(&running->config, &http);
+    kad_host_web(running->config, &http);
     http.socket = *running->socket ? running->socket : NULL;
     running->host.on_reload = reload;
     running->host.on_stopping = stopping;
@@ -299,7 +314,7 @@ static int run_nodes(struct running *running, size_t n)
     } else {
         kad_notify(
             "READY=1\nSTATUS=joining"); /* it answers from here on, whoever else it may still look for */
-        look_around(running, &running->config);
+        look_around(running, running->config);
         map_port(running);
         kad_host_run(&running->host);
     }
@@ -308,56 +323,40 @@ static int run_nodes(struct running *running, size_t n)
 }
 
 /* Of one network as many as were asked for; else one of each. */
-static size_t how_many(const struct kad_cli *cli)
+static size_t how_many(const struct running *running)
 {
-    const struct kad_options *options = &cli->options;
+    const struct kad_number *nodes = &running->cli->options.nodes;
 
-    if (options->network.n > 1)
-        return options->network.n;
-    return options->nodes.given ? (size_t)options->nodes.value : 1;
-}
-
-static int check_networks(struct kad_cli *cli)
-{
-    const struct kad_list *list = &cli->options.network;
-
-    if (list->n > NETWORKS_MAX)
-        return kad_cli_usage(cli, "%d networks at most", NETWORKS_MAX);
-    if (list->n > 1 && cli->options.nodes.given)
-        return kad_cli_usage(cli, "--nodes goes with one network");
-    for (size_t i = 0; i < list->n; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(list->items[i], list->items[j]) == 0)
-                return kad_cli_usage(cli, "--network %.20s is there twice", list->items[i]);
-        }
-    }
-    return KAD_EXIT_DONE;
+    if (running->n_networks > 1)
+        return running->n_networks;
+    return nodes->given ? (size_t)nodes->value : 1;
 }
 
 static int run_node(struct kad_cli *cli)
 {
     struct running *running = calloc(1, sizeof *running);
     char why[KAD_CONFIG_WHY];
-    int code;
+    int code = KAD_EXIT_DONE;
 
     if (!running)
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
     running->cli = cli;
-    code = check_networks(cli);
-    if (code == KAD_EXIT_DONE &&
-        kad_cli_read_config(&cli->options, cli->options.config, &running->config, why) != KAD_OK)
+    if (kad_cli_read_configs(&cli->options, cli->options.config, &running->config, &running->n_networks,
+                             why) != KAD_OK)
         code = kad_cli_fail(cli, KAD_EXIT_USAGE, why, NULL);
+    else if (running->n_networks > 1 && cli->options.nodes.given)
+        code = kad_cli_usage(cli, "--nodes goes with one network");
     if (code == KAD_EXIT_DONE && cli->options.print_config) {
-        code = kad_cli_print_config(&running->config);
+        code = kad_cli_print_config(running->config, running->n_networks);
     } else if (code == KAD_EXIT_DONE) {
         code = open_log(running);
         if (code == KAD_EXIT_DONE) {
-            code = run_nodes(running, how_many(cli));
+            code = run_nodes(running, how_many(running));
             close_log(running);
         }
     }
     free(running->nodes);
-    free(running->others);
+    free(running->config);
     free(running);
     return code;
 }

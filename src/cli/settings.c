@@ -7,22 +7,25 @@
 #include "cli/ask.h"
 
 /* With several networks each takes what stands behind its name; what stands before all names is the first one's. */
-static int set_list(struct kad_config *config, const char *key, const struct kad_options *options,
-                    const struct kad_list *list, size_t network, char *why)
+static bool is_for(const struct kad_list *list, size_t i, size_t network)
+{
+    return (list->networks[i] ? list->networks[i] - 1u : 0) == network;
+}
+
+static int set_list(struct kad_config *config, const char *key, const struct kad_list *list, size_t network,
+                    char *why)
 {
     int error = KAD_OK;
 
     for (size_t i = 0; i < list->n && error == KAD_OK; i++) {
-        const size_t of = list->networks[i] ? list->networks[i] - 1u : 0;
-
-        if (options->network.n < 2 || of == network)
+        if (is_for(list, i, network))
             error = kad_config_set(config, key, list->items[i], why);
     }
     return error;
 }
 
-/* --set key=value, after all else. */
-static int set_others(struct kad_config *config, const struct kad_list *list, char *why)
+/* --set key=value, after all else: for the network that stands before it, or the daemon. */
+static int set_others(struct kad_config *config, const struct kad_list *list, size_t network, char *why)
 {
     int error = KAD_OK;
 
@@ -35,18 +38,20 @@ static int set_others(struct kad_config *config, const struct kad_list *list, ch
             return KAD_E_INVALID;
         }
         snprintf(key, sizeof key, "%.*s", (int)(equals - list->items[i]), list->items[i]);
-        error = kad_config_set(config, key, equals + 1, why);
+        if (is_for(list, i, network) || !kad_config_is_networks(key))
+            error = kad_config_set(config, key, equals + 1, why);
     }
     return error;
 }
 
-static int set_flags(struct kad_config *config, const struct kad_options *options, char *why)
+static int set_flags(struct kad_config *config, const struct kad_options *options, size_t network, char *why)
 {
     const char *store = options->store && strcmp(options->store, "mem") == 0 ? "memory" : options->store;
     const struct {
         const char *key, *value;
     } flags[] = {
-        {"network", options->network.n ? options->network.items[0] : NULL}, /* first: it brings defaults */
+        {"network",
+         options->network.n ? options->network.items[network] : NULL}, /* first: it brings defaults */
         {"data_dir", options->data_dir},
         {"identity", options->identity},
         {"passphrase_file", options->passphrase_file},
@@ -67,57 +72,112 @@ static int set_flags(struct kad_config *config, const struct kad_options *option
             error = kad_config_set(config, flags[i].key, flags[i].value, why);
     }
     if (error == KAD_OK)
-        error = set_list(config, "listen", options, &options->listen, 0, why);
+        error = set_list(config, "listen", &options->listen, network, why);
     if (error == KAD_OK)
-        error = set_list(config, "bootstrap", options, &options->bootstrap, 0, why);
-    return error == KAD_OK ? set_others(config, &options->set, why) : error;
+        error = set_list(config, "bootstrap", &options->bootstrap, network, why);
+    return error == KAD_OK ? set_others(config, &options->set, network, why) : error;
+}
+
+/* The part of the file that is about this network, or the first if the file names just one, and that gives way. */
+static unsigned part_of(const struct kad_config *first, const struct kad_network *network, size_t number)
+{
+    for (unsigned i = 0; i < first->n_named; i++) {
+        if (first->named[i] == network)
+            return i;
+    }
+    return number == 0 && first->n_named < 2 ? 0 : KAD_CONFIG_NO_PART;
+}
+
+static int read_part(const struct kad_options *options, const char *file, unsigned part, size_t number,
+                     const struct kad_network *network, struct kad_config *out_config, char *why)
+{
+    char folder[4096];
+    int error;
+
+    kad_config_default(network, out_config);
+    out_config->part = part;
+    kad_default_data_dir(folder, sizeof folder);
+    error = kad_config_set(out_config, "data_dir", folder, why);
+    if (error == KAD_OK && file)
+        error = kad_config_file(out_config, file, why);
+    if (error == KAD_OK)
+        error = set_flags(out_config, options, number, why);
+    return error == KAD_OK ? kad_config_check(out_config, why) : error;
 }
 
 int kad_cli_read_config(const struct kad_options *options, const char *file, struct kad_config *out_config,
                         char out_why[KAD_CONFIG_WHY])
 {
-    char folder[4096];
-    int error;
+    const struct kad_network *network = kad_cli_network(options);
+    int error = read_part(options, file, 0, 0, network, out_config, out_why);
 
-    kad_config_default(kad_cli_network(options), out_config);
-    kad_default_data_dir(folder, sizeof folder);
-    error = kad_config_set(out_config, "data_dir", folder, out_why);
-    if (error == KAD_OK && file)
-        error = kad_config_file(out_config, file, out_why);
-    if (error == KAD_OK)
-        error = set_flags(out_config, options, out_why);
-    return error == KAD_OK ? kad_config_check(out_config, out_why) : error;
+    if (error == KAD_OK && options->network.n > 0 && part_of(out_config, network, 0) != 0)
+        error = read_part(options, file, part_of(out_config, network, 0), 0, network, out_config, out_why);
+    return error;
 }
 
-int kad_cli_network_config(const struct kad_options *options, size_t network, const struct kad_config *first,
-                           struct kad_config *out_config, char out_why[KAD_CONFIG_WHY])
+static int check_names(const struct kad_options *options, char *why)
 {
-    const char *name = options->network.items[network];
-    int error;
+    const struct kad_list *list = &options->network;
 
-    kad_config_default(kad_network_named(name), out_config);
-    memcpy(out_config->name, first->name, sizeof out_config->name);
-    out_config->log_level = first->log_level;
-    out_config->store = first->store;
-    if (kad_network_has_identities(out_config->network)) /* a file that was named is who all of them are */
-        memcpy(out_config->identity, first->identity, sizeof out_config->identity);
-    memcpy(out_config->data_dir, first->data_dir, sizeof out_config->data_dir);
-    kad_config_next_source(out_config);
-    error = set_list(out_config, "listen", options, &options->listen, network, out_why);
-    if (error == KAD_OK)
-        error = set_list(out_config, "bootstrap", options, &options->bootstrap, network, out_why);
-    return error == KAD_OK ? kad_config_check(out_config, out_why) : error;
+    if (list->n > KAD_CONFIG_NETWORKS) {
+        snprintf(why, KAD_CONFIG_WHY, "%d networks at most", KAD_CONFIG_NETWORKS);
+        return KAD_E_INVALID;
+    }
+    for (size_t i = 0; i < list->n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(list->items[i], list->items[j]) == 0) {
+                snprintf(why, KAD_CONFIG_WHY, "--network %.20s is there twice", list->items[i]);
+                return KAD_E_INVALID;
+            }
+        }
+    }
+    return KAD_OK;
 }
 
-int kad_cli_print_config(const struct kad_config *config)
+int kad_cli_read_configs(const struct kad_options *options, const char *file, struct kad_config **out_configs,
+                         size_t *out_n, char out_why[KAD_CONFIG_WHY])
 {
-    const size_t size = kad_config_print(config, NULL, 0);
-    char *text = malloc(size + 1);
+    struct kad_config *configs = calloc(KAD_CONFIG_NETWORKS, sizeof *configs);
+    size_t n = options->network.n;
+    int error = check_names(options, out_why);
 
-    if (!text)
-        return KAD_EXIT_INTERNAL;
-    kad_config_print(config, text, size + 1);
-    fputs(text, stdout);
-    free(text);
+    if (!configs) {
+        snprintf(out_why, KAD_CONFIG_WHY, "%s", kad_error_text(KAD_E_MEMORY));
+        return KAD_E_MEMORY;
+    }
+    if (error == KAD_OK)
+        error = kad_cli_read_config(options, file, &configs[0], out_why);
+    if (error == KAD_OK && n == 0)
+        n = configs[0].n_named ? configs[0].n_named : 1;
+    for (size_t i = 1; i < n && error == KAD_OK; i++) {
+        const struct kad_network *network =
+            options->network.n ? kad_network_named(options->network.items[i]) : configs[0].named[i];
+
+        error = read_part(options, file, part_of(&configs[0], network, i), i, network, &configs[i], out_why);
+    }
+    if (error) {
+        free(configs);
+        return error;
+    }
+    *out_configs = configs;
+    *out_n = n;
+    return KAD_OK;
+}
+
+int kad_cli_print_config(const struct kad_config *configs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t (*const print)(const struct kad_config *, char *, size_t) =
+            i ? kad_config_print_network : kad_config_print;
+        const size_t size = print(&configs[i], NULL, 0);
+        char *text = malloc(size + 1);
+
+        if (!text)
+            return KAD_EXIT_INTERNAL;
+        print(&configs[i], text, size + 1);
+        printf("%s%s", i ? "\n" : "", text);
+        free(text);
+    }
     return KAD_EXIT_DONE;
 }

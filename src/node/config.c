@@ -91,17 +91,31 @@ static int set_key(struct kad_config *config, const struct kad_key *key, const c
     return error;
 }
 
+/* Dashes stand for underscores. NULL: no such key; `name` is as it would be. */
+static const struct kad_key *find_key(const char *key, char name[64])
+{
+    size_t n = 0;
+
+    for (; key[n] && n < 63; n++)
+        name[n] = key[n] == '-' ? '_' : key[n];
+    name[n] = '\0';
+    return key[n] ? NULL : kad_key_find(name);
+}
+
+bool kad_config_is_networks(const char *key)
+{
+    char name[64];
+    const struct kad_key *known = find_key(key, name);
+
+    return known && kad_key_is_networks(known);
+}
+
 int kad_config_set(struct kad_config *config, const char *key, const char *value,
                    char out_why[KAD_CONFIG_WHY])
 {
-    const struct kad_key *known;
     char name[64];
-    size_t n = 0;
+    const struct kad_key *known = find_key(key, name);
 
-    for (; key[n] && n < sizeof(name) - 1; n++)
-        name[n] = key[n] == '-' ? '_' : key[n];
-    name[n] = '\0';
-    known = key[n] ? NULL : kad_key_find(name);
     return known ? set_key(config, known, value, out_why, KAD_CONFIG_WHY)
                  : unknown(name, out_why, KAD_CONFIG_WHY);
 }
@@ -115,7 +129,8 @@ struct reading {
     FILE *file; /* or */
     const char *text;
     int line;
-    int error; /* of the first bad line */
+    unsigned part; /* of the network named last */
+    int error;     /* of the first bad line */
     char *why;
 };
 
@@ -172,6 +187,38 @@ static char *next_line(char *line, int size, void *stream)
     return line;
 }
 
+static bool refuse_network(struct reading *reading, const char *value)
+{
+    char why[KAD_CONFIG_WHY];
+
+    if (set_key(reading->config, kad_key_find("network"), value, why, sizeof(why)) < 0)
+        complain(reading, "%s", why);
+    return false;
+}
+
+/* `network = NAME`: what follows is of that one. */
+static bool name_network(struct reading *reading, const char *value)
+{
+    struct kad_config *config = reading->config;
+    const struct kad_network *network = kad_network_named(value);
+
+    for (unsigned i = 0; network && i < config->n_named; i++) {
+        if (config->named[i] == network) {
+            complain(reading, "network: %.40s is there twice", value);
+            return false;
+        }
+    }
+    if (config->n_named == KAD_CONFIG_NETWORKS) {
+        complain(reading, "network: more than %d", KAD_CONFIG_NETWORKS);
+        return false;
+    }
+    if (!network)
+        return refuse_network(reading, value);
+    reading->part = config->n_named;
+    config->named[config->n_named++] = network;
+    return true;
+}
+
 static int take_key(void *context, const char *section, const char *name, const char *value)
 {
     struct reading *reading = context;
@@ -189,6 +236,10 @@ static int take_key(void *context, const char *section, const char *name, const 
         return 0;
     }
     list = key->kind == KAD_KEY_LISTEN || key->kind == KAD_KEY_BOOTSTRAP;
+    if (key->kind == KAD_KEY_NETWORK && !name_network(reading, value))
+        return 0;
+    if (kad_key_is_networks(key) && reading->part != reading->config->part)
+        return 1; /* another configuration takes it */
     if (!list && reading->config->set_by[key - kad_keys] == reading->config->source) {
         complain(reading, "%s: is set twice", key->name);
         return 0;
@@ -205,6 +256,7 @@ static int read_all(struct reading *reading)
     int line;
 
     kad_config_next_source(reading->config);
+    reading->config->n_named = 0;
     line = ini_parse_stream(next_line, reading, take_key, reading);
     if (line == -2)
         return KAD_E_MEMORY;

@@ -12,6 +12,11 @@
  * set any key. Lists (listen, bootstrap) grow line by line; whatever is set by a later source (a flag over the file)
  * begins the list anew. Any other key twice in one file is an error.
  *
+ * A file may name several networks. Each line `network = NAME` but the first begins another one, and keys that are a
+ * network's (its settings, listen, bootstrap ...) are of the network named last before them; all other keys are the
+ * daemon's, wherever they stand. Each network has a struct kad_config, which takes its own part of a file
+ * (kad_config.part) and all that is the daemon's.
+ *
  * Durations are whole numbers with a unit: ms, s, m, h, d; without one they are milliseconds. A key that ends in _ms
  * is also known without that ending. Sizes take K, M, G (1024s).
  */
@@ -21,8 +26,10 @@
 #include "base/endpoint.h"
 #include "kad/node.h"
 
-#define KAD_CONFIG_TEXT 180 /* longest text value and a zero: a line of the file has at most 198 characters */
-#define KAD_CONFIG_WHY  512
+#define KAD_CONFIG_TEXT     180 /* longest text value and a zero: a line of the file has at most 198 characters */
+#define KAD_CONFIG_WHY      512
+#define KAD_CONFIG_NETWORKS 8                   /* of one daemon */
+#define KAD_CONFIG_NO_PART  KAD_CONFIG_NETWORKS /* of a file: only what is the daemon's */
 
 enum kad_log_format { KAD_LOG_LOGFMT, KAD_LOG_JSON };
 
@@ -57,7 +64,10 @@ struct kad_config {
     unsigned log_level;             /* enum kad_log_level */
     unsigned log_format;            /* enum kad_log_format */
     char log_file[KAD_CONFIG_TEXT]; /* "": standard error */
-    uint8_t set_by[128];            /* per key: which source set it last; for lists and doubles */
+    unsigned part;                  /* which network's keys it takes from files: 0: the first one's */
+    const struct kad_network *named[KAD_CONFIG_NETWORKS]; /* by the file that was read last, in its order */
+    unsigned n_named;
+    uint8_t set_by[128]; /* per key: which source set it last; for lists and doubles */
     uint8_t source;
 };
 
@@ -72,6 +82,8 @@ void kad_config_next_source(struct kad_config *config);
 /* 0 or KAD_E_INVALID with "alpha: 0 is not between 1 and 64". Dashes in a key stand for underscores. */
 KAD_CHECK int kad_config_set(struct kad_config *config, const char *key, const char *value,
                              char out_why[KAD_CONFIG_WHY]);
+/* Whether there is such a key, and it is a network's, not the daemon's. */
+bool kad_config_is_networks(const char *key);
 KAD_CHECK int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY]);
 /* Texts and strings are borrowed from `config`, which must outlive the node. */
 void kad_config_node(const struct kad_config *config, struct kad_node_config *out_node);
@@ -83,6 +95,8 @@ const char *kad_config_metrics(const struct kad_config *config, bool *out_is_def
 /* The whole effective configuration as a file that reads back to the same. Returns its length; writes at most
  * room - 1 characters and a zero. */
 size_t kad_config_print(const struct kad_config *config, char *out_text, size_t room);
+/* The same of what is a network's alone: for all networks but the first, behind it. */
+size_t kad_config_print_network(const struct kad_config *config, char *out_text, size_t room);
 /* docs/configuration.md: every key with kind, range, default and meaning. The same contract. */
 size_t kad_config_document(char *out_text, size_t room);
 /* kad.conf(5), in mdoc. The same contract. */

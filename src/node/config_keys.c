@@ -225,6 +225,18 @@ const char *kad_key_nearest(const char *name)
     return nearest;
 }
 
+bool kad_key_is_networks(const struct kad_key *key)
+{
+    static const size_t others[] = {FIELD(network), FIELD(listen), FIELD(bootstrap), FIELD(announce_self),
+                                    FIELD(node_id)};
+
+    for (size_t i = 0; i < KAD_COUNT_OF(others); i++) {
+        if (key->offset == others[i])
+            return true;
+    }
+    return key->offset >= FIELD(settings) && key->offset < FIELD(settings) + sizeof(struct kad_settings);
+}
+
 bool kad_key_live(const struct kad_key *key)
 {
     return key->offset == FIELD(log_level) || key->offset == FIELD(bootstrap) || kad_settings_live(key->name);

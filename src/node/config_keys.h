@@ -35,6 +35,8 @@ const struct kad_key *kad_key_find(const char *name);
 const char *kad_key_nearest(const char *name);
 void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_most);
 
+/* Is it a network's, not the daemon's? */
+bool kad_key_is_networks(const struct kad_key *key);
 /* May it be changed while the node runs? */
 bool kad_key_live(const struct kad_key *key);
 /* May it be, by reading the file anew (SIGHUP)? All that are live, and some that are the program's, not the node's. */

@@ -23,7 +23,7 @@ static void print(struct printing *out, const char *format, ...)
     out->n += n > 0 ? (size_t)n : 0;
 }
 
-size_t kad_config_print(const struct kad_config *config, char *out_text, size_t room)
+static size_t print_keys(const struct kad_config *config, bool all, char *out_text, size_t room)
 {
     struct printing out = {.text = out_text, .room = room};
     const char *section = "";
@@ -32,6 +32,8 @@ size_t kad_config_print(const struct kad_config *config, char *out_text, size_t 
         const struct kad_key *key = &kad_keys[i];
         const size_t n = kad_value_count(config, key);
 
+        if (!all && !kad_key_is_networks(key))
+            continue;
         if (strcmp(section, key->section) != 0)
             print(&out, "%s[%s]\n", *section ? "\n" : "", key->section);
         section = key->section;
@@ -44,6 +46,16 @@ size_t kad_config_print(const struct kad_config *config, char *out_text, size_t 
         }
     }
     return out.n;
+}
+
+size_t kad_config_print(const struct kad_config *config, char *out_text, size_t room)
+{
+    return print_keys(config, true, out_text, room);
+}
+
+size_t kad_config_print_network(const struct kad_config *config, char *out_text, size_t room)
+{
+    return print_keys(config, false, out_text, room);
 }
 
 static const char *kind_text(enum kad_key_kind kind)
@@ -127,9 +139,19 @@ static const char rules[] =
     "that can be\n"
     "read back. A mistake stops the start and is named by file and line.\n"
     "\n"
+    "A daemon may take part in several networks: each `network = NAME` line but the first begins another "
+    "one, "
+    "and keys that\n"
+    "are a network's (`listen`, `bootstrap`, `announce_self`, `node_id`, and all that stand in sections from "
+    "[lookup] to [sessions])\n"
+    "are of the network named last before them. All other keys are the daemon's, wherever they stand. The "
+    "networks share\n"
+    "one data directory, one store and one key pair.\n"
+    "\n"
     "Keys are unique over all sections. Lines before the first section may set any key. A list has one line "
     "per entry;\n"
-    "any other key may stand in a file once. Durations take `ms`, `s`, `m`, `h` or `d` and are milliseconds "
+    "any other key may stand in a file once, or once for each network. Durations take `ms`, `s`, `m`, `h` or "
+    "`d` and are milliseconds "
     "without;\n"
     "sizes take `K`, `M`, `G`. A key that ends in `_ms` may be written without that. `refresh_interval` is\n"
     "`refresh_after_ms`, `bootstrap_nodes` is `bootstrap`, and `own_bytes_per_second` is `own_bytes_per_s`.\n"

@@ -424,3 +424,64 @@ TEST(the_document_is_up_to_date)
     EXPECT_MSG(strcmp(found, expected) == 0,
                "docs/configuration.md is out of date: KAD_WRITE_DOCS=1 node-config_test document");
 }
+
+static const struct kad_config *read_part(const char *text, unsigned part)
+{
+    char why[KAD_CONFIG_WHY];
+
+    kad_config_default(kad_network_mainline(), &config);
+    config.part = part;
+    EXPECT_MSG(kad_config_text(&config, "kad.conf", text, why) == 0, "%s", why);
+    return &config;
+}
+
+/* What stands behind a network's name is that network's; what is the daemon's holds for all, wherever it stands. */
+TEST(a_file_may_name_several_networks)
+{
+    static const char text[] =
+        "alpha = 7\n[node]\nnetwork = mainline\nlisten = 127.0.0.1:1\n"
+        "network = kad-easy\nlisten = 127.0.0.1:2\nname = box\n[lookup]\nalpha = 5\n"
+        "[node]\nnetwork = kad-ws-easy\nbootstrap = 127.0.0.1:9\n[log]\nlog_level = debug\n";
+    static const struct {
+        const char *network;
+        unsigned alpha, n_bootstrap;
+        uint16_t port;
+    } expected[] = {{"mainline", 7, 0, 1}, {"kad-easy", 5, 0, 2}, {"kad-ws-easy", 0, 1, 0}};
+
+    for (unsigned i = 0; i < KAD_COUNT_OF(expected); i++) {
+        const struct kad_config *part = read_part(text, i);
+
+        EXPECT_EQ(part->n_named, 3);
+        EXPECT_STR(kad_network_name(part->network), expected[i].network);
+        EXPECT_STR(kad_network_name(part->named[i]), expected[i].network);
+        if (expected[i].alpha)
+            EXPECT_EQ(part->settings.alpha, expected[i].alpha);
+        if (expected[i].port)
+            EXPECT_EQ(part->listen[0].port, expected[i].port);
+        EXPECT_EQ(part->n_bootstrap, expected[i].n_bootstrap);
+        EXPECT_STR(part->name, "box");
+        EXPECT_EQ(part->log_level, KAD_LOG_DEBUG);
+    }
+    EXPECT_EQ(read_part(text, KAD_CONFIG_NO_PART)->n_bootstrap, 0);
+    EXPECT_STR(config.name, "box");
+    EXPECT_STR(read_text("network = kad\nnetwork = kad\n"), "kad.conf:2: network: kad is there twice");
+    EXPECT_STR(read_text("network = kad\nalpha = 3\nnetwork = mainline\nalpha = 4\nalpha = 5\nnetwork = x\n"),
+               "kad.conf:6: network: \"x\" is no network; there is: mainline, kad, kad-ws");
+}
+
+/* All parts printed one behind the other read back to the same. */
+TEST(several_networks_print_as_one_file)
+{
+    static const char text[] =
+        "network = mainline\nlisten = 127.0.0.1:1\nnetwork = kad-easy\nlisten = 127.0.0.1:2\n"
+        "alpha = 5\n";
+    static char printed[64 << 10], again[64 << 10];
+    size_t n = kad_config_print(read_part(text, 0), printed, sizeof(printed));
+
+    n += kad_config_print_network(read_part(text, 1), printed + n, sizeof(printed) - n);
+    EXPECT(n < sizeof(printed));
+    n = kad_config_print(read_part(printed, 0), again, sizeof(again));
+    kad_config_print_network(read_part(printed, 1), again + n, sizeof(again) - n);
+    EXPECT_STR(again, printed);
+    EXPECT_EQ(config.settings.alpha, 5);
+}

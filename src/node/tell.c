@@ -5,9 +5,16 @@
 
 #include "base/endpoint.h"
 #include "base/text.h"
+#include "engine/network.h"
 #include "node/parts.h"
 
 #define FIELDS_MAX 12
+
+/* Then each line says of which it is. */
+static bool is_one_of_several(const struct kad_node *node)
+{
+    return node->config.with || (node->storage && node->storage->users && node->storage->users->storage_next);
+}
 
 void kad_tell(const struct kad_node *node, enum kad_log_level level, const char *event, ...)
 {
@@ -19,9 +26,11 @@ void kad_tell(const struct kad_node *node, enum kad_log_level level, const char 
     if (!node->config.log || level > node->config.log_level)
         return;
     va_start(list, event);
-    while (n < FIELDS_MAX && (name = va_arg(list, const char *)))
+    while (n < FIELDS_MAX - 1 && (name = va_arg(list, const char *)))
         fields[n++] = (struct kad_log_field){name, va_arg(list, const char *)};
     va_end(list);
+    if (is_one_of_several(node))
+        fields[n++] = (struct kad_log_field){"network", kad_network_name(node->config.network)};
     node->config.log(node->config.log_context, level, event, fields, n);
 }
 
