@@ -13,6 +13,7 @@
 
 struct crawl {
     uint64_t contacts, live, nodes, know_all, know_most, fakes;
+    uint64_t hostile, hostile_most;
     uint64_t of_full, live_of_full; /* contacts in buckets that are full; the others are the rest */
 };
 
@@ -34,6 +35,8 @@ static size_t n_in_bucket(const struct kad_table_row *rows, size_t n, size_t row
 static void crawl_rows(const struct sim_run *run, const struct kad_table_row *rows, size_t n,
                        struct crawl *crawl)
 {
+    uint64_t hostile = 0;
+
     for (size_t i = 0; i < n; i++) {
         const struct kad_contact *contact = &rows[i].contact;
         const uint32_t node = sim_node_at(run->world, &contact->endpoint);
@@ -47,7 +50,10 @@ static void crawl_rows(const struct sim_run *run, const struct kad_table_row *ro
         crawl->live += real && sim_node_engine(run->world, node);
         crawl->of_full += full;
         crawl->live_of_full += full && real && sim_node_engine(run->world, node);
+        hostile += real && sim_node_hostile(run->world, node);
     }
+    crawl->hostile += hostile;
+    crawl->hostile_most = hostile > crawl->hostile_most ? hostile : crawl->hostile_most;
 }
 
 static bool knows(const struct kad_table_row *rows, size_t n, const struct kad_id *id)
@@ -89,16 +95,32 @@ static double percent(uint64_t part, uint64_t whole)
     return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+/* Of a record, at honest nodes that are on. */
+static double count_copies(const struct sim_run *run)
+{
+    uint64_t copies = 0;
+
+    for (uint32_t i = 0; i < sim_world_n_honest(run->world); i++) {
+        struct kad_store *store = sim_node_store(run->world, i);
+        struct kad_record record;
+
+        for (uint32_t j = 0; store && j < run->records.n; j++)
+            copies +=
+                store->ops->get(store, &run->records.items[j].key, sim_world_ms(run->world), &record) == 0;
+    }
+    return run->records.n ? (double)copies / run->records.n : 0;
+}
+
 static void count_health(struct sim_run *run)
 {
-    const uint32_t n = sim_world_n_nodes(run->world);
+    const uint32_t n = sim_world_n_honest(run->world);
     const uint32_t step = n / CRAWLED_MOST + 1;
     struct crawl crawl = {0};
 
     if (run->counted_health)
         return;
     for (uint32_t i = 0; i < n; i += step) {
-        if (sim_node_engine(run->world, i))
+        if (sim_node_engine(run->world, i) && !sim_node_hostile(run->world, i))
             crawl_node(run, i, &crawl);
     }
     run->live_percent = percent(crawl.live, crawl.contacts);
@@ -107,6 +129,10 @@ static void count_health(struct sim_run *run)
     run->known_percent = percent(crawl.know_all, crawl.nodes);
     run->nearly_known_percent = percent(crawl.know_most, crawl.nodes);
     run->fakes = crawl.fakes;
+    run->contacts_mean = crawl.nodes ? (double)crawl.contacts / (double)crawl.nodes : 0;
+    run->hostile_mean = crawl.nodes ? (double)crawl.hostile / (double)crawl.nodes : 0;
+    run->hostile_most = crawl.hostile_most;
+    run->honest_copies = count_copies(run);
     run->counted_health = true;
 }
 
@@ -170,6 +196,7 @@ enum which {
     HOPS,
     HOPS_50,
     HOPS_99,
+    MET,
     FIRST_HOPS,
     FIRST_HOPS_99,
     FIRST_50,
@@ -182,6 +209,7 @@ enum which {
     PUTS,
     STORED,
     COPIES,
+    PUT_QUERIES,
     PUT_50,
     PUT_99,
     GETS,
@@ -201,6 +229,10 @@ enum which {
     KNOWN,
     NEARLY_KNOWN,
     EFFORT,
+    CONTACTS,
+    HOSTILE,
+    HOSTILE_MOST,
+    HONEST_COPIES,
     FAKES,
     STRAYS,
     SENT_FALSELY,
@@ -230,6 +262,7 @@ static const struct {
     {"hops", "", HOPS, OF_LOOKUPS},
     {"hops p50", "", HOPS_50, OF_LOOKUPS},
     {"hops p99", "", HOPS_99, OF_LOOKUPS},
+    {"holders met", "%", MET, OF_LOOKUPS},
     {"hops to holder", "", FIRST_HOPS, OF_LOOKUPS},
     {"hops to holder p99", "", FIRST_HOPS_99, OF_LOOKUPS},
     {"holder p50", "ms", FIRST_50, OF_LOOKUPS},
@@ -242,6 +275,8 @@ static const struct {
     {"puts", "", PUTS, OF_PUTS},
     {"stored", "%", STORED, OF_PUTS},
     {"copies per put", "", COPIES, OF_PUTS},
+    {"honest copies", "", HONEST_COPIES, OF_PUTS},
+    {"queries per put", "", PUT_QUERIES, OF_PUTS},
     {"put p50", "ms", PUT_50, OF_PUTS},
     {"put p99", "ms", PUT_99, OF_PUTS},
     {"gets", "", GETS, OF_GETS},
@@ -261,6 +296,9 @@ static const struct {
     {"neighbourhoods known", "%", KNOWN, ALWAYS},
     {"nine tenths known", "%", NEARLY_KNOWN, ALWAYS},
     {"queries per node hour", "", EFFORT, ALWAYS},
+    {"contacts per table", "", CONTACTS, ALWAYS},
+    {"hostile contacts", "", HOSTILE, ALWAYS},
+    {"hostile contacts most", "", HOSTILE_MOST, ALWAYS},
     {"fake contacts", "", FAKES, ALWAYS},
     {"strays", "", STRAYS, ALWAYS},
     {"sent falsely", "bytes", SENT_FALSELY, OF_REFLECTION},
@@ -331,6 +369,8 @@ static double evaluate(struct sim_run *run, enum which which)
         return hops_percentile(lookups->hops, 50);
     case HOPS_99:
         return hops_percentile(lookups->hops, 99);
+    case MET: /* one that is honest answered */
+        return percent(lookups->first.n, lookups->ended);
     case FIRST_HOPS:
         return mean_of(lookups->first_hops);
     case FIRST_HOPS_99:
@@ -355,6 +395,8 @@ static double evaluate(struct sim_run *run, enum which which)
         return percent(puts->succeeded, puts->ended);
     case COPIES:
         return per(puts->stored, puts->ended);
+    case PUT_QUERIES:
+        return per(puts->queries, puts->ended);
     case PUT_50:
         return percentile(&puts->took, 50);
     case PUT_99:
@@ -393,6 +435,14 @@ static double evaluate(struct sim_run *run, enum which which)
         return run->nearly_known_percent;
     case EFFORT:
         return per(sim_world_effort(run->world).queries * 3600000, sim_world_effort(run->world).on_ms);
+    case CONTACTS:
+        return run->contacts_mean;
+    case HOSTILE:
+        return run->hostile_mean;
+    case HOSTILE_MOST:
+        return (double)run->hostile_most;
+    case HONEST_COPIES:
+        return run->honest_copies;
     case FAKES:
         return (double)run->fakes;
     case STRAYS:

@@ -18,10 +18,19 @@ static struct guard *guard_of(const struct kad_store *store)
     return (struct guard *)(void *)(uintptr_t)store;
 }
 
+/* A hostile node has what it was given, and says it has not. */
+static bool denies(const struct guard *guard)
+{
+    const struct sim_node *node = &guard->world->nodes[guard->node];
+
+    return node->hostile && !node->forges;
+}
+
 static int get(struct kad_store *store, const struct kad_id *key, kad_ms now, struct kad_record *out_record)
 {
     struct guard *guard = guard_of(store);
-    const int error = guard->inner->ops->get(guard->inner, key, now, out_record);
+    const int error =
+        denies(guard) ? KAD_E_NOT_FOUND : guard->inner->ops->get(guard->inner, key, now, out_record);
 
     if (!error && out_record->expires_at <= now)
         sim_world_violated(guard->world, guard->node, "a record was served %lld ms after its expiry",
@@ -125,8 +134,12 @@ static size_t list(struct kad_store *store, const struct kad_id *key, uint8_t ty
                    struct kad_record *out_records, size_t n, uint32_t *out_next)
 {
     struct guard *guard = guard_of(store);
-    const size_t found =
-        guard->inner->ops->list(guard->inner, key, type, now, from, out_records, n, out_next);
+    size_t found;
+
+    *out_next = 0;
+    if (denies(guard))
+        return 0;
+    found = guard->inner->ops->list(guard->inner, key, type, now, from, out_records, n, out_next);
 
     for (size_t i = 0; i < found; i++) {
         if (out_records[i].expires_at <= now)
@@ -155,7 +168,8 @@ static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type
 {
     struct guard *guard = guard_of(store);
 
-    return guard->inner->ops->ghost(guard->inner, key, type, now, out_record);
+    return denies(guard) ? KAD_E_NOT_FOUND
+                         : guard->inner->ops->ghost(guard->inner, key, type, now, out_record);
 }
 
 static void free_guard(struct kad_store *store)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/attack.h"
+#include "sim/collude.h"
 
 #define JOIN_THROUGH 3 /* random others that a starting node knows of */
 
@@ -89,7 +90,7 @@ static void spread_items(struct sim_run *run, const struct sim_action *action, c
 
 static void stop_share(struct sim_run *run, uint32_t ppm, enum sim_stop how)
 {
-    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+    for (uint32_t i = 0; i < sim_world_n_honest(run->world); i++) {
         if (sim_node_engine(run->world, i) && sim_chance(sim_world_rng(run->world), ppm))
             sim_node_stop(run->world, i, how);
     }
@@ -99,7 +100,7 @@ static void start_share(struct sim_run *run, const struct sim_action *action)
 {
     struct sim_rng *rng = sim_world_rng(run->world);
 
-    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+    for (uint32_t i = 0; i < sim_world_n_honest(run->world); i++) {
         if (!sim_node_engine(run->world, i) && sim_chance(rng, action->ppm))
             sim_world_after(run->world, (sim_us)(sim_random(rng) % (uint64_t)(action->span + 1)), do_start,
                             run, i);
@@ -163,7 +164,9 @@ static void act(void *context, struct sim_world *world, uint64_t number)
         sim_world_count_from(world);
         break;
     case SIM_DO_ATTACK:
-        if (sim_attack_begin(run, action) != 0)
+        if ((action->attack == SIM_SYBIL || action->attack == SIM_COLLUDE
+                 ? sim_collude_begin(run, action)
+                 : sim_attack_begin(run, action)) != 0)
             sim_world_violated(world, SIM_NOBODY, "out of memory");
         break;
     }
@@ -197,7 +200,7 @@ static void begin_churn(struct sim_run *run)
     const struct sim_churn *churn = &run->scenario.churn;
     struct sim_rng *rng = sim_world_rng(run->world);
 
-    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+    for (uint32_t i = 0; i < sim_world_n_honest(run->world); i++) {
         if (sim_node_engine(run->world, i))
             sim_world_after(run->world, sim_churn_draw_rest(&churn->on, rng), go, run, i);
         else
@@ -277,6 +280,7 @@ int sim_run_new(const struct sim_scenario *scenario, struct sim_run **out_run)
     memset(run, 0, sizeof(*run));
     run->scenario = *scenario;
     run->scenario.config.stray = sim_attack_stray;
+    run->scenario.config.lie = sim_collude_lie;
     run->scenario.config.context = run;
     if (!scenario->config.ids_fit) /* a random id would soon be given up for one that fits */
         run->scenario.config.settings.follow_address = false;
@@ -307,6 +311,7 @@ void sim_run_free(struct sim_run *run)
             sim_node_stop(run->world, i, SIM_CRASH_LOSE); /* its requests' jobs end too */
     }
     sim_attack_clear(run);
+    sim_collude_clear(run);
     sim_world_free(run->world);
     clear_tally(&run->lookups);
     clear_tally(&run->puts);

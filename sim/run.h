@@ -51,12 +51,15 @@ struct sim_run {
     struct sim_tally lookups, puts, gets, announces, finds;
     struct sim_items records, keys;
     struct sim_attack *attacks;
-    size_t base_memory; /* once all was set up */
+    struct sim_conspiracy *conspiracies; /* sim/collude.h */
+    uint32_t n_intruders;                /* that came so far */
+    size_t base_memory;                  /* once all was set up */
     sim_us end;
     bool counted_health;
     double live_percent, live_full_percent, live_rest_percent, known_percent,
         nearly_known_percent; /* see sim/figures.c */
-    uint64_t fakes;
+    uint64_t fakes, hostile_most;
+    double contacts_mean, hostile_mean, honest_copies;
 };
 
 /* 0, KAD_E_MEMORY, KAD_E_INVALID. `scenario` is copied. */
@@ -65,6 +68,8 @@ void sim_run_free(struct sim_run *run); /* NULL is fine */
 /* False: an invariant broke; sim_world_why(run->world). */
 bool sim_run_until(struct sim_run *run, sim_us until);
 
+/* The key of the record that is put as the `number`-th. */
+struct kad_id sim_work_key(const struct sim_run *run, uint32_t number);
 /* sim/work.c: starts one, by a random node that is on. */
 void sim_work_lookup(struct sim_run *run);
 void sim_work_put(struct sim_run *run, bool keep);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "engine/network.h"
 #include "sim/statement.h"
 
 /* -- what happens ----------------------------------------------------------------------------------------------- */
@@ -13,10 +14,31 @@ static bool read_number_or_all(const struct sim_statement *statement, uint32_t *
            (sim_statement_is(statement, 1, "all") || sim_word_count(statement->words[1], out));
 }
 
+static bool read_count_after(struct sim_statement *statement, const char *name, uint32_t *out)
+{
+    char place[SIM_WORD_MAX];
+    const char *word = sim_statement_take_after(statement, name, place);
+
+    return !word || (sim_word_count(word, out) && *out > 0);
+}
+
+static bool read_conspiracy(struct sim_statement *statement, struct sim_action *action)
+{
+    action->forge = sim_statement_take(statement, "forging");
+    if (action->attack == SIM_COLLUDE)
+        return statement->n == 3 && sim_word_share(statement->words[2], &action->ppm);
+    action->apart = sim_statement_take(statement, "apart");
+    action->held = sim_statement_take(statement, "held");
+    return read_count_after(statement, "around", &action->around) &&
+           read_count_after(statement, "in", &action->groups) && statement->n == 3 &&
+           sim_word_count(statement->words[2], &action->n) && action->n > 0 &&
+           (action->around || (!action->apart && !action->held));
+}
+
 static bool read_attack(struct sim_statement *statement, struct sim_action *action)
 {
-    static const char *const names[SIM_N_ATTACKS] = {"flood",   "subnet", "spoofed",
-                                                     "reflect", "liars",  "mute"};
+    static const char *const names[SIM_N_ATTACKS] = {"flood", "subnet", "spoofed", "reflect",
+                                                     "liars", "mute",   "sybil",   "collude"};
     char place[SIM_WORD_MAX];
     const char *word;
     size_t i = 0;
@@ -32,7 +54,11 @@ static bool read_attack(struct sim_statement *statement, struct sim_action *acti
     while (i < SIM_N_ATTACKS && !sim_statement_is(statement, 1, names[i]))
         i++;
     action->attack = (enum sim_attack_kind)i;
-    return statement->n == 2 && i < SIM_N_ATTACKS && action->span > 0;
+    if (action->span <= 0)
+        return false;
+    if (i == SIM_SYBIL || i == SIM_COLLUDE)
+        return read_conspiracy(statement, action);
+    return statement->n == 2 && i < SIM_N_ATTACKS;
 }
 
 static int read_action(const struct sim_reader *reader, struct sim_statement *s, sim_us at)
@@ -51,7 +77,9 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         {"start", "start SHARE% [over TIME]", SIM_DO_START},
         {"move", "move SHARE%", SIM_DO_MOVE},
         {"partition", "partition SHARE% for TIME [one-way]", SIM_DO_PARTITION},
-        {"attack", "attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME",
+        {"attack",
+         "attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or collude "
+         "SHARE%, or sybil NUMBER (docs/simulator.md)",
          SIM_DO_ATTACK},
         {"count", "count", SIM_DO_COUNT},
     };
@@ -99,7 +127,10 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         good = good && s->n == 1;
         break;
     case SIM_DO_ATTACK:
-        good = good && word && read_attack(s, &action);
+        good = good && word && read_attack(s, &action) &&
+               (action.attack != SIM_SYBIL || reader->scenario->config.network->rules.identity_size > 0);
+        if (good && action.attack == SIM_SYBIL)
+            reader->scenario->config.n_intruders += action.n * (action.around ? action.around : 1);
         break;
     }
     if (!good)

@@ -37,6 +37,8 @@ enum sim_attack_kind {
     SIM_REFLECT,
     SIM_LIARS,
     SIM_MUTE,
+    SIM_SYBIL,   /* sim/collude.h */
+    SIM_COLLUDE, /* ... */
     SIM_N_ATTACKS
 };
 
@@ -49,6 +51,11 @@ struct sim_action {
     uint32_t n;      /* SIM_ALL; of attacks: hosts or targets */
     uint32_t ppm;    /* share of nodes */
     uint32_t rate;   /* of attacks: datagrams a second towards each target */
+    uint32_t around; /* SYBIL: so many keys, `n` Sybils each; 0: anywhere */
+    uint32_t groups; /* SYBIL: /16s that all have their addresses of; 0: anywhere */
+    bool apart;      /* SYBIL: one between each two honest nodes; else nearer than those */
+    bool held;       /* SYBIL: around keys that were put already */
+    bool forge;      /* SYBIL, COLLUDE: altered values and invented contacts */
     bool keep;       /* PUT, ANNOUNCE: published again and again */
     bool lose;       /* CRASH: the disk too */
     bool one_way;    /* PARTITION */

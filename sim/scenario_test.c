@@ -71,7 +71,11 @@ TEST(what_is_wrong_is_named_with_its_line)
         {"put at 5s", "1: expected: put NUMBER [keep] [over TIME]"},
         {"partition 50% at 5s", "1: expected: partition SHARE% for TIME [one-way]"},
         {"attack everybody for 5s",
-         "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME"},
+         "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or "
+         "collude SHARE%, or sybil NUMBER (docs/simulator.md)"},
+        {"attack sybil 40 apart for 5s",
+         "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or "
+         "collude SHARE%, or sybil NUMBER (docs/simulator.md)"},
         {"set speed 5", "1: there is no setting 'speed'"},
         {"set k 65", "1: '65' is out of range for k"},
         {"set k five", "1: 'five' is neither a number, a time, on nor off"},
@@ -93,6 +97,26 @@ TEST(what_is_wrong_is_named_with_its_line)
         EXPECT_MSG(problem, "'%s' was accepted", cases[i].text);
         EXPECT_STR(problem, cases[i].problem);
     }
+}
+
+TEST(conspiracies_say_who_and_where)
+{
+    EXPECT(!read_text("network kad-toy; attack sybil 40 around 25 apart for 10m at 10s\n"
+                      "attack sybil 1000 in 10 for 24h; at 5s attack collude 12.5% forging for 1h\n"
+                      "attack sybil 3 around 2 held for 1m"));
+    EXPECT_EQ(scenario.n_actions, 4);
+    EXPECT_EQ(scenario.actions[0].attack, SIM_SYBIL);
+    EXPECT_EQ(scenario.actions[0].n, 40);
+    EXPECT_EQ(scenario.actions[0].around, 25);
+    EXPECT(scenario.actions[0].apart && !scenario.actions[0].held && !scenario.actions[0].forge);
+    EXPECT_EQ(scenario.actions[0].span, 10 * SIM_MINUTE);
+    EXPECT_EQ(scenario.actions[1].groups, 10);
+    EXPECT_EQ(scenario.actions[1].around, 0);
+    EXPECT_EQ(scenario.actions[2].attack, SIM_COLLUDE);
+    EXPECT_EQ(scenario.actions[2].ppm, 125000);
+    EXPECT(scenario.actions[2].forge);
+    EXPECT(scenario.actions[3].held);
+    EXPECT_EQ(scenario.config.n_intruders, 40 * 25 + 1000 + 6);
 }
 
 TEST(the_end_leaves_the_last_request_its_time)

@@ -60,10 +60,12 @@ static uint32_t node_of(const struct sim_world *world, const struct kad_contact 
 
 static void take_hop(struct job *job, const struct kad_event *event)
 {
+    const uint32_t node = node_of(job->run->world, &event->contact);
+
     if (job->met || event->kind != KAD_EVENT_HOP ||
         (event->hop.what != KAD_HOP_ANSWERED && event->hop.what != KAD_HOP_LATE))
         return;
-    if (among(job, node_of(job->run->world, &event->contact)))
+    if (among(job, node) && !sim_node_hostile(job->run->world, node))
         first(job, event->hop.hop, event->hop.at_ms);
 }
 
@@ -207,6 +209,36 @@ static void make_immutable(const char *text, struct kad_record *out_record)
     kad_mainline_immutable_key(out_record->value, &out_record->key);
 }
 
+static void name_of(const struct sim_run *run, uint32_t number, char out_text[40])
+{
+    snprintf(out_text, 40, "24:%08x%016llx", number, (unsigned long long)run->scenario.config.seed);
+}
+
+static void name_listing(const char *text, struct kad_secure_name *out_name)
+{
+    const int error = kad_secure_named("listing", (struct kad_bytes){(const uint8_t *)text, strlen(text)},
+                                       NULL, 0, out_name);
+
+    assert(!error && "a short name");
+    (void)error;
+}
+
+struct kad_id sim_work_key(const struct sim_run *run, uint32_t number)
+{
+    struct kad_secure_name name;
+    struct kad_record record;
+    char text[40];
+
+    name_of(run, number + 1, text);
+    if (!run->scenario.config.network->rules.identity_size) {
+        make_immutable(text, &record);
+        return record.key;
+    }
+    name_listing(text, &name);
+    kad_secure_key(&name, &record.key);
+    return record.key;
+}
+
 /* A room of that name, its publisher's, that lives as long as rooms may. */
 static void make_signed(struct sim_run *run, uint32_t node, const char *text,
                         uint8_t value[KAD_SECURE_VALUE_MAX], struct kad_record *out_record)
@@ -219,11 +251,11 @@ static void make_signed(struct sim_run *run, uint32_t node, const char *text,
                                            .seed = secret,
                                            .sequence = 1,
                                            .made_at = sim_world_ms(run->world)};
-    int error = kad_secure_named("listing", name_bytes, NULL, 0, &name);
+    int error;
 
+    name_listing(text, &name);
     sim_node_secret(run->world, node, secret);
-    if (!error)
-        error = kad_secure_make(&draft, value, out_record);
+    error = kad_secure_make(&draft, value, out_record);
     assert(!error && "a listing of a short name");
     (void)error;
 }
@@ -238,8 +270,7 @@ void sim_work_put(struct sim_run *run, bool keep)
 
     if (!item)
         return;
-    snprintf(text, sizeof(text), "24:%08x%016llx", run->records.n,
-             (unsigned long long)run->scenario.config.seed);
+    name_of(run, run->records.n, text);
     if (run->scenario.config.network->rules.identity_size)
         make_signed(run, node, text, value, &request.record);
     else

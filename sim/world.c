@@ -60,138 +60,6 @@ static void clear_pool(struct sim_world *world, struct sim_pool *pool)
 
 /* -- making ----------------------------------------------------------------------------------------------------- */
 
-/* The n-th of a permutation of all 32-bit numbers. */
-static uint32_t shuffle(uint64_t seed, uint32_t n)
-{
-    uint32_t x = n ^ (uint32_t)seed;
-
-    for (int i = 0; i < 3; i++) {
-        x ^= x >> 16;
-        x *= 0x7feb352d;
-        x ^= x >> 15;
-        x *= 0x846ca68b;
-        x ^= (uint32_t)(seed >> 32);
-    }
-    return x ^ x >> 16;
-}
-
-static struct kad_endpoint make_v4(const struct sim_world *world, uint32_t *counter)
-{
-    for (;;) {
-        const uint32_t bits = shuffle(world->config.seed, (*counter)++);
-        const uint8_t address[4] = {(uint8_t)(bits >> 24), (uint8_t)(bits >> 16), (uint8_t)(bits >> 8),
-                                    (uint8_t)bits};
-        const struct kad_endpoint endpoint = kad_endpoint_v4(address, 6881);
-
-        if (kad_endpoint_scope(&endpoint) == KAD_SCOPE_PUBLIC)
-            return endpoint;
-    }
-}
-
-/* 2a00::/16, a /48 for each node: as homes have. */
-static struct kad_endpoint make_v6(const struct sim_world *world, uint32_t node)
-{
-    const uint32_t bits = shuffle(world->config.seed ^ 6, node);
-    const uint8_t address[16] = {0x2a,
-                                 0,
-                                 (uint8_t)(bits >> 24),
-                                 (uint8_t)(bits >> 16),
-                                 (uint8_t)(bits >> 8),
-                                 (uint8_t)bits,
-                                 0,
-                                 0,
-                                 2,
-                                 0,
-                                 0,
-                                 0,
-                                 0,
-                                 0,
-                                 0,
-                                 1};
-
-    return kad_endpoint_v6(address, 6881);
-}
-
-static uint64_t address_hash(const struct kad_endpoint *endpoint)
-{
-    return kad_hash(UINT64_C(0x6b61642d73696d21), endpoint->address, sizeof(endpoint->address)) +
-           endpoint->port;
-}
-
-static void node_rng(const struct sim_world *world, uint32_t node, struct kad_rng *out_rng)
-{
-    uint8_t seed[KAD_SEED_SIZE] = {'i', 'd'};
-
-    for (size_t j = 0; j < 8; j++)
-        seed[8 + j] = (uint8_t)(world->config.seed >> 8 * j);
-    for (size_t j = 0; j < 4; j++)
-        seed[16 + j] = (uint8_t)(node >> 8 * j);
-    kad_rng_init(out_rng, seed);
-}
-
-void sim_node_secret(const struct sim_world *world, uint32_t node, uint8_t out_secret[32])
-{
-    struct kad_rng rng;
-
-    node_rng(world, node, &rng);
-    kad_rng_bytes(&rng, out_secret, 32);
-}
-
-static struct kad_id make_id(struct sim_world *world, uint32_t number)
-{
-    const struct sim_node *node = &world->nodes[number];
-    struct kad_identity identity;
-    uint8_t secret[32];
-    struct kad_rng rng;
-
-    if (world->keys) {
-        sim_node_secret(world, number, secret);
-        kad_identity_from_seed(&identity, secret);
-        memcpy(world->keys[number], identity.public_key, sizeof(world->keys[number]));
-        return kad_identity_id(identity.public_key);
-    }
-    node_rng(world, number, &rng);
-    return world->config.ids_fit ? kad_krpc_make_id(&node->endpoints[world->config.ipv4 ? 0 : 1], &rng)
-                                 : kad_id_random(&rng, world->config.network->rules.id_bits);
-}
-
-static int make_nodes(struct sim_world *world)
-{
-    for (uint32_t i = 0; i < world->config.n_nodes; i++) {
-        struct sim_node *node = &world->nodes[i];
-
-        node->position = sim_position_of(&world->config.latency, i);
-        node->scheduled_at = -1;
-        if (world->config.ipv4)
-            node->endpoints[0] = make_v4(world, &world->n_addresses);
-        if (world->config.ipv6)
-            node->endpoints[1] = make_v6(world, i);
-        for (uint32_t j = 0; j < SIM_FAMILIES; j++) {
-            int error;
-
-            if (node->endpoints[j].family == KAD_FAMILY_NONE)
-                continue;
-            error = kad_index_add(&world->addresses, address_hash(&node->endpoints[j]), i * SIM_FAMILIES + j);
-            if (error)
-                return error;
-        }
-        node->id = make_id(world, i);
-    }
-    return 0;
-}
-
-int sim_node_move(struct sim_world *world, uint32_t number)
-{
-    struct kad_endpoint *endpoint = &world->nodes[number].endpoints[0];
-    const uint32_t slot = number * SIM_FAMILIES;
-
-    if (endpoint->family == KAD_FAMILY_NONE)
-        return 0;
-    kad_index_remove(&world->addresses, address_hash(endpoint), slot);
-    *endpoint = make_v4(world, &world->n_addresses);
-    return kad_index_add(&world->addresses, address_hash(endpoint), slot);
-}
-
 static int make_world(struct sim_world *world)
 {
     const struct kad_allocator *allocator = &world->memory.allocator;
@@ -215,7 +83,7 @@ static int make_world(struct sim_world *world)
         !world->book || (world->config.network->rules.identity_size && !world->keys) ||
         (world->config.check_every && !world->sound_before))
         return KAD_E_MEMORY;
-    error = make_nodes(world);
+    error = sim_world_make_nodes(world);
     if (!error)
         sim_world_sort(world);
     return error;
@@ -231,13 +99,15 @@ int sim_world_new(const struct sim_config *config, struct sim_world **out_world)
         return error;
     if (config->network && config->network->puzzle_bits)
         return KAD_E_INVALID; /* a second of searching for each node */
-    if (config->n_nodes == 0 || config->n_nodes >= SIM_WAKE / SIM_FAMILIES ||
+    if (config->n_nodes == 0 || config->n_nodes >= SIM_WAKE / SIM_FAMILIES - config->n_intruders ||
         (!config->ipv4 && !config->ipv6))
         return KAD_E_INVALID;
     world = kad_alloc_zero(&kad_allocator_system, sizeof(*world));
     if (!world)
         return KAD_E_MEMORY;
     world->config = *config;
+    world->n_honest = config->n_nodes;
+    world->config.n_nodes += config->n_intruders;
     if (!config->network)
         world->config.network = kad_network_mainline();
     world->config.latency.seed = sim_mix(config->seed, 0, 1);
@@ -298,6 +168,8 @@ void sim_world_free(struct sim_world *world)
     kad_free(allocator, world->on, world->config.n_nodes * sizeof(*world->on));
     if (world->sound_before)
         kad_free(allocator, world->sound_before, world->config.n_nodes * sizeof(*world->sound_before));
+    if (world->secrets)
+        kad_free(allocator, world->secrets, world->config.n_intruders * sizeof(*world->secrets));
     if (world->keys)
         kad_free(allocator, world->keys, world->config.n_nodes * sizeof(*world->keys));
     kad_free(allocator, world->by_id, world->config.n_nodes * sizeof(*world->by_id));
@@ -503,21 +375,29 @@ uint32_t sim_world_n_on(const struct sim_world *world)
     return world->n_on;
 }
 
-uint32_t sim_world_anybody(struct sim_world *world)
+uint32_t sim_world_n_honest(const struct sim_world *world)
 {
-    return world->n_on ? world->on[sim_below(&world->rng, world->n_on)] : SIM_NOBODY;
+    return world->n_honest;
 }
 
-uint32_t sim_node_at(const struct sim_world *world, const struct kad_endpoint *endpoint)
+uint32_t sim_world_anybody(struct sim_world *world)
 {
-    const uint64_t hash = address_hash(endpoint);
+    for (uint32_t draws = 0; world->n_on && draws < 1000; draws++) {
+        const uint32_t node = world->on[sim_below(&world->rng, world->n_on)];
 
-    for (uint32_t at = kad_index_first(&world->addresses, hash); at != KAD_INDEX_END;
-         at = kad_index_next(&world->addresses, hash, at)) {
-        const uint32_t slot = kad_index_slot(&world->addresses, at);
-
-        if (kad_endpoint_equal(&world->nodes[slot / SIM_FAMILIES].endpoints[slot % SIM_FAMILIES], endpoint))
-            return slot / SIM_FAMILIES;
+        if (!world->nodes[node].hostile)
+            return node;
     }
     return SIM_NOBODY;
+}
+
+void sim_node_corrupt(struct sim_world *world, uint32_t node, bool hostile, bool forges)
+{
+    world->nodes[node].hostile = hostile;
+    world->nodes[node].forges = hostile && forges;
+}
+
+bool sim_node_hostile(const struct sim_world *world, uint32_t node)
+{
+    return world->nodes[node].hostile;
 }

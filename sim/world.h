@@ -19,6 +19,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "core/message.h"
 #include "core/store.h"
 #include "kad/engine.h"
 #include "sim/latency.h"
@@ -32,6 +33,7 @@ struct sim_config {
         *network; /* NULL: Mainline. With identities each node's comes from `seed`; without a puzzle */
     uint64_t seed;
     uint32_t n_nodes;
+    uint32_t n_intruders; /* numbered behind the others: off, and in no ideal table (sim/hostile.h) */
     struct kad_settings settings;
     struct sim_latency latency; /* its seed comes from `seed` */
     uint32_t loss_ppm;          /* each datagram, independently */
@@ -43,6 +45,9 @@ struct sim_config {
     uint32_t check_every;    /* after every so many events; 0: never */
     uint32_t memory_ceiling; /* of one node, in bytes; 0: none */
     /* A datagram to an address that is nobody's; NULL: it just vanishes. */
+    /* A hostile node's engine is about to give this answer, which may be changed. False: it says nothing. NULL: none lies. */
+    bool (*lie)(void *context, struct sim_world *world, uint32_t node, uint32_t asker,
+                const struct kad_message *query, struct kad_message *reply);
     void (*stray)(void *context, struct sim_world *world, uint32_t from,
                   const struct kad_endpoint *from_endpoint, const struct kad_endpoint *to,
                   struct kad_bytes bytes);
@@ -95,10 +100,20 @@ struct kad_settings *sim_world_settings(struct sim_world *world);
 
 /* -- nodes: numbers from 0 -------------------------------------------------------------------------------------- */
 
-uint32_t sim_world_n_nodes(const struct sim_world *world);
+uint32_t sim_world_n_nodes(const struct sim_world *world);  /* intruders, too */
+uint32_t sim_world_n_honest(const struct sim_world *world); /* without them: the first so many */
 uint32_t sim_world_n_on(const struct sim_world *world);
-/* A random one that is on; SIM_NOBODY: none is. */
+/* A random one that is on and not hostile; SIM_NOBODY: none is. */
 uint32_t sim_world_anybody(struct sim_world *world);
+
+/* Hostile: an unmodified engine, whose answers `lie` may change, whose store shows nothing of what was put there unless `forges`, and
+ * that stores nothing elsewhere. */
+void sim_node_corrupt(struct sim_world *world, uint32_t node, bool hostile, bool forges);
+bool sim_node_hostile(const struct sim_world *world, uint32_t node);
+/* Intruders from `first` on, which are off, have these identities from now on (networks with identities only), and with `groups`
+ * addresses of so many /16s. `secrets` NULL: they keep theirs. 0, KAD_E_MEMORY. */
+KAD_CHECK int sim_world_intrude(struct sim_world *world, uint32_t first, uint32_t n,
+                                const uint8_t (*secrets)[32], uint32_t groups);
 
 /* In networks with identities: the seed of a node's key pair. */
 void sim_node_secret(const struct sim_world *world, uint32_t node, uint8_t out_secret[32]);

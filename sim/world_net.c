@@ -139,5 +139,5 @@ void sim_world_partition(struct sim_world *world, enum sim_partition partition)
 
 void sim_node_side(struct sim_world *world, uint32_t node, unsigned side)
 {
-    world->nodes[node].side = (uint8_t)side;
+    world->nodes[node].side = side != 0;
 }

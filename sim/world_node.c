@@ -61,7 +61,10 @@ void sim_node_turn(struct sim_world *world, uint32_t number, const struct kad_da
     const kad_ms now = sim_world_ms(world);
 
     if (in) {
-        kad_engine_datagram(node->engine, in, now, &world->batch);
+        if (node->hostile)
+            sim_hostile_datagram(world, number, in);
+        else
+            kad_engine_datagram(node->engine, in, now, &world->batch);
         settle(world, number);
     }
     for (int i = 0; kad_engine_wake_at(node->engine) <= now; i++) {
@@ -69,7 +72,10 @@ void sim_node_turn(struct sim_world *world, uint32_t number, const struct kad_da
             sim_world_violated(world, number, "an engine that never comes to rest");
             return;
         }
-        kad_engine_tick(node->engine, now, &world->batch);
+        if (node->hostile)
+            sim_hostile_tick(world, number);
+        else
+            kad_engine_tick(node->engine, now, &world->batch);
         settle(world, number);
     }
     schedule_wake(world, number);
@@ -375,7 +381,7 @@ static int fill_table(struct sim_world *world, const struct ranks *ranks, uint32
 
 int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known)
 {
-    const uint32_t n = world->config.n_nodes;
+    const uint32_t n = world->n_honest;
     uint32_t *nodes = kad_alloc(&world->memory.allocator, n * sizeof(*nodes));
     struct ranks ranks = {.nodes = nodes};
     int error = nodes ? 0 : KAD_E_MEMORY;
@@ -384,9 +390,11 @@ int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known)
         if (!sim_chance(&world->rng, off_ppm))
             error = make_engine(world, i);
     }
-    for (uint32_t i = 0; i < n && !error; i++) {
-        if (off_known || world->nodes[world->by_id[i]].engine)
-            nodes[ranks.n++] = world->by_id[i];
+    for (uint32_t i = 0; i < world->config.n_nodes && !error; i++) {
+        const uint32_t number = world->by_id[i];
+
+        if (number < n && (off_known || world->nodes[number].engine))
+            nodes[ranks.n++] = number;
     }
     for (uint32_t i = 0; i < world->n_on && !error; i++)
         error = fill_table(world, &ranks, world->on[i]);

@@ -29,7 +29,7 @@ struct sim_node {
     struct kad_id id;
     struct kad_endpoint endpoints[SIM_FAMILIES];
     uint16_t starts;
-    uint8_t side;
+    uint8_t side : 1, hostile : 1, forges : 1;
 };
 
 /* Has it fetched: a matter of time only. */
@@ -75,10 +75,12 @@ struct sim_world {
     struct sim_memory memory;
     struct kad_book *book;
     struct sim_node *nodes;
-    uint8_t (*keys)[32];                   /* their public keys; NULL: the network has no identities */
-    uint32_t n_addresses;                  /* IPv4 addresses drawn so far */
-    uint32_t *by_id;                       /* node numbers, sorted by id */
-    uint32_t *on;                          /* node numbers, in no order */
+    uint32_t n_honest;      /* the others of config.n_nodes are intruders */
+    uint8_t (*secrets)[32]; /* of intruders that did not draw theirs like everybody; NULL: none */
+    uint8_t (*keys)[32];    /* their public keys; NULL: the network has no identities */
+    uint32_t n_addresses;   /* IPv4 addresses drawn so far */
+    uint32_t *by_id;        /* node numbers, sorted by id */
+    uint32_t *on;           /* node numbers, in no order */
     struct kad_sound_before *sound_before; /* per node; NULL: nobody checks */
     uint32_t n_on;
     struct sim_effort spent_before; /* what is not counted */
@@ -104,6 +106,11 @@ void sim_world_short(struct sim_world *world); /* out of memory: the world stops
 
 /* What a turn of a node leaves behind: datagrams, events, its next wake-up. */
 void sim_node_turn(struct sim_world *world, uint32_t node, const struct kad_datagram *in);
+/* world_hostile.c: of a hostile node. */
+void sim_hostile_datagram(struct sim_world *world, uint32_t node, const struct kad_datagram *in);
+void sim_hostile_tick(struct sim_world *world, uint32_t node);
+/* Puts the address in the place of the one it had. */
+KAD_CHECK int sim_node_readdress(struct sim_world *world, uint32_t node, const struct kad_endpoint *endpoint);
 void sim_node_check(struct sim_world *world, uint32_t node);
 void sim_world_scan(struct sim_world *world);                  /* requests that are overdue */
 void sim_world_forget(struct sim_world *world, uint32_t node); /* its requests: it is switched off */
@@ -117,6 +124,8 @@ void sim_world_schedule(struct sim_world *world, sim_us at, uint32_t kind, uint3
 #define SIM_KIND   (3u << 30)
 
 void sim_world_sort(struct sim_world *world); /* by_id */
+/* All of them, off, with ids and addresses. 0, KAD_E_MEMORY. */
+KAD_CHECK int sim_world_make_nodes(struct sim_world *world);
 
 /* Sends what a node or a host of no node's wants sent. */
 void sim_world_send(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,

@@ -204,8 +204,7 @@ static void learn_from_lookups(struct kad_dht *dht, struct kad_operation *operat
         n = kad_paths_closest(&operation->paths[i], dht->settings->k, closest);
         if (n == dht->settings->k && n > 1 && operation->owner != KAD_OWNER_JOIN &&
             !operation->request.prefix_bits) /* a target with zeros is not anywhere */
-            kad_estimate_add(&dht->estimates[i], &operation->request.target,
-                             &kad_book_contact(dht->book, closest[n - 1])->id, (unsigned)n);
+            kad_operation_learn_size(dht, operation, i, &kad_book_contact(dht->book, closest[n - 1])->id);
     }
 }
 

@@ -103,6 +103,9 @@ KAD_CHECK int kad_operation_begin_at(struct kad_dht *dht, const struct kad_reque
                                      struct kad_operation **out_operation);
 /* How far from a key a publisher's puts go, as the first 64 bits of a distance; 0: to the nearest, however far they are. */
 uint64_t kad_operation_radius(const struct kad_dht *dht, int family);
+/* A lookup has converged, and `kth` is the k-th nearest. */
+void kad_operation_learn_size(struct kad_dht *dht, const struct kad_operation *operation, int family,
+                              const struct kad_id *kth);
 /* Sends what it may, ends when it is over. The operation may be gone afterwards. */
 void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
                            struct kad_outbox *out);

@@ -9,6 +9,7 @@
 #define SPARSE         20  /* thousandths: sparser than this, somebody is hidden from us */
 #define DEALT_MOST     128 /* contacts of the own table that further paths begin with */
 #define HEAD           0x1p64
+#define AROUND_MOST    2.0 /* times the size that our own neighbourhood says, which errs by a fifth */
 
 static double nodes_of(const struct kad_dht *dht, int family)
 {
@@ -17,12 +18,58 @@ static double nodes_of(const struct kad_dht *dht, int family)
     return estimate->n_samples < SAMPLES_ENOUGH ? 0 : kad_estimate_nodes(estimate);
 }
 
+static double distance_between(const struct kad_id *a, const struct kad_id *b)
+{
+    const struct kad_id distance = kad_id_xor(a, b);
+
+    return (double)kad_id_head(&distance) / HEAD;
+}
+
+/* From how dense our own neighbourhood is, which we know best. 0: we know too few. */
+static double nodes_around_us(const struct kad_dht *dht, int family)
+{
+    const unsigned k = dht->settings->k;
+    kad_contact_ref own[64];
+    double distance;
+
+    if (!dht->tables[family] || kad_table_closest(dht->tables[family], &dht->self, k, own) < k)
+        return 0;
+    distance = distance_between(&dht->self, &kad_book_contact(dht->book, own[k - 1])->id);
+    return distance > 0 ? (k - 1) / distance : 0;
+}
+
+/* What lookups say, unless it is far more than our own neighbourhood says: somebody may stand around all keys that our users care
+ * for. Who wants the radius small has to stand around us as well. */
+static double nodes_believed(const struct kad_dht *dht, int family)
+{
+    const double sampled = nodes_of(dht, family), around = nodes_around_us(dht, family);
+
+    return !sampled || (around && sampled > AROUND_MOST * around) ? around : sampled;
+}
+
 /* The radius that should hold `region_k` nodes, of whom no Sybil can push one out. */
 uint64_t kad_operation_radius(const struct kad_dht *dht, int family)
 {
-    const double nodes = nodes_of(dht, family), k = dht->settings->region_k;
+    const double k = dht->settings->region_k;
+    const double nodes = k > 0 ? nodes_believed(dht, family) : 0;
 
-    return k <= 0 || nodes <= 2 * k ? 0 : (uint64_t)(k / nodes * HEAD);
+    return nodes <= 2 * k ? 0 : (uint64_t)(k / nodes * HEAD);
+}
+
+/* Targets of users are no random ones: where they stand too close, somebody chose to stand there. Those of our own refreshing nobody
+ * could foresee. */
+void kad_operation_learn_size(struct kad_dht *dht, const struct kad_operation *operation, int family,
+                              const struct kad_id *kth)
+{
+    const unsigned k = dht->settings->k;
+    const double nodes = dht->settings->region_k ? nodes_believed(dht, family) : 0;
+    bool sparse = true;
+
+    if (operation->owner != KAD_OWNER_REFRESH && nodes > 2 * k &&
+        kad_density_confidence(nodes, k, distance_between(&operation->request.target, kth), &sparse) < 1000 &&
+        !sparse)
+        return;
+    kad_estimate_add(&dht->estimates[family], &operation->request.target, kth, k);
 }
 
 static struct kad_lookup_config config_of(const struct kad_dht *dht)
@@ -189,13 +236,6 @@ static int16_t groups_among(const struct kad_dht *dht, const kad_contact_ref *co
     if (!n_counted)
         return -1;
     return (int16_t)(2 * n_groups >= n_counted ? 1000 : 2000 * n_groups / n_counted);
-}
-
-static double distance_between(const struct kad_id *a, const struct kad_id *b)
-{
-    const struct kad_id distance = kad_id_xor(a, b);
-
-    return (double)kad_id_head(&distance) / HEAD;
 }
 
 static void least(struct kad_confidence *confidence, int16_t figure)
