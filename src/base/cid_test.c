@@ -86,3 +86,35 @@ TEST(a_wrong_letter_never_reads_beyond_the_text)
         }
     }
 }
+
+TEST(a_name_is_made_and_read)
+{
+    uint8_t digest[32], multihash[34], found[KAD_MULTIHASH_MAX];
+    char text[KAD_CID_TEXT];
+    size_t n;
+
+    /* sha2-256 of "hello", raw: libp2p-vectors.json */
+    EXPECT_EQ(kad_unhex("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", digest, 32), 0);
+    kad_multihash_sha256(digest, multihash);
+    EXPECT_EQ(kad_cid_write(KAD_CID_RAW, (struct kad_bytes){multihash, 34}, text, sizeof(text)), 0);
+    EXPECT_STR(text, "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq");
+    EXPECT_EQ(kad_cid_multihash(text, found, &n), 0);
+    EXPECT_EQ(n, 34);
+    EXPECT_MEM(found, multihash, 34);
+    EXPECT_EQ(kad_cid_write(KAD_CID_RAW, (struct kad_bytes){multihash, 34}, text, 59), KAD_E_SPACE);
+}
+
+TEST(a_cid_in_bytes)
+{
+    uint8_t cid[36];
+    struct kad_bytes multihash;
+
+    EXPECT_EQ(kad_unhex("015512202cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", cid, 36),
+              0);
+    EXPECT_EQ(kad_cid_multihash_of((struct kad_bytes){cid, 36}, &multihash), 0);
+    EXPECT(multihash.data == cid + 2 && multihash.size == 34);
+    EXPECT_EQ(kad_cid_multihash_of((struct kad_bytes){cid + 2, 34}, &multihash), 0);
+    EXPECT(multihash.data == cid + 2 && multihash.size == 34);
+    for (size_t n = 0; n < 36; n++)
+        EXPECT_EQ(kad_cid_multihash_of((struct kad_bytes){cid, n}, &multihash), KAD_E_INVALID);
+}
