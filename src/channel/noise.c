@@ -1,12 +1,11 @@
-#include "channel/noise.h"
+#include "channel/noise_parts.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "crypto/crypto.h"
 
-/* Names as in the specification, section 5.2. */
-static void mix_hash(struct kad_noise *noise, const struct kad_suite *suite, const void *data, size_t size)
+void kad_noise_mix_hash(struct kad_noise *noise, const struct kad_suite *suite, const void *data, size_t size)
 {
     suite->hash(noise->hash, KAD_HASH_SIZE, data, size, noise->hash);
 }
@@ -17,8 +16,9 @@ static void mix_key(struct kad_noise *noise, const struct kad_suite *suite, cons
     suite->hkdf(noise->chaining, input, size, noise->chaining, out_key);
 }
 
-static bool mix_dh(struct kad_noise *noise, const struct kad_suite *suite, const uint8_t secret[KAD_DH_SIZE],
-                   const uint8_t public_key[KAD_DH_SIZE], uint8_t out_key[KAD_SEAL_KEY])
+bool kad_noise_mix_dh(struct kad_noise *noise, const struct kad_suite *suite,
+                      const uint8_t secret[KAD_DH_SIZE], const uint8_t public_key[KAD_DH_SIZE],
+                      uint8_t out_key[KAD_SEAL_KEY])
 {
     uint8_t shared[KAD_DH_SIZE];
     const bool good = suite->dh(secret, public_key, shared);
@@ -29,21 +29,21 @@ static bool mix_dh(struct kad_noise *noise, const struct kad_suite *suite, const
     return good;
 }
 
-static void encrypt_and_hash(struct kad_noise *noise, const struct kad_suite *suite,
-                             const uint8_t key[KAD_SEAL_KEY], uint8_t *data, size_t n)
+void kad_noise_seal(struct kad_noise *noise, const struct kad_suite *suite, const uint8_t key[KAD_SEAL_KEY],
+                    uint64_t counter, uint8_t *data, size_t n)
 {
-    suite->seal(key, 0, noise->hash, KAD_HASH_SIZE, data, n);
-    mix_hash(noise, suite, data, n + KAD_SEAL_TAG);
+    suite->seal(key, counter, noise->hash, KAD_HASH_SIZE, data, n);
+    kad_noise_mix_hash(noise, suite, data, n + KAD_SEAL_TAG);
 }
 
-static bool decrypt_and_hash(struct kad_noise *noise, const struct kad_suite *suite,
-                             const uint8_t key[KAD_SEAL_KEY], uint8_t *data, size_t n)
+bool kad_noise_open(struct kad_noise *noise, const struct kad_suite *suite, const uint8_t key[KAD_SEAL_KEY],
+                    uint64_t counter, uint8_t *data, size_t n)
 {
     uint8_t aside[KAD_HASH_SIZE];
 
     memcpy(aside, noise->hash, sizeof(aside));
-    mix_hash(noise, suite, data, n); /* of what is sealed, so before it is opened in place */
-    return suite->open(key, 0, aside, sizeof(aside), data, n);
+    kad_noise_mix_hash(noise, suite, data, n); /* of what is sealed, so before it is opened in place */
+    return suite->open(key, counter, aside, sizeof(aside), data, n);
 }
 
 void kad_noise_init(struct kad_noise *noise, const struct kad_suite *suite, const void *prologue,
@@ -55,7 +55,7 @@ void kad_noise_init(struct kad_noise *noise, const struct kad_suite *suite, cons
     memset(noise->hash, 0, sizeof(noise->hash));
     memcpy(noise->hash, suite->noise, n);
     memcpy(noise->chaining, noise->hash, sizeof(noise->chaining));
-    mix_hash(noise, suite, prologue, n_prologue);
+    kad_noise_mix_hash(noise, suite, prologue, n_prologue);
 }
 
 bool kad_noise_write_first(struct kad_noise *noise, const struct kad_suite *suite,
@@ -66,17 +66,17 @@ bool kad_noise_write_first(struct kad_noise *noise, const struct kad_suite *suit
     uint8_t key[KAD_SEAL_KEY];
     bool good;
 
-    mix_hash(noise, suite, theirs, KAD_DH_SIZE);
+    kad_noise_mix_hash(noise, suite, theirs, KAD_DH_SIZE);
     memcpy(out_ephemeral, ephemeral->public_key, KAD_DH_SIZE); /* e */
-    mix_hash(noise, suite, out_ephemeral, KAD_DH_SIZE);
-    good = mix_dh(noise, suite, ephemeral->secret, theirs, key); /* es */
+    kad_noise_mix_hash(noise, suite, out_ephemeral, KAD_DH_SIZE);
+    good = kad_noise_mix_dh(noise, suite, ephemeral->secret, theirs, key); /* es */
     if (good) {
         memcpy(out_static, ours->public_key, KAD_DH_SIZE); /* s */
-        encrypt_and_hash(noise, suite, key, out_static, KAD_DH_SIZE);
-        good = mix_dh(noise, suite, ours->secret, theirs, key); /* ss */
+        kad_noise_seal(noise, suite, key, 0, out_static, KAD_DH_SIZE);
+        good = kad_noise_mix_dh(noise, suite, ours->secret, theirs, key); /* ss */
     }
     if (good)
-        encrypt_and_hash(noise, suite, key, payload, n);
+        kad_noise_seal(noise, suite, key, 0, payload, n);
     kad_wipe(key, sizeof(key));
     return good;
 }
@@ -89,12 +89,13 @@ bool kad_noise_read_first(struct kad_noise *noise, const struct kad_suite *suite
     uint8_t key[KAD_SEAL_KEY], theirs[KAD_NOISE_SEALED_KEY];
     bool good;
 
-    mix_hash(noise, suite, ours->public_key, KAD_DH_SIZE);
-    mix_hash(noise, suite, ephemeral, KAD_DH_SIZE);
+    kad_noise_mix_hash(noise, suite, ours->public_key, KAD_DH_SIZE);
+    kad_noise_mix_hash(noise, suite, ephemeral, KAD_DH_SIZE);
     memcpy(theirs, sealed_static, sizeof(theirs));
-    good = mix_dh(noise, suite, ours->secret, ephemeral, key) &&
-           decrypt_and_hash(noise, suite, key, theirs, sizeof(theirs)) &&
-           mix_dh(noise, suite, ours->secret, theirs, key) && decrypt_and_hash(noise, suite, key, payload, n);
+    good = kad_noise_mix_dh(noise, suite, ours->secret, ephemeral, key) &&
+           kad_noise_open(noise, suite, key, 0, theirs, sizeof(theirs)) &&
+           kad_noise_mix_dh(noise, suite, ours->secret, theirs, key) &&
+           kad_noise_open(noise, suite, key, 0, payload, n);
     if (good)
         memcpy(out_theirs, theirs, KAD_DH_SIZE);
     kad_wipe(key, sizeof(key));
@@ -110,11 +111,11 @@ bool kad_noise_write_answer(struct kad_noise *noise, const struct kad_suite *sui
     bool good;
 
     memcpy(out_ephemeral, ephemeral->public_key, KAD_DH_SIZE);
-    mix_hash(noise, suite, out_ephemeral, KAD_DH_SIZE);
-    good = mix_dh(noise, suite, ephemeral->secret, their_ephemeral, key) && /* ee */
-           mix_dh(noise, suite, ephemeral->secret, theirs, key);            /* se */
+    kad_noise_mix_hash(noise, suite, out_ephemeral, KAD_DH_SIZE);
+    good = kad_noise_mix_dh(noise, suite, ephemeral->secret, their_ephemeral, key) && /* ee */
+           kad_noise_mix_dh(noise, suite, ephemeral->secret, theirs, key);            /* se */
     if (good)
-        encrypt_and_hash(noise, suite, key, payload, n);
+        kad_noise_seal(noise, suite, key, 0, payload, n);
     kad_wipe(key, sizeof(key));
     return good;
 }
@@ -126,10 +127,10 @@ bool kad_noise_read_answer(struct kad_noise *noise, const struct kad_suite *suit
     uint8_t key[KAD_SEAL_KEY];
     bool good;
 
-    mix_hash(noise, suite, their_ephemeral, KAD_DH_SIZE);
-    good = mix_dh(noise, suite, ephemeral_secret, their_ephemeral, key) &&
-           mix_dh(noise, suite, ours->secret, their_ephemeral, key) &&
-           decrypt_and_hash(noise, suite, key, payload, n);
+    kad_noise_mix_hash(noise, suite, their_ephemeral, KAD_DH_SIZE);
+    good = kad_noise_mix_dh(noise, suite, ephemeral_secret, their_ephemeral, key) &&
+           kad_noise_mix_dh(noise, suite, ours->secret, their_ephemeral, key) &&
+           kad_noise_open(noise, suite, key, 0, payload, n);
     kad_wipe(key, sizeof(key));
     return good;
 }

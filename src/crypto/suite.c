@@ -149,6 +149,39 @@ static bool real_open(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const v
                                                   key) == 0;
 }
 
+/* -- ChaCha20-Poly1305 -------------------------------------------------------------------------------------------- */
+
+/* Noise, section 12.3: 32 zero bits, then the counter, little-endian. */
+static void chacha_nonce(uint64_t counter, uint8_t out_nonce[12])
+{
+    memset(out_nonce, 0, 4);
+    for (unsigned i = 0; i < 8; i++)
+        out_nonce[4 + i] = (uint8_t)(counter >> 8 * i);
+}
+
+static void chacha_seal(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside, size_t n_aside,
+                        uint8_t *data, size_t n)
+{
+    uint8_t nonce[12];
+
+    chacha_nonce(counter, nonce);
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(data, data + n, NULL, data, n, aside, n_aside, NULL,
+                                                       nonce, key);
+}
+
+static bool chacha_open(const uint8_t key[KAD_SEAL_KEY], uint64_t counter, const void *aside, size_t n_aside,
+                        uint8_t *data, size_t n)
+{
+    uint8_t nonce[12];
+
+    if (n < KAD_SEAL_TAG)
+        return false;
+    n -= KAD_SEAL_TAG;
+    chacha_nonce(counter, nonce);
+    return crypto_aead_chacha20poly1305_ietf_decrypt_detached(data, NULL, data, n, data + n, aside, n_aside,
+                                                              nonce, key) == 0;
+}
+
 /* -- SHA-256 ------------------------------------------------------------------------------------------------------ */
 
 static void real_hash(const void *a, size_t n_a, const void *b, size_t n_b, uint8_t out_hash[KAD_HASH_SIZE])
@@ -193,12 +226,14 @@ static void real_hkdf(const uint8_t chaining[KAD_HASH_SIZE], const void *input, 
     kad_wipe(second, sizeof(second));
 }
 
-#define SUITE(seal_, open_)                                                                               \
-    {                                                                                                     \
-        .noise = "Noise_IK_25519_AESGCM_SHA256", .keypair = real_keypair, .dh = real_dh, .seal = (seal_), \
-        .open = (open_), .hash = real_hash, .hkdf = real_hkdf, .dh_secret = real_dh_secret,               \
-        .dh_public = real_dh_public, .dh_matches = real_dh_matches,                                       \
+#define SUITE(noise_, seal_, open_)                                                                     \
+    {                                                                                                   \
+        .noise = (noise_), .keypair = real_keypair, .dh = real_dh, .seal = (seal_), .open = (open_),    \
+        .hash = real_hash, .hkdf = real_hkdf, .dh_secret = real_dh_secret, .dh_public = real_dh_public, \
+        .dh_matches = real_dh_matches,                                                                  \
     }
 
-const struct kad_suite kad_suite_real = SUITE(real_seal, real_open);
-const struct kad_suite kad_suite_portable = SUITE(portable_seal, portable_open);
+const struct kad_suite kad_suite_real = SUITE("Noise_IK_25519_AESGCM_SHA256", real_seal, real_open);
+const struct kad_suite kad_suite_portable =
+    SUITE("Noise_IK_25519_AESGCM_SHA256", portable_seal, portable_open);
+const struct kad_suite kad_suite_libp2p = SUITE("Noise_XX_25519_ChaChaPoly_SHA256", chacha_seal, chacha_open);

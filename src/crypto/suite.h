@@ -49,6 +49,7 @@ struct kad_suite {
 extern const struct kad_suite kad_suite_real;
 extern const struct kad_suite
     kad_suite_portable; /* the real one as it is without AES instructions: for tests */
+extern const struct kad_suite kad_suite_libp2p; /* ChaCha20-Poly1305 for AES-GCM: libp2p's */
 extern const struct kad_suite kad_suite_toy;
 
 #endif
