@@ -169,8 +169,36 @@ def unit_is_sound(folder):
     check(done.returncode == 0, "exposed to more than 2.0")
 
 
+def switched_off(folder):
+    """U24, U25, U27, U28: a public node takes part unless dht_enabled = no; then there is the API and no socket of the DHT."""
+    data = os.path.join(folder, "off")
+    arguments = [KAD, "node", "--data-dir", data, "--listen", "127.77.0.1:0", "--api", "none", "--metrics", "none"]
+    refused = subprocess.run([*arguments, "--set", "node_type=open"], capture_output=True, text=True, timeout=60)
+    check(refused.returncode == 2 and "none of public, private" in refused.stderr, refused.stderr)
+    for options, sockets, state in ((["--set", "node_type=public"], 1, "alone"), (["--set", "node_type=private"], 1, "alone"),
+                                    (["--set", "dht_enabled=no", "--set", "node_type=public"], 0, "disabled")):
+        node = subprocess.Popen([*arguments, *options], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not os.path.exists(os.path.join(data, "kad.sock")):
+                check(node.poll() is None, "it ended")
+                time.sleep(0.05)
+            status = json.loads(kad("--json", "status", node=data).stdout)
+            check(status["state"] == state and len(status["listening"]) == sockets, status)
+            check(status["read_only"] == ("node_type=private" in options), status)
+            inodes = {line.split()[9] for line in open("/proc/net/udp").readlines()[1:]}
+            mine = [os.readlink("/proc/%d/fd/%s" % (node.pid, fd)) for fd in os.listdir("/proc/%d/fd" % node.pid)]
+            check(sum("socket:[%s]" % inode in mine for inode in inodes) == sockets, mine)
+            if state == "disabled":
+                done = kad("put", "hello", node=data, code=4)
+                check(done.stdout == "" and "disabled" in done.stderr, done)
+                check(json.loads(kad("--json", "get", 40 * "a", node=data, code=4).stdout)["error"] == "disabled")
+        finally:
+            node.terminate()
+            check(node.wait(30) == 0, "it ends well")
+
+
 def test(folder):
-    for i, one in enumerate((checks_files, changes_while_it_runs, without_a_supervisor, unit_is_sound)):
+    for i, one in enumerate((switched_off, checks_files, changes_while_it_runs, without_a_supervisor, unit_is_sound)):
         own = os.path.join(folder, str(i))
         os.mkdir(own)
         one(own)

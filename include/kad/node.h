@@ -84,11 +84,12 @@ struct kad_node_config {
     const struct kad_class *classes; /* in such networks: record classes of the program's own; lent */
     size_t n_classes;                /* how many */
     bool announce_self;              /* in such networks: the node keeps a `peer:` record of where it is */
-    bool has_id;                     /* `id` is to be used */
-    struct kad_id id;                /* else the saved one, else made */
-    enum kad_log_level log_level;    /* what `log` gets */
-    kad_log_function *log;           /* NULL: silent */
-    void *log_context;               /* handed to it */
+    bool disabled;    /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
+    bool has_id;      /* `id` is to be used */
+    struct kad_id id; /* else the saved one, else made */
+    enum kad_log_level log_level; /* what `log` gets */
+    kad_log_function *log;        /* NULL: silent */
+    void *log_context;            /* handed to it */
     const char *record; /* a file: everything that goes into the engine, from the start; NULL: nothing */
     uint64_t record_max_bytes; /* 0: 256 MiB */
     /* A node on the same loop and another network: this one has that one's data directory and store (of the two that hold
@@ -126,7 +127,8 @@ typedef void kad_node_callback(void *user, const struct kad_event *event);
  * put or announced with `keep` is published again by later runs too, until kad_node_withdraw(). What this node keeps of a
  * put or announce, its own copy and the note to publish it again, is on disk before DONE; if the disk fails, DONE has
  * KAD_E_SYSTEM (and n_stored, for the others hold it all the same).
- * 0 or a kad_error (then the callback is never called): those of kad_engine_request(), KAD_E_CLOSED (stopping). */
+ * 0 or a kad_error (then the callback is never called): those of kad_engine_request(), KAD_E_CLOSED (stopping),
+ * KAD_E_DISABLED. */
 KAD_CHECK int kad_node_request(struct kad_node *node, const struct kad_request *request,
                                kad_node_callback *callback, void *user, uint64_t *out_id);
 /* False: no such request, or it has ended and waits for the disk. Its DONE comes with KAD_REASON_CANCELLED. */

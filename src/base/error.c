@@ -27,6 +27,8 @@ const char *kad_error_text(int error)
         return "stored data is damaged";
     case KAD_E_CLOSED:
         return "stopped";
+    case KAD_E_DISABLED:
+        return "disabled";
     default:
         return "unknown error";
     }

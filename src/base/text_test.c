@@ -100,11 +100,11 @@ TEST(numbers_at_the_ends)
 
 TEST(every_error_has_words_of_its_own)
 {
-    for (int a = KAD_E_CLOSED; a <= KAD_OK; a++) {
+    for (int a = KAD_E_DISABLED; a <= KAD_OK; a++) {
         EXPECT(strcmp(kad_error_text(a), "unknown error") != 0);
         for (int b = a + 1; b <= KAD_OK; b++)
             EXPECT(strcmp(kad_error_text(a), kad_error_text(b)) != 0);
     }
     EXPECT_STR(kad_error_text(1), "unknown error");
-    EXPECT_STR(kad_error_text(KAD_E_CLOSED - 1), "unknown error");
+    EXPECT_STR(kad_error_text(KAD_E_DISABLED - 1), "unknown error");
 }

@@ -245,7 +245,8 @@ static void reload(void *context)
     if (error == KAD_OK)
         error = apply(running, fresh, why);
     if (error == KAD_OK) {
-        look_around(running, fresh);
+        if (fresh->dht_enabled)
+            look_around(running, fresh);
         kad_sources_take(running->config, fresh);
     }
     if (error == KAD_OK)
@@ -314,8 +315,10 @@ static int run_nodes(struct running *running, size_t n)
     } else {
         kad_notify(
             "READY=1\nSTATUS=joining"); /* it answers from here on, whoever else it may still look for */
-        look_around(running, running->config);
-        map_port(running);
+        if (running->config->dht_enabled) {
+            look_around(running, running->config);
+            map_port(running);
+        }
         kad_host_run(&running->host);
     }
     kad_host_free(&running->host);

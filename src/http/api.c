@@ -70,6 +70,8 @@ static struct kad_api_answer not_taken(int error)
         return wrong(400, "bad request", "the node does not accept it (is a signature wrong?)");
     case KAD_E_CLOSED:
         return wrong(503, kad_json_error_text(error), "the node is stopping");
+    case KAD_E_DISABLED:
+        return wrong(503, kad_json_error_text(error), "dht_enabled = no: the node takes no part");
     default:
         return wrong(500, kad_json_error_text(error), NULL);
     }

@@ -288,6 +288,7 @@ unsigned kad_json_status(const struct kad_event *event)
     case KAD_E_REFUSED:
         return 409; /* what is stored, or its holder's rules, stand against it */
     case KAD_E_CLOSED:
+    case KAD_E_DISABLED:
         return 503;
     default:
         return 500;

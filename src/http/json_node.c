@@ -88,7 +88,8 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "peer_count",
                         json_integer((json_int_t)info.n_contacts[0] + (json_int_t)info.n_contacts[1]));
     json_object_set_new(object, "ready", json_boolean(info.ready));
-    json_object_set_new(object, "state", json_string(kad_standing_text(info.standing)));
+    json_object_set_new(object, "state",
+                        json_string(config->disabled ? "disabled" : kad_standing_text(info.standing)));
     json_object_set_new(object, "read_only", json_boolean(info.read_only));
     json_object_set_new(object, "listening", listening(node));
     json_object_set_new(object, "outside_address", kad_json_endpoint(&info.address));

@@ -273,7 +273,10 @@ static struct kad_api_answer health(const struct kad_api *api, struct kad_api_as
     if (!kad_params_finish(params))
         return bad_request(params);
     kad_engine_info(kad_node_engine(api->node), &info);
-    if (info.standing != KAD_STANDING_JOINED) {
+    if (kad_node_config_of(api->node)->disabled) {
+        status = "disabled";
+        reason = "disabled: dht_enabled = no";
+    } else if (info.standing != KAD_STANDING_JOINED) {
         status = kad_standing_text(info.standing);
         reason = info.standing == KAD_STANDING_JOINING && info.n_contacts[0] + info.n_contacts[1] > 0
                      ? "joining: looking for its neighbours"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/network.h"
 #include "net/fetch.h"
 #include "node/config_keys.h"
 #include "node/manifest.h"
@@ -46,6 +47,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->store = KAD_STORE_LMDB;
     default_api(out_config);
     out_config->announce_self = true;
+    out_config->dht_enabled = true;
     out_config->port_mapping_lease_ms = KAD_HOUR;
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
@@ -88,6 +90,8 @@ static int set_key(struct kad_config *config, const struct kad_key *key, const c
     error = kad_value_read(config, key, value, why + n, why_size - (size_t)n);
     if (!error)
         config->set_by[key - kad_keys] = config->source;
+    if (!error && key->offset == offsetof(struct kad_config, node_type))
+        config->settings.read_only = config->node_type == KAD_NODE_PRIVATE;
     return error;
 }
 
@@ -299,7 +303,8 @@ int kad_config_file(struct kad_config *config, const char *path, char out_why[KA
 
 static bool kept_nowhere(const struct kad_config *config)
 {
-    return config->data_dir[0] == '\0' || strcmp(config->data_dir, "none") == 0;
+    return config->data_dir[0] == '\0' || strcmp(config->data_dir, "none") == 0 ||
+           strcmp(config->data_dir, ":memory:") == 0;
 }
 
 static int refuse(char *why, const char *text)
@@ -392,6 +397,8 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return refuse(out_why, "store: lmdb needs a data_dir");
     if (check_sources(config, out_why) < 0)
         return KAD_E_INVALID;
+    if (!config->dht_enabled && config->network->carrier == KAD_CARRIER_HOST)
+        return refuse(out_why, "dht_enabled: a network of connections is left out by not naming it");
     if (*config->node_id && !read_id(config, &id))
         return refuse(out_why,
                       "node_id: not the hexadecimal digits of an id: 40, in networks with identities 64");
@@ -419,9 +426,11 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     memcpy(out_node->listen, config->listen, sizeof(config->listen));
     out_node->n_listen = config->n_listen;
     out_node->n_bootstrap = 0;
-    expand(config, out_node);
+    if (config->dht_enabled)
+        expand(config, out_node);
     out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
     out_node->announce_self = config->announce_self;
+    out_node->disabled = !config->dht_enabled;
     out_node->store = (enum kad_store_kind)config->store;
     out_node->store_max_bytes = config->store_max_bytes;
     out_node->identity = config->identity[0] ? config->identity : NULL;

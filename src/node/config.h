@@ -33,6 +33,9 @@
 
 enum kad_log_format { KAD_LOG_LOGFMT, KAD_LOG_JSON };
 
+/* What the source texts call the type of a node: whether it serves others. */
+enum kad_node_type { KAD_NODE_PUBLIC, KAD_NODE_PRIVATE };
+
 struct kad_config {
     const struct kad_network *network;
     struct kad_settings settings;
@@ -45,6 +48,8 @@ struct kad_config {
     char bootstrap_dns[KAD_CONFIG_TEXT], bootstrap_dns_server[KAD_CONFIG_TEXT];
     bool local_discovery;
     bool announce_self;
+    unsigned node_type; /* enum kad_node_type */
+    bool dht_enabled;
     unsigned port_mapping; /* enum kad_portmap_how */
     kad_ms port_mapping_lease_ms;
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */

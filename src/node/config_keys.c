@@ -6,7 +6,8 @@
 static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 static const char *const mappings[] = {"off",     "auto", "pcp",
-                                       "nat-pmp", "upnp", NULL}; /* enum kad_portmap_how */
+                                       "nat-pmp", "upnp", NULL};     /* enum kad_portmap_how */
+static const char *const node_types[] = {"public", "private", NULL}; /* enum kad_node_type */
 static const char *const stores[] = {"memory", "lmdb", NULL};
 
 #define FIELD(field)   offsetof(struct kad_config, field)
@@ -35,6 +36,8 @@ const struct kad_key kad_keys[] = {
     {"node", "announce_self", KAD_KEY_FLAG, FIELD(announce_self), 0, 0, NULL, "in networks with identities: keeps a `peer:` record of its addresses, so that who knows its id1... finds it"},
     TEXT("node", passphrase_file, "a file whose first line is the passphrase of a sealed key pair; empty: the variable KAD_PASSPHRASE, or the terminal is asked"),
     TEXT("node", node_id, "the id to take, in hexadecimal; empty: the saved one, or made. With identities it must be the key pair's own, or the node does not start; without, follow_address takes another when this one does not fit the address"),
+    {"node", "node_type", KAD_KEY_CHOICE, FIELD(node_type), 0, 0, node_types, "public: serves others; private: only asks. It sets read_only, which may be set after it"},
+    {"node", "dht_enabled", KAD_KEY_FLAG, FIELD(dht_enabled), 0, 0, NULL, "no: there is the API and nothing else, no socket of the DHT is open, and requests are answered with `disabled`"},
     TEXT("node", name, "shown in status"),
     FLAG("node", read_only, "asks, never answers, is in no one's table (BEP 43)"),
     FLAG("node", enforce_id, "refuses contacts whose id does not fit their address (BEP 42); else others are only preferred"),
@@ -147,6 +150,13 @@ static const struct {
 } aliases[] = {
     {"refresh_interval", "refresh_after_ms"},
     {"bootstrap_nodes", "bootstrap"},
+    {"bootstrap_peers", "bootstrap"},
+    {"cloud_type", "node_type"},
+    {"kad_enabled", "dht_enabled"},
+    {"kad_bootstrap_peers", "bootstrap"},
+    {"kad_db_path", "data_dir"},
+    {"db_path", "data_dir"},
+    {"network_identity", "identity"},
     {"own_bytes_per_second", "own_bytes_per_s"},
     {"own_packets_per_second", "own_packets_per_s"},
 };

@@ -128,6 +128,24 @@ TEST(known_other_names_are_understood)
     EXPECT_STR(config.bootstrap[0], "a.example:1");
 }
 
+/* U24 to U31: what Ulixee's options are called here. */
+TEST(options_of_ulixee_are_understood)
+{
+    struct kad_node_config node;
+
+    EXPECT_STR(read_text("cloud_type = private\nkad_enabled = no\nnetwork_identity = me.key\nkad_db_path = "
+                         ":memory:\nstore = memory\n"
+                         "kad_bootstrap_peers = a.example:1\n"),
+               "");
+    kad_config_node(&config, &node);
+    EXPECT(node.settings.read_only && node.disabled && !node.data_dir && node.n_bootstrap == 0);
+    EXPECT_STR(node.identity, "me.key");
+    EXPECT_STR(read_text("node_type = public\nbootstrap_peers = a.example:1, b.example:2\n"), "");
+    kad_config_node(&config, &node);
+    EXPECT(!node.settings.read_only && !node.disabled && node.n_bootstrap == 2);
+    EXPECT(strstr(read_text("node_type = open\n"), "kad.conf:1: node_type: "));
+}
+
 /* Who mistypes must be told where, and what would be right. */
 TEST(each_mistake_is_named_by_file_and_line)
 {

@@ -109,7 +109,8 @@ static int open_sockets(struct kad_node *node, char *why, size_t why_size)
         .context = node,
     };
 
-    for (size_t i = 0; i < node->config.n_listen && !kad_node_is_linked(node); i++) {
+    for (size_t i = 0; i < node->config.n_listen && !kad_node_is_linked(node) && !node->config.disabled;
+         i++) {
         char address[KAD_ENDPOINT_TEXT];
         int error;
 
@@ -129,7 +130,8 @@ static int open_sockets(struct kad_node *node, char *why, size_t why_size)
 
 static bool speaks(const struct kad_node *node, enum kad_family family)
 {
-    for (size_t i = 0; i < node->config.n_listen && kad_node_is_linked(node); i++) {
+    for (size_t i = 0; i < node->config.n_listen && (kad_node_is_linked(node) || node->config.disabled);
+         i++) {
         if (node->config.listen[i].family == family)
             return true;
     }
@@ -381,6 +383,8 @@ int kad_node_start(struct kad_node *node)
     kad_memory_begin(node);
     kad_mailbox_listen(&node->mailbox, &node->bell);
     tell_listening(node);
+    if (node->config.disabled)
+        kad_tell(node, KAD_LOG_INFO, "disabled", "what", "no socket is open", NULL);
     kad_node_turn_soon(node);
     return KAD_OK;
 }

@@ -45,6 +45,8 @@ static int begin(struct kad_node *node, const struct kad_request *request, bool 
 
     if (node->phase != KAD_NODE_MADE && node->phase != KAD_NODE_RUNNING)
         return KAD_E_CLOSED;
+    if (node->config.disabled)
+        return KAD_E_DISABLED;
     pending = add(node, callback, user);
     if (!pending)
         return KAD_E_MEMORY;

@@ -17,8 +17,8 @@ BOOTSTRAP_MAX = 64
 VALUE_MAX = 1000
 
 # enum kad_error
-E_MEMORY, E_LIMIT, E_INVALID, E_NOT_FOUND, E_EXISTS, E_SPACE, E_TIMEOUT, E_REFUSED, E_SYSTEM, E_CORRUPT, E_CLOSED = range(
-    -1, -12, -1)
+E_MEMORY, E_LIMIT, E_INVALID, E_NOT_FOUND, E_EXISTS, E_SPACE, E_TIMEOUT, E_REFUSED, E_SYSTEM, E_CORRUPT, E_CLOSED, E_DISABLED = range(
+    -1, -13, -1)
 # enum kad_request_kind
 PING, CLOSEST, FIND, PEERS, ANNOUNCE, GET, PUT, SAMPLE = range(8)
 # enum kad_reason
@@ -142,7 +142,7 @@ class NodeConfig(Structure):
                 ("n_listen", c_size_t), ("bootstrap", c_char_p * BOOTSTRAP_MAX), ("n_bootstrap", c_size_t),
                 ("data_dir", c_char_p), ("store", c_int), ("store_max_bytes", c_uint64), ("name", c_char_p),
                 ("has_seed", c_bool), ("seed", c_uint8 * 32), ("has_secret", c_bool), ("secret", c_uint8 * 32), ("identity", c_char_p),
-                ("passphrase", c_char_p), ("classes", c_void_p), ("n_classes", c_size_t), ("announce_self", c_bool), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
+                ("passphrase", c_char_p), ("classes", c_void_p), ("n_classes", c_size_t), ("announce_self", c_bool), ("disabled", c_bool), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
                 ("log", c_void_p), ("log_context", c_void_p),
                 ("record", c_char_p), ("record_max_bytes", c_uint64), ("with", c_void_p), ("watch", c_uint), ("on_event", CALLBACK),
                 ("on_stopped", c_void_p), ("context", c_void_p)]

@@ -124,7 +124,7 @@ class _Result:
             raise Unreachable("nobody to ask: not joined yet")
         if self.error == c.E_TIMEOUT:
             raise Unreachable("nobody answered")
-        if self.error in (c.E_MEMORY, c.E_LIMIT, c.E_INVALID, c.E_SYSTEM, c.E_CORRUPT, c.E_CLOSED):
+        if self.error in (c.E_MEMORY, c.E_LIMIT, c.E_INVALID, c.E_SYSTEM, c.E_CORRUPT, c.E_CLOSED, c.E_DISABLED):
             raise KademliaError(_error_text(self.error))
 
 
