@@ -8,7 +8,7 @@ import signal
 
 from program import Node, check, eventually, kad as command, loopback, main
 
-PLAIN = ("--api", "none", "--metrics", "none")
+PLAIN = ("--api", "none", "--metrics", "none", "--set", "announce_self=no")  # records are counted
 
 
 def alone(folder, name, network, *arguments):
@@ -128,6 +128,22 @@ def from_a_file(folder, kad, ws):
     check(node.stop() == 0)
 
 
+def one_presence(folder, kad, ws):
+    """Who is on two networks is found at both addresses, in either: neither network's record crowds out the other's."""
+    host = loopback().split(":")[0]
+    both = Node(folder, "both", "--network", "kad-easy", "--listen", host + ":8001", "--bootstrap", kad.at, "--network", "kad-ws-easy",
+                "--listen", host + ":8002", "--bootstrap", ws.at, "--api", "none", "--metrics", "none")
+    eventually("it runs", lambda: os.path.exists(both.socket) and both.kad("status", expect=None).code == 0)
+    who = both.ask("status")["identity"]
+
+    def at(node):
+        return sorted(node.kad("get", "peer:" + who, expect=None).out.decode().split())
+
+    for node in (kad, ws):
+        eventually("it is found at both", lambda: at(node) == [host + ":8001", host + ":8002"])
+    check(both.stop() == 0)
+
+
 def test(folder):
     kad, ws = alone(folder, "kad", "kad-easy"), alone(folder, "ws", "kad-ws-easy")
     for node in (kad, ws):
@@ -135,6 +151,7 @@ def test(folder):
     one_store(folder, kad, ws, loopback().split(":")[0] + ":4242")
     moved_in(folder, kad, ws)
     from_a_file(folder, kad, ws)
+    one_presence(folder, kad, ws)
     for node in (kad, ws):
         check(node.stop() == 0)
 

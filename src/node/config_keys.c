@@ -237,8 +237,7 @@ const char *kad_key_nearest(const char *name)
 
 bool kad_key_is_networks(const struct kad_key *key)
 {
-    static const size_t others[] = {FIELD(network), FIELD(listen), FIELD(bootstrap), FIELD(announce_self),
-                                    FIELD(node_id)};
+    static const size_t others[] = {FIELD(network), FIELD(listen), FIELD(bootstrap), FIELD(node_id)};
 
     for (size_t i = 0; i < KAD_COUNT_OF(others); i++) {
         if (key->offset == others[i])

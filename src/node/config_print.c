@@ -142,7 +142,7 @@ static const char rules[] =
     "A daemon may take part in several networks: each `network = NAME` line but the first begins another "
     "one, "
     "and keys that\n"
-    "are a network's (`listen`, `bootstrap`, `announce_self`, `node_id`, and all that stand in sections from "
+    "are a network's (`listen`, `bootstrap`, `node_id`, and all that stand in sections from "
     "[lookup] to [sessions])\n"
     "are of the network named last before them. All other keys are the daemon's, wherever they stand. The "
     "networks share\n"

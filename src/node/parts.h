@@ -68,10 +68,15 @@ struct kad_job {
     int error, reason; /* reason: errno */
 };
 
+/* Addresses. */
+struct kad_whereabouts {
+    struct kad_endpoint endpoints[KAD_NODE_LISTEN_MAX];
+    size_t n;
+};
+
 /* What was said last of where this node is, and when it is to be looked at again. */
 struct kad_presence {
-    struct kad_endpoint said[KAD_NODE_LISTEN_MAX];
-    size_t n_said;
+    struct kad_whereabouts said;
     kad_ms at; /* KAD_NEVER: when something has changed */
     bool asking;
 };
@@ -86,7 +91,9 @@ struct kad_storage {
     bool commit_failed, sync_failed;
     bool syncing; /* one of the users' jobs does */
     kad_ms sync_at;
-    uint64_t safe; /* so many commits are on disk */
+    uint64_t safe;                /* so many commits are on disk */
+    struct kad_whereabouts where; /* of all users with the key pair, as last put by one of them */
+    int64_t where_sequence;
 };
 
 struct kad_mapper_status;

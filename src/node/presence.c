@@ -3,8 +3,12 @@
  *
  * Put when the node is ready and knows an address of its own, and again when that is another; the engine renews it at half
  * of its life for as long as the node runs. What the host keeps published is restored first, so that this one is newer.
+ *
+ * Nodes that have a key pair together, on several networks, have one such record: each puts the addresses of all, under one
+ * sequence, so that in the store they share neither takes the other's for older.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/endpoint.h"
 #include "kad/identity.h"
@@ -27,33 +31,54 @@ static bool is_any(const struct kad_endpoint *endpoint)
     return kad_endpoint_same_host(endpoint, &any);
 }
 
+static void add(struct kad_whereabouts *where, const struct kad_endpoint *endpoint)
+{
+    for (size_t i = 0; i < where->n; i++) {
+        if (kad_endpoint_equal(&where->endpoints[i], endpoint))
+            return;
+    }
+    if (where->n < KAD_COUNT_OF(where->endpoints))
+        where->endpoints[where->n++] = *endpoint;
+}
+
 /* What others see of us; where they do not agree on it, what we listen at. */
-static size_t whereabouts(const struct kad_node *node, struct kad_endpoint out_endpoints[KAD_NODE_LISTEN_MAX])
+static void add_own(const struct kad_node *node, struct kad_whereabouts *where)
 {
     struct kad_endpoint listening[KAD_NODE_LISTEN_MAX];
     const size_t n_listening = kad_node_listening(node, listening, KAD_NODE_LISTEN_MAX);
     struct kad_info info;
-    size_t n = 0;
 
     kad_engine_info(node->engine, &info);
     if (info.address.family)
-        out_endpoints[n++] = info.address;
-    for (size_t i = 0; i < n_listening && n < KAD_NODE_LISTEN_MAX; i++) {
+        add(where, &info.address);
+    for (size_t i = 0; i < n_listening; i++) {
         if (!is_any(&listening[i]) && listening[i].family != info.address.family)
-            out_endpoints[n++] = listening[i];
+            add(where, &listening[i]);
     }
-    return n;
 }
 
-static bool is_said(const struct kad_node *node, const struct kad_endpoint *endpoints, size_t n)
+static bool is_kin(const struct kad_node *node, const struct kad_node *other)
 {
-    if (n != node->presence.n_said)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (!kad_endpoint_equal(&endpoints[i], &node->presence.said[i]))
+    return wanted(other) && other->phase == KAD_NODE_RUNNING &&
+           memcmp(node->config.secret, other->config.secret, sizeof(node->config.secret)) == 0;
+}
+
+static void gather(const struct kad_node *node, struct kad_whereabouts *out_where)
+{
+    out_where->n = 0;
+    for (const struct kad_node *user = node->storage->users; user; user = user->storage_next) {
+        if (is_kin(node, user))
+            add_own(user, out_where);
+    }
+}
+
+static bool same(const struct kad_whereabouts *a, const struct kad_whereabouts *b)
+{
+    for (size_t i = 0; i < a->n && a->n == b->n; i++) {
+        if (!kad_endpoint_equal(&a->endpoints[i], &b->endpoints[i]))
             return false;
     }
-    return true;
+    return a->n == b->n;
 }
 
 static void done(void *user, const struct kad_event *event)
@@ -67,26 +92,44 @@ static void done(void *user, const struct kad_event *event)
     if (event->done.reason == KAD_REASON_CANCELLED)
         return;
     if (event->done.n_stored == 0) {
-        node->presence.n_said = 0;
+        node->presence.said.n = 0;
         node->presence.at = node->now + AGAIN;
         return;
     }
     snprintf(stored, sizeof(stored), "%u", (unsigned)event->done.n_stored);
     kad_tell(node, KAD_LOG_INFO, "announced_self", "address",
-             kad_endpoint_format(&node->presence.said[0], first), "stored", stored, NULL);
+             kad_endpoint_format(&node->presence.said.endpoints[0], first), "stored", stored, NULL);
+}
+
+/* Of what is new the others have to speak, too. */
+static int64_t sequence_of(struct kad_node *node, const struct kad_whereabouts *where)
+{
+    struct kad_storage *storage = node->storage;
+
+    if (same(where, &storage->where) && storage->where_sequence)
+        return storage->where_sequence;
+    storage->where = *where;
+    storage->where_sequence = node->now; /* higher than all before, as long as the clock is right */
+    for (struct kad_node *user = storage->users; user; user = user->storage_next) {
+        if (user != node && is_kin(node, user) && user->presence.said.n) {
+            user->presence.at = node->now + SOON;
+            kad_node_turn_soon(user);
+        }
+    }
+    return storage->where_sequence;
 }
 
 /* Sealed, signed and on its way. 0, or why not now. */
-static int put(struct kad_node *node, const struct kad_endpoint *endpoints, size_t n)
+static int put(struct kad_node *node, const struct kad_whereabouts *where)
 {
     const struct kad_bytes key = {kad_engine_identity(node->engine), KAD_IDENTITY_SIZE};
     uint8_t value[KAD_SECURE_ENDPOINTS_MAX * 20], sealed[KAD_SECURE_VALUE_MAX];
     struct kad_secure_name name;
     const struct kad_secure_draft draft = {
         .name = &name,
-        .value = {value, kad_secure_put_endpoints(endpoints, n, value, sizeof(value))},
+        .value = {value, kad_secure_put_endpoints(where->endpoints, where->n, value, sizeof(value))},
         .seed = node->config.secret,
-        .sequence = node->now, /* higher than all before, as long as the clock is right */
+        .sequence = sequence_of(node, where),
         .made_at = node->now,
     };
     struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = true, .renews = true};
@@ -113,8 +156,7 @@ kad_ms kad_presence_wake_at(const struct kad_node *node)
 void kad_presence_tick(struct kad_node *node)
 {
     struct kad_presence *presence = &node->presence;
-    struct kad_endpoint endpoints[KAD_NODE_LISTEN_MAX];
-    size_t n;
+    struct kad_whereabouts where;
 
     if (node->now < presence->at)
         return;
@@ -123,15 +165,13 @@ void kad_presence_tick(struct kad_node *node)
         presence->at = node->now + SOON;
         return;
     }
-    n = whereabouts(node, endpoints);
-    if (n == 0 || is_said(node, endpoints, n))
+    gather(node, &where);
+    if (where.n == 0 || same(&where, &presence->said))
         return; /* an address makes itself known by an event */
-    if (put(node, endpoints, n) < 0) {
+    if (put(node, &where) < 0) {
         presence->at = node->now + AGAIN;
         return;
     }
     presence->asking = true;
-    presence->n_said = n;
-    for (size_t i = 0; i < n; i++)
-        presence->said[i] = endpoints[i];
+    presence->said = where;
 }
