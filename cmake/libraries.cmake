@@ -55,6 +55,7 @@ kad_library(kad
     LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
 # Files of settings, lines of log, and how a daemon is found and finds others; their libraries are the program's too.
 set(program_parts src/node/config*.c src/node/log.c src/node/manifest.c src/node/sources.c src/node/portmap.c
+    src/node/place*.c src/net/place*.c
     src/net/dns_txt.c src/net/fetch.c src/net/local_discovery.c src/net/portmap*.c)
 kad_library(kad-node POSIX
     SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c src/store/view.c
@@ -70,10 +71,15 @@ kad_library(kad-program-parts POSIX
 target_link_libraries(kad-program-parts PUBLIC resolv) # the C library's: it reads DNS messages
 # Without these the program is told so when it is asked for what they do.
 pkg_check_modules(UPNP IMPORTED_TARGET miniupnpc)
+pkg_check_modules(MAXMINDDB IMPORTED_TARGET libmaxminddb)
 pkg_check_modules(CURL IMPORTED_TARGET libcurl>=7.85)
 if(UPNP_FOUND)
     target_compile_definitions(kad-program-parts PRIVATE KAD_HAVE_UPNP)
     target_link_libraries(kad-program-parts PUBLIC PkgConfig::UPNP)
+endif()
+if(MAXMINDDB_FOUND)
+    target_compile_definitions(kad-program-parts PRIVATE KAD_HAVE_MAXMINDDB)
+    target_link_libraries(kad-program-parts PUBLIC PkgConfig::MAXMINDDB)
 endif()
 if(CURL_FOUND) # loaded when it is needed (net/fetch.c)
     target_compile_definitions(kad-program-parts PRIVATE KAD_HAVE_CURL)
@@ -99,6 +105,6 @@ kad_link(kad-program kad-cli kad-node kad-sim kad)
 file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c src/engine/journal*.c src/engine/replay.c
     src/engine/engine_state.c src/engine/settings.c src/engine/secure.c src/engine/peers.c src/core/publish.c
     src/core/restore.c src/core/results.c src/core/gather*.c src/core/peers.c src/core/score.c src/core/hold_prefix.c
-    src/core/confidence.c src/core/region.c src/core/operation_paths.c src/core/operation_store.c src/core/join.c src/core/upkeep.c src/core/lost.c src/crypto/bech32.c src/crypto/passphrase.c
+    src/core/table_places.c src/engine/places.c src/core/confidence.c src/core/region.c src/core/operation_paths.c src/core/operation_store.c src/core/join.c src/core/upkeep.c src/core/lost.c src/crypto/bech32.c src/crypto/passphrase.c
     src/wire/kad/name*.c src/wire/kad/record.c src/channel/noise.c)
 set_source_files_properties(${rarely} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)

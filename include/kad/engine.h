@@ -90,7 +90,11 @@ struct kad_settings {
     unsigned narrow_per_table;  /* the same in the table */
     unsigned wide_per_bucket;   /* contacts of one /16 or /48 in a bucket */
     unsigned wide_per_table;    /* the same in the table */
-    kad_ms ping_after_ms;       /* a contact unheard for this long is pinged, one per refresh_pace_ms */
+    unsigned as_per_bucket;     /* contacts of one autonomous system in a bucket, where kad_places knows it */
+    unsigned as_per_table;      /* the same in the table */
+    unsigned country_per_bucket; /* contacts of one country in a bucket, as far as kad_places knows it */
+    unsigned country_per_table;  /* the same in the table */
+    kad_ms ping_after_ms;        /* a contact unheard for this long is pinged, one per refresh_pace_ms */
     kad_ms refresh_after_ms; /* a bucket without a lookup for this long gets one, one per refresh_pace_ms */
     kad_ms refresh_pace_ms;  /* at least this long between two of these */
     unsigned verify_per_s;   /* pings to strangers who asked us something and would fit the table */
@@ -200,6 +204,21 @@ struct kad_class {
 #define KAD_CLASS_NAME_MAX   31  /* bytes */
 #define KAD_SECURE_VALUE_MAX 896 /* bytes of a value on the wire of kad's own network, sealed */
 
+/* Where an address is, as far as the host knows, and what it wants to have to do with who is there. */
+struct kad_place {
+    uint32_t as_number; /* of its autonomous system; 0: unknown */
+    char country[2];    /* "DE" (ISO 3166-1 alpha-2), no zero behind it; zeros: unknown */
+    bool shunned;       /* nobody there becomes a contact: none is asked, named to others, or stored at */
+    bool no_store;      /* asked, and nothing is stored there */
+};
+/* A table of places, the host's (kad node has MMDB files). It is asked once per contact that comes, on the engine's thread, and must
+ * not block; its answers are recorded by the flight recorder. Port and anything but the address do not matter. */
+struct kad_places {
+    void (*place_of)(void *context, const struct kad_endpoint *endpoint,
+                     struct kad_place *out_place); /* out_place is zeroed: all unknown */
+    void *context;
+};
+
 /* What an engine is made of. "Lent" is for the life of the engine. */
 struct kad_engine_config {
     const struct kad_network *network;     /* kad_network_mainline() */
@@ -214,11 +233,13 @@ struct kad_engine_config {
     size_t n_classes;                /* how many */
     struct kad_store *store;         /* lent; NULL: own one in memory, with default ceilings */
     struct kad_book *book;           /* lent; NULL: own one */
-    bool ipv4;                       /* whether this node speaks IPv4 */
-    bool ipv6;                       /* or IPv6, or both */
-    struct kad_endpoint address;     /* own outside address if known, for the id rule; else family 0 */
-    unsigned watch;                  /* enum kad_event_mask */
-    struct kad_measures *measures;   /* lent, zeroed by the host; NULL: nothing is measured */
+    const struct kad_places
+        *places;                   /* lent; with an own book only. NULL: no address is known to be anywhere */
+    bool ipv4;                     /* whether this node speaks IPv4 */
+    bool ipv6;                     /* or IPv6, or both */
+    struct kad_endpoint address;   /* own outside address if known, for the id rule; else family 0 */
+    unsigned watch;                /* enum kad_event_mask */
+    struct kad_measures *measures; /* lent, zeroed by the host; NULL: nothing is measured */
     /* Lent, zeroed by the host: many engines of one thread may count into the same, and are counted together, which saves
      * each 560 bytes and cannot be recorded. NULL: its own. */
     struct kad_counters *counters;
@@ -234,6 +255,10 @@ void kad_engine_free(struct kad_engine *engine); /* NULL is fine. Requests not d
  * with the field that is out of range or cannot be changed while the engine runs. The engine's thread. */
 KAD_CHECK int kad_engine_set_settings(struct kad_engine *engine, const struct kad_settings *settings,
                                       kad_ms now, const char **out_field);
+/* From now on this table of places holds (NULL: none is known), or the same one with other contents: contacts are looked up anew, and
+ * leave where it says so, or where a system or country has more than its share; requests under way go on. Lent as config.places. 0 or
+ * KAD_E_INVALID: the book is lent. The engine's thread. */
+KAD_CHECK int kad_engine_set_places(struct kad_engine *engine, const struct kad_places *places, kad_ms now);
 /* How far the host is behind with what comes in: 0, it keeps up, .. 100. Strangers' queries are then dropped, more of them the
  * higher, costly ones (get, put, announce, scrape, sample) first; contacts of ours and answers to us never are. The host
  * measures, for the engine has no clock: see node/load.h. */

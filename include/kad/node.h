@@ -83,6 +83,7 @@ struct kad_node_config {
     const char *passphrase;          /* of that file; NULL: it is open */
     const struct kad_class *classes; /* in such networks: record classes of the program's own; lent */
     size_t n_classes;                /* how many */
+    const struct kad_places *places; /* where others are, as far as the host knows; lent; NULL: nowhere */
     bool announce_self;              /* in such networks: the node keeps a `peer:` record of where it is */
     bool disabled;    /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
     bool has_id;      /* `id` is to be used */
@@ -138,6 +139,8 @@ bool kad_node_cancel(struct kad_node *node, uint64_t id);
  * NULL. */
 KAD_CHECK int kad_node_set_settings(struct kad_node *node, const struct kad_settings *settings,
                                     const char **out_field);
+/* This table of places holds from now on, or the same one with other contents (kad_engine_set_places()); NULL: none. Lent. 0 or KAD_E_CLOSED. */
+KAD_CHECK int kad_node_set_places(struct kad_node *node, const struct kad_places *places);
 /* What is logged from now on. */
 void kad_node_set_log_level(struct kad_node *node, enum kad_log_level level);
 /* These are the nodes to join through from now on, as config.bootstrap; copied. All or nothing: 0; KAD_E_INVALID (one is not

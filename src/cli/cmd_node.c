@@ -19,6 +19,7 @@
 #include "node/config_change.h"
 #include "node/key_file.h"
 #include "node/log.h"
+#include "node/places.h"
 #include "node/portmap.h"
 #include "node/sources.h"
 
@@ -60,6 +61,7 @@ struct running {
     struct kad_node_config *nodes;
     struct kad_sources *sources; /* of the first node, as is */
     struct kad_mapper *mapper;
+    struct kad_place_table *places; /* of all nodes, as the first network has it */
     char socket[4096], bootstrap[KAD_ENDPOINT_TEXT];
     char passphrase[KAD_PASSPHRASE_TEXT];
 };
@@ -136,6 +138,7 @@ static int configure_networks(struct running *running, size_t n)
 static int configure(struct running *running, size_t n)
 {
     struct kad_node_config *first = &running->nodes[0];
+    char why[KAD_CONFIG_WHY];
     int code;
 
     kad_config_node(running->config, first);
@@ -158,6 +161,10 @@ static int configure(struct running *running, size_t n)
                                  "--nodes needs one --listen with a loopback address and a port, such as "
                                  "127.0.1.1:6881, with room behind it");
     }
+    if (kad_place_table_new(running->config, &running->places, why) != KAD_OK)
+        return kad_cli_fail(running->cli, KAD_EXIT_USAGE, why, NULL);
+    for (size_t i = 0; i < n; i++)
+        running->nodes[i].places = kad_place_table_places(running->places);
     for (size_t i = 1; i < n && running->n_networks == 1; i++) {
         running->nodes[i].log_level = KAD_LOG_ERROR;
         running->nodes[i].name = NULL;
@@ -177,6 +184,24 @@ static void say(struct running *running, enum kad_log_level level, const char *e
     const struct kad_log_field field = {name, value};
 
     kad_log_write(&running->log, level, event, &field, 1);
+}
+
+static void say_places(struct running *running)
+{
+    const struct kad_place_files *files = kad_place_table_files(running->places);
+
+    for (size_t i = 0; files && i < kad_place_files_count(files); i++)
+        say(running, KAD_LOG_INFO, "places_read", "type", kad_place_files_type(files, i));
+}
+
+/* A node that is stopping looks nobody up any more, whichever table it has. */
+static void take_places(struct running *running, struct kad_place_table *table)
+{
+    for (size_t i = 0; i < running->host.n_slots; i++)
+        (void)!kad_node_set_places(running->host.slots[i].node, kad_place_table_places(table));
+    kad_place_table_free(running->places);
+    running->places = table;
+    say_places(running);
 }
 
 /* How it is found and finds others, besides the list it was given. What fails here is no reason not to run. */
@@ -231,6 +256,7 @@ static void reload(void *context)
 {
     struct running *running = context;
     const struct kad_options *options = &running->cli->options;
+    struct kad_place_table *places = NULL;
     struct kad_config *fresh = NULL;
     char why[KAD_CONFIG_WHY];
     size_t n = 0;
@@ -243,11 +269,17 @@ static void reload(void *context)
         error = KAD_E_INVALID;
     }
     if (error == KAD_OK)
+        error = kad_place_table_new(fresh, &places, why);
+    if (error == KAD_OK)
         error = apply(running, fresh, why);
     if (error == KAD_OK) {
         if (fresh->dht_enabled)
             look_around(running, fresh);
         kad_sources_take(running->config, fresh);
+        take_places(running, places);
+        kad_place_table_take(running->config, fresh);
+    } else {
+        kad_place_table_free(places);
     }
     if (error == KAD_OK)
         say(running, KAD_LOG_INFO, "configuration_reloaded", "file",
@@ -315,6 +347,7 @@ static int run_nodes(struct running *running, size_t n)
     } else {
         kad_notify(
             "READY=1\nSTATUS=joining"); /* it answers from here on, whoever else it may still look for */
+        say_places(running);
         if (running->config->dht_enabled) {
             look_around(running, running->config);
             map_port(running);
@@ -358,6 +391,7 @@ static int run_node(struct kad_cli *cli)
             close_log(running);
         }
     }
+    kad_place_table_free(running->places);
     free(running->nodes);
     free(running->config);
     free(running);

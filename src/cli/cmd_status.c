@@ -148,10 +148,25 @@ const struct kad_command kad_command_stats = {
 
 /* -- table ------------------------------------------------------------------------------------------------------- */
 
+/* "DE AS64500", as far as the node has a table of places. */
+const char *kad_show_place(const json_t *row, char out_text[KAD_PLACE_TEXT])
+{
+    const json_t *country = json_object_get(row, "country"), *system = json_object_get(row, "as");
+
+    snprintf(out_text, KAD_PLACE_TEXT, "%.2s", json_is_string(country) ? json_string_value(country) : "");
+    if (json_is_integer(system)) {
+        const size_t n = strlen(out_text);
+
+        snprintf(out_text + n, KAD_PLACE_TEXT - n, "%sAS%lld", n ? " " : "",
+                 (long long)json_integer_value(system));
+    }
+    return out_text;
+}
+
 void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
 {
     static const char *const headings[] = {">bucket", "node",      "address", ">rtt",
-                                           ">heard",  ">failures", "state"};
+                                           ">heard",  ">failures", "where",   "state"};
     struct kad_columns columns;
     size_t i, n_contacts = 0, n_spare = 0;
     json_t *row;
@@ -163,6 +178,7 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
     {
         const bool spare = kad_json_number(row, "replacement") > 0;
         char bucket[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], heard[48], failures[KAD_NUMBER_TEXT], room[40];
+        char place[KAD_PLACE_TEXT];
 
         n_contacts += !spare;
         n_spare += spare;
@@ -173,7 +189,7 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
                                                                : KAD_PLAIN,
                         kad_json_count(row, "bucket", bucket), kad_json_text(row, "id"),
                         kad_json_text(row, "address"), kad_json_ms(row, "rtt_ms", rtt), heard,
-                        kad_json_count(row, "failures", failures),
+                        kad_json_count(row, "failures", failures), kad_show_place(row, place),
                         spare                                 ? "in reserve"
                         : kad_json_number(row, "id_fits") > 0 ? ""
                                                               : "id does not fit address");

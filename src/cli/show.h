@@ -8,6 +8,9 @@ void kad_show_closest(struct kad_cli *cli, const json_t *answer, int code);
 void kad_show_value(struct kad_cli *cli, const json_t *answer, int code);
 void kad_show_stored(struct kad_cli *cli, const json_t *answer, int code); /* put and announce */
 void kad_show_peers(struct kad_cli *cli, const json_t *answer, int code);
+#define KAD_PLACE_TEXT 24
+/* "DE AS64500" of a row with "country" and "as"; empty: unknown. */
+const char *kad_show_place(const json_t *row, char out_text[KAD_PLACE_TEXT]);
 void kad_show_table(struct kad_cli *cli, const json_t *answer, int code);
 /* Buckets, with how many contacts each has; one line for each that is in use. */
 void kad_show_table_summary(struct kad_cli *cli, const json_t *answer);

@@ -39,6 +39,9 @@ struct kad_book {
     uint32_t n_contacts, ceiling;
     kad_contact_ref first_free;
     size_t identity_memory;
+    struct kad_places places; /* place_of NULL: there are none */
+    struct kad_place *of;     /* by handle; n_of of them */
+    uint32_t n_of;
 };
 
 static struct entry *entry_at(const struct kad_book *book, kad_contact_ref contact)
@@ -95,6 +98,7 @@ void kad_book_free(struct kad_book *book)
     for (uint32_t i = 0; i < book->n_blocks; i++)
         kad_free(book->allocator, book->blocks[i], BLOCK_SIZE * sizeof(struct entry));
     kad_free(book->allocator, book->blocks, book->room * sizeof(*book->blocks));
+    kad_free(book->allocator, book->of, book->n_of * sizeof(*book->of));
     kad_index_clear(&book->index);
     kad_free(book->allocator, book, sizeof(*book));
 }
@@ -222,6 +226,7 @@ kad_contact_ref kad_book_intern(struct kad_book *book, const struct kad_id *id,
     entry->n_holders = 1;
     entry->u.identity = copy;
     book->n_contacts++;
+    kad_book_place_again(book, ref);
     return ref;
 }
 
@@ -287,6 +292,53 @@ struct kad_bytes kad_book_identity(const struct kad_book *book, kad_contact_ref 
     return (struct kad_bytes){identity->bytes, identity->size};
 }
 
+/* -- places ----------------------------------------------------------------------------------------------------- */
+
+void kad_book_set_places(struct kad_book *book, const struct kad_places *places)
+{
+    book->places = places ? *places : (struct kad_places){0};
+    kad_free(book->allocator, book->of, book->n_of * sizeof(*book->of));
+    book->of = NULL;
+    book->n_of = 0;
+}
+
+bool kad_book_has_places(const struct kad_book *book)
+{
+    return book->places.place_of;
+}
+
+struct kad_place kad_book_place(const struct kad_book *book, kad_contact_ref contact)
+{
+    return contact <= book->n_of ? book->of[contact - 1] : (struct kad_place){0};
+}
+
+void kad_book_set_place(struct kad_book *book, kad_contact_ref contact, const struct kad_place *place)
+{
+    const uint32_t wanted = book->n_blocks * BLOCK_SIZE;
+
+    if (contact > book->n_of) {
+        struct kad_place *of =
+            kad_resize(book->allocator, book->of, book->n_of * sizeof(*of), wanted * sizeof(*of));
+
+        if (!of)
+            return; /* of those without a place nothing is known, as before there were any */
+        memset(of + book->n_of, 0, (wanted - book->n_of) * sizeof(*of));
+        book->of = of;
+        book->n_of = wanted;
+    }
+    book->of[contact - 1] = *place;
+}
+
+void kad_book_place_again(struct kad_book *book, kad_contact_ref contact)
+{
+    struct kad_place place = {0};
+
+    if (!kad_book_has_places(book))
+        return;
+    book->places.place_of(book->places.context, &live_entry(book, contact)->contact.endpoint, &place);
+    kad_book_set_place(book, contact, &place);
+}
+
 uint32_t kad_book_count(const struct kad_book *book)
 {
     return book->n_contacts;
@@ -296,5 +348,6 @@ size_t kad_book_memory(const struct kad_book *book)
 {
     return sizeof(*book) + book->room * sizeof(*book->blocks) +
            (size_t)book->n_blocks * BLOCK_SIZE * sizeof(struct entry) +
-           (size_t)book->index.n_cells * sizeof(*book->index.cells) + book->identity_memory;
+           (size_t)book->index.n_cells * sizeof(*book->index.cells) + book->identity_memory +
+           book->n_of * sizeof(*book->of);
 }

@@ -8,13 +8,15 @@
  * What a network needs beyond id and address (keys, more addresses) goes into `identity`: opaque here, the carrier's. It
  * is part of what makes an entry, so that nobody can spoil another's contact by naming it first with a false identity.
  *
- * 64 bytes a contact and 8 to 16 for finding it; growing never copies, and never moves a contact.
+ * 64 bytes a contact and 8 to 16 for finding it; growing never copies, and never moves a contact. With a table of places another 8,
+ * which is asked once for each contact that comes.
  */
 #ifndef KAD_CORE_BOOK_H
 #define KAD_CORE_BOOK_H
 
 #include "base/alloc.h"
 #include "core/id.h"
+#include "kad/engine.h"
 
 typedef uint32_t kad_contact_ref;
 #define KAD_NO_CONTACT ((kad_contact_ref)0)
@@ -42,6 +44,16 @@ void kad_book_release(struct kad_book *book, kad_contact_ref contact); /* KAD_NO
 /* Valid while the caller, or anybody, retains it. */
 const struct kad_contact *kad_book_contact(const struct kad_book *book, kad_contact_ref contact);
 struct kad_bytes kad_book_identity(const struct kad_book *book, kad_contact_ref contact);
+
+/* Contacts that come from now on get a place, of this table (NULL: none); it is copied, its context lent. What is there already has
+ * none until kad_book_place_again(). */
+void kad_book_set_places(struct kad_book *book, const struct kad_places *places);
+/* All unknown: nobody has a place, or there was no memory for it. */
+struct kad_place kad_book_place(const struct kad_book *book, kad_contact_ref contact);
+bool kad_book_has_places(const struct kad_book *book);
+void kad_book_place_again(struct kad_book *book, kad_contact_ref contact); /* the table is asked anew */
+void kad_book_set_place(struct kad_book *book, kad_contact_ref contact,
+                        const struct kad_place *place); /* it is not asked: read back from a walk */
 
 uint32_t kad_book_count(const struct kad_book *book);
 size_t kad_book_memory(const struct kad_book *book); /* bytes held */

@@ -44,8 +44,17 @@ bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *con
     return !dht->settings->enforce_id || kad_dht_id_fits(dht, contact);
 }
 
-kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *contact,
-                               struct kad_bytes identity)
+/* Who is shunned does not get as far as being a contact. */
+static kad_contact_ref unless_shunned(struct kad_dht *dht, kad_contact_ref contact)
+{
+    if (contact == KAD_NO_CONTACT || !kad_book_place(dht->book, contact).shunned)
+        return contact;
+    kad_book_release(dht->book, contact);
+    return KAD_NO_CONTACT;
+}
+
+static kad_contact_ref intern(struct kad_dht *dht, const struct kad_contact *contact,
+                              struct kad_bytes identity)
 {
     const struct kad_rules *rules = dht->rules;
     struct kad_bytes known = {0};
@@ -66,6 +75,33 @@ kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *co
         !kad_id_equal(&id, &contact->id))
         return KAD_NO_CONTACT;
     return kad_book_intern(dht->book, &contact->id, &contact->endpoint, identity);
+}
+
+kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *contact,
+                               struct kad_bytes identity)
+{
+    return unless_shunned(dht, intern(dht, contact, identity));
+}
+
+void kad_dht_place_again(struct kad_dht *dht, kad_ms now)
+{
+    for (unsigned i = 0; dht->lost && i < dht->lost->n; i++)
+        kad_book_place_again(dht->book, dht->lost->contacts[i]);
+    for (unsigned i = 0; i < dht->join.n_saved; i++)
+        kad_book_place_again(dht->book, dht->join.saved[i]);
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        struct kad_table *table = dht->tables[i];
+        kad_contact_ref misplaced;
+
+        if (!table)
+            continue;
+        kad_table_place_again(table);
+        for (misplaced = kad_table_misplaced(table); misplaced != KAD_NO_CONTACT;
+             misplaced = kad_table_misplaced(table)) {
+            kad_peers_unreserve(dht, &kad_book_contact(dht->book, misplaced)->id);
+            kad_dht_drop_contact(dht, misplaced, now);
+        }
+    }
 }
 
 void kad_dht_copy_key(const struct kad_dht *dht, kad_contact_ref contact, uint8_t *out_public_key)
@@ -276,8 +312,10 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, stru
     ref = kad_dht_intern(dht, contact, identity);
     if (ref == KAD_NO_CONTACT)
         return;
-    upkeep->verify_left--;
-    kad_dht_ping(dht, ref, now, out);
+    if (!kad_table_crowded(table, ref)) {
+        upkeep->verify_left--;
+        kad_dht_ping(dht, ref, now, out);
+    }
     kad_book_release(dht->book, ref);
 }
 

@@ -25,6 +25,10 @@ static struct kad_table_config table_config(const struct kad_settings *settings,
         .narrow_per_table = settings->narrow_per_table,
         .wide_per_bucket = settings->wide_per_bucket,
         .wide_per_table = settings->wide_per_table,
+        .as_per_bucket = settings->as_per_bucket,
+        .as_per_table = settings->as_per_table,
+        .country_per_bucket = settings->country_per_bucket,
+        .country_per_table = settings->country_per_table,
         .limit_local = settings->limit_local,
     };
 }
@@ -158,6 +162,14 @@ struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *
     return kad_answer(dht, from, message, now, out);
 }
 
+/* The host wants nothing of the kind from where it is. */
+static bool is_avoided(const struct kad_dht *dht, const struct kad_query *query)
+{
+    const struct kad_place place = kad_book_place(dht->book, query->contact);
+
+    return place.shunned || (place.no_store && (query->method == KAD_PUT || query->method == KAD_ANNOUNCE));
+}
+
 bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_message *message, kad_ms now,
                  struct kad_outbox *out)
 {
@@ -171,6 +183,8 @@ bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_messag
     if (kad_peers_banned(
             dht, query->contact != KAD_NO_CONTACT ? &kad_book_contact(dht->book, query->contact)->id : NULL,
             &query->to))
+        return false;
+    if (query->contact != KAD_NO_CONTACT && is_avoided(dht, query))
         return false;
     if (dht->rules->identity_size && query->contact != KAD_NO_CONTACT)
         to.identity = kad_book_identity(dht->book, query->contact);

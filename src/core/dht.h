@@ -190,10 +190,12 @@ void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, stru
 void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
                     kad_ms now, struct kad_outbox *out);
 /* The contact, retained, with the identity that makes its id where the network has identities. KAD_NO_CONTACT: it has none, or
- * one that is none; no room. */
+ * one that is none; it is at a place that is shunned; no room. */
 kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *contact,
                                struct kad_bytes identity);
 size_t kad_dht_n_contacts(const struct kad_dht *dht);
+/* The book has another table of places: contacts are looked up anew, and go where it says so. */
+void kad_dht_place_again(struct kad_dht *dht, kad_ms now);
 /* Takes a new id: tables are built anew around it. */
 void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now);
 kad_ms kad_dht_patience(const struct kad_dht *dht);

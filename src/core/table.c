@@ -222,7 +222,7 @@ static struct kad_table_update take_in(struct kad_table *table, const struct kad
 
     if (victim) /* two claim this id: the one that is in stays as long as it answers */
         return let_wait(table, bucket, slot, victim, now);
-    if (kad_table_group_full(table, bucket, &contact->endpoint)) {
+    if (kad_table_group_full(table, bucket, &contact->endpoint) || kad_table_crowded(table, slot->contact)) {
         kad_book_release(table->book, slot->contact);
         return (struct kad_table_update){.change = KAD_TABLE_LIMITED};
     }
@@ -281,7 +281,7 @@ struct kad_table_update kad_table_moved(struct kad_table *table, kad_contact_ref
     slot = kad_bucket_find_waiting(b, contact);
     if (slot)
         kad_book_release(table->book, kad_bucket_take_waiting(b, slot).contact);
-    if (kad_table_group_full(table, bucket, &entry->endpoint)) {
+    if (kad_table_group_full(table, bucket, &entry->endpoint) || kad_table_crowded(table, contact)) {
         update.change = KAD_TABLE_REMOVED;
         update.added = kad_bucket_promote(table, bucket);
         return update;

@@ -14,7 +14,7 @@
  * bytes); a contact that is among our own k nearest always gets in, at the expense of the farthest in its bucket, so
  * that a node knows its true neighbourhood; one that passes the network's id rule takes the place of one that does
  * not, our own k nearest excepted; whom the host distrusts is the first to make room and the last to be let in; address groups
- * are limited per bucket and per table.
+ * are limited per bucket and per table, and so are autonomous systems and countries where the book knows them.
  *
  * What always holds (kad_table_sound): every contact, waiting ones too, stands in the bucket of its distance; no bucket is
  * over its capacity; no id is in twice, and not our own; no address group has more than its share; at most one contact of a
@@ -44,6 +44,10 @@ struct kad_table_config {
     unsigned narrow_per_table;
     unsigned wide_per_bucket; /* per /16 or /48 */
     unsigned wide_per_table;
+    unsigned as_per_bucket; /* per autonomous system, where the book has places; and so on: */
+    unsigned as_per_table;
+    unsigned country_per_bucket;
+    unsigned country_per_table;
     bool limit_local;      /* apply the four to loopback, link-local and private addresses too */
     uint8_t cache;         /* replacements kept per bucket, 0 .. 16 */
     uint8_t max_failures;  /* silent this often in a row: out (even with no replacement) */
@@ -121,6 +125,12 @@ struct kad_table_update kad_table_trim(struct kad_table *table, unsigned spare);
  * proved alive? Cheap: used to decide whether a stranger who asked us something is worth a ping. */
 bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
                      const struct kad_endpoint *endpoint);
+/* Has its system, or its country, its share already? (Its address group kad_table_wants() sees.) */
+bool kad_table_crowded(const struct kad_table *table, kad_contact_ref contact);
+/* All of them are looked up anew; those waiting who are shunned now are gone. */
+void kad_table_place_again(struct kad_table *table);
+/* A contact that is shunned, or of a system or country with more than its share; KAD_NO_CONTACT: none is. */
+kad_contact_ref kad_table_misplaced(const struct kad_table *table);
 const struct kad_slot *kad_table_find(const struct kad_table *table,
                                       kad_contact_ref contact); /* NULL: not there */
 /* The place of the contact with this id, until the table changes; NULL: none. For kad_table_heard_again(). */

@@ -188,7 +188,7 @@ static kad_contact_ref promote(struct kad_table *table, unsigned bucket, bool di
 
         if (kad_table_distrusts(table, contact) != distrusted ||
             kad_table_group_full(table, bucket, &contact->endpoint) ||
-            kad_bucket_find_id(table, bucket, &contact->id))
+            kad_table_crowded(table, waiting->contact) || kad_bucket_find_id(table, bucket, &contact->id))
             continue;
         if (!kad_bucket_put(table, bucket, waiting))
             return KAD_NO_CONTACT;

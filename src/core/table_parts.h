@@ -3,6 +3,7 @@
  *
  *     table.c           who gets in, who goes; timers
  *     table_bucket.c    slots, splitting, the replacement cache, group limits
+ *     table_places.c    shares of autonomous systems and countries
  *     table_closest.c   the closest to a target
  *     table_sound.c     what always holds
  *

@@ -201,6 +201,13 @@ static const char *check_groups(const struct kad_table *table)
     return "an address group has more than its share";
 }
 
+static const char *check_places(const struct kad_table *table)
+{
+    return kad_table_misplaced(table) == KAD_NO_CONTACT
+               ? NULL
+               : "somebody is shunned, or his system or country has more than its share";
+}
+
 static const char *check_table(const struct kad_table *table)
 {
     const char *wrong = NULL;
@@ -224,6 +231,8 @@ bool kad_table_sound(const struct kad_table *table, const char **out_why)
 
     if (!wrong)
         wrong = check_groups(table);
+    if (!wrong)
+        wrong = check_places(table);
     if (wrong)
         *out_why = wrong;
     return !wrong;
@@ -279,6 +288,8 @@ bool kad_table_still_sound(const struct kad_table *table, struct kad_table_print
         wrong = check_table(table);
     if (!wrong && print.places != before->places)
         wrong = check_groups(table);
+    if (!wrong && print.places != before->places)
+        wrong = check_places(table);
     if (wrong)
         *out_why = wrong;
     else

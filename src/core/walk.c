@@ -2,18 +2,37 @@
 
 #include <string.h>
 
+#define WITH_PLACE 4
+
+void kad_walk_place(struct kad_walk *walk, struct kad_place *place)
+{
+    KAD_WALK(walk, place->as_number);
+    KAD_WALK_BYTES(walk, place->country);
+    KAD_WALK(walk, place->shunned);
+    KAD_WALK(walk, place->no_store);
+}
+
 void kad_walk_contact(struct kad_walk *walk, kad_contact_ref *contact)
 {
     struct kad_contact whole;
     struct kad_bytes identity = {0};
-    uint8_t known = *contact != KAD_NO_CONTACT; /* 2: with an identity */
+    struct kad_place place = {0};
+    uint8_t known = *contact != KAD_NO_CONTACT; /* 2: with an identity; WITH_PLACE besides */
 
     memset(&whole, 0, sizeof(whole));
     if (!kad_walk_reads(walk) && known) {
         identity = kad_book_identity(walk->book, *contact);
         known = identity.size ? 2 : 1;
+        if (kad_book_has_places(walk->book)) {
+            known |= WITH_PLACE;
+            place = kad_book_place(walk->book, *contact);
+        }
     }
     KAD_WALK(walk, known);
+    if (known & WITH_PLACE) {
+        known &= (uint8_t)~WITH_PLACE;
+        kad_walk_place(walk, &place);
+    }
     if (!kad_walk_reads(walk)) {
         if (known) {
             whole = *kad_book_contact(walk->book, *contact);
@@ -49,5 +68,7 @@ void kad_walk_contact(struct kad_walk *walk, kad_contact_ref *contact)
     if (*contact == KAD_NO_CONTACT) {
         walk->no_memory = true;
         kad_walk_fail(walk);
+    } else if (kad_book_has_places(walk->book)) {
+        kad_book_set_place(walk->book, *contact, &place);
     }
 }

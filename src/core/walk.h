@@ -16,6 +16,7 @@ struct kad_table;
 
 /* Reading retains it for whoever holds `contact`. */
 void kad_walk_contact(struct kad_walk *walk, kad_contact_ref *contact);
+void kad_walk_place(struct kad_walk *walk, struct kad_place *place);
 void kad_table_walk(struct kad_walk *walk, struct kad_table *table);
 void kad_limit_walk(struct kad_walk *walk, struct kad_limit *limit);
 /* But for value and salt, whose bytes are somebody else's. */

@@ -85,6 +85,7 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
             kad_book_new(&engine->allocator, book_ceiling(engine->settings, dht.rules->id_bits), hash_key);
         if (!dht.book)
             return KAD_E_MEMORY;
+        kad_engine_use_places(engine, config->places);
     }
     if (!dht.store) {
         struct kad_mem_store_config store;

@@ -5,6 +5,7 @@
  *     carrier.c       datagrams <-> messages; _sessions: where they travel in sessions
  *     member.c        who it is, where nodes prove that
  *     peers.c         what it makes of others, there
+ *     places.c        where they are, as the host says
  *     journal.c       the flight recorder's writing side: what goes in, and hashes of what comes of it
  *     engine_state.c  the whole state: hashed, written down, read back
  */
@@ -24,10 +25,11 @@ struct kad_engine {
     const struct kad_network *network;
     const struct kad_settings *settings;
     struct kad_limit *limit;
-    struct kad_book *own_book;     /* NULL: shared */
-    struct kad_store *own_store;   /* NULL: the host's */
-    struct kad_journal *journal;   /* NULL: nobody records */
-    struct kad_counters *counters; /* lent, or its own, which stand behind it in its block of memory */
+    struct kad_book *own_book;       /* NULL: shared */
+    struct kad_store *own_store;     /* NULL: the host's */
+    const struct kad_places *places; /* the host's; NULL: no address is known to be anywhere */
+    struct kad_journal *journal;     /* NULL: nobody records */
+    struct kad_counters *counters;   /* lent, or its own, which stand behind it in its block of memory */
     bool lent_counters;
     uint8_t load, shed; /* percent; how much of a drop is due */
     struct kad_dht dht;
@@ -49,6 +51,9 @@ static inline struct kad_engine_member *kad_engine_member(const struct kad_engin
 KAD_CHECK int kad_engine_member_new(struct kad_engine *engine, const struct kad_engine_config *config,
                                     kad_ms now);
 void kad_engine_member_free(struct kad_engine *engine);
+
+/* places.c. The book asks the host's table, through the flight recorder if there is one. */
+void kad_engine_use_places(struct kad_engine *engine, const struct kad_places *places);
 
 /* Everything but the store and the settings (core/walk.h). Reading needs an engine that was just made. */
 void kad_engine_walk(struct kad_walk *walk, struct kad_engine *engine);

@@ -226,6 +226,13 @@ void kad_journal_peer(struct kad_journal *journal, enum kad_journal_peer what,
     write_input(journal, &item);
 }
 
+void kad_journal_places(struct kad_journal *journal, const struct kad_places *places, kad_ms now)
+{
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_PLACES, .now = now, .number = places != NULL};
+
+    write_input(journal, &item);
+}
+
 void kad_journal_taking(struct kad_journal *journal)
 {
     journal->n_taking++;
@@ -255,6 +262,14 @@ static void write_answer(struct kad_journal *journal, struct kad_journal_item *i
 {
     if (!journal->stats.lost)
         write_item(journal, item);
+}
+
+void kad_journal_place(struct kad_journal *journal, const struct kad_endpoint *endpoint,
+                       const struct kad_place *place)
+{
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_PLACE, .endpoint = *endpoint, .place = *place};
+
+    write_answer(journal, &item);
 }
 
 /* How many bytes of its stream a generator has given since its key changed. */
@@ -519,6 +534,7 @@ static void write_head(struct kad_journal *journal, kad_ms now)
         .n_listen = journal->config.n_listen,
         .ipv4 = journal->engine->dht.tables[0],
         .ipv6 = journal->engine->dht.tables[1],
+        .has_places = journal->engine->places,
         .settings = journal->settings,
     };
 

@@ -12,8 +12,8 @@
  *                 now and then a checkpoint: hashes of the state and of all that was sent
  *     end         or, when the host could not take blocks as fast as they came, the mark that says so
  *
- * The store is the one thing an engine asks for that is not its own (disks fail, others share it), so its answers are inputs
- * too. It need not be copied, however much it holds, and replay notices the first question that differs.
+ * The store (disks fail, others share it) and the table of places are what an engine asks that is not its own, so their answers
+ * are inputs too. They need not be copied, however much they hold, and replay notices the first question that differs.
  *
  * No allocation after the beginning, no I/O: blocks go to `write`, on the engine's thread. A journal that lost a block writes
  * nothing more, and says so. A settings structure that changes meanwhile is noticed and recorded.
@@ -28,7 +28,7 @@
 #include "kad/engine.h"
 
 /* Raised with every change of what is walked; journal_format_test.c says how, and notices. */
-#define KAD_JOURNAL_FORMAT     10
+#define KAD_JOURNAL_FORMAT     11
 #define KAD_JOURNAL_BLOCK      65536 /* bytes of a block, its head included, at most */
 #define KAD_JOURNAL_BLOCK_HEAD 16 /* magic, number, size, CRC-32C of number, size and content; big-endian */
 #define KAD_JOURNAL_LISTEN_MAX 8
@@ -81,7 +81,11 @@ void kad_journal_load(struct kad_journal *journal, unsigned percent);
 /* A ban, a pardon, or what is remembered of a peer. Of the first two only whom it concerns and until when. */
 void kad_journal_peer(struct kad_journal *journal, enum kad_journal_peer what,
                       const struct kad_peer_row *peer, kad_ms now);
-void kad_journal_taking(struct kad_journal *journal); /* an event is asked for */
+void kad_journal_places(struct kad_journal *journal, const struct kad_places *places,
+                        kad_ms now); /* there are others, or none */
+void kad_journal_place(struct kad_journal *journal, const struct kad_endpoint *endpoint,
+                       const struct kad_place *place); /* an answer, as the store's are */
+void kad_journal_taking(struct kad_journal *journal);  /* an event is asked for */
 void kad_journal_sent(struct kad_journal *journal, const struct kad_datagram *datagram);
 
 /* -- the format, for replay.c ----------------------------------------------------------------------------------- */
@@ -101,6 +105,7 @@ enum kad_journal_kind {
     KAD_JOURNAL_SETTINGS,
     KAD_JOURNAL_LOAD,
     KAD_JOURNAL_PEER,
+    KAD_JOURNAL_PLACES,
     /* answers of the store, in the order it was asked */
     KAD_JOURNAL_GET,
     KAD_JOURNAL_PUT,
@@ -113,6 +118,7 @@ enum kad_journal_kind {
     KAD_JOURNAL_REMOVE,
     KAD_JOURNAL_GHOST,
     KAD_JOURNAL_LOOK,
+    KAD_JOURNAL_PLACE, /* and of the table of places */
     KAD_JOURNAL_N_KINDS,
 };
 uint64_t kad_journal_hash_sent(uint64_t before, const struct kad_datagram *datagram);
@@ -124,6 +130,7 @@ struct kad_journal_head {
     struct kad_endpoint listen[KAD_JOURNAL_LISTEN_MAX];
     size_t n_listen;
     bool ipv4, ipv6;
+    bool has_places; /* there is a table of places */
     bool has_secret; /* the network has identities: */
     uint8_t secret[32];
     struct kad_settings settings;
@@ -141,7 +148,7 @@ struct kad_journal_item {
     struct kad_request request;
     struct kad_contact contact;
     bool trusted;
-    uint64_t number; /* CANCEL: the request; EVENTS: how often */
+    uint64_t number; /* CANCEL: the request; EVENTS: how often; PLACES: whether there are any */
     struct kad_id key;
     uint64_t state, sent; /* CHECK, END */
     /* the store's */
@@ -152,6 +159,7 @@ struct kad_journal_item {
     struct kad_record record;
     uint32_t n;
     struct kad_settings settings;
+    struct kad_place place;   /* PLACE */
     struct kad_peer_row peer; /* PEER; `number`: enum kad_journal_peer */
 };
 /* All but the lists of the store's answers, which follow: PEERS: `n` endpoints; SAMPLE: `n` keys; LIST: `n` records;

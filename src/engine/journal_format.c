@@ -30,6 +30,7 @@ void kad_journal_walk_head(struct kad_walk *walk, struct kad_journal_head *head)
         kad_walk_endpoint(walk, &head->listen[i]);
     KAD_WALK(walk, head->ipv4);
     KAD_WALK(walk, head->ipv6);
+    KAD_WALK(walk, head->has_places);
     KAD_WALK(walk, head->has_secret);
     if (head->has_secret)
         KAD_WALK_BYTES(walk, head->secret);
@@ -143,6 +144,7 @@ static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
         KAD_WALK(walk, item->trusted);
         break;
     case KAD_JOURNAL_LOAD:
+    case KAD_JOURNAL_PLACES:
         KAD_WALK(walk, item->number);
         break;
     case KAD_JOURNAL_PEER:
@@ -216,6 +218,10 @@ static void walk_answer(struct kad_walk *walk, struct kad_journal_item *item)
         break;
     case KAD_JOURNAL_LOOK:
         break;
+    case KAD_JOURNAL_PLACE:
+        kad_walk_endpoint(walk, &item->endpoint);
+        kad_walk_place(walk, &item->place);
+        break;
     default:
         kad_walk_fail(walk);
         break;
@@ -236,11 +242,11 @@ void kad_journal_walk_item(struct kad_walk *walk, struct kad_journal_item *item,
 const char *kad_journal_kind_text(unsigned kind)
 {
     static const char *const texts[KAD_JOURNAL_N_KINDS] = {
-        "nothing",     "end",        "checkpoint",   "datagram",     "tick",       "unreachable",
-        "request",     "cancel",     "withdraw",     "bootstrap",    "contact",    "events",
-        "settings",    "load",       "peer",         "store get",    "store put",  "store add",
-        "store peers", "store each", "store sample", "store expire", "store list", "store remove",
-        "store ghost", "store look",
+        "nothing",      "end",         "checkpoint", "datagram",     "tick",         "unreachable",
+        "request",      "cancel",      "withdraw",   "bootstrap",    "contact",      "events",
+        "settings",     "load",        "peer",       "places",       "store get",    "store put",
+        "store add",    "store peers", "store each", "store sample", "store expire", "store list",
+        "store remove", "store ghost", "store look", "place",
     };
 
     return kind < KAD_JOURNAL_N_KINDS ? texts[kind] : "unknown";

@@ -40,19 +40,19 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
         .patience_max_ms = 1500, .request_timeout_ms = 30 * KAD_SECOND, .max_requests = 256,                 \
         .max_queries = 1024, .narrow_per_lookup = 3, .table_wide = 128, .table_cache = 8, .max_failures = 3, \
         .narrow_per_bucket = 1, .narrow_per_table = 4, .wide_per_bucket = 8, .wide_per_table = 32,           \
-        .ping_after_ms = 15 * KAD_MINUTE, .refresh_after_ms = 15 * KAD_MINUTE,                               \
-        .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25, .min_contacts = 5, .dead_percent = 5,        \
-        .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR, .peer_ttl_ms = 45 * KAD_MINUTE,              \
-        .record_ttl_ms = 365 * 24 * KAD_HOUR, .announce_again_ms = 15 * KAD_MINUTE,                          \
-        .put_again_ms = 24 * KAD_HOUR, .restore_ms = KAD_HOUR, .cache_ms = 10 * KAD_MINUTE,                  \
-        .result_ms = KAD_MINUTE, .max_publications = 4096, .sample_interval_ms = 10 * KAD_MINUTE,            \
-        .limit_addresses = 4096, .address_per_s = 50, .address_burst = 200, .group_per_s = 400,              \
-        .group_burst = 1600, .strikes = 10, .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 1,                   \
-        .unproven_grant = 4096, .score_peers = 1024, .score_half_life_ms = 6 * KAD_HOUR,                     \
-        .reserved_bootstraps = 3, .ban_ms = KAD_HOUR, .max_sessions = 4096, .max_handshakes = 256,           \
-        .handshake_ms = 4 * KAD_SECOND, .rekey_after_ms = KAD_HOUR, .cookie_per_s = 200, .work_per_s = 1000, \
-        .work_bits_max = 18, .open_door = true, .follow_address = false, .address_quorum = 4,                \
-        .reply_peers = 50,                                                                                   \
+        .as_per_bucket = 8, .as_per_table = 64, .ping_after_ms = 15 * KAD_MINUTE,                            \
+        .refresh_after_ms = 15 * KAD_MINUTE, .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25,         \
+        .min_contacts = 5, .dead_percent = 5, .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR,        \
+        .peer_ttl_ms = 45 * KAD_MINUTE, .record_ttl_ms = 365 * 24 * KAD_HOUR,                                \
+        .announce_again_ms = 15 * KAD_MINUTE, .put_again_ms = 24 * KAD_HOUR, .restore_ms = KAD_HOUR,         \
+        .cache_ms = 10 * KAD_MINUTE, .result_ms = KAD_MINUTE, .max_publications = 4096,                      \
+        .sample_interval_ms = 10 * KAD_MINUTE, .limit_addresses = 4096, .address_per_s = 50,                 \
+        .address_burst = 200, .group_per_s = 400, .group_burst = 1600, .strikes = 10,                        \
+        .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 1, .unproven_grant = 4096, .score_peers = 1024,          \
+        .score_half_life_ms = 6 * KAD_HOUR, .reserved_bootstraps = 3, .ban_ms = KAD_HOUR,                    \
+        .max_sessions = 4096, .max_handshakes = 256, .handshake_ms = 4 * KAD_SECOND,                         \
+        .rekey_after_ms = KAD_HOUR, .cookie_per_s = 200, .work_per_s = 1000, .work_bits_max = 18,            \
+        .open_door = true, .follow_address = false, .address_quorum = 4, .reply_peers = 50,                  \
     }
 
 #define RULES(id_of_identity)                                                                                \

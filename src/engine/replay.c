@@ -16,8 +16,10 @@ static const uint8_t magic[4] = {'K', 'A', 'D', 'J'};
 struct kad_replay {
     struct kad_store store; /* first: the engine's */
     struct kad_allocator allocator;
+    struct kad_places places; /* the same of the table of places */
     struct kad_replay_config config;
     struct kad_engine *engine;
+    bool started; /* the state at the beginning is read, and tells where its contacts are */
     struct kad_journal_head head;
     struct kad_settings
         changed[2]; /* those that hold, if others than the head's do, and those before or after */
@@ -401,6 +403,18 @@ static const struct kad_store_ops store_ops = {
     .free = free_store,
 };
 
+static void place_of(void *context, const struct kad_endpoint *endpoint, struct kad_place *out_place)
+{
+    struct kad_replay *replay = context;
+    const struct kad_journal_item *item =
+        replay->started ? answer(&replay->store, KAD_JOURNAL_PLACE, NULL) : NULL;
+
+    if (item && !kad_endpoint_equal(endpoint, &item->endpoint))
+        differ(replay, "another address is looked up");
+    if (item)
+        *out_place = item->place;
+}
+
 /* -- opening ---------------------------------------------------------------------------------------------------- */
 
 static void tell(char *out_why, size_t size, const char *text)
@@ -422,6 +436,7 @@ static int make_engine(struct kad_replay *replay, char *out_why, size_t why_size
         .ipv4 = replay->head.ipv4,
         .ipv6 = replay->head.ipv6,
         .has_secret = replay->head.has_secret,
+        .places = replay->head.has_places ? &replay->places : NULL,
     };
     const char *why = "the state at the beginning is not sound";
     int error;
@@ -447,6 +462,7 @@ static int make_engine(struct kad_replay *replay, char *out_why, size_t why_size
         tell(out_why, why_size, replay->walk.bad ? "the state at the beginning cannot be read" : why);
         return replay->walk.no_memory ? KAD_E_MEMORY : KAD_E_CORRUPT;
     }
+    replay->started = true;
     return KAD_OK;
 }
 
@@ -478,6 +494,7 @@ int kad_replay_open(const struct kad_replay_config *config, struct kad_replay **
     replay->allocator = *allocator;
     replay->config = *config;
     replay->store.ops = &store_ops;
+    replay->places = (struct kad_places){place_of, replay};
     replay->room_bytes = config->file.size + 1;
     replay->bytes = kad_alloc(allocator, replay->room_bytes);
     replay->batch.datagrams = kad_alloc(allocator, ROOM_MAX * sizeof(*replay->batch.datagrams));
@@ -629,6 +646,9 @@ static void apply(struct kad_replay *replay)
         break;
     case KAD_JOURNAL_PEER:
         apply_peer(engine, item);
+        break;
+    case KAD_JOURNAL_PLACES:
+        error = kad_engine_set_places(engine, item->number ? &replay->places : NULL, item->now);
         break;
     case KAD_JOURNAL_LOAD:
         kad_engine_load(engine, (unsigned)item->number);

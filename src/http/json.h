@@ -32,6 +32,8 @@ const char *kad_json_error_text(int error);
 json_t *kad_json_node(struct kad_node *node);
 json_t *kad_json_stats(struct kad_node *node);
 json_t *kad_json_table(struct kad_node *node);
+/* "country" and "as" of this address, as far as the node's table of places knows, into `row`. */
+void kad_json_place(struct kad_node *node, const struct kad_endpoint *endpoint, json_t *row);
 json_t *kad_json_peers(struct kad_node *node);
 
 #endif

@@ -229,6 +229,18 @@ static struct kad_table_row *rows_of(struct kad_node *node, enum kad_family fami
     return rows;
 }
 
+void kad_json_place(struct kad_node *node, const struct kad_endpoint *endpoint, json_t *row)
+{
+    const struct kad_places *places = kad_node_config_of(node)->places;
+    struct kad_place place = {0};
+
+    if (places && endpoint->family != KAD_FAMILY_NONE)
+        places->place_of(places->context, endpoint, &place);
+    json_object_set_new(row, "country",
+                        place.country[0] ? json_stringn(place.country, sizeof place.country) : json_null());
+    json_object_set_new(row, "as", place.as_number ? json_integer(place.as_number) : json_null());
+}
+
 typedef json_t *row_to_json(const struct kad_engine *engine, const struct kad_table_row *row,
                             const struct kad_id *own, kad_ms now);
 
@@ -282,8 +294,10 @@ static json_t *rows(struct kad_node *node, row_to_json *convert)
         for (size_t j = 0; j < n; j++) {
             json_t *row = convert(kad_node_engine(node), &all[j], &info.id, now);
 
-            if (row)
+            if (row) {
+                kad_json_place(node, &all[j].contact.endpoint, row);
                 json_array_append_new(list, row);
+            }
         }
         free(all);
     }

@@ -58,8 +58,12 @@ json_t *kad_json_known_peers(struct kad_node *node)
 
     if (rows)
         kad_engine_peers(engine, rows, n, now);
-    for (size_t i = 0; rows && i < n; i++)
-        json_array_append_new(list, known_row(&rows[i]));
+    for (size_t i = 0; rows && i < n; i++) {
+        json_t *row = known_row(&rows[i]);
+
+        kad_json_place(node, &rows[i].contact.endpoint, row);
+        json_array_append_new(list, row);
+    }
     free(rows);
     json_object_set_new(answer, "known", list);
     return answer;

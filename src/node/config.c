@@ -10,6 +10,7 @@
 #include "net/fetch.h"
 #include "node/config_keys.h"
 #include "node/manifest.h"
+#include "node/places.h"
 
 const char *const kad_public_bootstrap[] = {
     "router.bittorrent.com:6881",
@@ -395,7 +396,7 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return refuse(out_why, "listen: nowhere");
     if (config->store == KAD_STORE_LMDB && kept_nowhere(config))
         return refuse(out_why, "store: lmdb needs a data_dir");
-    if (check_sources(config, out_why) < 0)
+    if (check_sources(config, out_why) < 0 || kad_place_table_check(config, out_why) < 0)
         return KAD_E_INVALID;
     if (!config->dht_enabled && config->network->carrier == KAD_CARRIER_HOST)
         return refuse(out_why, "dht_enabled: a network of connections is left out by not naming it");

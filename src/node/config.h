@@ -52,6 +52,8 @@ struct kad_config {
     bool dht_enabled;
     unsigned port_mapping; /* enum kad_portmap_how */
     kad_ms port_mapping_lease_ms;
+    char geo_database[KAD_CONFIG_TEXT], asn_database[KAD_CONFIG_TEXT]; /* "": none */
+    char places_deny[KAD_CONFIG_TEXT], places_allow[KAD_CONFIG_TEXT], places_deny_store[KAD_CONFIG_TEXT];
     char data_dir[KAD_CONFIG_TEXT]; /* "" or "none": nothing is kept */
     char identity[KAD_CONFIG_TEXT]; /* "": `identity` in the data directory */
     char passphrase_file[KAD_CONFIG_TEXT];

@@ -73,6 +73,10 @@ const struct kad_key kad_keys[] = {
     COUNT("table", narrow_per_table, "and in the table"),
     COUNT("table", wide_per_bucket, "contacts of one /16 or /48 in a bucket; 0: no limit"),
     COUNT("table", wide_per_table, "and in the table"),
+    COUNT("table", as_per_bucket, "contacts of one autonomous system in a bucket, where asn_database knows it; 0: no limit"),
+    COUNT("table", as_per_table, "and in the table"),
+    COUNT("table", country_per_bucket, "contacts of one country in a bucket, where geo_database knows it; 0: no limit"),
+    COUNT("table", country_per_table, "and in the table"),
     DURATION("table", ping_after_ms, "a contact unheard for this long is pinged"),
     DURATION("table", refresh_after_ms, "a bucket without a lookup for this long gets one"),
     DURATION("table", refresh_pace_ms, "one such ping and one such lookup per this"),
@@ -81,6 +85,12 @@ const struct kad_key kad_keys[] = {
     COUNT("table", dead_percent, "the death rate of contacts is measured, and ping_after and refresh_after, in proportion, become what keeps the dead at about this share of the table with the least traffic; 0: they stay as they are set"),
     DURATION("table", ping_min_ms, "the least that ping_after becomes"),
     DURATION("table", ping_max_ms, "and the most"),
+
+    TEXT("places", geo_database, "a file that knows the countries of addresses, in MaxMind's MMDB format; read again with SIGHUP, so put a newer one in its place by renaming"),
+    TEXT("places", asn_database, "the same for autonomous systems; one file may be both"),
+    TEXT("places", places_deny, "countries (DE), autonomous systems (AS64500) and networks (192.0.2.0/24) by comma: nobody there becomes a contact, so none is asked, named to others or stored at"),
+    TEXT("places", places_allow, "the same: at public addresses nobody else becomes a contact; empty: everybody may"),
+    TEXT("places", places_deny_store, "the same: who is there is asked, and nothing is stored there"),
 
     {"store", "store", KAD_KEY_CHOICE, FIELD(store), 0, 0, stores, "where records and peers are held for others: memory, or lmdb in the data directory"},
     {"store", "store_max_bytes", KAD_KEY_SIZE, FIELD(store_max_bytes), 0, (int64_t)1 << 40, NULL, "ceiling of what is held for others; 0: the store's own"},
@@ -253,8 +263,10 @@ bool kad_key_live(const struct kad_key *key)
 
 bool kad_key_reloads(const struct kad_key *key)
 {
-    static const size_t program[] = {FIELD(manifest), FIELD(manifest_keys), FIELD(bootstrap_dns),
-                                     FIELD(bootstrap_dns_server), FIELD(local_discovery)};
+    static const size_t program[] = {
+        FIELD(manifest),        FIELD(manifest_keys),    FIELD(bootstrap_dns), FIELD(bootstrap_dns_server),
+        FIELD(local_discovery), FIELD(geo_database),     FIELD(asn_database),  FIELD(places_deny),
+        FIELD(places_allow),    FIELD(places_deny_store)};
 
     for (size_t i = 0; i < KAD_COUNT_OF(program); i++) {
         if (key->offset == program[i])

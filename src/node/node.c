@@ -181,6 +181,7 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
     config.has_secret = node->config.has_secret;
     config.classes = node->config.classes;
     config.n_classes = node->config.n_classes;
+    config.places = node->config.places;
     if (node->config.has_id)
         config.id = &node->config.id;
     else if (has_id(&state->id))

@@ -21,6 +21,19 @@ int kad_node_set_settings(struct kad_node *node, const struct kad_settings *sett
     return KAD_OK;
 }
 
+int kad_node_set_places(struct kad_node *node, const struct kad_places *places)
+{
+    int error;
+
+    if (node->phase != KAD_NODE_MADE && node->phase != KAD_NODE_RUNNING)
+        return KAD_E_CLOSED;
+    error = kad_engine_set_places(node->engine, places, kad_node_clock(node));
+    if (!error)
+        node->config.places = places;
+    kad_node_turn_soon(node);
+    return error;
+}
+
 void kad_node_set_log_level(struct kad_node *node, enum kad_log_level level)
 {
     node->config.log_level = level;
