@@ -253,6 +253,7 @@ def over_the_wire(folder):
                  "wide_per_table=0", "--set", "wide_per_bucket=0", to=[address + ":7000" for address in near_each_other])
     wide.await_ready(8)
     examine(wide).expect("diversity", "warning", "one network", "bootstraps in other networks")
+    check("event=few_networks" in open(wide.log).read(), "it did not say that all stand in one network")  # K47, K49
     wide.stop()
     swarm.kill()
     crowd.kill()

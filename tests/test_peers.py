@@ -36,6 +36,29 @@ def answers(other, where):
     eventually("it answers", lambda: other.kad("ping", where, "--timeout", "2", expect=None).code == 0)
 
 
+def lost(folder, net):
+    """T37 to T39: who does not answer is marked (failures), asked three times, and then out; and it is told."""
+    node = member(folder, "patient", loopback(), "--bootstrap", net.first, "--set", "dead_percent=0", "--set", "ping_after=1s",
+                  "--set", "ping_min=1s", "--set", "refresh_pace=200ms", "--set", "query_timeout=300ms", "--set",
+                  "patience_max=200ms", "--log-level", "debug").await_ready(6)
+    gone = member(folder, "gone", loopback(), "--bootstrap", node.ask("status")["listening"][0]).await_ready(6)
+    gone_id = gone.ask("status")["node_id"]
+    eventually("it is in the table", lambda: in_table(node, gone_id))
+    gone.process.kill()
+    seen = set()
+
+    def is_out():
+        rows = [row for row in node.ask("table")["rows"] if row["id"] == gone_id]
+        seen.update(row["failures"] for row in rows)
+        return not rows
+
+    eventually("three silences, and it is out", is_out)
+    check({1, 2} & seen and max(seen) <= 2, seen)
+    told = [line for line in open(node.log) if "event=contact_removed" in line and gone_id in line]
+    check(len(told) == 1, told)
+    check(node.stop() == 0)
+
+
 def test(folder):
     net = LocalNet(folder, 12, "--network", "kad-easy", *PLAIN)
     here, there = loopback(), loopback()
@@ -83,6 +106,7 @@ def test(folder):
     node.kad("ban", "nobody", expect=USAGE)
     node.kad("ban", other_key, "--for", "soon", expect=USAGE)
     node.kad("ban", node.ask("status")["identity"], expect=USAGE)  # itself
+    lost(folder, net)
     for each in (other, node, net):
         check(each.stop() == 0, open(each.log).read()[-2000:])
 

@@ -8,6 +8,7 @@
  *     posted.c     what other threads want
  *     identity.c   who it is
  *     presence.c   its own `peer:` record
+ *     variety.c    in how many networks its contacts stand
  *     memory.c     its state on disk: what is saved when
  *     storage.c    data directory and store, which several nodes may have together
  *     move_in.c    what an earlier kad kept in a folder for each network
@@ -133,6 +134,8 @@ struct kad_node {
     bool restored; /* all of `kept` is the engine's again */
     kad_ms restore_at;
     struct kad_presence presence;
+    kad_ms variety_at; /* when its contacts' networks are counted again; KAD_NEVER: not yet */
+    bool variety_poor; /* as was told */
 
     struct kad_settings lent[2]; /* to the engine, in turn, once settings were changed */
     unsigned n_lent;

@@ -1,5 +1,6 @@
 /* turn - where everything meets: what happens when something comes, or time has passed. */
 #include "node/parts.h"
+#include "node/variety.h"
 
 /* Datagrams per turn: after these the loop's timers and other sockets have their say. */
 #define TURN_DATAGRAMS (4 * KAD_UDP_BATCH)
@@ -43,6 +44,7 @@ static kad_ms wake_at(const struct kad_node *node)
     at = at < kad_bootstrap_wake_at(node) ? at : kad_bootstrap_wake_at(node);
     if (node->load.percent && node->load.sample_at < at)
         at = node->load.sample_at; /* a quiet second is what ends it */
+    at = at < kad_variety_wake_at(node) ? at : kad_variety_wake_at(node);
     at = at < kad_presence_wake_at(node) ? at : kad_presence_wake_at(node);
     at = at < kad_recorder_wake_at(node) ? at : kad_recorder_wake_at(node);
     return at < node->restore_at ? at : node->restore_at;
@@ -101,6 +103,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     kad_memory_tick(node);
     kad_requests_restore(node);
     kad_presence_tick(node);
+    kad_variety_tick(node);
     kad_recorder_tick(node);
     node->in_turn = false;
     set_timer(node, wake_at(node));
@@ -175,6 +178,8 @@ static void take_news(struct kad_node *node, const struct kad_event *event)
     kad_tell_event(node, event);
     if (event->kind == KAD_EVENT_READY)
         node->restore_at = node->now;
+    if (event->kind == KAD_EVENT_READY)
+        node->variety_at = node->now;
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ADDRESS)
         kad_presence_changed(node);
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ID)

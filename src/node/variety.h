@@ -1,0 +1,29 @@
+/*
+ * variety - in how many networks a node's contacts stand (K47, K49).
+ *
+ * Who has one network can surround nobody whose contacts stand in many. The limits per subnet see to it where there is a
+ * choice; where there is none, the operator is told: when the node is ready, and whenever it changes. Only public addresses
+ * are judged: in one's own network all are neighbours.
+ */
+#ifndef KAD_NODE_VARIETY_H
+#define KAD_NODE_VARIETY_H
+
+#include "base/endpoint.h"
+
+struct kad_node;
+
+struct kad_variety {
+    size_t n_public;   /* of the addresses so many are public */
+    size_t n_networks; /* in so many /16, of IPv6 /48 */
+    size_t n_largest;  /* and so many of them in one */
+};
+
+/* Overwrites `groups`, which has room for n. */
+struct kad_variety kad_variety_of(const struct kad_endpoint *endpoints, size_t n, uint64_t *groups);
+/* One network only, or one with more than half of sixteen and more. */
+bool kad_variety_is_poor(const struct kad_variety *variety);
+
+void kad_variety_tick(struct kad_node *node);
+kad_ms kad_variety_wake_at(const struct kad_node *node);
+
+#endif
