@@ -104,6 +104,19 @@ def presence_ends(folder, net, reader):
     check(silent.stop() == 0)
 
 
+def logs_name_nobody(net, nodes):
+    """P089: unless more is asked for, whom a node meets and what is looked for is not in its log."""
+    others = [row for node in nodes for row in node.ask("table")["rows"] if row["address"] != net.first]
+    check(len(others) > 20, others)
+    for node in nodes:
+        log = open(node.log).read()
+        check("announced_self" in log)
+        own = {identity(node), node.ask("status")["listening"][0], node.ask("status")["node_id"]}
+        words = {row[what] for row in others for what in ("identity", "address", "id")} - own
+        named = [word for word in words | {"lobby", "example"} if word in log]
+        check(not named, named)
+
+
 def pinned(folder, net):
     first = identity(net)
     right = member(folder, "right", "--bootstrap", "%s/%s" % (net.first, first))
@@ -148,6 +161,7 @@ def test(folder):
     providers(nodes)
     presence(nodes)
     presence_ends(folder, net, nodes[1])
+    logs_name_nobody(net, nodes)
     pinned(folder, net)
     restart(folder, net)
     two_networks(folder, net)
