@@ -1,13 +1,17 @@
 /*
  * members_load - queries in live sessions against a running node, over sockets, and what they cost it.
  *
- *     members-load HOST:PORT PID NETWORK ID1|- QUERY SECONDS     QUERY: ping, find_node, get; ID1: - on Mainline
+ *     members-load HOST:PORT PID NETWORK ID1|- QUERY SECONDS     QUERY: ping, find_node, get, refused, echo; ID1: - on Mainline
  *
  * 256 clients with a session each, one query at a time from each, answered before the next. Prints answers a second and, what
- * counts where load and node share a machine, the node's processor time per answer.
+ * counts where load and node share a machine, the node's processor time per answer. `refused` sends one first message of each
+ * client's again and again, to a node that wants a cookie of everybody; `echo` sends the bare echo (bench/echo.c) as many bytes,
+ * and wants as many of it as a COOKIE has.
  */
+#include "bench/ask.h"
 #include "bench/member_client.h"
 #include "bench/udp.h"
+#include "channel/format.h"
 #include "kad/identity.h"
 
 #include <err.h>
@@ -21,6 +25,8 @@ enum { CLIENTS = 256, PATIENCE_MS = 200 };
 static struct client clients[CLIENTS];
 static int64_t asked_at[CLIENTS];
 static bool waits[CLIENTS];
+static uint8_t again[CLIENTS][1400]; /* what is asked the same way each time */
+static size_t n_again[CLIENTS];
 
 static uint32_t host_of(const struct kad_endpoint *endpoint)
 {
@@ -33,6 +39,23 @@ static uint32_t host_of(const struct kad_endpoint *endpoint)
 static uint32_t number_of(uint32_t host)
 {
     return ((host >> 16 & 255) - 64) + 64 * (host & 0xffff);
+}
+
+/* What each client says each time; true if this query is such a one. */
+static bool write_again(const char *query, const struct kad_network *network,
+                        const struct kad_endpoint *server, const uint8_t *key, kad_ms now)
+{
+    const bool refused = strcmp(query, "refused") == 0;
+
+    if (!refused && strcmp(query, "echo") != 0)
+        return false;
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        n_again[i] = refused ? client_ask(&clients[i], network, server, key, KAD_PING, i, again[i],
+                                          sizeof again[i], now)
+                             : ask_write_echo(again[i], KAD_INIT_LEAST, KAD_DOOR_SIZE, i);
+    if (n_again[0] != KAD_INIT_LEAST)
+        errx(1, "a first message of %zu bytes", n_again[0]);
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -49,6 +72,7 @@ int main(int argc, char **argv)
     uint32_t address, counter = 0;
     uint64_t answers = 0, lost = 0, from_answers = 0;
     int64_t now, until, from_cpu = 0, from_ns = 0;
+    bool same;
     pid_t pid;
 
     if (argc != 7)
@@ -75,6 +99,7 @@ int main(int argc, char **argv)
     now = bench_now_ns();
     for (uint32_t i = 0; i < CLIENTS; i++)
         client_make(&clients[i], network, i, i + 7 + (uint32_t)now, now / 1000000);
+    same = write_again(argv[5], network, &server, key, now / 1000000);
     until = now + (int64_t)(atof(argv[6]) * 1e9);
     while (now < until) {
         struct udp_datagram in[UDP_BATCH];
@@ -89,8 +114,13 @@ int main(int argc, char **argv)
             if (waits[i] && now - asked_at[i] < (int64_t)PATIENCE_MS * 1000000)
                 continue;
             lost += waits[i];
-            out.size = client_ask(&clients[i], network, &server, key, method, ++counter, bytes, sizeof bytes,
-                                  now / 1000000);
+            if (same) {
+                out.data = again[i];
+                out.size = n_again[i];
+            } else {
+                out.size = client_ask(&clients[i], network, &server, key, method, ++counter, bytes,
+                                      sizeof bytes, now / 1000000);
+            }
             if (!out.size)
                 continue;
             waits[i] = true;
@@ -106,7 +136,8 @@ int main(int argc, char **argv)
 
                 if (from >= CLIENTS)
                     continue;
-                answers += client_take(&clients[from], &datagram, now / 1000000);
+                answers += same ? in[i].size == KAD_DOOR_SIZE
+                                : client_take(&clients[from], &datagram, now / 1000000);
                 waits[from] = false;
             }
         }

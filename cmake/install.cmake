@@ -51,9 +51,9 @@ function(kad_shared name)
 endfunction()
 
 if(KAD_SHARED AND NOT KAD_FUZZ AND NOT KAD_COVERAGE)
-    kad_shared(kad HEADERS ${KAD_HEADERS} OBJECTS kad LINK PkgConfig::SODIUM PkgConfig::CRYPTO)
+    kad_shared(kad HEADERS ${KAD_HEADERS} OBJECTS kad LINK PkgConfig::SODIUM PkgConfig::CRYPTO ${KAD_IPSEC_MB})
     kad_shared(kad-node HEADERS ${KAD_NODE_HEADERS} OBJECTS kad kad-node
-        LINK PkgConfig::SODIUM PkgConfig::CRYPTO PkgConfig::UV PkgConfig::LMDB)
+        LINK PkgConfig::SODIUM PkgConfig::CRYPTO PkgConfig::UV PkgConfig::LMDB ${KAD_IPSEC_MB})
     set(shared_exports shared)
 endif()
 
@@ -104,6 +104,7 @@ install(FILES ${CMAKE_BINARY_DIR}/kadConfig.cmake ${CMAKE_BINARY_DIR}/kadConfigV
 # pkg-config. Paths follow the .pc file, so that a tree that was moved (or staged with DESTDIR) is still right. Where
 # libraries go may be set as an absolute path (Debian's multiarch is not).
 foreach(name kad kad-node)
+    list(TRANSFORM KAD_IPSEC_MB PREPEND " -l" OUTPUT_VARIABLE KAD_PC_LIBS)
     file(RELATIVE_PATH KAD_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
     configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
     install(FILES ${CMAKE_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

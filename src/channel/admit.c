@@ -47,41 +47,47 @@ uint32_t kad_admit_epoch(kad_ms now)
 }
 
 /* Of an address; and with `last`, which is not 0, of the newest first message of somebody there. */
-static void cookie_of(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
-                      uint32_t epoch, uint8_t out_cookie[KAD_COOKIE_SIZE])
+static void cookie_of(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last, uint32_t epoch,
+                      uint8_t out_cookie[KAD_COOKIE_SIZE])
 {
-    uint8_t key[16], bytes[sizeof(from->address) + 4 + 8];
+    struct kad_admit_key *key = &admit->keys[epoch & 1];
+    uint8_t bytes[sizeof(from->address) + 4 + 8];
 
-    kad_write_u32(bytes, epoch);
-    kad_siphash_128(admit->secret, bytes, 4, key);
+    if (!key->made || key->epoch != epoch) {
+        kad_write_u32(bytes, epoch);
+        kad_siphash_128(admit->secret, bytes, 4, key->key);
+        key->epoch = epoch;
+        key->made = true;
+    }
     memcpy(bytes, from->address, sizeof(from->address));
     kad_write_u32(bytes + sizeof(from->address), (uint32_t)from->family << 16 | from->port);
     kad_write_u64(bytes + sizeof(from->address) + 4, (uint64_t)last);
-    kad_siphash_128(key, bytes, sizeof(bytes), out_cookie);
+    kad_siphash_128(key->key, bytes, sizeof(bytes), out_cookie);
 }
 
-void kad_admit_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
+void kad_admit_cookie(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
                       uint8_t out_cookie[KAD_COOKIE_SIZE])
 {
     cookie_of(admit, from, 0, kad_admit_epoch(now), out_cookie);
 }
 
-void kad_admit_late_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
-                           kad_ms now, uint8_t out_cookie[KAD_COOKIE_SIZE])
+void kad_admit_late_cookie(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last, kad_ms now,
+                           uint8_t out_cookie[KAD_COOKIE_SIZE])
 {
     cookie_of(admit, from, last, kad_admit_epoch(now), out_cookie);
 }
 
-/* Of this epoch or the one before; which one. */
-static bool cookie_good(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
-                        const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now, uint32_t *out_epoch)
+/* Of this epoch or the one before; which one. And the good one of this epoch. */
+static bool cookie_good(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                        const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now, uint32_t *out_epoch,
+                        uint8_t out_good[KAD_COOKIE_SIZE])
 {
     for (uint32_t back = 0; back < 2; back++) {
-        uint8_t good[KAD_COOKIE_SIZE], difference = 0;
+        uint8_t before[KAD_COOKIE_SIZE], *good = back ? before : out_good, difference = 0;
 
         *out_epoch = kad_admit_epoch(now) - back;
         cookie_of(admit, from, last, *out_epoch, good);
-        for (unsigned i = 0; i < sizeof(good);
+        for (unsigned i = 0; i < KAD_COOKIE_SIZE;
              i++) /* all of it: how much of a guess was right stays unknown */
             difference |= (uint8_t)(good[i] ^ cookie[i]);
         if (difference == 0)
@@ -90,12 +96,13 @@ static bool cookie_good(const struct kad_admit *admit, const struct kad_endpoint
     return false;
 }
 
-bool kad_admit_late(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+bool kad_admit_late(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
                     const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now)
 {
+    uint8_t good[KAD_COOKIE_SIZE];
     uint32_t epoch;
 
-    return last != 0 && cookie_good(admit, from, last, cookie, now, &epoch);
+    return last != 0 && cookie_good(admit, from, last, cookie, now, &epoch, good);
 }
 
 static void count(uint32_t *number)
@@ -259,7 +266,8 @@ static bool loaded(const struct kad_admit *admit)
 }
 
 enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
-                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now)
+                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now,
+                                   uint8_t out_cookie[KAD_COOKIE_SIZE])
 {
     const uint8_t *cookie = datagram + KAD_INIT_COOKIE;
     unsigned bits;
@@ -267,7 +275,7 @@ enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_sui
 
     pass_seconds(admit, now);
     count(&admit->first.n);
-    if (!cookie_good(admit, from, 0, cookie, now, &epoch))
+    if (!cookie_good(admit, from, 0, cookie, now, &epoch, out_cookie))
         return loaded(admit) ? KAD_ADMIT_REFUSED : KAD_ADMIT;
     count(&admit->cookied.n);
     bits = loaded(admit) ? kad_admit_bits(admit) : 0;
@@ -329,6 +337,8 @@ static void walk_rate(struct kad_walk *walk, struct kad_admit_rate *rate)
 void kad_admit_walk(struct kad_walk *walk, struct kad_admit *admit)
 {
     KAD_WALK_BYTES(walk, admit->secret);
+    if (kad_walk_reads(walk))
+        memset(admit->keys, 0, sizeof(admit->keys));
     KAD_WALK(walk, admit->second);
     walk_rate(walk, &admit->first);
     walk_rate(walk, &admit->cookied);

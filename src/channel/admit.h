@@ -43,9 +43,17 @@ struct kad_admit_used {
     bool filter;
 };
 
+/* What cookies of an epoch are made with: follows from the secret, so it is not written down. */
+struct kad_admit_key {
+    bool made;
+    uint32_t epoch;
+    uint8_t key[16];
+};
+
 struct kad_admit {
     const struct kad_allocator *allocator;
     uint8_t secret[16];
+    struct kad_admit_key keys[2]; /* of even and odd epochs */
     uint32_t cookie_per_s, work_per_s;
     kad_ms second; /* number of the one that is counted */
     struct kad_admit_rate first, cookied;
@@ -56,17 +64,18 @@ void kad_admit_init(struct kad_admit *admit, const struct kad_allocator *allocat
                     uint32_t cookie_per_s, uint32_t work_per_s);
 void kad_admit_clear(struct kad_admit *admit);
 
-/* `datagram` is a first message, unmasked. */
+/* `datagram` is a first message, unmasked up to its ephemeral key. REFUSED: with what one must bring in `out_cookie`. */
 enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
-                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now);
-/* What one must bring whose first message is older than `last`, the newest of his: only a replay, or a clock set back? */
-void kad_admit_late_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
-                           kad_ms now, uint8_t out_cookie[KAD_COOKIE_SIZE]);
-bool kad_admit_late(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
-                    const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now);
-/* What one who was refused must bring. */
-void kad_admit_cookie(const struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
+                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now,
+                                   uint8_t out_cookie[KAD_COOKIE_SIZE]);
+/* What one must bring under load. */
+void kad_admit_cookie(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
                       uint8_t out_cookie[KAD_COOKIE_SIZE]);
+/* What one must bring whose first message is older than `last`, the newest of his: only a replay, or a clock set back? */
+void kad_admit_late_cookie(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last, kad_ms now,
+                           uint8_t out_cookie[KAD_COOKIE_SIZE]);
+bool kad_admit_late(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                    const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now);
 uint32_t kad_admit_epoch(kad_ms now);
 unsigned kad_admit_bits(const struct kad_admit *admit); /* of work; 0: none is asked for */
 

@@ -47,6 +47,7 @@ int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct 
     kad_rng_bytes(&channel->rng, cookies, sizeof(cookies));
     kad_admit_init(&channel->admit, channel->allocator, cookies, config->cookie_per_s, config->work_per_s);
     kad_sessions_init(&channel->sessions, channel->allocator, config->max_sessions, config->max_waiting,
+                      channel->suite->ready ? config->max_sessions / BUSY_SHARE : 0,
                       kad_rng_u64(&channel->rng));
     *out_channel = channel;
     return KAD_OK;

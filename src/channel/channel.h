@@ -62,6 +62,7 @@ struct kad_channel_in {
     struct kad_bytes plain;    /* until the next call */
     uint32_t session;          /* names it in kad_channel_plan(): an answer goes the way the question came */
     uint8_t key[KAD_KEY_SIZE]; /* whose it is, proven */
+    struct kad_id id;          /* of that key; with a plaintext */
     bool first;                /* in a first message, which may be a replay: nothing may be changed for it */
     bool proved;               /* the sender has shown that it receives at this address */
     bool moved;                /* a session came from a new address */

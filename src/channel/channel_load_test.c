@@ -119,7 +119,7 @@ TEST(under_more_load_work_comes_first)
 TEST(work_cannot_be_handed_on)
 {
     struct kad_admit admit;
-    uint8_t secret[16] = {1}, init[256] = {0};
+    uint8_t secret[16] = {1}, init[256] = {0}, cookie[KAD_COOKIE_SIZE];
     const struct kad_endpoint from = test_endpoint(3);
     uint8_t identity[32] = {7}, ephemeral[32] = {8};
 
@@ -130,11 +130,11 @@ TEST(work_cannot_be_handed_on)
     kad_admit_work(&kad_suite_real, init + KAD_INIT_COOKIE, init + KAD_INIT_COMMITMENT, 9,
                    init + KAD_INIT_NONCE);
     init[KAD_INIT_COMMITMENT] ^= 1; /* the work is over the commitment */
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_REFUSED);
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000, cookie), KAD_ADMIT_REFUSED);
     init[KAD_INIT_COMMITMENT] ^= 1;
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_WORKED);
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000), KAD_ADMIT_REFUSED);
-    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000 + 2 * KAD_MINUTE),
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000, cookie), KAD_ADMIT_WORKED);
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000, cookie), KAD_ADMIT_REFUSED);
+    EXPECT_EQ(kad_admit_check(&admit, &kad_suite_real, &from, init, 1000 + 2 * KAD_MINUTE, cookie),
               KAD_ADMIT_REFUSED);
     kad_admit_clear(&admit);
 }
@@ -142,7 +142,7 @@ TEST(work_cannot_be_handed_on)
 TEST(work_gets_harder_with_the_crowd_and_easier_without)
 {
     struct kad_admit admit;
-    uint8_t secret[16] = {1}, init[256] = {0};
+    uint8_t secret[16] = {1}, init[256] = {0}, cookie[KAD_COOKIE_SIZE];
     kad_ms now = 1000000;
 
     EXPECT_EQ(kad_crypto_init(), KAD_OK);
@@ -151,7 +151,7 @@ TEST(work_gets_harder_with_the_crowd_and_easier_without)
         const struct kad_endpoint from = test_endpoint(i);
 
         kad_admit_cookie(&admit, &from, now, init + KAD_INIT_COOKIE);
-        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now);
+        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now, cookie);
         if (i == 98)
             EXPECT_EQ(kad_admit_bits(&admit), 0);
         if (i == 99)
@@ -164,7 +164,7 @@ TEST(work_gets_harder_with_the_crowd_and_easier_without)
     for (unsigned s = 1; s < 4; s++) {
         const struct kad_endpoint from = test_endpoint(1);
 
-        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now + s * KAD_SECOND);
+        (void)kad_admit_check(&admit, &kad_suite_real, &from, init, now + s * KAD_SECOND, cookie);
     }
     EXPECT_EQ(kad_admit_bits(&admit), 0);
     kad_admit_clear(&admit);
@@ -181,12 +181,12 @@ static enum kad_admission admit_one(struct kad_admit *admit, uint32_t nonce, kad
 {
     struct kad_suite easy = kad_suite_toy;
     const struct kad_endpoint from = test_endpoint(1);
-    uint8_t init[256] = {0};
+    uint8_t init[256] = {0}, cookie[KAD_COOKIE_SIZE];
 
     easy.hash = no_work;
     kad_admit_cookie(admit, &from, now, init + KAD_INIT_COOKIE);
     kad_write_u32(init + KAD_INIT_NONCE, nonce);
-    return kad_admit_check(admit, &easy, &from, init, now);
+    return kad_admit_check(admit, &easy, &from, init, now, cookie);
 }
 
 /* As many solutions a minute as a core can answer handshakes, from somebody with addresses and processors enough. What is

@@ -13,12 +13,13 @@
 enum {
     RETRY_MS =
         1000, /* a first message unanswered for so long is written anew with the next one for its receiver */
-    SILENT_MS = 1000,   /* a session in which a question is unanswered for so long gets a first message */
-    FRESH_MS = 30000,   /* a session that we answered and nobody uses is kept so long */
-    OLD_MS = 30000,     /* what was under way when a newer one came is taken so long */
-    TIE_MS = 2000,      /* two sessions begun by both within this are one that crossed itself */
-    COOKIES_MOST = 3,   /* taken for one first message */
-    CREDIT_MOST = 65536 /* bytes that are remembered for an address that has proved nothing */
+    SILENT_MS = 1000,    /* a session in which a question is unanswered for so long gets a first message */
+    FRESH_MS = 30000,    /* a session that we answered and nobody uses is kept so long */
+    OLD_MS = 30000,      /* what was under way when a newer one came is taken so long */
+    TIE_MS = 2000,       /* two sessions begun by both within this are one that crossed itself */
+    COOKIES_MOST = 3,    /* taken for one first message */
+    CREDIT_MOST = 65536, /* bytes that are remembered for an address that has proved nothing */
+    BUSY_SHARE = 8       /* of so many sessions one may keep what makes it fast */
 };
 
 enum { PROLOGUE = 5 + KAD_HASH_SIZE };
@@ -111,6 +112,39 @@ size_t kad_channel_data_within(const struct kad_session *session);
 /* Sends what waits, as far as it may. Returns how many. */
 unsigned kad_channel_send_waiting(struct kad_channel *channel, struct kad_session *session, kad_ms now,
                                   struct kad_batch *out);
+
+/* -- channel_receive.c --------------------------------------------------------------------------------------------- */
+
+/* A datagram on its way through: a copy of it in `bytes`, unmasked as far as is known. */
+struct incoming {
+    const struct kad_endpoint *from;
+    uint8_t *bytes;
+    size_t size;
+    kad_ms now;
+    struct kad_batch *out;
+};
+
+static inline struct kad_channel_in verdict(enum kad_channel_verdict what)
+{
+    return (struct kad_channel_in){.verdict = what};
+}
+
+/* The plaintext in `n` bytes that were opened; its padding goes. */
+bool kad_channel_unpad(const uint8_t *bytes, size_t n, struct kad_bytes *out_plain);
+struct kad_channel_in kad_channel_deliver(const struct kad_session *session, const struct incoming *in,
+                                          struct kad_bytes plain);
+/* Both ends have its keys: it is LIVE, and what was before it is OLD, or the other way round. */
+void kad_channel_establish(struct kad_channel *channel, struct kad_session *session, kad_ms now);
+/* Made when it is first needed; NULL: no memory. */
+struct asked *kad_channel_asked_of(struct kad_channel *channel);
+
+/* -- channel_handshake.c: the head is unmasked, of INIT and RESPONSE alone --------------------------------------------- */
+
+struct kad_channel_in kad_channel_take_init(struct kad_channel *channel, const struct incoming *in);
+struct kad_channel_in kad_channel_take_response(struct kad_channel *channel, const struct incoming *in);
+struct kad_channel_in kad_channel_take_hello(struct kad_channel *channel, const struct incoming *in);
+struct kad_channel_in kad_channel_take_open(struct kad_channel *channel, const struct incoming *in);
+struct kad_channel_in kad_channel_take_cookie(struct kad_channel *channel, const struct incoming *in);
 
 /* -- channel.c ---------------------------------------------------------------------------------------------------- */
 

@@ -84,15 +84,22 @@ size_t kad_channel_write_data(struct kad_channel *channel, struct kad_session *s
                               size_t n, kad_ms now)
 {
     const size_t at = type == KAD_TYPE_DATA ? KAD_DATA_MESSAGE : KAD_PROBE_MESSAGE;
-    const size_t size = kad_size_for(at + n + KAD_PADDING + KAD_SEAL_TAG);
+    const size_t size = kad_size_for(at + n + KAD_PADDING + KAD_SEAL_TAG),
+                 n_sealed = size - KAD_HEAD - KAD_SEAL_TAG;
+    struct kad_busy_list *list = &channel->sessions.busy;
+    const struct kad_busy *busy = kad_busy_of(list, session);
 
     assert(session->state != KAD_SESSION_PENDING && size);
     write_head(datagram, type, session->remote, session->sent);
     if (type != KAD_TYPE_DATA)
         memcpy(datagram + KAD_HEAD, token, KAD_TOKEN);
     pad(datagram, at + n, size);
-    channel->suite->seal(session->send, session->sent++, datagram, KAD_HEAD, datagram + KAD_HEAD,
-                         size - KAD_HEAD - KAD_SEAL_TAG);
+    if (busy)
+        kad_ready_seal(&list->ready, busy->send, session->sent, datagram, KAD_HEAD, datagram + KAD_HEAD,
+                       n_sealed);
+    else
+        channel->suite->seal(session->send, session->sent, datagram, KAD_HEAD, datagram + KAD_HEAD, n_sealed);
+    session->sent++;
     kad_mask(session->mask, datagram, size, KAD_HEAD);
     spend(session, size);
     kad_sessions_set(&channel->sessions, session, session->state, now);

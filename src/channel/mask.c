@@ -33,10 +33,15 @@ static void block_of(const uint8_t key[KAD_MASK_KEY], const uint8_t *datagram, s
 
 void kad_mask(const uint8_t key[KAD_MASK_KEY], uint8_t *datagram, size_t size, size_t n)
 {
+    kad_mask_part(key, datagram, size, 0, n);
+}
+
+void kad_mask_part(const uint8_t key[KAD_MASK_KEY], uint8_t *datagram, size_t size, size_t from, size_t to)
+{
     uint8_t mask[BLOCK];
 
-    assert(n % BLOCK == 0 && size >= n + BLOCK);
-    for (size_t at = 0; at < n; at += BLOCK) {
+    assert(from % BLOCK == 0 && to % BLOCK == 0 && size >= to + BLOCK);
+    for (size_t at = from; at < to; at += BLOCK) {
         block_of(key, datagram, size, (uint8_t)(at / BLOCK), mask);
         for (size_t i = 0; i < BLOCK; i++)
             datagram[at + i] ^= mask[i];

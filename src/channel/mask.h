@@ -15,6 +15,8 @@
 void kad_mask_key(const char *purpose, const void *text, size_t size, uint8_t out_key[KAD_MASK_KEY]);
 /* Masks, or unmasks, the first `n` bytes; the datagram has `size`, at least n + 16. */
 void kad_mask(const uint8_t key[KAD_MASK_KEY], uint8_t *datagram, size_t size, size_t n);
+/* Only those from `from` to `to`, both multiples of 16. */
+void kad_mask_part(const uint8_t key[KAD_MASK_KEY], uint8_t *datagram, size_t size, size_t from, size_t to);
 /* The first 16 bytes, unmasked into `out`. */
 void kad_mask_peek(const uint8_t key[KAD_MASK_KEY], const uint8_t *datagram, size_t size, uint8_t out[16]);
 

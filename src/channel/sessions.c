@@ -11,7 +11,7 @@ enum { SLOT_BITS = 20, SLOTS_FIRST = 4, WAITING_PER_SESSION = 8 };
 #define SLOT_MASK ((1u << SLOT_BITS) - 1)
 
 void kad_sessions_init(struct kad_sessions *sessions, const struct kad_allocator *allocator,
-                       uint32_t max_sessions, uint32_t max_pending, uint64_t hash_key)
+                       uint32_t max_sessions, uint32_t max_pending, uint32_t max_busy, uint64_t hash_key)
 {
     assert(max_sessions > 0 && max_pending > 0 && max_sessions + max_pending < KAD_SESSIONS_MAX);
     *sessions = (struct kad_sessions){.allocator = allocator,
@@ -21,6 +21,7 @@ void kad_sessions_init(struct kad_sessions *sessions, const struct kad_allocator
     for (unsigned i = 0; i < KAD_SESSION_N_STATES; i++)
         sessions->newest[i] = sessions->oldest[i] = KAD_SESSION_NONE;
     kad_index_init(&sessions->by_key, allocator, max_sessions + max_pending);
+    kad_busy_init(&sessions->busy, allocator, max_busy);
 }
 
 void kad_sessions_clear(struct kad_sessions *sessions)
@@ -32,6 +33,7 @@ void kad_sessions_clear(struct kad_sessions *sessions)
     kad_free(sessions->allocator, sessions->slots, sessions->n_slots * sizeof(*sessions->slots));
     kad_free(sessions->allocator, sessions->free_slots, sessions->n_slots * sizeof(*sessions->free_slots));
     kad_index_clear(&sessions->by_key);
+    kad_busy_clear(&sessions->busy);
     sessions->slots = NULL;
     sessions->free_slots = NULL;
     sessions->n_slots = sessions->n_free = 0;
@@ -271,6 +273,7 @@ void kad_sessions_drop(struct kad_sessions *sessions, struct kad_session *sessio
     if (session->named)
         kad_index_remove(&sessions->by_key, hash_of(sessions, session->key), slot);
     kad_sessions_end_handshake(sessions, session);
+    kad_busy_drop(&sessions->busy, session);
     kad_window_clear(&session->window, sessions->allocator);
     kad_wipe(session, sizeof(*session));
     kad_free(sessions->allocator, session, sizeof(*session));
@@ -337,7 +340,8 @@ void kad_sessions_shift(struct kad_sessions *sessions, struct kad_session *sessi
 size_t kad_sessions_memory(const struct kad_sessions *sessions)
 {
     size_t memory = sessions->n_slots * (sizeof(*sessions->slots) + sizeof(*sessions->free_slots)) +
-                    sessions->by_key.n_cells * sizeof(*sessions->by_key.cells);
+                    sessions->by_key.n_cells * sizeof(*sessions->by_key.cells) +
+                    kad_busy_memory(&sessions->busy);
 
     for (uint32_t i = 0; i < sessions->n_slots; i++) {
         const struct kad_session *session = sessions->slots[i];

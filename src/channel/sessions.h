@@ -11,7 +11,7 @@
  *
  * At most max_sessions are FRESH, LIVE or OLD. Then the one used longest ago gives way, first of OLD, then of FRESH if these
  * are a quarter or more, so that a crowd of newcomers cannot push out those we talk to. PENDING ones have a ceiling of
- * their own and never give way: they expire. Each session is an allocation of its own (240 bytes); pointers to it hold
+ * their own and never give way: they expire. Each session is an allocation of its own (248 bytes); pointers to it hold
  * until it is dropped.
  */
 #ifndef KAD_CHANNEL_SESSIONS_H
@@ -19,6 +19,7 @@
 
 #include "base/index.h"
 #include "base/walk.h"
+#include "channel/busy.h"
 #include "channel/mask.h"
 #include "channel/noise.h"
 #include "channel/window.h"
@@ -79,6 +80,7 @@ struct kad_session {
     kad_ms asked_at; /* what we sent then, and all since, is unanswered; KAD_NEVER: nothing is */
     kad_ms first_at; /* the time in the newest first message of theirs: none older is taken */
     struct kad_handshake *handshake; /* PENDING, and FRESH or LIVE if something waits */
+    struct kad_busy *busy;           /* what is kept of it because it says much; NULL */
 };
 
 struct kad_sessions {
@@ -92,11 +94,12 @@ struct kad_sessions {
     uint32_t n_waiting; /* plaintexts, in all handshakes; at most twice max_pending */
     uint64_t hash_key;
     struct kad_index by_key;
+    struct kad_busy_list busy;
     uint64_t evicted;
 };
 
 void kad_sessions_init(struct kad_sessions *sessions, const struct kad_allocator *allocator,
-                       uint32_t max_sessions, uint32_t max_pending, uint64_t hash_key);
+                       uint32_t max_sessions, uint32_t max_pending, uint32_t max_busy, uint64_t hash_key);
 void kad_sessions_clear(struct kad_sessions *sessions); /* wipes and frees */
 
 /* NULL: none has this index. */

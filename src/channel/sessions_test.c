@@ -65,7 +65,7 @@ TEST(an_index_names_one_session_for_ever)
     struct kad_sessions sessions;
     uint32_t first;
 
-    kad_sessions_init(&sessions, &allocator, 4, 2, 42);
+    kad_sessions_init(&sessions, &allocator, 4, 2, 0, 42);
     EXPECT(kad_sessions_at(&sessions, 1) == NULL);
     first = add(&sessions, KAD_SESSION_LIVE, 1, 0)->index;
     EXPECT(first != 0);
@@ -86,7 +86,7 @@ TEST(who_gives_way)
     const struct kad_allocator allocator = {resize, &memory};
     struct kad_sessions sessions;
 
-    kad_sessions_init(&sessions, &allocator, 8, 2, 42);
+    kad_sessions_init(&sessions, &allocator, 8, 2, 0, 42);
     for (unsigned i = 0; i < 6; i++)
         (void)add(&sessions, KAD_SESSION_LIVE, i, i);
     (void)add(&sessions, KAD_SESSION_FRESH, 6, 6);
@@ -126,7 +126,7 @@ TEST(any_sequence_leaves_it_sound)
         uint64_t state = seed;
         const char *why = "";
 
-        kad_sessions_init(&sessions, &allocator, 1 + draw(&state, 12), 1 + draw(&state, 6), seed);
+        kad_sessions_init(&sessions, &allocator, 1 + draw(&state, 12), 1 + draw(&state, 6), 0, seed);
         for (unsigned i = 0; i < 500; i++) {
             const enum kad_session_state kind = draw(&state, KAD_SESSION_N_STATES);
             struct kad_session *session = kad_sessions_oldest(&sessions, kind);

@@ -226,14 +226,15 @@ static void real_hkdf(const uint8_t chaining[KAD_HASH_SIZE], const void *input, 
     kad_wipe(second, sizeof(second));
 }
 
-#define SUITE(noise_, seal_, open_)                                                                     \
-    {                                                                                                   \
-        .noise = (noise_), .keypair = real_keypair, .dh = real_dh, .seal = (seal_), .open = (open_),    \
-        .hash = real_hash, .hkdf = real_hkdf, .dh_secret = real_dh_secret, .dh_public = real_dh_public, \
-        .dh_matches = real_dh_matches,                                                                  \
+#define SUITE(noise_, ready_, seal_, open_)                                                            \
+    {                                                                                                  \
+        .noise = (noise_), .ready = (ready_), .keypair = real_keypair, .dh = real_dh, .seal = (seal_), \
+        .open = (open_), .hash = real_hash, .hkdf = real_hkdf, .dh_secret = real_dh_secret,            \
+        .dh_public = real_dh_public, .dh_matches = real_dh_matches,                                    \
     }
 
-const struct kad_suite kad_suite_real = SUITE("Noise_IK_25519_AESGCM_SHA256", real_seal, real_open);
+const struct kad_suite kad_suite_real = SUITE("Noise_IK_25519_AESGCM_SHA256", true, real_seal, real_open);
 const struct kad_suite kad_suite_portable =
-    SUITE("Noise_IK_25519_AESGCM_SHA256", portable_seal, portable_open);
-const struct kad_suite kad_suite_libp2p = SUITE("Noise_XX_25519_ChaChaPoly_SHA256", chacha_seal, chacha_open);
+    SUITE("Noise_IK_25519_AESGCM_SHA256", false, portable_seal, portable_open);
+const struct kad_suite kad_suite_libp2p =
+    SUITE("Noise_XX_25519_ChaChaPoly_SHA256", false, chacha_seal, chacha_open);

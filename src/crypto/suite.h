@@ -6,7 +6,7 @@
  * is not cryptography. Nothing here allocates, and nothing is kept between calls; any thread.
  *
  * AES-GCM is libsodium's where the processor has instructions for it, and libcrypto's elsewhere: same bytes, see
- * docs/adr/0007. The key is set up anew for each message: that costs less than finding a kept one.
+ * docs/adr/0007. The key is set up anew for each message; for sessions that say much there is ready.h.
  */
 #ifndef KAD_CRYPTO_SUITE_H
 #define KAD_CRYPTO_SUITE_H
@@ -20,6 +20,7 @@
 
 struct kad_suite {
     const char *noise; /* "Noise_IK_...": the protocol's name, 33 characters at most */
+    bool ready;        /* its keys can be made ready (ready.h) */
 
     void (*keypair)(const uint8_t secret[KAD_DH_SIZE], uint8_t out_public[KAD_DH_SIZE]);
     /* False: a public key of low order, which makes the result known to everybody. */

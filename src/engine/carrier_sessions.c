@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/endpoint.h"
-#include "crypto/identity.h"
 #include "engine/journal.h"
 #include "engine/network.h"
 
@@ -99,7 +98,7 @@ enum kad_drop kad_carrier_open_session(struct kad_carrier *carrier, const struct
     out_opened->bytes = opened.plain;
     out_opened->none = opened.plain.size == 0; /* a sign of life */
     memcpy(out_opened->key, opened.key, sizeof(out_opened->key));
-    out_opened->id = kad_identity_id(out_opened->key); /* the puzzle was looked at when the session began */
+    out_opened->id = opened.id; /* the puzzle was looked at when the session began */
     out_opened->proved = opened.proved;
     out_opened->from.identity = (struct kad_bytes){out_opened->key, sizeof(out_opened->key)};
     out_opened->from.channel = opened.session;
