@@ -194,6 +194,7 @@ def over_the_wire(folder):
     node = start("wired", "46.0.0.1:7000", "--set", "address_quorum=1")
     node.await_ready(4)
     found = examine(node)
+    check("one network" not in (found.checks["configuration"]["cause"] or ""), found.checks["configuration"])
     found.expect("port", "ok")
     found.expect("latency", "ok")
     found.expect("congestion", "ok")
@@ -252,7 +253,9 @@ def over_the_wire(folder):
     wide = start("wide", "46.0.0.1:7006", "--set", "narrow_per_table=0", "--set", "narrow_per_bucket=0", "--set",
                  "wide_per_table=0", "--set", "wide_per_bucket=0", to=[address + ":7000" for address in near_each_other])
     wide.await_ready(8)
-    examine(wide).expect("diversity", "warning", "one network", "bootstraps in other networks")
+    found = examine(wide)
+    found.expect("diversity", "warning", "one network", "bootstraps in other networks")
+    found.expect("configuration", "warning", "all bootstraps stand in one network", "in other networks too")
     check("event=few_networks" in open(wide.log).read(), "it did not say that all stand in one network")  # K47, K49
     wide.stop()
     swarm.kill()

@@ -121,6 +121,27 @@ static void check_listen(struct lint *lint, const struct kad_config *config)
                  "listen has port 0: after each start the node is somewhere else", "listen = 0.0.0.0:6881");
 }
 
+/* P074: who cuts off the one network that all stand in cuts off every newcomer. */
+static bool in_one_network(const struct kad_doctor_facts *facts)
+{
+    uint64_t first = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < facts->n_probes; i++) {
+        const struct kad_probe *probe = &facts->probes[i];
+        const uint64_t group = kad_endpoint_wide_group(&probe->to);
+
+        if (probe->is_contact)
+            continue;
+        if (probe->unresolved || kad_endpoint_scope(&probe->to) != KAD_SCOPE_PUBLIC ||
+            (n > 0 && group != first))
+            return false;
+        first = group;
+        n++;
+    }
+    return n > 1;
+}
+
 void kad_doctor_configuration(const struct kad_doctor_facts *facts, struct kad_finding *finding)
 {
     struct lint *lint = calloc(1, sizeof *lint);
@@ -135,6 +156,8 @@ void kad_doctor_configuration(const struct kad_doctor_facts *facts, struct kad_f
                    json_array_size(json_object_get(facts->settings, "settings")));
     complain(lint, n < 3, "fewer than three bootstraps: when they are away nobody new can join",
              "three or more `bootstrap` lines");
+    complain(lint, in_one_network(facts), "all bootstraps stand in one network, one /16 (or /48)",
+             "bootstraps in other networks too");
     complain(lint, facts->node && json_is_null(json_object_get(facts->node, "data_dir")),
              "no data_dir: id, contacts and publications are gone after each stop",
              "data_dir = /var/lib/kad");

@@ -246,6 +246,27 @@ json_t *kad_news_stats_json(struct kad_node *node, const struct kad_history *his
     return object;
 }
 
+void kad_news_suspicious(struct kad_feed *feed, const struct kad_counters *counters,
+                         struct kad_news_suspicion *last)
+{
+    static const enum kad_drop reasons[] = {
+        KAD_DROP_ADDRESS_RATE, KAD_DROP_GROUP_RATE, KAD_DROP_GRAYLIST, KAD_DROP_MALFORMED, KAD_DROP_FORGED,
+        KAD_DROP_REPLAYED,     KAD_DROP_LOADED,     KAD_DROP_REFUSED,  KAD_DROP_BANNED,
+    };
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        const uint64_t n = counters->received[reasons[i]] - last->seen[reasons[i]];
+
+        last->seen[reasons[i]] += n;
+        if (n > 0 && last->begun && kad_feed_wanted(feed))
+            kad_feed_add(
+                feed, "suspicious",
+                json_pack("{s:s, s:I}", "what", kad_drop_text(reasons[i]), "datagrams", (json_int_t)n),
+                false);
+    }
+    last->begun = true;
+}
+
 void kad_news_stats(struct kad_feed *feed, struct kad_node *node, const struct kad_history *history)
 {
     if (kad_feed_wanted(feed))

@@ -36,6 +36,15 @@ void kad_news_stats(struct kad_feed *feed, struct kad_node *node, const struct k
 /* NULL before the first. */
 json_t *kad_news_stats_json(struct kad_node *node, const struct kad_history *history);
 
+/* P140: what honest nodes hardly ever send, by its reason; counted from one second to the next. */
+struct kad_news_suspicion {
+    uint64_t seen[KAD_N_DROPS];
+    bool begun; /* false: the first look only takes note */
+};
+/* An event of each reason that was counted again since the last time. */
+void kad_news_suspicious(struct kad_feed *feed, const struct kad_counters *counters,
+                         struct kad_news_suspicion *last);
+
 /* What was said of a ring last. It takes milliseconds to make, so it is made once for each new sample. */
 struct kad_news_told {
     char *text; /* NULL: nothing yet */

@@ -29,6 +29,7 @@ struct kad_http {
     struct kad_feed feed;
     struct kad_history history;
     struct kad_news_told told[2];
+    struct kad_news_suspicion suspicion;
     struct kad_looks looks;
     struct kad_survey survey;
     struct kad_evidence evidence;
@@ -270,6 +271,7 @@ static void on_second(uv_timer_t *timer)
 
     kad_history_add(&http->history, &reading);
     kad_news_stats(&http->feed, http->node, &http->history);
+    kad_news_suspicious(&http->feed, kad_engine_counters(kad_node_engine(http->node)), &http->suspicion);
     kad_survey_step(&http->survey, http->node);
     for (unsigned i = 0; i < http->n_members; i++)
         kad_members_sweep(http->members[i]);

@@ -72,6 +72,23 @@ def a_joining_node(folder):
     check(stream.next("never") is None, "the stream ends with the node")
 
 
+def suspicious(net):
+    """P140: what honest nodes do not send is told by its kind; honest ones cause none of it."""
+    stream = Events(net.api)
+    stream.next("stats"), stream.next("stats")
+    host, port = net.first.rsplit(":", 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as attacker:
+        for i in range(30):
+            attacker.sendto(b"d1:ad2:id20:broken%d" % i, (host, int(port)))
+    told = 0
+    while told < 30:
+        data = stream.next("suspicious")[1]
+        check(data["what"] == "malformed", data)
+        told += data["datagrams"]
+    check(told == 30, told)
+    stream.close()
+
+
 def slow(net):
     """Fifty listeners that do not read, and one that does."""
     quick = Events(net.api)
@@ -141,6 +158,7 @@ def test(folder):
     a_lookup(net, net.api)
     a_lookup(net, net.socket)
     the_node(net, folder)
+    suspicious(net)
     slow(net)
     places(net)
     ended = Events(net.api)
