@@ -4,7 +4,7 @@
  * The first byte chooses the suite (bit 0: the real one), limits and load, or (255) that the rest is a written-down state to be
  * read. Then operations: say, deliver, drop, repeat, turn bits, send from another address, send what was made up behind the
  * right mask, let time pass, restart. Whatever they are: the channels stay sound, give all memory back, deliver no message
- * of a session twice, and send no more to an address where nobody is than came from there.
+ * of a session twice, and send no more to an address where nobody is than came from there: neither bytes nor packets.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +39,7 @@ struct world {
     struct packet wire[WIRE];
     unsigned n_wire;
     uint64_t in_from[2][VICTIMS], out_to[2][VICTIMS];
+    unsigned packets_from[2][VICTIMS], packets_to[2][VICTIMS];
     uint8_t times[SAID];
     unsigned n_said;
     const uint8_t *data;
@@ -120,6 +121,7 @@ static void emit(struct world *world, unsigned from, const struct kad_batch *out
         if (to >= NOBODY) {
             world->out_to[from][to - NOBODY] += datagram->bytes.size;
             require(world->out_to[from][to - NOBODY] <= world->in_from[from][to - NOBODY]);
+            require(++world->packets_to[from][to - NOBODY] <= world->packets_from[from][to - NOBODY]);
         } else if (world->n_wire < WIRE) {
             struct packet *packet = &world->wire[world->n_wire++];
 
@@ -164,8 +166,10 @@ static void receive(struct world *world, const struct packet *packet)
 
     if (at > 1 || !world->channels[at])
         return;
-    if (source >= NOBODY)
+    if (source >= NOBODY) {
         world->in_from[at][source - NOBODY] += packet->size;
+        world->packets_from[at][source - NOBODY]++;
+    }
     result = kad_channel_receive(world->channels[at], &in, world->now, &out);
     if (result.verdict == KAD_CHANNEL_MESSAGE) {
         const struct kad_channel_to back = {.session = result.session, .endpoint = packet->from};

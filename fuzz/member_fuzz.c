@@ -5,7 +5,8 @@
  * reached. Messages are built out of the input and encoded, with tokens that were given and records that are signed, or spoilt; or
  * they are bytes. What the engine asks can be answered by whom it asked. Always: invariants hold, each request ends once, all memory
  * comes back; what is sent has a receiver and is no larger than it may be; nobody is in a table whose identity does not make
- * his id.
+ * his id; and an address group of which nobody has spoken yet is sent no more packets than came naming it (SCORECARD, row 10),
+ * nor is anybody told of one who has not.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -44,6 +45,10 @@ struct world {
     uint8_t token[KAD_WIRE_TOKEN_MAX]; /* the last one given */
     size_t n_token;
     unsigned token_peer;
+    /* Each peer is an address group of its own. */
+    unsigned named[PEERS], sent[PEERS]; /* datagrams that came from it or named it; queries that went there */
+    bool chosen[PEERS];                 /* by our own host */
+    bool answered[PEERS][2];            /* at each of its addresses */
 };
 
 /* Made once: they are the same in every run. */
@@ -135,6 +140,52 @@ static unsigned whose(struct kad_bytes identity)
     return PEERS;
 }
 
+/* Which peer's address is it? PEERS: nobody's. */
+static unsigned group_of(const struct kad_endpoint *endpoint)
+{
+    const unsigned peer = endpoint->address[2];
+    const struct kad_endpoint place = place_of(peer, endpoint->port == 4243);
+
+    return peer < PEERS && kad_endpoint_equal(&place, endpoint) ? peer : PEERS;
+}
+
+static void note_received(struct world *world, const struct kad_datagram *in)
+{
+    static struct kad_message message;
+    const unsigned from = group_of(&in->peer);
+    bool named[PEERS] = {false};
+
+    named[from] = true;
+    if (kad_wire_decode(in->bytes, KAD_IPV4, &message) == KAD_DECODED && message.kind != KAD_QUERY) {
+        world->answered[from][in->peer.port == 4243] = true;
+        for (size_t i = 0; i < message.n_contacts; i++) {
+            const unsigned peer = group_of(&message.contacts[i].endpoint);
+
+            if (peer < PEERS)
+                named[peer] = true;
+        }
+    }
+    for (unsigned i = 0; i < PEERS; i++)
+        world->named[i] += named[i];
+}
+
+static void check_row_10(struct world *world, const struct kad_datagram *datagram,
+                         const struct kad_message *message)
+{
+    const unsigned to = group_of(&datagram->peer);
+
+    if (message->kind == KAD_QUERY && to < PEERS && !world->chosen[to] && !world->answered[to][0] &&
+        !world->answered[to][1])
+        assert(++world->sent[to] <= world->named[to] && "one packet for each that named it");
+    for (size_t i = 0; message->kind == KAD_REPLY && i < message->n_contacts; i++) {
+        const struct kad_endpoint *endpoint = &message->contacts[i].endpoint;
+        const unsigned peer = group_of(endpoint);
+
+        assert(peer < PEERS && (world->chosen[peer] || world->answered[peer][endpoint->port == 4243]) &&
+               "only who has answered is named");
+    }
+}
+
 static void look_at_sent(struct world *world, const struct kad_datagram *datagram)
 {
     static struct kad_message message;
@@ -143,6 +194,7 @@ static void look_at_sent(struct world *world, const struct kad_datagram *datagra
     assert(datagram->bytes.size > 0 && datagram->bytes.size <= KAD_DATAGRAM_MAX);
     assert(kad_wire_decode(datagram->bytes, KAD_IPV4, &message) == KAD_DECODED &&
            "what we send is understood");
+    check_row_10(world, datagram, &message);
     if (message.kind == KAD_QUERY && peer < PEERS) {
         struct asked *asked = &world->asked[world->n_asked++ % ASKED];
 
@@ -192,6 +244,7 @@ static void receive(struct world *world, unsigned peer, bool elsewhere, const vo
 
     if (n)
         memcpy(exact, bytes, n);
+    note_received(world, &in);
     kad_engine_datagram(world->engine, &in, world->now, &world->batch);
     free(exact);
 }
@@ -332,8 +385,10 @@ static void request(struct world *world)
         request.record = record_of(world);
         request.target = request.record.key;
     }
-    if (request.kind == KAD_REQUEST_PING)
+    if (request.kind == KAD_REQUEST_PING) {
         request.endpoint = place_of(take(world) % PEERS, false);
+        world->chosen[group_of(&request.endpoint)] = true;
+    }
     world->n_begun += kad_engine_request(world->engine, &request, world->now, &id) == 0;
 }
 
@@ -343,6 +398,7 @@ static void contact(struct world *world)
     const struct kad_endpoint at = place_of(n % PEERS, n & 64);
     const uint8_t *key = identities[take(world) % PEERS].public_key;
 
+    world->chosen[n % PEERS] = true;
     if (n & 32)
         (void)!kad_engine_bootstrap_key(world->engine, &at, key, world->now);
     else

@@ -179,6 +179,22 @@ TEST(invented_contacts_never_enter_a_table)
     sim_run_free(run);
 }
 
+/* Whom strangers name is asked once for it, and a tenth of all datagrams is lost: the honest, whom many name, are found all the
+ * same, from the first lookup on. */
+TEST(joins_and_lookups_succeed_where_a_tenth_is_lost)
+{
+    struct sim_run *run =
+        test_run("network kad-toy; seed 41; peers 60; latency world; loss 10%;"
+                 "tables join over 10s; check 64; put 20 at 40s; lookup 100 at 40s over 10s;"
+                 "get all at 60s");
+
+    EXPECT(test_figure(run, "success") >= 100);
+    EXPECT(test_figure(run, "stored") >= 100);
+    EXPECT(test_figure(run, "found") >= 100);
+    EXPECT_MSG(test_figure(run, "true closest") >= 85, "seed 41: %.1f %%", test_figure(run, "true closest"));
+    sim_run_free(run);
+}
+
 /* Small queries in somebody's name must not become large answers to him (SCORECARD, row 9). */
 TEST(a_victim_gets_no_more_than_its_allowance)
 {

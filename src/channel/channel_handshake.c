@@ -70,6 +70,7 @@ static struct kad_channel_in answer_later(struct kad_channel *channel, const str
     session->endpoint = *in->from;
     session->remote = (uint32_t)kad_read_u64(in->bytes + KAD_AT_COUNTER);
     session->credit = (uint32_t)in->size;
+    session->packets = 1;
     session->proved = proved;
     session->first_at = first_at;
     kad_channel_mask_key_of(identity, session->mask);

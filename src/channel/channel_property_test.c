@@ -3,7 +3,8 @@
  * bits and sends what it saw from other addresses, and victims: addresses where nobody is.
  *
  * What must hold is counted here, apart from the channels' own accounts:
- *   - to an address that has received nothing never goes more than came from it (SCORECARD row 8);
+ *   - to an address that has received nothing never goes more than came from it, in bytes (SCORECARD row 8) and in packets
+ *     (row 10);
  *   - no message in a session is delivered twice, and none that its sender did not send;
  *   - when the attacker rests, everybody reaches everybody.
  */
@@ -23,6 +24,7 @@ static struct test_packet seen[SEEN];
 static unsigned n_seen;
 static uint64_t state;
 static uint64_t in_from[TALKERS][VICTIMS], out_to[TALKERS][VICTIMS];
+static unsigned packets_from[TALKERS][VICTIMS], packets_to[TALKERS][VICTIMS];
 static uint8_t times[SAID]; /* a message's number stands in it; how often it was delivered in a session */
 static unsigned n_said;
 
@@ -108,6 +110,8 @@ static void emit(unsigned from, const struct kad_batch *out)
             out_to[from][hit] += packet.size;
             EXPECT_MSG(out_to[from][hit] <= in_from[from][hit], "%llu bytes to where %llu came from",
                        (unsigned long long)out_to[from][hit], (unsigned long long)in_from[from][hit]);
+            EXPECT_MSG(++packets_to[from][hit] <= packets_from[from][hit], "%u packets to where %u came from",
+                       packets_to[from][hit], packets_from[from][hit]);
         } else if (world.n_wire < TEST_WIRE) {
             world.wire[world.n_wire++] = packet;
         }
@@ -123,8 +127,10 @@ static void receive(unsigned at, const struct test_packet *packet)
     const int source = victim_of(&packet->from);
     struct kad_channel_in result;
 
-    if (source >= 0)
+    if (source >= 0) {
         in_from[at][source] += packet->size;
+        packets_from[at][source]++;
+    }
     result = kad_channel_receive(channel, &in, world.now, &out);
     if (result.verdict == KAD_CHANNEL_MESSAGE) {
         const struct kad_channel_to back = {.session = result.session, .endpoint = packet->from};
@@ -197,6 +203,8 @@ static void start(uint64_t seed)
     n_seen = n_said = 0;
     memset(in_from, 0, sizeof(in_from));
     memset(out_to, 0, sizeof(out_to));
+    memset(packets_from, 0, sizeof(packets_from));
+    memset(packets_to, 0, sizeof(packets_to));
     memset(times, 0, sizeof(times));
     for (unsigned i = 0; i < TALKERS; i++) {
         test_peer_init(&world, i);

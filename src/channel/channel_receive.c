@@ -25,9 +25,11 @@ bool kad_channel_unpad(const uint8_t *bytes, size_t n, struct kad_bytes *out_pla
 
 static void earn(struct kad_session *session, size_t size)
 {
-    if (!session->proved)
-        session->credit =
-            session->credit + size > CREDIT_MOST ? CREDIT_MOST : (uint32_t)(session->credit + size);
+    if (session->proved)
+        return;
+    session->credit = session->credit + size > CREDIT_MOST ? CREDIT_MOST : (uint32_t)(session->credit + size);
+    if (session->packets < UINT8_MAX)
+        session->packets++;
 }
 
 struct kad_channel_in kad_channel_deliver(const struct kad_session *session, const struct incoming *in,
@@ -96,6 +98,7 @@ static bool follow(struct kad_channel *channel, struct kad_session *session, con
     session->endpoint = *in->from;
     session->proved = false;
     session->credit = (uint32_t)in->size;
+    session->packets = 1;
     kad_rng_bytes(&channel->rng, session->token, sizeof(session->token));
     return true;
 }

@@ -50,13 +50,15 @@ void kad_channel_cookie_key(const struct kad_channel *channel, const uint8_t res
     derive(channel, "kad/1 cookie", responder, nonce, out_key);
 }
 
-/* What is sent to an address that has not shown that it receives is never more than what came from there. */
+/* What is sent to an address that has not shown that it receives is never more than what came from there, in bytes nor in
+ * packets. */
 static void spend(struct kad_session *session, size_t size)
 {
     if (session->proved)
         return;
-    assert(size <= session->credit && "more would go out than came in");
+    assert(size <= session->credit && session->packets && "more would go out than came in");
     session->credit -= (uint32_t)size;
+    session->packets--;
 }
 
 uint8_t *kad_channel_room_in(const struct kad_batch *out)
@@ -76,7 +78,9 @@ void kad_channel_append(struct kad_batch *out, const struct kad_endpoint *to, co
 
 size_t kad_channel_data_within(const struct kad_session *session)
 {
-    return session->proved ? (size_t)KAD_DATAGRAM : kad_size_within(session->credit);
+    if (session->proved)
+        return KAD_DATAGRAM;
+    return session->packets ? kad_size_within(session->credit) : 0;
 }
 
 size_t kad_channel_write_data(struct kad_channel *channel, struct kad_session *session,

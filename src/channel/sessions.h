@@ -73,7 +73,8 @@ struct kad_session {
     bool named;                   /* `key` is known: else a HELLO is out, not an INIT */
     bool ours;                    /* we began it */
     bool proved;                  /* it has shown that it receives at `endpoint` */
-    uint32_t credit;              /* bytes that may still be sent there until it has */
+    uint8_t packets;              /* that may still be sent there until it has */
+    uint32_t credit;              /* and bytes */
     uint8_t token[8];             /* what shows it, sent back */
     kad_ms began_at;
     kad_ms used_at;  /* sent or received */

@@ -90,6 +90,7 @@ static void walk_session(struct kad_walk *walk, struct kad_sessions *sessions, s
     kad_walk_endpoint(walk, &session->endpoint);
     KAD_WALK(walk, session->ours);
     KAD_WALK(walk, session->proved);
+    KAD_WALK(walk, session->packets);
     KAD_WALK(walk, session->credit);
     KAD_WALK_BYTES(walk, session->token);
     KAD_WALK(walk, session->began_at);

@@ -63,6 +63,22 @@ static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answe
     return n;
 }
 
+/* Is this the first of its address group that the answer names? Who answers for nothing makes us send one packet to a group
+ * that may know nothing of it, not as many as fit (core/lookup.h: the same for lookups). */
+static bool first_of_group(const struct kad_dht *dht, const struct kad_message *answer, size_t at)
+{
+    const struct kad_endpoint *endpoint = &answer->contacts[at].endpoint;
+
+    if (!dht->settings->narrow_per_lookup ||
+        (!dht->settings->limit_local && kad_endpoint_scope(endpoint) != KAD_SCOPE_PUBLIC))
+        return true;
+    for (size_t i = 0; i < at; i++) {
+        if (kad_endpoint_narrow_group(&answer->contacts[i].endpoint) == kad_endpoint_narrow_group(endpoint))
+            return false;
+    }
+    return true;
+}
+
 static void report_failure(struct kad_dht *dht, const struct kad_query *query,
                            const struct kad_message *error, kad_ms now, struct kad_outbox *out)
 {
@@ -138,7 +154,8 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
             kad_book_release(dht->book, contacts[i]);
     } else {
         for (size_t i = 0; i < answer->n_contacts; i++) {
-            if (kad_dht_acceptable(dht, &answer->contacts[i], &from->endpoint))
+            if (first_of_group(dht, answer, i) &&
+                kad_dht_acceptable(dht, &answer->contacts[i], &from->endpoint))
                 kad_dht_verify(dht, &answer->contacts[i], identity_named(dht, answer, i), now, out);
         }
     }

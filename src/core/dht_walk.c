@@ -151,6 +151,7 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
         KAD_WALK(walk, candidate->group_mark);
         KAD_WALK(walk, candidate->late_at);
         KAD_WALK(walk, candidate->n_asked);
+        KAD_WALK(walk, candidate->n_named);
         KAD_WALK(walk, candidate->n_pending);
         if (candidate->state > KAD_CANDIDATE_TAKEN)
             kad_walk_fail(walk);

@@ -113,6 +113,25 @@ static bool group_full(const struct kad_lookup *lookup, const struct kad_endpoin
     return n_same >= lookup->config.narrow_per_lookup;
 }
 
+static bool group_known(const struct kad_lookup *lookup, const struct kad_endpoint *endpoint, uint16_t mark)
+{
+    const uint64_t group = kad_endpoint_narrow_group(endpoint);
+
+    for (size_t i = 0; mark && i < lookup->n_candidates; i++) {
+        const struct kad_candidate *c = &lookup->candidates[i];
+
+        if (c->group_mark == mark && (c->state == KAD_CANDIDATE_ANSWERED || c->n_named == KAD_LOOKUP_OWN) &&
+            kad_endpoint_narrow_group(&kad_book_contact(lookup->book, c->contact)->endpoint) == group)
+            return true;
+    }
+    return !mark;
+}
+
+bool kad_lookup_group_known(const struct kad_lookup *lookup, const struct kad_endpoint *endpoint)
+{
+    return group_known(lookup, endpoint, mark_of(lookup, endpoint));
+}
+
 static void drop_candidate(struct kad_lookup *lookup, size_t at)
 {
     kad_book_release(lookup->book, lookup->candidates[at].contact);
@@ -161,16 +180,21 @@ static void note_introducer(struct kad_candidate *candidate, kad_contact_ref int
     }
 }
 
-static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop)
+/* `n_named`: 1, or KAD_LOOKUP_OWN. */
+static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop, uint8_t n_named)
 {
     const struct kad_contact *entry = kad_book_contact(lookup->book, contact);
     const struct kad_id distance = kad_id_xor(&lookup->target, &entry->id);
     const uint64_t near = kad_id_head(&distance);
     const uint16_t mark = mark_of(lookup, &entry->endpoint);
+    struct kad_candidate *known = find(lookup, contact);
     size_t place;
 
-    if (lookup->reason != KAD_REASON_NONE || find(lookup, contact) ||
-        group_full(lookup, &entry->endpoint, mark))
+    if (known && n_named == KAD_LOOKUP_OWN)
+        known->n_named = KAD_LOOKUP_OWN;
+    else if (known && known->n_named < KAD_LOOKUP_OWN - 1)
+        known->n_named++;
+    if (lookup->reason != KAD_REASON_NONE || known || group_full(lookup, &entry->endpoint, mark))
         return false;
     place = place_of(lookup, &entry->id, near);
     if (!make_room(lookup, place))
@@ -184,6 +208,7 @@ static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop)
         .state = KAD_CANDIDATE_NEW,
         .hop = hop,
         .group_mark = mark,
+        .n_named = n_named,
         .late_at = KAD_NEVER,
     };
     lookup->n_candidates++;
@@ -193,7 +218,12 @@ static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop)
 
 bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact)
 {
-    return add(lookup, contact, 1);
+    return add(lookup, contact, 1, KAD_LOOKUP_OWN);
+}
+
+bool kad_lookup_add_named(struct kad_lookup *lookup, kad_contact_ref contact)
+{
+    return add(lookup, contact, 1, 1);
 }
 
 /* -- deciding --------------------------------------------------------------------------------------------------- */
@@ -268,6 +298,14 @@ static bool charge(const struct kad_lookup *lookup, struct view *view, const str
     return true;
 }
 
+/* A question may have been lost; but nobody gets more of them than answers asked for, who has not shown that he is there. */
+static bool may_ask_again(const struct kad_lookup *lookup, const struct kad_candidate *c)
+{
+    return c->n_asked <= lookup->config.retries &&
+           (c->n_asked < c->n_named ||
+            group_known(lookup, &kad_book_contact(lookup->book, c->contact)->endpoint, c->group_mark));
+}
+
 /* The candidates [from, end) claim one id. One of them stands for it: who answered, else who was asked, else the
  * first. The others are asked only when it fails. */
 static void view_id(const struct kad_lookup *lookup, struct view *view, struct kad_candidate *from,
@@ -288,7 +326,7 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
             asked = true;
         else if (c->state == KAD_CANDIDATE_NEW && !fresh)
             fresh = c;
-        else if (c->state == KAD_CANDIDATE_LATE && c->n_asked <= lookup->config.retries && !silent)
+        else if (c->state == KAD_CANDIDATE_LATE && !silent && may_ask_again(lookup, c))
             silent = c;
     }
     if (!exists)
@@ -482,7 +520,7 @@ void kad_lookup_name(struct kad_lookup *lookup, kad_contact_ref from, uint8_t ho
     for (size_t i = 0; i < n_closer; i++) {
         struct kad_candidate *c;
 
-        (void)add(lookup, closer[i], hop < MAX_HOP ? (uint8_t)(hop + 1) : MAX_HOP);
+        (void)add(lookup, closer[i], hop < MAX_HOP ? (uint8_t)(hop + 1) : MAX_HOP, 1);
         c = lookup->config.per_introducer ? find(lookup, closer[i]) : NULL;
         if (c && c->hop > 1)
             note_introducer(c, root);

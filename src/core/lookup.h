@@ -31,6 +31,11 @@
  * window, `spare` at most: where many are dead, so are many of those the nearest name, and the next ones name whom these had no
  * room for. A silent one takes up such a place, so this is one round more, not many.
  *
+ * Whoever is named may not be there at all, but a victim whom liars want us to write to. So whom one answer names is asked once
+ * for it: again only if another answer names it, too, or somebody of its address group has answered, or it is from our own
+ * table. (And of a group of which nobody has, an answer names one only: kad_paths_believe().) Who is really there and near the
+ * target is named by many.
+ *
  * Who answers names the k nearest it knows, be they alive or not. Where some of those are dead, the nearest living ones are
  * not among the k nearest, and who names those behind is chance. So it is asked for: the distances behind the k nearest that
  * were named fall into regions, each as wide as all before it; for each that the window reaches into, `beyond` of those
@@ -82,6 +87,7 @@ enum kad_candidate_state {
 };
 
 #define KAD_LOOKUP_INTRODUCERS 3
+#define KAD_LOOKUP_OWN         UINT8_MAX
 
 struct kad_candidate {
     uint64_t near; /* first 64 bits of the distance */
@@ -92,6 +98,7 @@ struct kad_candidate {
     uint8_t hop;         /* 1: from our own table; else its introducer's + 1 */
     uint16_t group_mark; /* hash of the address group, 0: not limited */
     uint8_t n_asked;
+    uint8_t n_named;   /* answers that named it; KAD_LOOKUP_OWN: it is from our own table */
     uint8_t n_pending; /* of those queries, neither answered nor failed */
     kad_ms late_at;
 };
@@ -138,8 +145,12 @@ void kad_lookup_init(struct kad_lookup *lookup, const struct kad_allocator *allo
                      const struct kad_id *target, const struct kad_lookup_config *config);
 void kad_lookup_clear(struct kad_lookup *lookup); /* releases its contacts, frees its memory */
 
-/* Retains `contact`. False: known already, over a limit, too far for a full list, or no memory. */
+/* From our own table. Retains `contact`. False: known already, over a limit, too far for a full list, or no memory. */
 bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact);
+/* The same for one that somebody named who is no candidate: one of the other family, or whom we join through. */
+bool kad_lookup_add_named(struct kad_lookup *lookup, kad_contact_ref contact);
+/* Is somebody of this address group a candidate that has answered, now or ever? True, too, where groups are not limited. */
+bool kad_lookup_group_known(const struct kad_lookup *lookup, const struct kad_endpoint *endpoint);
 struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now);
 /* `from` answered, naming `closer` (retained as needed). An answer nobody asked for is ignored: false. */
 bool kad_lookup_reply(struct kad_lookup *lookup, kad_contact_ref from, const kad_contact_ref *closer,

@@ -118,6 +118,7 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
             if (kad_family_index(kad_book_contact(dht->book, contacts[j])->endpoint.family) == i)
                 named[n++] = contacts[j];
         }
+        n = kad_paths_believe(paths, named, n);
         if (query->purpose == KAD_FOR_BEYOND ? kad_paths_beyond_reply(paths, query->contact, named, n)
                                              : kad_paths_reply(paths, query->contact, named, n))
             continue;
@@ -125,7 +126,7 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
             kad_operation_restart(dht, operation,
                                   i); /* the other family's nodes are the first to name any of this one */
         for (size_t j = 0; j < n; j++)
-            kad_paths_add(paths, named[j]);
+            kad_paths_add_named(paths, named[j]);
     }
     satisfied = kad_operation_harvest(dht, operation, query, answer, now, &broke_rules);
     for (int i = 0; broke_rules && i < KAD_FAMILIES; i++) {

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/endpoint.h"
 #include "base/hash.h"
 #include "core/id.h"
 
@@ -155,6 +156,38 @@ void kad_paths_set_patience(struct kad_paths *paths, kad_ms patience)
 bool kad_paths_add(struct kad_paths *paths, kad_contact_ref contact)
 {
     return kad_lookup_add(&paths->first, contact);
+}
+
+bool kad_paths_add_named(struct kad_paths *paths, kad_contact_ref contact)
+{
+    return kad_lookup_add_named(&paths->first, contact);
+}
+
+static bool group_known(struct kad_paths *paths, const struct kad_endpoint *endpoint)
+{
+    for (unsigned i = 0; i < kad_paths_count(paths); i++) {
+        if (kad_lookup_group_known(kad_paths_at(paths, i), endpoint))
+            return true;
+    }
+    return false;
+}
+
+size_t kad_paths_believe(struct kad_paths *paths, kad_contact_ref *io_contacts, size_t n)
+{
+    const struct kad_book *book = paths->first.book;
+    size_t n_left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct kad_endpoint *endpoint = &kad_book_contact(book, io_contacts[i])->endpoint;
+        const uint64_t group = kad_endpoint_narrow_group(endpoint);
+        bool same = false;
+
+        for (size_t j = 0; j < n_left && !same; j++)
+            same = kad_endpoint_narrow_group(&kad_book_contact(book, io_contacts[j])->endpoint) == group;
+        if (!same || group_known(paths, endpoint))
+            io_contacts[n_left++] = io_contacts[i];
+    }
+    return n_left;
 }
 
 struct kad_lookup_step kad_paths_next(struct kad_paths *paths, kad_ms now)

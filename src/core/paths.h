@@ -65,6 +65,10 @@ static inline struct kad_lookup *kad_paths_at(struct kad_paths *paths, unsigned 
 void kad_paths_set_patience(struct kad_paths *paths, kad_ms patience);
 /* To the first path. */
 bool kad_paths_add(struct kad_paths *paths, kad_contact_ref contact);
+bool kad_paths_add_named(struct kad_paths *paths, kad_contact_ref contact);
+/* Of the contacts that one answer names, one of each address group of which nobody has answered: the first. The others are
+ * taken out; returns how many are left. What liars name makes us send one packet to a victim for each of theirs. */
+size_t kad_paths_believe(struct kad_paths *paths, kad_contact_ref *io_contacts, size_t n);
 struct kad_lookup_step kad_paths_next(struct kad_paths *paths, kad_ms now);
 bool kad_paths_reply(struct kad_paths *paths, kad_contact_ref from, const kad_contact_ref *closer,
                      size_t n_closer);
