@@ -56,6 +56,7 @@ struct running {
     struct kad_cli *cli;
     struct kad_config *config; /* the first network's, and behind it the others' */
     size_t n_networks;
+    struct kad_class classes[KAD_CONFIG_NETWORKS][KAD_CONFIG_CLASSES];
     struct kad_log log;
     struct kad_host host;
     struct kad_node_config *nodes;
@@ -117,6 +118,17 @@ static int take_passphrase(struct running *running, struct kad_node_config *node
     return code;
 }
 
+/* The record classes of its part of the configuration, which outlives it. */
+static void lend_classes(struct running *running, size_t network, struct kad_node_config *node)
+{
+    const struct kad_config *config = &running->config[network];
+
+    for (unsigned i = 0; i < config->n_classes; i++)
+        kad_config_class_make(&config->classes[i], &running->classes[network][i]);
+    node->classes = running->classes[network];
+    node->n_classes = kad_network_has_identities(config->network) ? config->n_classes : 0;
+}
+
 /* The networks named behind the first one. */
 static int configure_networks(struct running *running, size_t n)
 {
@@ -126,6 +138,7 @@ static int configure_networks(struct running *running, size_t n)
         struct kad_node_config *node = &running->nodes[i];
 
         kad_config_node(&running->config[i], node);
+        lend_classes(running, i, node);
         kad_host_leave_out_ipv6(node);
         node->log = kad_log_write;
         node->log_context = &running->log;
@@ -142,6 +155,7 @@ static int configure(struct running *running, size_t n)
     int code;
 
     kad_config_node(running->config, first);
+    lend_classes(running, 0, first);
     first->record = running->cli->options.record;
     first->record_max_bytes = (uint64_t)running->cli->options.record_max.value << 20;
     code = take_passphrase(running, first);

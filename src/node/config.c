@@ -68,6 +68,8 @@ static void begin_list(struct kad_config *config, const struct kad_key *key)
         config->n_listen = 0;
     if (key->kind == KAD_KEY_BOOTSTRAP)
         config->n_bootstrap = 0;
+    if (key->kind == KAD_KEY_CLASS)
+        config->n_classes = 0;
 }
 
 static int unknown(const char *name, char *why, size_t why_size)
@@ -240,7 +242,7 @@ static int take_key(void *context, const char *section, const char *name, const 
         complain(reading, "%s: belongs to section [%s], not [%.60s]", key->name, key->section, section);
         return 0;
     }
-    list = key->kind == KAD_KEY_LISTEN || key->kind == KAD_KEY_BOOTSTRAP;
+    list = key->kind == KAD_KEY_LISTEN || key->kind == KAD_KEY_BOOTSTRAP || key->kind == KAD_KEY_CLASS;
     if (key->kind == KAD_KEY_NETWORK && !name_network(reading, value))
         return 0;
     if (kad_key_is_networks(key) && reading->part != reading->config->part)

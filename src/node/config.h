@@ -9,7 +9,7 @@
  *
  * One table (config_keys.c) says of each key its section, kind, range and meaning; reading, checking, printing and
  * docs/configuration.md come out of it. Keys are unique over all sections. A line before the first [section] may
- * set any key. Lists (listen, bootstrap) grow line by line; whatever is set by a later source (a flag over the file)
+ * set any key. Lists (listen, bootstrap, class) grow line by line; whatever is set by a later source (a flag over the file)
  * begins the list anew. Any other key twice in one file is an error.
  *
  * A file may name several networks. Each line `network = NAME` but the first begins another one, and keys that are a
@@ -25,6 +25,7 @@
 
 #include "base/endpoint.h"
 #include "kad/node.h"
+#include "node/config_classes.h"
 
 #define KAD_CONFIG_TEXT     180 /* longest text value and a zero: a line of the file has at most 198 characters */
 #define KAD_CONFIG_WHY      512
@@ -44,6 +45,8 @@ struct kad_config {
     char bootstrap[KAD_NODE_BOOTSTRAP_MAX]
                   [KAD_CONFIG_TEXT]; /* as written; the word "public" is expanded for the node */
     unsigned n_bootstrap;
+    struct kad_config_class classes[KAD_CONFIG_CLASSES]; /* kad_config_class_make() */
+    unsigned n_classes;
     char manifest[KAD_CONFIG_TEXT], manifest_keys[KAD_CONFIG_TEXT];
     char bootstrap_dns[KAD_CONFIG_TEXT], bootstrap_dns_server[KAD_CONFIG_TEXT];
     bool local_discovery;

@@ -24,6 +24,7 @@ const struct kad_key kad_keys[] = {
     {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline, kad, its own secure one, or kad-ws, that as JSON over WebSockets. First, for it brings the defaults of all others"},
     {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port. Port 0: any"},
     {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of nodes to join through, by comma or once per node; in networks with identities host:port/id1... takes nobody else there; `public` stands for the public network's well-known hosts, `none` for nobody"},
+    {"node", "class", KAD_KEY_CLASS, FIELD(classes), 0, 0, NULL, "a record class of your own, once per class, in networks that have them: NAME, then any of type=, ttl=, max-size=, owners=, select=, validate=, sealed= ([records](records.md)); the same at all nodes"},
     TEXT("node", manifest, "a signed list of nodes to join through (kad manifest): a file, or an http or https address; needs manifest_keys"),
     TEXT("node", manifest_keys, "the Ed25519 public keys, 64 hex digits each, by comma, whose manifests are believed; with them no unsigned DNS record is"),
     TEXT("node", bootstrap_dns, "a name whose DNS TXT records are manifests, or host:port of nodes to join through"),
@@ -247,7 +248,8 @@ const char *kad_key_nearest(const char *name)
 
 bool kad_key_is_networks(const struct kad_key *key)
 {
-    static const size_t others[] = {FIELD(network), FIELD(listen), FIELD(bootstrap), FIELD(node_id)};
+    static const size_t others[] = {FIELD(network), FIELD(listen), FIELD(bootstrap), FIELD(node_id),
+                                    FIELD(classes)};
 
     for (size_t i = 0; i < KAD_COUNT_OF(others); i++) {
         if (key->offset == others[i])

@@ -14,6 +14,7 @@ enum kad_key_kind {
     KAD_KEY_NETWORK,
     KAD_KEY_LISTEN,    /* list of endpoints */
     KAD_KEY_BOOTSTRAP, /* list of texts */
+    KAD_KEY_CLASS,     /* list of record classes */
     KAD_KEY_VERSION,   /* char[5]: four bytes, as text or hex */
 };
 

@@ -77,6 +77,7 @@ static const char *kind_text(enum kad_key_kind kind)
         return "word";
     case KAD_KEY_LISTEN:
     case KAD_KEY_BOOTSTRAP:
+    case KAD_KEY_CLASS:
         return "list";
     }
     return "";
@@ -142,7 +143,7 @@ static const char rules[] =
     "A daemon may take part in several networks: each `network = NAME` line but the first begins another "
     "one, "
     "and keys that\n"
-    "are a network's (`listen`, `bootstrap`, `node_id`, and all that stand in sections from "
+    "are a network's (`listen`, `bootstrap`, `class`, `node_id`, and all that stand in sections from "
     "[lookup] to [sessions])\n"
     "are of the network named last before them. All other keys are the daemon's, wherever they stand. The "
     "networks share\n"

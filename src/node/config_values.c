@@ -243,6 +243,31 @@ static int read_bootstrap(struct kad_config *config, const char *text, char *why
     return error;
 }
 
+static int read_class(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    struct kad_config_class class;
+    const int error = kad_config_class_read(text, &class, why, why_size);
+
+    if (error)
+        return error;
+    for (unsigned i = 0; i < config->n_classes; i++) {
+        const struct kad_config_class *other = &config->classes[i];
+
+        if (strcmp(other->name, class.name) == 0 ||
+            kad_config_class_type(other) == kad_config_class_type(&class)) {
+            snprintf(why, why_size, "%s: has the name or the type (%u) of %s; type= gives it another",
+                     class.name, kad_config_class_type(&class), other->name);
+            return KAD_E_INVALID;
+        }
+    }
+    if (config->n_classes == KAD_CONFIG_CLASSES) {
+        snprintf(why, why_size, "more than %d", KAD_CONFIG_CLASSES);
+        return KAD_E_INVALID;
+    }
+    config->classes[config->n_classes++] = class;
+    return KAD_OK;
+}
+
 static int read_version(char field[5], const char *text, char *why, size_t why_size)
 {
     if (strcmp(text, "none") == 0) {
@@ -279,6 +304,8 @@ int kad_value_read(struct kad_config *config, const struct kad_key *key, const c
         return read_listen(config, text, why, why_size);
     case KAD_KEY_BOOTSTRAP:
         return read_bootstrap(config, text, why, why_size);
+    case KAD_KEY_CLASS:
+        return read_class(config, text, why, why_size);
     case KAD_KEY_VERSION:
         return read_version(field, text, why, why_size);
     }
@@ -292,6 +319,8 @@ size_t kad_value_count(const struct kad_config *config, const struct kad_key *ke
         return config->n_listen;
     case KAD_KEY_BOOTSTRAP:
         return config->n_bootstrap;
+    case KAD_KEY_CLASS:
+        return config->n_classes;
     default:
         return 1;
     }
@@ -321,6 +350,8 @@ char *kad_value_print(const struct kad_config *config, const struct kad_key *key
         return kad_endpoint_format(&config->listen[entry], out_text);
     case KAD_KEY_BOOTSTRAP:
         return strcpy(out_text, config->bootstrap[entry]);
+    case KAD_KEY_CLASS:
+        return kad_config_class_print(&config->classes[entry], out_text, KAD_VALUE_TEXT);
     case KAD_KEY_VERSION:
         return memcmp(field, nothing, 4) == 0 ? strcpy(out_text, "none") : kad_hex(field, 4, out_text);
     }
