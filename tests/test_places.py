@@ -84,6 +84,10 @@ def test(folder):
     node.await_ready(N)
     check("places_read" in open(node.log).read())
     rows = {row["address"]: row for row in contacts(node)}
+    metrics = subprocess.run(["curl", "-s", "--unix-socket", node.socket, "http://localhost/metrics"], stdout=subprocess.PIPE,
+                             check=True).stdout.decode()
+    for country, n in (("DE", 12), ("FR", N - 13), ("--", 1)):  # T61
+        check('kademlia_contacts_by_country{country="%s"} %d\n' % (country, n) in metrics, metrics[-600:])
     check(set(rows) == set(addresses), rows)
     for i, address in enumerate(addresses[:-1]):
         check((rows[address]["country"], rows[address]["as"]) == ("DE" if i < 12 else "FR", 64500 + i % 6), rows[address])

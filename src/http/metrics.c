@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/types.h"
 
@@ -182,6 +183,28 @@ static void measures(FILE *out, const struct kad_measures *m)
               KAD_HISTOGRAM_HOPS);
 }
 
+static void write_all(FILE *out, const struct kad_info *info, const struct kad_counters *counters,
+                      const struct kad_measures *measured, const char *network, kad_ms uptime_ms)
+{
+    kad_metrics_head(out, "kademlia_build_info", "gauge", "Always 1; the labels say what runs.");
+    fprintf(out, "kademlia_build_info{version=\"%s\",network=\"%s\"} 1\n", KAD_VERSION, network);
+    kad_metrics_gauge(out, "kademlia_uptime_seconds", "Since the node was started.",
+                      (double)uptime_ms / 1000);
+    state(out, info);
+    traffic(out, counters);
+    work(out, counters);
+    measures(out, measured);
+}
+
+/* Closes it; NULL: something did not fit into memory. */
+static char *end(FILE *out, char **text)
+{
+    if (fclose(out) == 0)
+        return *text;
+    free(*text);
+    return NULL;
+}
+
 char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *counters,
                        const struct kad_measures *measured, const char *network, kad_ms uptime_ms)
 {
@@ -191,27 +214,79 @@ char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *c
 
     if (!out)
         return NULL;
-    kad_metrics_head(out, "kademlia_build_info", "gauge", "Always 1; the labels say what runs.");
-    fprintf(out, "kademlia_build_info{version=\"%s\",network=\"%s\"} 1\n", KAD_VERSION, network);
-    kad_metrics_gauge(out, "kademlia_uptime_seconds", "Since the node was started.",
-                      (double)uptime_ms / 1000);
-    state(out, info);
-    traffic(out, counters);
-    work(out, counters);
-    measures(out, measured);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
+    write_all(out, info, counters, measured, network, uptime_ms);
+    return end(out, &text);
+}
+
+#define COUNTRIES 64 /* more are counted together */
+
+struct census {
+    struct {
+        char name[8];
+        uint64_t n;
+    } of[COUNTRIES + 1];
+    size_t n;
+};
+
+static void count(struct census *census, const char country[2])
+{
+    char name[8];
+    size_t i = 0;
+
+    snprintf(name, sizeof name, "%.2s", country[0] ? country : "--");
+    while (i < census->n && i < COUNTRIES && strcmp(census->of[i].name, name) != 0)
+        i++;
+    if (i == COUNTRIES)
+        snprintf(name, sizeof name, "others");
+    if (i == census->n)
+        memcpy(census->of[census->n++].name, name, sizeof name);
+    census->of[i].n++;
+}
+
+/* T61: which regions the table has contacts in; where no table of places is lent, nothing. */
+static void by_country(FILE *out, struct kad_node *node)
+{
+    const struct kad_places *places = kad_node_config_of(node)->places;
+    const struct kad_engine *engine = kad_node_engine(node);
+    struct census census = {.n = 0};
+
+    if (!places)
+        return;
+    for (unsigned family = 0; family < 2; family++) {
+        const enum kad_family which = family ? KAD_IPV6 : KAD_IPV4;
+        const size_t n = kad_engine_table(engine, which, NULL, 0);
+        struct kad_table_row *rows = calloc(n + 1, sizeof *rows);
+
+        for (size_t i = 0, there = rows ? kad_engine_table(engine, which, rows, n) : 0; i < there && i < n;
+             i++) {
+            struct kad_place place = {0};
+
+            places->place_of(places->context, &rows[i].contact.endpoint, &place);
+            if (!rows[i].replacement)
+                count(&census, place.country);
+        }
+        free(rows);
     }
-    return text;
+    kad_metrics_head(out, "kademlia_contacts_by_country", "gauge",
+                     "Contacts in the routing table, by country as the table of places has it; --: unknown.");
+    for (size_t i = 0; i < census.n; i++)
+        fprintf(out, "kademlia_contacts_by_country{country=\"%s\"} %" PRIu64 "\n", census.of[i].name,
+                census.of[i].n);
 }
 
 char *kad_metrics_of(struct kad_node *node)
 {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
     struct kad_info info;
 
+    if (!out)
+        return NULL;
     kad_engine_info(kad_node_engine(node), &info);
-    return kad_metrics_text(&info, kad_engine_counters(kad_node_engine(node)), kad_node_measures(node),
-                            kad_network_name(kad_node_config_of(node)->network),
-                            kad_node_now(node) - kad_node_started_at(node));
+    write_all(out, &info, kad_engine_counters(kad_node_engine(node)), kad_node_measures(node),
+              kad_network_name(kad_node_config_of(node)->network),
+              kad_node_now(node) - kad_node_started_at(node));
+    by_country(out, node);
+    return end(out, &text);
 }
