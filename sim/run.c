@@ -45,18 +45,24 @@ static void do_find(void *context, struct sim_world *world, uint64_t item)
     sim_work_find(run_of(context), (uint32_t)item);
 }
 
-static void start_node(struct sim_run *run, uint32_t node)
+static void start_node(struct sim_run *run, uint32_t node, unsigned through)
 {
     if (sim_node_engine(run->world, node))
         return;
-    if (sim_node_start(run->world, node, JOIN_THROUGH) != 0)
+    if (sim_node_start(run->world, node, through) != 0)
         sim_world_violated(run->world, node, "cannot start: out of memory");
 }
 
 static void do_start(void *context, struct sim_world *world, uint64_t node)
 {
     (void)world;
-    start_node(run_of(context), (uint32_t)node);
+    start_node(run_of(context), (uint32_t)node, JOIN_THROUGH);
+}
+
+static void do_start_alone(void *context, struct sim_world *world, uint64_t node)
+{
+    (void)world;
+    start_node(run_of(context), (uint32_t)node, 0);
 }
 
 static void do_whole(void *context, struct sim_world *world, uint64_t argument)
@@ -102,8 +108,8 @@ static void start_share(struct sim_run *run, const struct sim_action *action)
 
     for (uint32_t i = 0; i < sim_world_n_honest(run->world); i++) {
         if (!sim_node_engine(run->world, i) && sim_chance(rng, action->ppm))
-            sim_world_after(run->world, (sim_us)(sim_random(rng) % (uint64_t)(action->span + 1)), do_start,
-                            run, i);
+            sim_world_after(run->world, (sim_us)(sim_random(rng) % (uint64_t)(action->span + 1)),
+                            action->alone ? do_start_alone : do_start, run, i);
     }
 }
 
@@ -190,7 +196,7 @@ static void come_back(void *context, struct sim_world *world, uint64_t node)
 {
     struct sim_run *run = context;
 
-    start_node(run, (uint32_t)node);
+    start_node(run, (uint32_t)node, JOIN_THROUGH);
     sim_world_after(world, sim_churn_draw(&run->scenario.churn.on, sim_world_rng(world)), go, run, node);
 }
 
@@ -227,7 +233,7 @@ static void do_join(void *context, struct sim_world *world, uint64_t node)
 {
     struct sim_run *run = context;
 
-    start_node(run, (uint32_t)node);
+    start_node(run, (uint32_t)node, JOIN_THROUGH);
     if (run->scenario.churn.on.scale_ms)
         sim_world_after(world, sim_churn_draw_rest(&run->scenario.churn.on, sim_world_rng(world)), go, run,
                         node);

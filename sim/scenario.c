@@ -74,7 +74,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         {"find", "find NUMBER|all [over TIME]", SIM_DO_FIND},
         {"leave", "leave SHARE%", SIM_DO_LEAVE},
         {"crash", "crash SHARE% [lose]", SIM_DO_CRASH},
-        {"start", "start SHARE% [over TIME]", SIM_DO_START},
+        {"start", "start SHARE% [alone] [over TIME]", SIM_DO_START},
         {"move", "move SHARE%", SIM_DO_MOVE},
         {"partition", "partition SHARE% for TIME [one-way]", SIM_DO_PARTITION},
         {"attack",
@@ -104,6 +104,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     action.keep = sim_statement_take(s, "keep");
     action.lose = sim_statement_take(s, "lose");
     action.one_way = sim_statement_take(s, "one-way");
+    action.alone = sim_statement_take(s, "alone");
     switch (action.kind) {
     case SIM_DO_GET:
     case SIM_DO_FIND:
@@ -253,8 +254,10 @@ sim_us sim_scenario_end(const struct sim_scenario *scenario)
 
     for (size_t i = 0; i < scenario->n_actions; i++) {
         const struct sim_action *action = &scenario->actions[i];
-        const sim_us over =
-            action->at + action->span + scenario->config.settings.request_timeout_ms * 1000 + 2 * SIM_SECOND;
+        const bool lasts =
+            action->kind == SIM_DO_ATTACK && (action->attack == SIM_SYBIL || action->attack == SIM_COLLUDE);
+        const sim_us over = action->at + (lasts ? 0 : action->span) +
+                            scenario->config.settings.request_timeout_ms * 1000 + 2 * SIM_SECOND;
 
         if (over > end)
             end = over;

@@ -59,6 +59,7 @@ struct sim_action {
     bool keep;       /* PUT, ANNOUNCE: published again and again */
     bool lose;       /* CRASH: the disk too */
     bool one_way;    /* PARTITION */
+    bool alone;      /* START: through nobody but whom they knew */
 };
 
 enum sim_comparison { SIM_AT_LEAST, SIM_AT_MOST };
@@ -95,7 +96,7 @@ void sim_scenario_network(struct sim_scenario *scenario, const struct kad_networ
 /* Adds the statements of `text`, which need not end in NUL. Otherwise KAD_E_INVALID, and "line: what is wrong" in `out_problem`. */
 KAD_CHECK int sim_scenario_read(struct sim_scenario *scenario, struct kad_bytes text,
                                 char out_problem[SIM_PROBLEM_MAX]);
-/* When the last action is over, and what it started has had its time. */
+/* When the last action is over, and what it started has had its time; conspiracies may last longer. */
 sim_us sim_scenario_end(const struct sim_scenario *scenario);
 /* Whether there is a figure of this name (sim/figures.h). */
 bool sim_figure_exists(const char *name);

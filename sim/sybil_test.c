@@ -5,7 +5,7 @@
 #include "base/test.h"
 #include "sim/test_run.h"
 
-#define WORLD "network kad-toy; peers 500; latency world; tables ideal; check 64;"
+#define WORLD "network kad-toy; peers 400; latency world; tables ideal; check 64;"
 
 static void expect_nobody_denied(struct sim_run *run)
 {
@@ -54,6 +54,32 @@ TEST(forty_percent_of_colluders_hide_nothing)
 
     expect_nobody_denied(run);
     EXPECT(test_figure(run, "holders met") >= 100);
+    sim_run_free(run);
+}
+
+/* Row 6: ten /16s have thirty places in a table, however many identities stand there and show themselves everywhere. */
+TEST(few_groups_capture_no_table)
+{
+    struct sim_run *run =
+        test_run("seed 46; network kad-toy; peers 300; latency world; tables join over 60s; check 256;"
+                 "attack sybil 600 in 10 for 1h at 3m; lookup 100 at 25m over 60s");
+
+    EXPECT(test_figure(run, "holders met") >= 100);
+    EXPECT_MSG(test_figure(run, "hostile contacts") <= 30, "%.1f", test_figure(run, "hostile contacts"));
+    EXPECT_MSG(test_figure(run, "contacts per table") >= 150, "%.1f", test_figure(run, "contacts per table"));
+    sim_run_free(run);
+}
+
+/* Half of what it saved is hostile by now, and it knows nobody else (Ethereum, arXiv 2601.16560). */
+TEST(who_saved_many_enemies_joins_again)
+{
+    struct sim_run *run = test_run("seed 47;" WORLD "put 50 at 5s; attack collude 50% for 1h at 30s;"
+                                   "at 40s crash 40%; at 60s start 100% alone over 20s;"
+                                   "get 200 at 120s over 20s; lookup 200 at 120s over 20s");
+
+    expect_nobody_denied(run);
+    EXPECT_EQ((int)test_figure(run, "nodes on"), 400);
+    EXPECT(test_figure(run, "holders met") >= 99.5);
     sim_run_free(run);
 }
 

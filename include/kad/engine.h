@@ -89,7 +89,7 @@ struct kad_settings {
     unsigned narrow_per_bucket; /* contacts of one /24 or /64 in a bucket; 0: any number; so the next three */
     unsigned narrow_per_table;  /* the same in the table */
     unsigned wide_per_bucket;   /* contacts of one /16 or /48 in a bucket */
-    unsigned wide_per_table;    /* the same in the table */
+    unsigned wide_per_table;    /* in a table that knows two; of more groups fewer, three at least */
     unsigned as_per_bucket;     /* contacts of one autonomous system in a bucket, where kad_places knows it */
     unsigned as_per_table;      /* the same in the table */
     unsigned country_per_bucket; /* contacts of one country in a bucket, as far as kad_places knows it */

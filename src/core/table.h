@@ -43,8 +43,8 @@ struct kad_table_config {
     unsigned narrow_per_bucket; /* contacts per /24 or /64 in a bucket; 0: no limit. And so on: */
     unsigned narrow_per_table;
     unsigned wide_per_bucket; /* per /16 or /48 */
-    unsigned wide_per_table;
-    unsigned as_per_bucket; /* per autonomous system, where the book has places; and so on: */
+    unsigned wide_per_table;  /* while it knows two groups; down to three the more it knows */
+    unsigned as_per_bucket;   /* per autonomous system, where the book has places; and so on: */
     unsigned as_per_table;
     unsigned country_per_bucket;
     unsigned country_per_table;

@@ -11,6 +11,7 @@
     4 /* arrays grow by this: with a million nodes in memory doubling costs more than it saves */
 #define CACHE_STEP  2
 #define BUCKET_STEP 4
+#define GROUP_LEAST 3 /* of a /16 or /48 in a table, whatever else is in it: as many as libp2p has */
 
 static_assert(sizeof(struct kad_slot) == 16, "a million tables are kept");
 static_assert(sizeof(struct kad_bucket) == 24, "a million tables are kept");
@@ -332,12 +333,25 @@ static bool reached(unsigned n, unsigned limit)
     return limit > 0 && n >= limit;
 }
 
+/* A network that stands in few groups may have many of each. Where more are known nobody needs many of one, so who has few groups
+ * has little of the table, however many nodes stand there: two shares of what all of one or two groups may have, GROUP_LEAST at least. */
+static unsigned wide_limit(const struct kad_table *table, uint64_t marks)
+{
+    const unsigned most = table->config.wide_per_table;
+    const unsigned n_known =
+        (unsigned)__builtin_popcountll(marks); /* of 64: the groups, or as good as many */
+    const unsigned fair = n_known > 2 ? 2 * most / n_known : most;
+
+    return fair < GROUP_LEAST ? (most < GROUP_LEAST ? most : GROUP_LEAST) : fair;
+}
+
 /* Counted each time rather than kept: it happens once per newcomer, and a million tables have no bytes for it. */
 bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const struct kad_endpoint *endpoint)
 {
     const struct kad_table_config *config = &table->config;
     unsigned narrow_here = 0, wide_here = 0, narrow = 0, wide = 0;
     const unsigned mark = mark_of(endpoint);
+    uint64_t marks = UINT64_C(1) << mark;
     uint64_t narrow_group, wide_group;
 
     if (!kad_table_counts(table, endpoint))
@@ -350,6 +364,7 @@ bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const 
         for (unsigned j = 0; j < b->n_slots; j++) {
             const struct kad_endpoint *other;
 
+            marks |= UINT64_C(1) << b->slots[j].group_mark;
             if (b->slots[j].group_mark != mark)
                 continue;
             other = &kad_book_contact(table->book, b->slots[j].contact)->endpoint;
@@ -364,5 +379,5 @@ bool kad_table_group_full(const struct kad_table *table, unsigned bucket, const 
         }
     }
     return reached(narrow_here, config->narrow_per_bucket) || reached(wide_here, config->wide_per_bucket) ||
-           reached(narrow, config->narrow_per_table) || reached(wide, config->wide_per_table);
+           reached(narrow, config->narrow_per_table) || reached(wide, wide_limit(table, marks));
 }

@@ -30,8 +30,8 @@ TEST(address_groups_have_their_share_of_bucket_and_table)
     config.wide_per_bucket = 3;
     config.wide_per_table = 5;
     start(&f, &config);
-    for (unsigned i = 0; i < 20; i++) /* parts bucket 0 from the rest */
-        hear_from(&f, 2 + i, 0x64000000 + (i << 16));
+    for (unsigned i = 0; i < 20; i++)         /* parts bucket 0 from the rest */
+        hear_from(&f, 2 + i, 0x0a640000 + i); /* of one group */
 
     EXPECT_EQ(hear_from(&f, 0, 0x08080801), KAD_TABLE_ADDED);
     EXPECT_EQ(hear_from(&f, 0, 0x08080802), KAD_TABLE_LIMITED); /* its /24 is in this bucket */
@@ -51,6 +51,31 @@ TEST(address_groups_have_their_share_of_bucket_and_table)
     start(&f, &config);
     EXPECT_EQ(hear_from(&f, 0, 0x0a000001), KAD_TABLE_ADDED);
     EXPECT_EQ(hear_from(&f, 0, 0x0a000002), KAD_TABLE_LIMITED);
+    finish(&f);
+}
+
+/* SCORECARD, row 6: with ten /16s one has thirty places, however many nodes one has there; but a network that stands in two of them
+ * has tables that are as good as others'. */
+TEST(a_group_has_fewer_places_the_more_groups_are_known)
+{
+    struct kad_table_config config = usual;
+    struct fixture f;
+    unsigned few = 0, many = 0;
+
+    config.wide_per_bucket = 0;
+    config.wide_per_table = 32;
+    start(&f, &config);
+    for (unsigned i = 0; i < 200; i++)
+        few += hear_from(&f, i % 20, 0x08080001 + (i << 8)) == KAD_TABLE_ADDED;
+    EXPECT_EQ(few, 32);
+    finish(&f);
+
+    start(&f, &config);
+    for (unsigned i = 0; i < 400; i++)
+        hear_from(&f, i % 20, 0x64000001 + (i << 16));
+    for (unsigned i = 0; i < 10000; i++)
+        many += hear_from(&f, i % 40, (8u << 24 | i % 10 << 16) + i / 10) == KAD_TABLE_ADDED;
+    EXPECT_MSG(many > 0 && many <= 30, "%u", many);
     finish(&f);
 }
 

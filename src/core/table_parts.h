@@ -90,7 +90,7 @@ bool kad_table_distrusts(const struct kad_table *table, const struct kad_contact
 
 /* Splits the last bucket. False when that cannot be: no more bits, no memory; nothing has changed then. */
 bool kad_table_split(struct kad_table *table);
-/* Has the address group of `endpoint` its share, in this bucket or in the table? */
+/* Has the address group of `endpoint` its share, in this bucket or in the table? The more groups are known, the smaller it is. */
 bool kad_table_group_full(const struct kad_table *table, unsigned bucket,
                           const struct kad_endpoint *endpoint);
 /* Do the limits apply to this address at all? */

@@ -73,7 +73,7 @@ const struct kad_key kad_keys[] = {
     COUNT("table", narrow_per_bucket, "contacts of one /24 or /64 in a bucket; 0: no limit"),
     COUNT("table", narrow_per_table, "and in the table"),
     COUNT("table", wide_per_bucket, "contacts of one /16 or /48 in a bucket; 0: no limit"),
-    COUNT("table", wide_per_table, "and in the table"),
+    COUNT("table", wide_per_table, "and in the table that knows two; the more it knows, the fewer, three at least"),
     COUNT("table", as_per_bucket, "contacts of one autonomous system in a bucket, where asn_database knows it; 0: no limit"),
     COUNT("table", as_per_table, "and in the table"),
     COUNT("table", country_per_bucket, "contacts of one country in a bucket, where geo_database knows it; 0: no limit"),
