@@ -304,6 +304,7 @@ def surrounded(folder):
     victim.await_ready(8)
     eventually("they are in its table", met)
     of(victim).expect("interference", "warning", "eclipse", "enforce_id")
+    eventually("it says so by itself", lambda: "event=crowded" in open(victim.log).read())  # P084
     victim.stop()
     crowd.kill()
 

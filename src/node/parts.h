@@ -134,8 +134,9 @@ struct kad_node {
     bool restored; /* all of `kept` is the engine's again */
     kad_ms restore_at;
     struct kad_presence presence;
-    kad_ms variety_at; /* when its contacts' networks are counted again; KAD_NEVER: not yet */
-    bool variety_poor; /* as was told */
+    kad_ms variety_at;          /* when its contacts' networks are counted again; KAD_NEVER: not yet */
+    kad_ms variety_pause;       /* between the last two counts */
+    bool variety_poor, crowded; /* as was told */
 
     struct kad_settings lent[2]; /* to the engine, in turn, once settings were changed */
     unsigned n_lent;

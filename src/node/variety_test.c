@@ -23,6 +23,15 @@ TEST(networks_are_counted_K49)
     EXPECT_EQ(variety.n_largest, 2);
 }
 
+TEST(too_near_grows_with_the_network_P084)
+{
+    EXPECT_EQ(kad_variety_too_near(0), 0);
+    EXPECT_EQ(kad_variety_too_near(1), 8);
+    EXPECT_EQ(kad_variety_too_near(1000), 17);
+    EXPECT_EQ(kad_variety_too_near(1024), 18);
+    EXPECT_EQ(kad_variety_too_near(1e6), 27);
+}
+
 TEST(one_network_or_one_that_has_most_is_poor_K47)
 {
     EXPECT(!kad_variety_is_poor(&(struct kad_variety){0})); /* neighbours, or nobody */
