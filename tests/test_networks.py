@@ -3,10 +3,14 @@
 versions kept in a folder for each network moves in."""
 # timeout 300
 
+import json
 import os
 import signal
+import subprocess
+import urllib.error
+import urllib.request
 
-from program import Node, check, eventually, kad as command, loopback, main
+from program import KAD, Node, check, eventually, kad as command, loopback, main
 
 PLAIN = ("--api", "none", "--metrics", "none", "--set", "announce_self=no")  # records are counted
 
@@ -128,6 +132,54 @@ def from_a_file(folder, kad, ws):
     check(node.stop() == 0)
 
 
+def one_face(folder, kad, ws):
+    """Events, metrics and status tell of all networks, and of each which it is."""
+    host = loopback().split(":")[0]
+    node = Node(folder, "face", "--network", "kad-easy", "--listen", host + ":9001", "--bootstrap", kad.at, "--network", "kad-ws-easy",
+                "--listen", host + ":9002", "--bootstrap", ws.at, "--api", host + ":9003", "--metrics", "none",
+                "--set", "announce_self=no")
+    eventually("it runs", lambda: os.path.exists(node.socket) and node.kad("status", expect=None).code == 0)
+    url = "http://%s:9003" % host
+
+    status = node.ask("status", "--network", "kad-ws-easy")
+    check(status["network"] == "kad-ws-easy" and status["networks"] == ["kad-easy", "kad-ws-easy"], status)
+    check(b"besides, with --network: kad-ws-easy" in node.kad("status").out)
+
+    text = urllib.request.urlopen(url + "/metrics").read().decode()
+    for line in ('kademlia_ready{network="kad-easy"} ', 'kademlia_ready{network="kad-ws-easy"} ',
+                 'kademlia_queries_received_total{network="kad-ws-easy",method="ping"} '):
+        check(line in text, text)
+    families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    check(len(families) == len(set(families)), "a metric's values stand together")
+    check("kademlia_http_" in text)
+
+    def heard(query):
+        with urllib.request.urlopen(url + "/events" + query) as stream:
+            found = set()
+            for line in stream:
+                if line.startswith(b"data:"):
+                    found.add(json.loads(line[5:])["network"])
+                    if len(found) == (1 if query else 2) and (not query or b"at_ms" in line):
+                        return found
+
+    check(heard("") == {"kad-easy", "kad-ws-easy"})
+    check(heard("?network=kad-ws-easy") == {"kad-ws-easy"})
+    try:
+        urllib.request.urlopen(url + "/events?network=none")
+        check(False)
+    except urllib.error.HTTPError as error:
+        check(error.code == 404, error)
+    for network in ("kad-easy", "kad-ws-easy"):
+        history = json.load(urllib.request.urlopen(url + "/api/network/history?network=" + network))
+        check(history["samples"] >= 1, history)
+        json.load(urllib.request.urlopen(url + "/api/network/records?network=" + network))
+    with subprocess.Popen([KAD, "--node", node.data, "--json", "--network", "kad-ws-easy", "watch"], stdout=subprocess.PIPE) as watch:
+        check(json.loads(watch.stdout.readline())["data"]["network"] == "kad-ws-easy")
+        check(json.loads(watch.stdout.readline())["data"]["network"] == "kad-ws-easy")
+        watch.terminate()
+    check(node.stop() == 0)
+
+
 def one_presence(folder, kad, ws):
     """Who is on two networks is found at both addresses, in either: neither network's record crowds out the other's."""
     host = loopback().split(":")[0]
@@ -152,6 +204,7 @@ def test(folder):
     moved_in(folder, kad, ws)
     from_a_file(folder, kad, ws)
     one_presence(folder, kad, ws)
+    one_face(folder, kad, ws)
     for node in (kad, ws):
         check(node.stop() == 0)
 

@@ -45,6 +45,27 @@ static void show_port_mapping(const struct kad_cli *cli, const json_t *mapping)
         kad_print_pair(cli, "port mapping", "the router is being asked");
 }
 
+/* The one that was asked; of several the others behind it. */
+static void show_networks(const struct kad_cli *cli, const json_t *answer)
+{
+    const char *asked = kad_json_text(answer, "network");
+    const json_t *all = json_object_get(answer, "networks");
+    char others[256] = "";
+    size_t i, n = 0;
+    json_t *name;
+
+    json_array_foreach(all, i, name)
+    {
+        if (strcmp(json_string_value(name), asked) != 0 && n < sizeof others - 40)
+            n += (size_t)snprintf(others + n, sizeof others - n, "%s%.30s", n ? ", " : "",
+                                  json_string_value(name));
+    }
+    if (n)
+        kad_print_pair(cli, "network", "%s; besides, with --network: %s", asked, others);
+    else
+        kad_print_pair(cli, "network", "%s", asked);
+}
+
 static void show_status(struct kad_cli *cli, const json_t *answer, int code)
 {
     const char *state = kad_json_text(answer, "state");
@@ -62,7 +83,7 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
     kad_print_pair(cli, "state", "%s%s%s%s",
                    kad_style(cli->colour, strcmp(state, "joined") == 0 ? KAD_GREEN : KAD_YELLOW), state,
                    kad_style_end(cli->colour), kad_json_number(answer, "read_only") > 0 ? ", read-only" : "");
-    kad_print_pair(cli, "network", "%s", kad_json_text(answer, "network"));
+    show_networks(cli, answer);
     if (json_is_string(json_object_get(answer, "identity")))
         kad_print_pair(cli, "identity", "%s", kad_json_text(answer, "identity"));
     json_array_foreach(json_object_get(answer, "listening"), i, address)

@@ -28,6 +28,8 @@ struct watching {
     struct kad_cli *cli;
     char socket[4200];
     struct kad_event_stream stream;
+    char network[40]; /* the one looked at, once it is known */
+    bool is_one_of_several;
     struct kad_watch watch;
     struct kad_terminal terminal;
     bool draws, told; /* told: that it went; not again until it is back */
@@ -62,6 +64,14 @@ static void flush(struct watching *watching)
     __fpurge(stdout); /* or the program's last flush would fail, too */
 }
 
+/* The network that was named; NULL: none was. */
+static const char *asked(const struct watching *watching)
+{
+    const struct kad_list *list = &watching->cli->options.network;
+
+    return list->n ? list->items[0] : NULL;
+}
+
 static void print_line(struct watching *watching, const char *kind, const json_t *data)
 {
     const time_t now = time(NULL);
@@ -76,7 +86,8 @@ static void print_line(struct watching *watching, const char *kind, const json_t
     } else {
         strftime(when, sizeof when, "%H:%M:%S", localtime_r(&now, &local));
         kad_watch_describe(kind, data, text, sizeof text);
-        printf("%s  %s\n", when, text);
+        printf("%s  %s%s%s\n", when, text, watching->is_one_of_several ? "  of " : "",
+               watching->is_one_of_several ? kad_json_text(data, "network") : "");
     }
     flush(watching);
 }
@@ -91,6 +102,8 @@ static void on_event(struct watching *watching, const char *kind, const json_t *
         print_line(watching, kind, data);
         return;
     }
+    if (watching->is_one_of_several && strcmp(kad_json_text(data, "network"), watching->network) != 0)
+        return; /* the screen is one network's */
     strftime(when, sizeof when, "%H:%M:%S", localtime_r(&now, &local));
     kad_watch_event(&watching->watch, when, kind, data);
     watching->is_new = true;
@@ -101,14 +114,22 @@ static void on_event(struct watching *watching, const char *kind, const json_t *
 /* What no event says. */
 static json_t *look(struct watching *watching)
 {
+    const char *network = asked(watching);
+    char path[80];
     struct kad_http_exchange exchange = {
-        .socket = watching->socket, .method = "GET", .path = "/api/node", .timeout_ms = LOOK_TIMEOUT};
+        .socket = watching->socket, .method = "GET", .path = path, .timeout_ms = LOOK_TIMEOUT};
     json_t *answer = NULL;
+
+    snprintf(path, sizeof path, "/api/node%s%.40s", network ? "?network=" : "", network ? network : "");
 
     watching->look_at = clock_now() + LOOK_MS;
     if (kad_http_exchange(&exchange) == KAD_OK && exchange.reply.status == 200)
         answer = json_loadb((const char *)exchange.reply.body.data, exchange.reply.body.size, 0, NULL);
     free(exchange.received);
+    if (answer) {
+        snprintf(watching->network, sizeof watching->network, "%s", kad_json_text(answer, "network"));
+        watching->is_one_of_several = json_array_size(json_object_get(answer, "networks")) > 1;
+    }
     return answer;
 }
 
@@ -157,7 +178,7 @@ static void try_again(struct watching *watching)
 {
     const struct kad_number *timeout = &watching->cli->options.timeout;
 
-    if (kad_event_stream_open(&watching->stream, watching->socket) == KAD_OK) {
+    if (kad_event_stream_open(&watching->stream, watching->socket, asked(watching)) == KAD_OK) {
         came(watching);
         return;
     }
@@ -255,7 +276,7 @@ static void turn(struct watching *watching)
 
 static int first_look(struct watching *watching)
 {
-    const int error = kad_event_stream_open(&watching->stream, watching->socket);
+    const int error = kad_event_stream_open(&watching->stream, watching->socket, asked(watching));
 
     if (error == KAD_OK)
         return KAD_EXIT_DONE;

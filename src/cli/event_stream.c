@@ -11,10 +11,12 @@
 #include "base/text.h"
 #include "http/unix_socket.h"
 
-int kad_event_stream_open(struct kad_event_stream *stream, const char *socket)
+int kad_event_stream_open(struct kad_event_stream *stream, const char *socket, const char *network)
 {
-    static const char request[] = "GET /events HTTP/1.0\r\nHost: localhost\r\n\r\n";
-    const size_t size = sizeof request - 1;
+    char request[128];
+    const size_t size =
+        (size_t)snprintf(request, sizeof request, "GET /events%s%.40s HTTP/1.0\r\nHost: localhost\r\n\r\n",
+                         network ? "?network=" : "", network ? network : "");
     int fd;
 
     kad_event_stream_close(stream);

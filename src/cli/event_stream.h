@@ -27,7 +27,7 @@ struct kad_stream_event {
 };
 
 /* Begins and asks; what is still open is closed. 0, KAD_E_NOT_FOUND or KAD_E_REFUSED (nobody there), or KAD_E_SYSTEM. */
-KAD_CHECK int kad_event_stream_open(struct kad_event_stream *stream, const char *socket);
+KAD_CHECK int kad_event_stream_open(struct kad_event_stream *stream, const char *socket, const char *network);
 void kad_event_stream_close(struct kad_event_stream *stream);
 
 /* 0, also when nothing came; KAD_E_CLOSED at the end, KAD_E_INVALID (not an answer with events; `status` says which, 0: none),

@@ -74,6 +74,6 @@ TEST(nobody_to_listen_to)
 {
     struct kad_event_stream stream = {.fd = -1};
 
-    EXPECT_EQ(kad_event_stream_open(&stream, "/tmp/kad-no-such-socket"), KAD_E_NOT_FOUND);
+    EXPECT_EQ(kad_event_stream_open(&stream, "/tmp/kad-no-such-socket", NULL), KAD_E_NOT_FOUND);
     kad_event_stream_close(&stream);
 }

@@ -21,8 +21,7 @@ static void on_node_event(void *context, const struct kad_event *event)
         slot->ready = true;
         host->n_ready++;
     }
-    if (slot == host->slots)
-        kad_http_event(host->http, event);
+    kad_http_event(host->http, slot->node, event);
     if (host->on_event)
         host->on_event(host->context, (size_t)(slot - host->slots), event);
 }
@@ -100,14 +99,20 @@ static int make_loop(struct kad_host *host, bool signals)
     return KAD_OK;
 }
 
+/* Another network than the first one's. */
+static bool is_other(const struct kad_host *host, const struct kad_node_config *config)
+{
+    return config->network != kad_node_config_of(host->slots[0].node)->network;
+}
+
 static int make_node(struct kad_host *host, struct kad_node_config *config, bool has_face, size_t i)
 {
     struct kad_host_slot *slot = &host->slots[i];
 
     slot->host = host;
     config->loop = &host->loop;
-    config->watch |= has_face && i == 0 ? KAD_WATCH_ALL : KAD_WATCH_STATE;
-    if (i > 0 && config->network != kad_node_config_of(host->slots[0].node)->network)
+    config->watch |= has_face && (i == 0 || is_other(host, config)) ? KAD_WATCH_ALL : KAD_WATCH_STATE;
+    if (i > 0 && is_other(host, config))
         config->with = host->slots[0].node;
     config->on_event = on_node_event;
     config->on_stopped = on_node_stopped;

@@ -37,7 +37,7 @@ static void on_event(void *user, const struct kad_event *event)
     struct kad_api_call *call = user;
     struct kad_api_answer answer = {0};
 
-    kad_news_request(call->api->feed, event, &call->request, call->asker.trusted);
+    kad_news_request(call->api->feed, call->api->node, event, &call->request, call->asker.trusted);
     kad_evidence_done(call->api->evidence, call->api->node, event);
     if (event->kind == KAD_EVENT_HOP && call->trace)
         json_array_append_new(call->trace, kad_json_hop(event));
@@ -96,7 +96,7 @@ static bool ask(struct kad_api_call *call, const struct kad_route *route, struct
         *out_answer = not_taken(error);
         return true;
     }
-    kad_news_begun(call->api->feed, call->id, &call->request, call->asker.trusted);
+    kad_news_begun(call->api->feed, call->api->node, call->id, &call->request, call->asker.trusted);
     return false;
 }
 

@@ -30,6 +30,7 @@ struct kad_api {
     const struct kad_api
         *others; /* of this process' nodes on other networks, for requests that name one; n_others of them */
     size_t n_others;
+    const struct kad_api *first;       /* of one of the others: whose other it is; else NULL */
     struct kad_feed *feed;             /* hears of requests; NULL: nobody does */
     const struct kad_history *history; /* NULL: none is kept; else with */
     struct kad_news_told *told;        /* two: of its seconds, of its minutes */

@@ -22,6 +22,7 @@ struct kad_exchange {
     struct kad_api_call *call; /* while WAITING */
     struct kad_api_answer answer;
     enum kad_exchange_state state;
+    const char *network;       /* of a stream: the one it hears of; NULL: all */
     bool trusted, of_stranger; /* of_stranger: counted in the door's n_strangers */
     char *body;
     size_t body_size, body_room;

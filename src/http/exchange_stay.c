@@ -23,16 +23,29 @@ static bool is_place(struct kad_exchange *exchange, enum MHD_Result *out_result)
     return !face->feed->closed;
 }
 
+/* Of which network they want to hear: the one that is named, or all. False: it was answered. */
+static bool read_network(struct kad_exchange *exchange, enum MHD_Result *out_result)
+{
+    const char *name = MHD_lookup_connection_value(exchange->connection, MHD_GET_ARGUMENT_KIND, "network");
+    const struct kad_network *network = name ? kad_network_named(name) : NULL;
+
+    exchange->network = network ? kad_network_name(network) : NULL;
+    if (name && !network)
+        *out_result = kad_exchange_send_error(exchange, 404, "no such network", "mainline and kad are such");
+    return !name || network;
+}
+
 enum MHD_Result kad_exchange_send_stream(struct kad_exchange *exchange)
 {
     enum MHD_Result result;
 
-    if (!is_place(exchange, &result))
+    if (!is_place(exchange, &result) || !read_network(exchange, &result))
         return result;
     exchange->state = KAD_EXCHANGE_ANSWERED;
     kad_client_enter(exchange->client, KAD_CLIENT_STREAMING);
-    return kad_exchange_send(exchange, 200,
-                             kad_stream_new(exchange->client, exchange->connection, exchange->trusted));
+    return kad_exchange_send(
+        exchange, 200,
+        kad_stream_new(exchange->client, exchange->connection, exchange->trusted, exchange->network));
 }
 
 /* -- the WebSocket ------------------------------------------------------------------------------------------------- */
@@ -46,7 +59,7 @@ static void on_upgrade(void *context, struct MHD_Connection *connection, void *e
 
     (void)connection;
     (void)exchange_slot;
-    kad_websocket_client_new(exchange->client, exchange->trusted, fd, upgrade,
+    kad_websocket_client_new(exchange->client, exchange->trusted, exchange->network, fd, upgrade,
                              (struct kad_bytes){(const uint8_t *)early, early_size});
 }
 
@@ -113,7 +126,7 @@ enum MHD_Result kad_exchange_send_websocket(struct kad_exchange *exchange)
 {
     enum MHD_Result result;
 
-    if (!is_handshake(exchange, &result) || !is_place(exchange, &result))
+    if (!is_handshake(exchange, &result) || !is_place(exchange, &result) || !read_network(exchange, &result))
         return result;
     return upgrade(exchange, on_upgrade);
 }

@@ -48,18 +48,27 @@ static bool format(const char *kind, const char *json, struct kad_feed_message *
     return true;
 }
 
-void kad_feed_add(struct kad_feed *feed, const char *kind, json_t *data, bool secret)
+static char *take_text(const struct kad_feed *feed, const char *network, json_t *data)
 {
-    char *json =
-        data && kad_feed_wanted(feed) ? json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+    char *text = NULL;
+
+    if (data && kad_feed_wanted(feed) && json_object_set_new(data, "network", json_string(network)) == 0)
+        text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    json_decref(data);
+    return text;
+}
+
+void kad_feed_add(struct kad_feed *feed, const char *network, const char *kind, json_t *data, bool secret)
+{
+    char *json = take_text(feed, network, data);
     struct kad_feed_message message;
     const bool made = json && strlen(json) < KAD_FEED_BYTES / 2 && format(kind, json, &message);
 
     free(json);
-    json_decref(data);
     if (!made)
         return;
     message.secret = secret;
+    message.network = network;
     while (feed->next - feed->first >= KAD_FEED_MESSAGES ||
            (feed->first < feed->next && feed->bytes + message.size > KAD_FEED_BYTES))
         drop_oldest(feed);
@@ -76,10 +85,10 @@ void kad_feed_close(struct kad_feed *feed)
         feed->changed(feed->context);
 }
 
-struct kad_feed_reader kad_feed_join(struct kad_feed *feed, bool trusted)
+struct kad_feed_reader kad_feed_join(struct kad_feed *feed, bool trusted, const char *network)
 {
     feed->n_readers++;
-    return (struct kad_feed_reader){.at = feed->next, .trusted = trusted};
+    return (struct kad_feed_reader){.at = feed->next, .trusted = trusted, .network = network};
 }
 
 void kad_feed_leave(struct kad_feed *feed)
@@ -94,10 +103,16 @@ bool kad_feed_overtook(const struct kad_feed *feed, const struct kad_feed_reader
     return reader->at < feed->first;
 }
 
-/* The message the reader stands at, past those it must not see; NULL: none yet. */
+static bool is_for(const struct kad_feed_message *message, const struct kad_feed_reader *reader)
+{
+    return (reader->trusted || !message->secret) &&
+           (!reader->network || strcmp(reader->network, message->network) == 0);
+}
+
+/* The message the reader stands at, past those that are not for it; NULL: none yet. */
 static const struct kad_feed_message *current(const struct kad_feed *feed, struct kad_feed_reader *reader)
 {
-    while (reader->at < feed->next && at(feed, reader->at)->secret && !reader->trusted)
+    while (reader->at < feed->next && !is_for(at(feed, reader->at), reader))
         reader->at++;
     return reader->at < feed->next ? at(feed, reader->at) : NULL;
 }

@@ -23,7 +23,7 @@
 struct kad_feed_message {
     char *text; /* "event: KIND\ndata: {...}\n\n" */
     size_t size;
-    const char *kind;
+    const char *kind, *network;
     size_t data_at, data_size; /* the JSON in it */
     bool secret;               /* for readers who may see what this node's own users do */
 };
@@ -40,9 +40,10 @@ struct kad_feed {
 };
 
 struct kad_feed_reader {
-    uint64_t at;   /* message */
-    size_t offset; /* bytes of it that were taken */
-    bool trusted;  /* sees secret messages, too */
+    uint64_t at;         /* message */
+    size_t offset;       /* bytes of it that were taken */
+    bool trusted;        /* sees secret messages, too */
+    const char *network; /* hears of this one alone; NULL: of all */
 };
 
 enum { KAD_FEED_NOTHING = 0, KAD_FEED_LOST = -1, KAD_FEED_END = -2 };
@@ -55,12 +56,13 @@ static inline bool kad_feed_wanted(const struct kad_feed *feed)
     return feed && feed->n_readers > 0 && !feed->closed;
 }
 
-/* Takes over `data` (NULL: no memory; then nothing is added). `kind` is a literal. */
-void kad_feed_add(struct kad_feed *feed, const char *kind, json_t *data, bool secret);
+/* Takes over `data` (NULL: no memory; then nothing is added), into which goes of which network it is told. `kind` and `network`
+ * are literals. */
+void kad_feed_add(struct kad_feed *feed, const char *network, const char *kind, json_t *data, bool secret);
 void kad_feed_close(struct kad_feed *feed);
 
 /* A reader at the end of the feed: what comes from now on. */
-struct kad_feed_reader kad_feed_join(struct kad_feed *feed, bool trusted);
+struct kad_feed_reader kad_feed_join(struct kad_feed *feed, bool trusted, const char *network);
 void kad_feed_leave(struct kad_feed *feed);
 /* Up to `room` bytes of server-sent events, or one of the above. */
 long kad_feed_read(const struct kad_feed *feed, struct kad_feed_reader *reader, char *out, size_t room);

@@ -11,7 +11,7 @@ static char out[KAD_FEED_BYTES * 2];
 
 static void add(int n, bool secret)
 {
-    kad_feed_add(&feed, "tick", json_pack("{s:i}", "n", n), secret);
+    kad_feed_add(&feed, "mainline", "tick", json_pack("{s:i}", "n", n), secret);
 }
 
 /* All there is to read now, in pieces of `piece` bytes. */
@@ -34,15 +34,17 @@ TEST(a_reader_hears_what_comes_after_it_joined)
     kad_feed_init(&feed);
     EXPECT(!kad_feed_wanted(&feed));
     add(1, false); /* nobody listens: not kept */
-    first = kad_feed_join(&feed, true);
+    first = kad_feed_join(&feed, true, NULL);
     EXPECT(kad_feed_wanted(&feed));
     EXPECT(!kad_feed_has(&feed, &first));
     add(2, false);
-    second = kad_feed_join(&feed, true);
+    second = kad_feed_join(&feed, true, NULL);
     add(3, false);
     EXPECT_STR(read_all(&first, sizeof out),
-               "event: tick\ndata: {\"n\":2}\n\nevent: tick\ndata: {\"n\":3}\n\n");
-    EXPECT_STR(read_all(&second, 1), "event: tick\ndata: {\"n\":3}\n\n"); /* a byte at a time */
+               "event: tick\ndata: {\"n\":2,\"network\":\"mainline\"}\n\nevent: tick\ndata: "
+               "{\"n\":3,\"network\":\"mainline\"}\n\n");
+    EXPECT_STR(read_all(&second, 1),
+               "event: tick\ndata: {\"n\":3,\"network\":\"mainline\"}\n\n"); /* a byte at a time */
     EXPECT(!kad_feed_has(&feed, &first) && !kad_feed_has(&feed, &second));
     kad_feed_leave(&feed);
     kad_feed_leave(&feed);
@@ -57,15 +59,15 @@ TEST(secrets_are_for_trusted_readers)
     long why;
 
     kad_feed_init(&feed);
-    stranger = kad_feed_join(&feed, false);
-    owner = kad_feed_join(&feed, true);
+    stranger = kad_feed_join(&feed, false, NULL);
+    owner = kad_feed_join(&feed, true, NULL);
     add(1, true);
     EXPECT(!kad_feed_has(&feed, &stranger) && kad_feed_has(&feed, &owner));
     add(2, false);
-    EXPECT_STR(read_all(&stranger, 5), "event: tick\ndata: {\"n\":2}\n\n");
+    EXPECT_STR(read_all(&stranger, 5), "event: tick\ndata: {\"n\":2,\"network\":\"mainline\"}\n\n");
     message = kad_feed_take(&feed, &owner, &why);
     EXPECT(message && message->secret && strcmp(message->kind, "tick") == 0);
-    EXPECT_MEM(message->text + message->data_at, "{\"n\":1}", message->data_size);
+    EXPECT_MEM(message->text + message->data_at, "{\"n\":1,\"network\":\"mainline\"}", message->data_size);
     EXPECT(kad_feed_take(&feed, &owner, &why) != NULL);
     EXPECT(!kad_feed_take(&feed, &owner, &why) && why == KAD_FEED_NOTHING);
     kad_feed_close(&feed);
@@ -81,8 +83,8 @@ TEST(who_is_overtaken_is_told)
     struct kad_feed_reader slow, quick;
 
     kad_feed_init(&feed);
-    slow = kad_feed_join(&feed, true);
-    quick = kad_feed_join(&feed, true);
+    slow = kad_feed_join(&feed, true, NULL);
+    quick = kad_feed_join(&feed, true, NULL);
     add(0, false);
     EXPECT_EQ(kad_feed_read(&feed, &slow, out, 3), 3); /* in the middle of the first */
     for (int i = 1; i < 3 * KAD_FEED_MESSAGES; i++) {
@@ -103,16 +105,34 @@ TEST(bytes_are_bounded_too)
     struct kad_feed_reader reader;
 
     kad_feed_init(&feed);
-    reader = kad_feed_join(&feed, true);
+    reader = kad_feed_join(&feed, true, NULL);
     memset(text, 'x', KAD_FEED_BYTES);
     for (int i = 0; i < 40; i++) {
-        kad_feed_add(&feed, "large", json_pack("{s:s#}", "x", text, KAD_FEED_BYTES / 4), false);
+        kad_feed_add(&feed, "mainline", "large", json_pack("{s:s#}", "x", text, KAD_FEED_BYTES / 4), false);
         EXPECT(feed.bytes <= KAD_FEED_BYTES && feed.next > feed.first);
     }
     EXPECT(kad_feed_overtook(&feed, &reader));
     reader.at = feed.next;
-    kad_feed_add(&feed, "larger", json_pack("{s:s#}", "x", text, KAD_FEED_BYTES - 100), false);
+    kad_feed_add(&feed, "mainline", "larger", json_pack("{s:s#}", "x", text, KAD_FEED_BYTES - 100), false);
     EXPECT_EQ(reader.at, feed.next); /* too large for any feed: left out */
     kad_feed_leave(&feed);
     free(text);
+}
+
+/* Who named a network hears of nothing else. */
+TEST(a_reader_of_one_network_hears_of_that)
+{
+    struct kad_feed_reader one, all;
+
+    kad_feed_init(&feed);
+    one = kad_feed_join(&feed, true, "kad");
+    all = kad_feed_join(&feed, true, NULL);
+    add(1, false);
+    EXPECT(!kad_feed_has(&feed, &one));
+    kad_feed_add(&feed, "kad", "tick", json_pack("{s:i}", "n", 2), false);
+    EXPECT_STR(read_all(&one, sizeof out), "event: tick\ndata: {\"n\":2,\"network\":\"kad\"}\n\n");
+    EXPECT_STR(read_all(&all, sizeof out), "event: tick\ndata: {\"n\":1,\"network\":\"mainline\"}\n\n"
+                                           "event: tick\ndata: {\"n\":2,\"network\":\"kad\"}\n\n");
+    kad_feed_leave(&feed);
+    kad_feed_leave(&feed);
 }

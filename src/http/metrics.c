@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/types.h"
+#include "http/api.h"
 
 void kad_metrics_head(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -274,7 +275,7 @@ static void by_country(FILE *out, struct kad_node *node)
                 census.of[i].n);
 }
 
-char *kad_metrics_of(struct kad_node *node)
+static char *of_node(struct kad_node *node)
 {
     char *text = NULL;
     size_t size = 0;
@@ -289,4 +290,22 @@ char *kad_metrics_of(struct kad_node *node)
               kad_node_now(node) - kad_node_started_at(node));
     by_country(out, node);
     return end(out, &text);
+}
+
+/* The node that was asked first, for it is who others' rules and pictures are about. */
+char *kad_metrics_of_all(const struct kad_api *asked)
+{
+    const struct kad_api *api = asked->first ? asked->first : asked;
+    enum { MOST = 8 };
+    const char *networks[1 + MOST];
+    char *texts[1 + MOST];
+    const size_t n = 1 + (api->n_others < MOST ? api->n_others : MOST);
+
+    for (size_t i = 0; i < n; i++) {
+        struct kad_node *node = i ? api->others[i - 1].node : api->node;
+
+        networks[i] = kad_network_name(kad_node_config_of(node)->network);
+        texts[i] = of_node(node);
+    }
+    return n > 1 ? kad_metrics_merge(texts, networks, n) : texts[0];
 }

@@ -11,10 +11,16 @@
 
 #include "kad/node.h"
 
-/* malloc'ed text, or NULL. */
-char *kad_metrics_of(struct kad_node *node);
+struct kad_api;
+
+/* Of this node; with others, of all of them, each value under the label network="...". malloc'ed text, or NULL. */
+char *kad_metrics_of_all(const struct kad_api *asked);
 char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *counters,
                        const struct kad_measures *measured, const char *network, kad_ms uptime_ms);
+
+/* What each of several says in one text: metric by metric, each with the label network="NAME". Frees the texts. malloc'ed, or
+ * NULL. */
+char *kad_metrics_merge(char **texts, const char *const *networks, size_t n);
 
 /* One metric: its help and type, and its value if it is not told by kind. Names and help are written as they are. */
 void kad_metrics_head(FILE *out, const char *name, const char *type, const char *help);

@@ -79,3 +79,20 @@ TEST(values_stand_where_readers_look)
     EXPECT(!strstr(text, "kademlia_rtt_seconds")); /* unknown: absent, not zero */
     free(text);
 }
+
+/* All values of a metric stand together, whoever has it; who says more than the first is told behind it. */
+TEST(several_nodes_metrics_are_one_text)
+{
+    static const char *const networks[] = {"mainline", "kad"};
+    char *texts[] = {strdup("# HELP a_b Things.\n# TYPE a_b gauge\na_b 1\n# HELP a Other.\n# TYPE a counter\n"
+                            "a{method=\"ping\"} 2\na{method=\"get\"} 3\n"),
+                     strdup("# HELP a Other.\n# TYPE a counter\na{method=\"ping\"} 4\n"
+                            "# HELP info x\n# TYPE info gauge\ninfo{version=\"1\",network=\"kad\"} 1\n")};
+    char *text = kad_metrics_merge(texts, networks, 2);
+
+    EXPECT_STR(text, "# HELP a_b Things.\n# TYPE a_b gauge\na_b{network=\"mainline\"} 1\n"
+                     "# HELP a Other.\n# TYPE a counter\na{network=\"mainline\",method=\"ping\"} 2\n"
+                     "a{network=\"mainline\",method=\"get\"} 3\na{network=\"kad\",method=\"ping\"} 4\n"
+                     "# HELP info x\n# TYPE info gauge\ninfo{version=\"1\",network=\"kad\"} 1\n");
+    free(text);
+}

@@ -20,6 +20,12 @@ const char *kad_news_kind(enum kad_request_kind kind)
     return names[kind];
 }
 
+static void say(struct kad_feed *feed, const struct kad_node *node, const char *kind, json_t *data,
+                bool secret)
+{
+    kad_feed_add(feed, kad_network_name(kad_node_config_of(node)->network), kind, data, secret);
+}
+
 static json_t *contact(const struct kad_contact *contact)
 {
     return json_pack("{s:o, s:o}", "id", kad_json_id(&contact->id), "address",
@@ -31,9 +37,8 @@ static void tell_ready(struct kad_feed *feed, struct kad_node *node)
     struct kad_info info;
 
     kad_engine_info(kad_node_engine(node), &info);
-    kad_feed_add(feed, "ready",
-                 json_pack("{s:I}", "contacts", (json_int_t)(info.n_contacts[0] + info.n_contacts[1])),
-                 false);
+    say(feed, node, "ready",
+        json_pack("{s:I}", "contacts", (json_int_t)(info.n_contacts[0] + info.n_contacts[1])), false);
 }
 
 void kad_news_event(struct kad_feed *feed, struct kad_node *node, const struct kad_event *event)
@@ -42,30 +47,29 @@ void kad_news_event(struct kad_feed *feed, struct kad_node *node, const struct k
         return;
     switch (event->kind) {
     case KAD_EVENT_NODE:
-        kad_feed_add(feed, "node_discovered", contact(&event->contact), false);
+        say(feed, node, "node_discovered", contact(&event->contact), false);
         break;
     case KAD_EVENT_TABLE:
-        kad_feed_add(feed, "routing_table_updated",
-                     json_pack("{s:o, s:o}", "added",
-                               event->table.added ? contact(&event->contact) : json_null(), "removed",
-                               event->table.removed ? contact(&event->table.gone) : json_null()),
-                     false);
+        say(feed, node, "routing_table_updated",
+            json_pack("{s:o, s:o}", "added", event->table.added ? contact(&event->contact) : json_null(),
+                      "removed", event->table.removed ? contact(&event->table.gone) : json_null()),
+            false);
         break;
     case KAD_EVENT_STORED:
-        kad_feed_add(feed, "data_stored", json_pack("{s:o}", "key", kad_json_id(&event->key)), false);
+        say(feed, node, "data_stored", json_pack("{s:o}", "key", kad_json_id(&event->key)), false);
         break;
     case KAD_EVENT_READY:
         tell_ready(feed, node);
         break;
     case KAD_EVENT_ADDRESS:
-        kad_feed_add(feed, "address",
-                     json_pack("{s:o}", "address", kad_json_endpoint(&event->contact.endpoint)), false);
+        say(feed, node, "address", json_pack("{s:o}", "address", kad_json_endpoint(&event->contact.endpoint)),
+            false);
         break;
     case KAD_EVENT_ID:
-        kad_feed_add(feed, "id", json_pack("{s:o}", "id", kad_json_id(&event->contact.id)), false);
+        say(feed, node, "id", json_pack("{s:o}", "id", kad_json_id(&event->contact.id)), false);
         break;
     case KAD_EVENT_WARNING:
-        kad_feed_add(feed, "warning", json_pack("{s:s}", "warning", kad_warning_text(event->warning)), false);
+        say(feed, node, "warning", json_pack("{s:s}", "warning", kad_warning_text(event->warning)), false);
         break;
     case KAD_EVENT_DONE:
     case KAD_EVENT_HOP:
@@ -76,16 +80,16 @@ void kad_news_event(struct kad_feed *feed, struct kad_node *node, const struct k
 
 /* -- requests ---------------------------------------------------------------------------------------------------- */
 
-void kad_news_begun(struct kad_feed *feed, uint64_t id, const struct kad_request *request, bool secret)
+void kad_news_begun(struct kad_feed *feed, const struct kad_node *node, uint64_t id,
+                    const struct kad_request *request, bool secret)
 {
     if (!kad_feed_wanted(feed))
         return;
-    kad_feed_add(feed, "lookup_begun",
-                 json_pack("{s:I, s:s, s:o, s:o}", "request", (json_int_t)id, "kind",
-                           kad_news_kind(request->kind), "target",
-                           request->kind == KAD_REQUEST_PING ? json_null() : kad_json_id(&request->target),
-                           "address", kad_json_endpoint(&request->endpoint)),
-                 secret);
+    say(feed, node, "lookup_begun",
+        json_pack("{s:I, s:s, s:o, s:o}", "request", (json_int_t)id, "kind", kad_news_kind(request->kind),
+                  "target", request->kind == KAD_REQUEST_PING ? json_null() : kad_json_id(&request->target),
+                  "address", kad_json_endpoint(&request->endpoint)),
+        secret);
 }
 
 static json_t *completed(const struct kad_event *event, const struct kad_request *request)
@@ -107,8 +111,8 @@ static json_t *completed(const struct kad_event *event, const struct kad_request
                      stores ? json_integer(event->done.n_stored) : json_null(), "closest", closest);
 }
 
-void kad_news_request(struct kad_feed *feed, const struct kad_event *event, const struct kad_request *request,
-                      bool secret)
+void kad_news_request(struct kad_feed *feed, const struct kad_node *node, const struct kad_event *event,
+                      const struct kad_request *request, bool secret)
 {
     if (!kad_feed_wanted(feed))
         return;
@@ -116,9 +120,9 @@ void kad_news_request(struct kad_feed *feed, const struct kad_event *event, cons
         json_t *hop = kad_json_hop(event);
 
         json_object_set_new(hop, "request", json_integer((json_int_t)event->request));
-        kad_feed_add(feed, "lookup_hop", hop, secret);
+        say(feed, node, "lookup_hop", hop, secret);
     } else if (event->kind == KAD_EVENT_DONE) {
-        kad_feed_add(feed, "lookup_completed", completed(event, request), secret);
+        say(feed, node, "lookup_completed", completed(event, request), secret);
     }
 }
 
@@ -246,21 +250,21 @@ json_t *kad_news_stats_json(struct kad_node *node, const struct kad_history *his
     return object;
 }
 
-void kad_news_suspicious(struct kad_feed *feed, const struct kad_counters *counters,
-                         struct kad_news_suspicion *last)
+void kad_news_suspicious(struct kad_feed *feed, struct kad_node *node, struct kad_news_suspicion *last)
 {
     static const enum kad_drop reasons[] = {
         KAD_DROP_ADDRESS_RATE, KAD_DROP_GROUP_RATE, KAD_DROP_GRAYLIST, KAD_DROP_MALFORMED, KAD_DROP_FORGED,
         KAD_DROP_REPLAYED,     KAD_DROP_LOADED,     KAD_DROP_REFUSED,  KAD_DROP_BANNED,
     };
 
+    const struct kad_counters *counters = kad_engine_counters(kad_node_engine(node));
+
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
         const uint64_t n = counters->received[reasons[i]] - last->seen[reasons[i]];
 
         last->seen[reasons[i]] += n;
         if (n > 0 && last->begun && kad_feed_wanted(feed))
-            kad_feed_add(
-                feed, "suspicious",
+            say(feed, node, "suspicious",
                 json_pack("{s:s, s:I}", "what", kad_drop_text(reasons[i]), "datagrams", (json_int_t)n),
                 false);
     }
@@ -270,5 +274,5 @@ void kad_news_suspicious(struct kad_feed *feed, const struct kad_counters *count
 void kad_news_stats(struct kad_feed *feed, struct kad_node *node, const struct kad_history *history)
 {
     if (kad_feed_wanted(feed))
-        kad_feed_add(feed, "stats", kad_news_stats_json(node, history), false);
+        say(feed, node, "stats", kad_news_stats_json(node, history), false);
 }

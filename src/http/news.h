@@ -13,6 +13,8 @@
  *     lookup_completed       {"request", "kind", "target", "reason", "error", how it went, what it found}
  *     stats                  {"ready", "requests", "queries", the newest sample of the history}
  *
+ * Each says besides of which network it is: "network".
+ *
  * Lookups are those of this node's users; whoever asked under the token, or locally, is told of only to readers who may
  * know (`secret`).
  */
@@ -25,10 +27,11 @@
 
 void kad_news_event(struct kad_feed *feed, struct kad_node *node, const struct kad_event *event);
 
-void kad_news_begun(struct kad_feed *feed, uint64_t id, const struct kad_request *request, bool secret);
+void kad_news_begun(struct kad_feed *feed, const struct kad_node *node, uint64_t id,
+                    const struct kad_request *request, bool secret);
 /* HOP and DONE of a request. */
-void kad_news_request(struct kad_feed *feed, const struct kad_event *event, const struct kad_request *request,
-                      bool secret);
+void kad_news_request(struct kad_feed *feed, const struct kad_node *node, const struct kad_event *event,
+                      const struct kad_request *request, bool secret);
 
 /* A reading of everything the history keeps. */
 struct kad_history_reading kad_news_read(struct kad_node *node);
@@ -42,8 +45,7 @@ struct kad_news_suspicion {
     bool begun; /* false: the first look only takes note */
 };
 /* An event of each reason that was counted again since the last time. */
-void kad_news_suspicious(struct kad_feed *feed, const struct kad_counters *counters,
-                         struct kad_news_suspicion *last);
+void kad_news_suspicious(struct kad_feed *feed, struct kad_node *node, struct kad_news_suspicion *last);
 
 /* What was said of a ring last. It takes milliseconds to make, so it is made once for each new sample. */
 struct kad_news_told {

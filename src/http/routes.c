@@ -287,6 +287,19 @@ static struct kad_api_answer health(const struct kad_api *api, struct kad_api_as
                                                      info.ready ? 1 : 0, "reason", reason)};
 }
 
+/* Of this daemon, whichever was asked: the first one's first. */
+static json_t *networks(const struct kad_api *api)
+{
+    const struct kad_api *first = api->first ? api->first : api;
+    json_t *names = json_array();
+
+    json_array_append_new(names, json_string(kad_network_name(kad_node_config_of(first->node)->network)));
+    for (size_t i = 0; i < first->n_others; i++)
+        json_array_append_new(
+            names, json_string(kad_network_name(kad_node_config_of(first->others[i].node)->network)));
+    return names;
+}
+
 /* Where it keeps its things is nobody's business from afar. */
 static struct kad_api_answer node(const struct kad_api *api, struct kad_api_asker asker,
                                   struct kad_params *params)
@@ -298,6 +311,7 @@ static struct kad_api_answer node(const struct kad_api *api, struct kad_api_aske
     object = kad_json_node(api->node);
     if (!asker.trusted)
         json_object_set_new(object, "data_dir", json_null());
+    json_object_set_new(object, "networks", networks(api));
     return (struct kad_api_answer){.status = 200, .json = object};
 }
 
@@ -364,7 +378,7 @@ static struct kad_api_answer evidence(const struct kad_api *api, struct kad_api_
 
 static char *metrics(const struct kad_api *api)
 {
-    char *text = kad_metrics_of(api->node), *both = NULL;
+    char *text = kad_metrics_of_all(api), *both = NULL;
 
     if (text && api->web)
         both = kad_web_metrics(api->web, text);

@@ -23,16 +23,23 @@
 #define MEMBERS 4 /* networks whose members come to /kad */
 #define DOORS   (3 + MEMBERS * KAD_NODE_LISTEN_MAX)
 
-struct kad_http {
+/* What is kept of one network's node. */
+struct part {
     struct kad_node *node;
-    struct kad_face face;
-    struct kad_feed feed;
     struct kad_history history;
     struct kad_news_told told[2];
     struct kad_news_suspicion suspicion;
     struct kad_looks looks;
     struct kad_survey survey;
     struct kad_evidence evidence;
+};
+
+struct kad_http {
+    struct kad_node *node;
+    struct kad_face face;
+    struct kad_feed feed;
+    struct part *parts; /* one for each network, the first one's first */
+    size_t n_parts;
     struct kad_web web;
     struct kad_door doors[DOORS];
     unsigned n_doors, n_ended, n_members;
@@ -60,13 +67,16 @@ static void tell(const struct kad_http *http, enum kad_log_level level, const ch
 
 static void let_go(struct kad_http *http)
 {
-    kad_looks_clear(&http->looks);
+    for (size_t i = 0; i < http->n_parts; i++) {
+        kad_looks_clear(&http->parts[i].looks);
+        kad_news_told_clear(&http->parts[i].told[0]);
+        kad_news_told_clear(&http->parts[i].told[1]);
+    }
     kad_feed_clear(&http->feed);
-    kad_news_told_clear(&http->told[0]);
-    kad_news_told_clear(&http->told[1]);
     kad_wipe(http->token, sizeof http->token);
     free(http->path);
     free(http->others);
+    free(http->parts);
     free(http->names);
     free(http);
 }
@@ -264,18 +274,25 @@ static int open_api(struct kad_http *http, const struct kad_http_config *config,
 
 /* -- each second --------------------------------------------------------------------------------------------------- */
 
+static void look_at(struct kad_http *http, struct part *part)
+{
+    const struct kad_history_reading reading = kad_news_read(part->node);
+
+    kad_history_add(&part->history, &reading);
+    kad_news_stats(&http->feed, part->node, &part->history);
+    kad_news_suspicious(&http->feed, part->node, &part->suspicion);
+    kad_survey_step(&part->survey, part->node);
+    kad_evidence_second(&part->evidence, part->node);
+}
+
 static void on_second(uv_timer_t *timer)
 {
     struct kad_http *http = timer->data;
-    const struct kad_history_reading reading = kad_news_read(http->node);
 
-    kad_history_add(&http->history, &reading);
-    kad_news_stats(&http->feed, http->node, &http->history);
-    kad_news_suspicious(&http->feed, kad_engine_counters(kad_node_engine(http->node)), &http->suspicion);
-    kad_survey_step(&http->survey, http->node);
+    for (size_t i = 0; i < http->n_parts; i++)
+        look_at(http, &http->parts[i]);
     for (unsigned i = 0; i < http->n_members; i++)
         kad_members_sweep(http->members[i]);
-    kad_evidence_second(&http->evidence, http->node);
     for (unsigned i = 0; i < http->n_doors; i++)
         kad_door_sweep(&http->doors[i]);
 }
@@ -301,6 +318,19 @@ static void start_ticking(struct kad_http *http)
 
 /* -- the whole ----------------------------------------------------------------------------------------------------- */
 
+static struct kad_api api_of(struct kad_http *http, struct part *part)
+{
+    return (struct kad_api){.node = part->node,
+                            .feed = &http->feed,
+                            .history = &part->history,
+                            .told = part->told,
+                            .looks = &part->looks,
+                            .survey = &part->survey,
+                            .evidence = &part->evidence,
+                            .first = part == http->parts ? NULL : &http->face.api,
+                            .web = &http->web};
+}
+
 static struct kad_http *make(struct kad_node *node, const struct kad_http_config *config)
 {
     struct kad_http *http = calloc(1, sizeof *http);
@@ -310,34 +340,33 @@ static struct kad_http *make(struct kad_node *node, const struct kad_http_config
     http->node = node;
     http->names = strdup(config->names ? config->names : "");
     http->others = calloc(config->n_others + 1, sizeof *http->others);
-    if (!http->names || !http->others) {
+    http->n_parts = config->n_others + 1;
+    http->parts = calloc(http->n_parts, sizeof *http->parts);
+    if (!http->names || !http->others || !http->parts) {
+        free(http->parts);
         free(http->names);
         free(http->others);
         free(http);
         return NULL;
     }
-    for (size_t i = 0; i < config->n_others; i++)
-        http->others[i].node = config->others[i];
     kad_feed_init(&http->feed);
     http->feed.changed = on_news;
     http->feed.context = http;
-    kad_history_init(&http->history);
+    for (size_t i = 0; i < http->n_parts; i++) {
+        http->parts[i].node = i ? config->others[i - 1] : node;
+        kad_history_init(&http->parts[i].history);
+    }
+    for (size_t i = 0; i < config->n_others; i++)
+        http->others[i] = api_of(http, &http->parts[i + 1]);
     http->face = (struct kad_face){
-        .api = {.node = node,
-                .others = http->others,
-                .n_others = config->n_others,
-                .feed = &http->feed,
-                .history = &http->history,
-                .told = http->told,
-                .looks = &http->looks,
-                .survey = &http->survey,
-                .evidence = &http->evidence,
-                .web = &http->web},
+        .api = api_of(http, &http->parts[0]),
         .feed = &http->feed,
         .web = &http->web,
         .limits = config->limits,
         .loop = kad_node_loop(node),
     };
+    http->face.api.others = http->others;
+    http->face.api.n_others = config->n_others;
     return http;
 }
 
@@ -371,12 +400,14 @@ int kad_http_new(struct kad_node *node, const struct kad_http_config *config, st
     return KAD_OK;
 }
 
-void kad_http_event(struct kad_http *http, const struct kad_event *event)
+void kad_http_event(struct kad_http *http, struct kad_node *node, const struct kad_event *event)
 {
-    if (!http)
-        return;
-    kad_news_event(&http->feed, http->node, event);
-    kad_evidence_event(&http->evidence, http->node, event);
+    for (size_t i = 0; http && i < http->n_parts; i++) {
+        if (http->parts[i].node == node) {
+            kad_news_event(&http->feed, node, event);
+            kad_evidence_event(&http->parts[i].evidence, node, event);
+        }
+    }
 }
 
 void kad_http_close(struct kad_http *http)

@@ -35,7 +35,8 @@ struct kad_http_config {
  * token is that of the node's data directory (http/guard.h); without one nobody has it. */
 KAD_CHECK int kad_http_new(struct kad_node *node, const struct kad_http_config *config,
                            struct kad_http **out_http, char *out_why, size_t why_size);
-void kad_http_event(struct kad_http *http, const struct kad_event *event); /* NULL is fine */
+/* Of the node itself or one of the others. NULL is fine. */
+void kad_http_event(struct kad_http *http, struct kad_node *node, const struct kad_event *event);
 void kad_http_close(struct kad_http *http);
 void kad_http_free(struct kad_http *http); /* NULL is fine */
 

@@ -62,7 +62,7 @@ static void on_free(void *context)
 }
 
 struct MHD_Response *kad_stream_new(struct kad_client *client, struct MHD_Connection *connection,
-                                    bool trusted)
+                                    bool trusted, const char *network)
 {
     struct kad_door *door = client->door;
     struct kad_stream *stream = calloc(1, sizeof *stream);
@@ -76,7 +76,7 @@ struct MHD_Response *kad_stream_new(struct kad_client *client, struct MHD_Connec
     stream->client = client;
     stream->door = door;
     stream->connection = connection;
-    stream->reader = kad_feed_join(door->face->feed, trusted);
+    stream->reader = kad_feed_join(door->face->feed, trusted, network);
     stream->next = door->streams;
     if (door->streams)
         door->streams->previous = stream;

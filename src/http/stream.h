@@ -13,7 +13,7 @@
 
 /* The answer that begins the stream; NULL: no memory. */
 struct MHD_Response *kad_stream_new(struct kad_client *client, struct MHD_Connection *connection,
-                                    bool trusted);
+                                    bool trusted, const char *network);
 
 /* Lets those go on that have something to send, and cuts off those that were overtaken. */
 void kad_streams_resume(struct kad_door *door);

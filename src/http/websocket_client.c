@@ -387,7 +387,7 @@ static struct kad_websocket_client *make(struct kad_client *client, bool trusted
     return made;
 }
 
-void kad_websocket_client_new(struct kad_client *client, bool trusted, int fd,
+void kad_websocket_client_new(struct kad_client *client, bool trusted, const char *network, int fd,
                               struct MHD_UpgradeResponseHandle *upgrade, struct kad_bytes early)
 {
     struct kad_door *door = client->door;
@@ -399,7 +399,7 @@ void kad_websocket_client_new(struct kad_client *client, bool trusted, int fd,
         return;
     }
     made->upgrade = upgrade;
-    made->reader = kad_feed_join(door->face->feed, trusted);
+    made->reader = kad_feed_join(door->face->feed, trusted, network);
     made->next = door->websockets;
     if (door->websockets)
         door->websockets->previous = made;

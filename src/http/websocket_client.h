@@ -23,7 +23,7 @@ struct MHD_Response *kad_websocket_response(const char *key, MHD_UpgradeHandler 
                                             bool *out_valid);
 
 /* The handler's part: `fd` is ours until `upgrade` is closed; `early` came with the handshake. */
-void kad_websocket_client_new(struct kad_client *client, bool trusted, int fd,
+void kad_websocket_client_new(struct kad_client *client, bool trusted, const char *network, int fd,
                               struct MHD_UpgradeResponseHandle *upgrade, struct kad_bytes early);
 
 /* Requests are begun while the turn lasts, news are sent, and who was overtaken is cut off. True: some have to wait. */

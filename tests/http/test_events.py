@@ -29,7 +29,7 @@ def a_lookup(net, where):
         if kind == "lookup_completed":
             break
         hops.append(data)
-    check([dict(hop, request=number) for hop in traced] == hops, traced, hops)
+    check([dict(hop, request=number, network="mainline") for hop in traced] == hops, traced, hops)
     check(data["reason"] in ("converged", "exhausted") and data["error"] is None and data["closest"], data)
     check(data["answers"] == sum(hop["what"] == "answered" for hop in hops), data, hops)
     stream.close()

@@ -14,8 +14,14 @@ const TABLE_EVERY_MS = 2000; /* however fast it changes */
 
 let table = { rows: [], node_id: "" }, chosen = null, tableWanted = false, tableAt = 0;
 
+/* A daemon on several networks: the one in the address of this page, else the first. */
+const wanted = new URLSearchParams(location.search).get("network");
+let shown = wanted;
+
+const of = (path) => (wanted ? `${path}${path.includes("?") ? "&" : "?"}network=${encodeURIComponent(wanted)}` : path);
+
 async function ask(path) {
-    const answer = await fetch(path, { headers: { Accept: "application/json" } });
+    const answer = await fetch(of(path), { headers: { Accept: "application/json" } });
     return answer.json();
 }
 
@@ -27,14 +33,24 @@ function say(text) {
 
 /* -- the node ---------------------------------------------------------------------------------------------------- */
 
+/** The one that is shown, and links to the others. */
+function networks(node) {
+    const others = (node.networks ?? []).filter((name) => name !== node.network);
+    if (!others.length) return node.network;
+    const list = html("span", {}, node.network);
+    for (const name of others) list.append(" ", html("a", { href: `?network=${encodeURIComponent(name)}` }, name));
+    return list;
+}
+
 async function showNode() {
     const node = await ask("/api/node");
+    shown = node.network;
     by("node-name").textContent = node.name ?? "";
     document.title = node.name ? `kad: ${node.name}` : "kad";
     by("state").textContent = STANDING[node.state] ?? node.state;
     by("state").className = node.state === "joined" ? "good" : "slow";
     describe(by("facts"), [
-        ["Network", node.network],
+        ["Network", networks(node)],
         ["Nodes in the table", amount(node.peer_count)],
         ["Nodes in the network", node.network_size ? "about " + amount(node.network_size.ipv4 ?? node.network_size) : "unknown"],
         ["Round trip", duration(node.rtt_ms)],
@@ -158,9 +174,12 @@ const EVENTS = {
 };
 
 function follow() {
-    const source = new EventSource("/events");
+    const source = new EventSource(of("/events"));
     for (const [name, handle] of Object.entries(EVENTS))
-        source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+        source.addEventListener(name, (message) => {
+            const event = JSON.parse(message.data);
+            if (!event.network || event.network === shown) handle(event);
+        });
     source.addEventListener("open", () => refresh());
     source.addEventListener("error", () => {
         by("state").textContent = "the node does not answer";
