@@ -22,7 +22,7 @@ static const char *const stores[] = {"memory", "lmdb", NULL};
 /* Sections together, in the order they are printed in. */
 const struct kad_key kad_keys[] = {
     {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline, kad, its own secure one, or kad-ws, that as JSON over WebSockets. First, for it brings the defaults of all others"},
-    {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port. Port 0: any"},
+    {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port; interface:port for all its addresses. Port 0: any"},
     {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of nodes to join through, by comma or once per node; in networks with identities host:port/id1... takes nobody else there; `public` stands for the public network's well-known hosts, `none` for nobody"},
     {"node", "class", KAD_KEY_CLASS, FIELD(classes), 0, 0, NULL, "a record class of your own, once per class, in networks that have them: NAME, then any of type=, ttl=, max-size=, owners=, select=, validate=, sealed= ([records](records.md)); the same at all nodes"},
     TEXT("node", manifest, "a signed list of nodes to join through (kad manifest): a file, or an http or https address; needs manifest_keys"),

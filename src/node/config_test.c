@@ -128,6 +128,16 @@ TEST(known_other_names_are_understood)
     EXPECT_STR(config.bootstrap[0], "a.example:1");
 }
 
+/* P023, P067: an interface stands for what it has. */
+TEST(interfaces_may_be_named)
+{
+    EXPECT_STR(read_text("listen = lo:4000\n"), "");
+    EXPECT(config.n_listen >= 1);
+    EXPECT_EQ(config.listen[0].port, 4000);
+    EXPECT_EQ(config.listen[0].address[0], 127);
+    EXPECT(strstr(read_text("listen = nowhere7:4000\n"), "is not an address and port"));
+}
+
 /* U24 to U31: what Ulixee's options are called here. */
 TEST(options_of_ulixee_are_understood)
 {

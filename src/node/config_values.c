@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "net/interface.h"
 #include "node/bootstrap_name.h"
 #include "node/config_keys.h"
 
@@ -176,14 +177,9 @@ static int read_network(struct kad_config *config, const char *text, char *why, 
     return KAD_OK;
 }
 
-static int read_listen(struct kad_config *config, const char *text, char *why, size_t why_size)
+static int add_listen(struct kad_config *config, struct kad_endpoint endpoint, const char *text, char *why,
+                      size_t why_size)
 {
-    struct kad_endpoint endpoint;
-
-    if (kad_endpoint_parse(text, 0, &endpoint) < 0) {
-        snprintf(why, why_size, "\"%s\" is not an address and port such as 0.0.0.0:6881 or [::]:6881", text);
-        return KAD_E_INVALID;
-    }
     for (unsigned i = 0; i < config->n_listen; i++) {
         if (endpoint.port != 0 && kad_endpoint_equal(&config->listen[i], &endpoint)) {
             snprintf(why, why_size, "%s is there twice", text);
@@ -195,6 +191,31 @@ static int read_listen(struct kad_config *config, const char *text, char *why, s
         return KAD_E_INVALID;
     }
     config->listen[config->n_listen++] = endpoint;
+    return KAD_OK;
+}
+
+/* An address, or an interface for all it has now. */
+static int read_listen(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    struct kad_endpoint endpoints[KAD_NODE_LISTEN_MAX];
+    int n = kad_endpoint_parse(text, 0, &endpoints[0]) < 0
+                ? kad_interface_endpoints(text, endpoints, KAD_NODE_LISTEN_MAX)
+                : 1;
+
+    if (n == 0 || n == KAD_E_LIMIT) {
+        snprintf(why, why_size, n == 0 ? "%s is down, or has no address" : "%s has too many addresses", text);
+        return KAD_E_INVALID;
+    }
+    if (n < 0) {
+        snprintf(why, why_size, "\"%s\" is not an address and port such as 0.0.0.0:6881 or [::]:6881", text);
+        return KAD_E_INVALID;
+    }
+    for (int i = 0; i < n; i++) {
+        const int error = add_listen(config, endpoints[i], text, why, why_size);
+
+        if (error)
+            return error;
+    }
     return KAD_OK;
 }
 
