@@ -128,6 +128,22 @@ def pinned(folder, net):
     check(wrong.stop() == 0 and right.stop() == 0)
 
 
+def by_identity(net, nodes):
+    """What is shown, and what is asked for, are identities."""
+    who = identity(nodes[0])
+    address = nodes[0].ask("status")["listening"][0]
+    check(nodes[1].ask("ping", who)["identity"] == who)
+    check(nodes[1].ask("ping", address + "/" + who)["address"] == address)
+    wrong = nodes[1].kad("ping", address + "/" + identity(nodes[2]), expect=1)
+    check("somebody else answers" in wrong.err and who in wrong.err, wrong.err)
+    nodes[1].kad("ping", "id1" + 59 * "q", expect=2)
+    for command in (("closest", who), ("table",)):
+        shown = nodes[1].kad(*command).out.decode()
+        check("id1" in shown and shown.count("\n") > 3, shown)
+    check(who in nodes[1].kad("closest", who).out.decode())
+    check(who in nodes[1].kad("find", who).out.decode())
+
+
 def restart(folder, net):
     node = member(folder, "again", "--bootstrap", net.first).await_ready(4)
     before = identity(node)
@@ -163,6 +179,7 @@ def test(folder):
     presence_ends(folder, net, nodes[1])
     logs_name_nobody(net, nodes)
     pinned(folder, net)
+    by_identity(net, nodes)
     restart(folder, net)
     two_networks(folder, net)
     for node in nodes + [net]:

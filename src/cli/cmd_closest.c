@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/endpoint.h"
@@ -92,6 +93,13 @@ static unsigned shared_bits(const char *a, const char *b)
     return kad_id_prefix(&one, &other);
 }
 
+const char *kad_show_who(const json_t *node)
+{
+    const char *identity = json_string_value(json_object_get(node, "identity"));
+
+    return identity ? identity : kad_json_text(node, "id");
+}
+
 void kad_show_closest(struct kad_cli *cli, const json_t *answer, int code)
 {
     static const char *const headings[] = {"node", "address", ">rtt", ">hop", ">shared bits"};
@@ -110,7 +118,7 @@ void kad_show_closest(struct kad_cli *cli, const json_t *answer, int code)
         char rtt[KAD_NUMBER_TEXT], hop[KAD_NUMBER_TEXT], shared[KAD_NUMBER_TEXT];
 
         snprintf(shared, sizeof shared, "%u", shared_bits(id, target));
-        kad_columns_add(&columns, KAD_PLAIN, id, kad_json_text(node, "address"),
+        kad_columns_add(&columns, KAD_PLAIN, kad_show_who(node), kad_json_text(node, "address"),
                         kad_json_ms(node, "rtt_ms", rtt), kad_json_count(node, "hop", hop), shared);
     }
     kad_columns_print(&columns, cli);
@@ -178,9 +186,61 @@ const struct kad_command kad_command_find = {
 
 /* -- ping -------------------------------------------------------------------------------------------------------- */
 
+/* Where the node with this identity answers, by a lookup. An exit code; `out_address` is set with 0. */
+static int find_address(struct kad_cli *cli, const char *identity, char *out_address, size_t room)
+{
+    json_t *parameters = kad_ask_parameters(cli), *answer = NULL;
+    int code;
+
+    json_object_set_new(parameters, "id", json_string(identity));
+    code = kad_ask_quietly(cli, "POST", "/api/dht/find", parameters, &answer);
+    if (code != KAD_EXIT_DONE)
+        return answer ? kad_ask_show(cli, code, answer, show_node) : code;
+    snprintf(out_address, room, "%s", kad_json_text(answer, "address"));
+    json_decref(answer);
+    return KAD_EXIT_DONE;
+}
+
+/* Who answers must be who was meant. */
+static int ping_somebody(struct kad_cli *cli, const char *address, const char *identity)
+{
+    json_t *parameters = kad_ask_parameters(cli), *answer = NULL;
+    int code = set_address(cli, address, parameters);
+    const char *found;
+
+    if (code != KAD_EXIT_DONE) {
+        json_decref(parameters);
+        return code;
+    }
+    code = kad_ask_quietly(cli, "POST", "/api/dht/ping", parameters, &answer);
+    if (!answer)
+        return code;
+    found = json_string_value(json_object_get(answer, "identity"));
+    if (code == KAD_EXIT_DONE && (!found || strcasecmp(found, identity) != 0)) {
+        char reason[160];
+
+        snprintf(reason, sizeof reason, "%.60s is %.80s", address, found ? found : "nobody with an identity");
+        json_decref(answer);
+        return kad_cli_fail(cli, KAD_EXIT_NOT_FOUND, "somebody else answers", reason);
+    }
+    return kad_ask_show(cli, code, answer, show_node);
+}
+
 static int run_ping(struct kad_cli *cli)
 {
-    return ask_with_address(cli, "/api/dht/ping", cli->arguments[0], kad_ask_parameters(cli), show_node);
+    const char *text = cli->arguments[0], *slash = strchr(text, '/');
+    char address[256];
+    int code = KAD_EXIT_DONE;
+
+    if (strncasecmp(text, "id1", 3) == 0 && !strchr(text, ':')) {
+        code = find_address(cli, text, address, sizeof address);
+        return code == KAD_EXIT_DONE ? ping_somebody(cli, address, text) : code;
+    }
+    if (slash && (size_t)(slash - text) < sizeof address) {
+        snprintf(address, sizeof address, "%.*s", (int)(slash - text), text);
+        return ping_somebody(cli, address, slash + 1);
+    }
+    return ask_with_address(cli, "/api/dht/ping", text, kad_ask_parameters(cli), show_node);
 }
 
 const struct kad_command kad_command_ping = {
@@ -188,7 +248,12 @@ const struct kad_command kad_command_ping = {
     .arguments = "ADDR",
     .summary = "whether a node answers, and how fast",
     .details =
-        "ADDR is an address or a name with a port; without one, 6881. Exit status 3: no answer in time.",
+        "ADDR is an address or a name with a port; without one, 6881. In networks with identities also "
+        "id1..., "
+        "which is\n"
+        "looked for first, and host:port/id1..., where nobody else will do. Exit status 1: not found, or "
+        "somebody else\n"
+        "answers; 3: no answer in time.",
     .n_least = 1,
     .n_most = 1,
     .run = run_ping,

@@ -208,7 +208,7 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code)
                         spare                                  ? KAD_DIM
                         : kad_json_number(row, "failures") > 0 ? KAD_YELLOW
                                                                : KAD_PLAIN,
-                        kad_json_count(row, "bucket", bucket), kad_json_text(row, "id"),
+                        kad_json_count(row, "bucket", bucket), kad_show_who(row),
                         kad_json_text(row, "address"), kad_json_ms(row, "rtt_ms", rtt), heard,
                         kad_json_count(row, "failures", failures), kad_show_place(row, place),
                         spare                                 ? "in reserve"

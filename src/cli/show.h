@@ -15,4 +15,7 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code);
 /* Buckets, with how many contacts each has; one line for each that is in use. */
 void kad_show_table_summary(struct kad_cli *cli, const json_t *answer);
 
+/* What a node is called: id1... where the network has identities, else its id. */
+const char *kad_show_who(const json_t *node);
+
 #endif

@@ -48,7 +48,7 @@ def the_node(net, folder):
     check(stream.next("data_stored", lambda data: data["key"] == key))
     series = set(ask(net.api, "GET", "/api/network/history").json["series"])
     first, second = stream.next("stats")[1], stream.next("stats")[1]
-    check(second["at_ms"] > first["at_ms"] and set(first) == series | {"ready", "requests", "queries"}, first)
+    check(second["at_ms"] > first["at_ms"] and set(first) == series | {"ready", "requests", "queries", "network"}, first)
     check(stream.greeting["retry"] == "2000", stream.greeting)
     stream.close()
     new.stop()
