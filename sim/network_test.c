@@ -230,6 +230,29 @@ TEST(floods_do_not_stop_honest_lookups)
     }
 }
 
+/* Publications go by regions of the key space where both families are spoken, too: they cost twice what they cost in one of them,
+ * not a lookup for each key. */
+TEST(regions_serve_both_families)
+{
+    double datagrams[2];
+
+    for (int dual = 0; dual < 2; dual++) {
+        struct sim_run *run;
+        char text[300];
+
+        snprintf(
+            text, sizeof(text),
+            "network kad-toy; seed 51; peers 12; family %s; latency world; tables join over 10s; check 0;"
+            "set put_again_ms 20m; put 150 keep at 60s over 60s; get all at 63m over 1m",
+            dual ? "dual" : "ipv4");
+        run = test_run(text);
+        EXPECT_MSG(test_figure(run, "found") >= 100, "%s: %.1f %%", text, test_figure(run, "found"));
+        datagrams[dual] = test_figure(run, "datagrams");
+        sim_run_free(run);
+    }
+    EXPECT_MSG(datagrams[1] < 2.4 * datagrams[0], "%.0f instead of %.0f", datagrams[1], datagrams[0]);
+}
+
 /* Both families at once: two tables, one network. */
 TEST(a_dual_stack_network_works_on_both_legs)
 {

@@ -18,6 +18,8 @@
 #include "core/id.h"
 #include "kad/engine.h"
 
+#define KAD_FAMILIES 2 /* index 0: IPv4, 1: IPv6 */
+
 typedef uint32_t kad_contact_ref;
 #define KAD_NO_CONTACT ((kad_contact_ref)0)
 

@@ -26,7 +26,6 @@
 #include "core/table.h"
 #include "core/token.h"
 
-#define KAD_FAMILIES      2 /* index 0: IPv4, 1: IPv6 */
 #define KAD_BOOTSTRAP_MAX 64
 #define KAD_SAVED_MAX     512
 

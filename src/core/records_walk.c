@@ -72,20 +72,22 @@ static void walk_results(struct kad_walk *walk, struct kad_results *results)
 
 static void walk_region(struct kad_walk *walk, struct kad_region *region)
 {
-    const size_t n = kad_walk_count(walk, region->n, KAD_REGION_WIDTH);
-
     KAD_WALK_BYTES(walk, region->middle);
     KAD_WALK(walk, region->at);
     KAD_WALK(walk, region->prefix);
-    if (kad_walk_reads(walk))
-        region->n = 0;
-    for (size_t i = 0; i < n && !walk->bad; i++) {
-        kad_walk_contact(walk, &region->contacts[i]);
-        if (region->contacts[i] == KAD_NO_CONTACT) {
-            kad_walk_fail(walk);
-            return;
+    for (int family = 0; family < KAD_FAMILIES; family++) {
+        const size_t n = kad_walk_count(walk, region->n[family], KAD_REGION_WIDTH);
+
+        if (kad_walk_reads(walk))
+            region->n[family] = 0;
+        for (size_t i = 0; i < n && !walk->bad; i++) {
+            kad_walk_contact(walk, &region->contacts[family][i]);
+            if (region->contacts[family][i] == KAD_NO_CONTACT) {
+                kad_walk_fail(walk);
+                return;
+            }
+            region->n[family] = (uint8_t)(kad_walk_reads(walk) ? i + 1 : n);
         }
-        region->n = (uint8_t)(kad_walk_reads(walk) ? i + 1 : n);
     }
 }
 

@@ -5,7 +5,8 @@
 #include "core/operation.h"
 #include "core/records.h"
 
-#define WAYS 8
+#define WAYS   8
+#define TOKENS (KAD_FAMILIES * KAD_OPERATION_TOKENS)
 
 static struct kad_regions *regions_of(const struct kad_dht *dht)
 {
@@ -14,9 +15,11 @@ static struct kad_regions *regions_of(const struct kad_dht *dht)
 
 static void forget(struct kad_dht *dht, struct kad_region *region)
 {
-    for (size_t i = 0; i < region->n; i++)
-        kad_book_release(dht->book, region->contacts[i]);
-    region->n = 0;
+    for (int family = 0; family < KAD_FAMILIES; family++) {
+        for (size_t i = 0; i < region->n[family]; i++)
+            kad_book_release(dht->book, region->contacts[family][i]);
+        region->n[family] = 0;
+    }
 }
 
 void kad_regions_clear(struct kad_dht *dht)
@@ -87,9 +90,9 @@ static const struct kad_region_token *fresh_token(const struct kad_dht *dht, kad
 
 /* -- regions ---------------------------------------------------------------------------------------------------- */
 
-static int only_family(const struct kad_dht *dht)
+static bool is_known(const struct kad_region *region)
 {
-    return dht->tables[0] && dht->tables[1] ? -1 : dht->tables[0] ? 0 : 1;
+    return region->n[0] || region->n[1];
 }
 
 void kad_region_widen(struct kad_operation *operation)
@@ -100,53 +103,75 @@ void kad_region_widen(struct kad_operation *operation)
     }
 }
 
-void kad_region_learn(struct kad_dht *dht, const struct kad_operation *operation, kad_ms now)
+/* What one family's lookup covers: its contacts, nearest first, and the bits that a key shares with the target whose holders are
+ * among them. False: nothing. */
+static bool covered(const struct kad_dht *dht, const struct kad_operation *operation, int family,
+                    kad_contact_ref out_contacts[KAD_REGION_WIDTH], uint8_t *out_n, unsigned *out_prefix)
 {
-    struct kad_regions *regions = regions_of(dht);
-    const int family = only_family(dht);
+    const struct kad_paths *paths = &operation->paths[family];
     const struct kad_id *target = &operation->request.target;
-    kad_contact_ref closest[KAD_REGION_WIDTH];
-    struct kad_region *region;
+    const enum kad_reason reason = kad_paths_reason(paths);
     unsigned prefix;
     size_t n, n_inside = 0;
 
-    if (family < 0 || !operation->families[family] ||
-        operation->paths[family].first.config.width < KAD_REGION_WIDTH)
-        return;
-    n = kad_paths_closest(&operation->paths[family], KAD_REGION_WIDTH, closest);
-    if (n < KAD_REGION_WIDTH && kad_paths_reason(&operation->paths[family]) == KAD_REASON_EXHAUSTED)
+    if (!operation->families[family] || paths->first.config.width < KAD_REGION_WIDTH)
+        return false;
+    n = kad_paths_closest(paths, KAD_REGION_WIDTH, out_contacts);
+    if (n < KAD_REGION_WIDTH && (reason == KAD_REASON_EXHAUSTED || reason == KAD_REASON_NO_CONTACTS))
         prefix = 0; /* that is all of the network */
-    else if (n == KAD_REGION_WIDTH && kad_paths_reason(&operation->paths[family]) == KAD_REASON_CONVERGED)
-        prefix = kad_id_prefix(target, &kad_book_contact(dht->book, closest[n - 1])->id) + 1;
+    else if (n == KAD_REGION_WIDTH && reason == KAD_REASON_CONVERGED)
+        prefix = kad_id_prefix(target, &kad_book_contact(dht->book, out_contacts[n - 1])->id) + 1;
     else
-        return;
+        return false;
     while (n_inside < n &&
-           kad_id_prefix(target, &kad_book_contact(dht->book, closest[n_inside])->id) >= prefix)
+           kad_id_prefix(target, &kad_book_contact(dht->book, out_contacts[n_inside])->id) >= prefix)
         n_inside++;
+    *out_n = (uint8_t)n_inside;
+    *out_prefix = prefix;
     /* As many as hold a record, and ourselves perhaps. */
-    if ((prefix && n_inside <= dht->settings->replicas) || prefix > UINT8_MAX)
-        return;
-    region = &regions->regions[regions->next];
-    regions->next = (uint8_t)((regions->next + 1) % KAD_REGIONS);
-    forget(dht, region);
-    for (size_t i = 0; i < n_inside; i++) {
-        kad_book_retain(dht->book, closest[i]);
-        region->contacts[i] = closest[i];
-    }
-    region->n = (uint8_t)n_inside;
-    region->middle = *target;
-    region->prefix = (uint8_t)prefix;
-    region->at = now;
-    if (operation->owner == KAD_OWNER_PUBLISH)
-        kad_publish_covered(dht, target, prefix, now);
+    return (!prefix || n_inside > dht->settings->replicas) && prefix <= UINT8_MAX;
 }
 
+void kad_region_learn(struct kad_dht *dht, const struct kad_operation *operation, kad_ms now)
+{
+    struct kad_regions *regions = regions_of(dht);
+    const struct kad_id *target = &operation->request.target;
+    struct kad_region fresh = {.middle = *target, .at = now};
+    struct kad_region *region = &regions->regions[regions->next];
+
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        unsigned prefix;
+
+        if (!dht->tables[i])
+            continue;
+        if (!covered(dht, operation, i, fresh.contacts[i], &fresh.n[i], &prefix))
+            return;
+        fresh.prefix = prefix > fresh.prefix ? (uint8_t)prefix : fresh.prefix;
+    }
+    if (!is_known(&fresh))
+        return;
+    for (int family = 0; family < KAD_FAMILIES; family++) {
+        for (size_t i = 0; i < fresh.n[family]; i++)
+            kad_book_retain(dht->book, fresh.contacts[family][i]);
+    }
+    regions->next = (uint8_t)((regions->next + 1) % KAD_REGIONS);
+    forget(dht, region);
+    *region = fresh;
+    if (operation->owner == KAD_OWNER_PUBLISH)
+        kad_publish_covered(dht, target, fresh.prefix, now);
+}
+
+/* Of the family with more nodes: where its lookup ends, the other's has covered as much. */
 unsigned kad_region_bits(const struct kad_dht *dht)
 {
-    const int family = only_family(dht);
-    const double nodes = family < 0 ? 0 : kad_estimate_nodes(&dht->estimates[family]);
+    double nodes = 0;
     unsigned bits = 0;
 
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        const double of_family = dht->tables[i] ? kad_estimate_nodes(&dht->estimates[i]) : 0;
+
+        nodes = of_family > nodes ? of_family : nodes;
+    }
     /* The farthest of the wide lookup is as likely in the outer half as not: half its nodes share one bit more. */
     for (double within = nodes; within > 0.75 * KAD_REGION_WIDTH; within /= 2)
         bits++;
@@ -160,7 +185,7 @@ const struct kad_region *kad_region_of(const struct kad_dht *dht, const struct k
     for (size_t i = 0; i < KAD_REGIONS; i++) {
         const struct kad_region *region = &regions->regions[i];
 
-        if (region->n && now - region->at < KAD_REGION_LIFE &&
+        if (is_known(region) && now - region->at < KAD_REGION_LIFE &&
             kad_id_prefix(key, &region->middle) >= region->prefix)
             return region;
     }
@@ -176,8 +201,8 @@ static bool use(struct kad_dht *dht, struct kad_operation *operation, kad_contac
         operation->n_storing == KAD_COUNT_OF(operation->storing))
         return false;
     if (!operation->tokens) {
-        operation->tokens = kad_alloc(dht->allocator, KAD_OPERATION_TOKENS * sizeof(*operation->tokens));
-        operation->room_tokens = operation->tokens ? KAD_OPERATION_TOKENS : 0;
+        operation->tokens = kad_alloc(dht->allocator, TOKENS * sizeof(*operation->tokens));
+        operation->room_tokens = operation->tokens ? TOKENS : 0;
     }
     if (!operation->tokens)
         return false;
@@ -202,45 +227,58 @@ static void skip_lookups(struct kad_operation *operation)
     operation->reason = KAD_REASON_CONVERGED;
 }
 
-bool kad_region_begin(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
+/* Of one family, as with a lookup of its own: the nearest, and all within the radius that should hold enough honest ones.
+ * Returns how many. */
+static size_t choose(const struct kad_dht *dht, const struct kad_operation *operation,
+                     const struct kad_region *region, int family,
+                     kad_contact_ref out_nearest[KAD_REGION_WIDTH])
 {
-    const struct kad_region *region = kad_region_of(dht, &operation->request.target, now);
-    const unsigned replicas =
-        operation->request.replicas ? operation->request.replicas : dht->settings->replicas;
-    /* As with a lookup of its own: all within the radius that should hold enough honest ones. */
+    const struct kad_request *request = &operation->request;
+    const unsigned replicas = request->replicas ? request->replicas : dht->settings->replicas;
     const uint64_t radius =
-        operation->owner == KAD_OWNER_PUBLISH && !operation->request.replicas && only_family(dht) >= 0
-            ? kad_operation_radius(dht, only_family(dht))
-            : 0;
-    kad_contact_ref nearest[KAD_REGION_WIDTH];
+        operation->owner == KAD_OWNER_PUBLISH && !request->replicas ? kad_operation_radius(dht, family) : 0;
     size_t n = 0, n_chosen;
 
-    if (!region)
-        return false;
-    for (size_t i = 0; i < region->n; i++) {
-        const struct kad_id *id = &kad_book_contact(dht->book, region->contacts[i])->id;
+    for (size_t i = 0; i < region->n[family]; i++) {
+        const kad_contact_ref contact = region->contacts[family][i];
+        const struct kad_id *id = &kad_book_contact(dht->book, contact)->id;
         size_t at = n++;
 
-        for (; at > 0 && kad_id_compare(&operation->request.target, id,
-                                        &kad_book_contact(dht->book, nearest[at - 1])->id) < 0;
+        for (; at > 0 && kad_id_compare(&request->target, id,
+                                        &kad_book_contact(dht->book, out_nearest[at - 1])->id) < 0;
              at--)
-            nearest[at] = nearest[at - 1];
-        nearest[at] = region->contacts[i];
+            out_nearest[at] = out_nearest[at - 1];
+        out_nearest[at] = contact;
     }
-    for (n_chosen = 0; n_chosen < n; n_chosen++) {
+    for (n_chosen = 0; n_chosen < n && n_chosen < KAD_OPERATION_TOKENS; n_chosen++) {
         const struct kad_id distance =
-            kad_id_xor(&operation->request.target, &kad_book_contact(dht->book, nearest[n_chosen])->id);
+            kad_id_xor(&request->target, &kad_book_contact(dht->book, out_nearest[n_chosen])->id);
 
         if (n_chosen >= replicas && !(radius && kad_id_head(&distance) <= radius))
             break;
     }
-    n = n_chosen < KAD_OPERATION_TOKENS ? n_chosen : KAD_OPERATION_TOKENS;
-    for (size_t i = 0; i < n; i++) {
-        if (!fresh_token(dht, nearest[i], now))
-            return false;
+    return n_chosen;
+}
+
+bool kad_region_begin(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
+{
+    const struct kad_region *region = kad_region_of(dht, &operation->request.target, now);
+    kad_contact_ref nearest[KAD_FAMILIES][KAD_REGION_WIDTH];
+    size_t n[KAD_FAMILIES];
+
+    if (!region)
+        return false;
+    for (int family = 0; family < KAD_FAMILIES; family++) {
+        n[family] = choose(dht, operation, region, family, nearest[family]);
+        for (size_t i = 0; i < n[family]; i++) {
+            if (!fresh_token(dht, nearest[family][i], now))
+                return false;
+        }
     }
-    for (size_t i = 0; i < n; i++)
-        (void)use(dht, operation, nearest[i], now);
+    for (int family = 0; family < KAD_FAMILIES; family++) {
+        for (size_t i = 0; i < n[family]; i++)
+            (void)use(dht, operation, nearest[family][i], now);
+    }
     skip_lookups(operation);
     kad_operation_store_own(dht, operation, now);
     return true;

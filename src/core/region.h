@@ -5,8 +5,10 @@
  * more than a record has holders, the holders of any key with that prefix are among them: they can be told at once, with the
  * tokens they have given, which are good for any key.
  *
- * Kept for KAD_REGION_LIFE, which is less than a token lives: KAD_REGIONS regions, KAD_REGION_TOKENS tokens. Only where one address
- * family is spoken.
+ * Where both address families are spoken a record has holders in each, and the lookup looks in each: the region is what both have
+ * covered.
+ *
+ * Kept for KAD_REGION_LIFE, which is less than a token lives: KAD_REGIONS regions, KAD_REGION_TOKENS tokens.
  */
 #ifndef KAD_CORE_REGION_H
 #define KAD_CORE_REGION_H
@@ -23,10 +25,11 @@ struct kad_operation;
 #define KAD_REGION_LIFE   (4 * KAD_MINUTE)
 
 struct kad_region {
-    kad_contact_ref contacts[KAD_REGION_WIDTH]; /* retained */
+    kad_contact_ref contacts[KAD_FAMILIES]
+                            [KAD_REGION_WIDTH]; /* retained; of a family that is all known: all */
     struct kad_id middle;
     kad_ms at;
-    uint8_t n;
+    uint8_t n[KAD_FAMILIES];
     uint8_t prefix; /* bits */
 };
 
