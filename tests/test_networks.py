@@ -139,6 +139,7 @@ def one_face(folder, kad, ws):
                 "--listen", host + ":9002", "--bootstrap", ws.at, "--api", host + ":9003", "--metrics", "none",
                 "--set", "announce_self=no")
     eventually("it runs", lambda: os.path.exists(node.socket) and node.kad("status", expect=None).code == 0)
+    eventually("it is in both", lambda: all(node.ask("status", "--network", name)["peer_count"] for name in ("kad-easy", "kad-ws-easy")))
     url = "http://%s:9003" % host
 
     status = node.ask("status", "--network", "kad-ws-easy")
@@ -149,6 +150,10 @@ def one_face(folder, kad, ws):
     for line in ('kademlia_ready{network="kad-easy"} ', 'kademlia_ready{network="kad-ws-easy"} ',
                  'kademlia_queries_received_total{network="kad-ws-easy",method="ping"} '):
         check(line in text, text)
+    check('kademlia_members{direction="out"} 1' in text or 'kademlia_members{direction="in"} 1' in text, text)
+    check('kademlia_member_handshakes_total{result="refused"} 0' in text, text)
+    sent = [line for line in text.splitlines() if line.startswith('kademlia_member_messages_total{direction="sent"')]
+    check(len(sent) == 8 and sum(int(line.split()[1]) for line in sent) > 0, sent)
     families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     check(len(families) == len(set(families)), "a metric's values stand together")
     check("kademlia_http_" in text)

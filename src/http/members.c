@@ -88,6 +88,8 @@ static void leave(struct member *member)
         members->in = member->next;
     members->n_in -= !member->is_out;
     members->n_out -= member->is_out;
+    members->web->members.n_in -= !member->is_out;
+    members->web->members.n_out -= member->is_out;
     for (unsigned i = 0; i < member->n_waiting; i++)
         free(member->waiting[i]);
     kad_websocket_clear(&member->socket);
@@ -275,8 +277,10 @@ static void go_on_proving(struct member *member, const json_t *message)
     struct kad_member_proof *proof = &member->proof;
 
     send_json(member, kad_member_proof_hear(proof, message, is_own, member));
+    member->members->web->members.proved += proof->stage == KAD_MEMBER_PROVED;
     if (proof->stage == KAD_MEMBER_FAILED) {
         member->members->web->refused[KAD_WEB_UNAUTHORIZED]++;
+        member->members->web->members.refused++;
         if (proof->wrong_key)
             tell(member->members, "wrong_key", member);
         hang_up(member);
@@ -291,6 +295,11 @@ static void go_on_proving(struct member *member, const json_t *message)
     }
 }
 
+static void count(uint64_t counts[KAD_WEB_N_COMMANDS], const json_t *message)
+{
+    counts[kad_web_command_of(json_string_value(json_object_get(message, "command")))]++;
+}
+
 /* Questions come from those who came, answers from those we dialled. */
 static void take_message(struct member *member, const json_t *message)
 {
@@ -303,6 +312,7 @@ static void take_message(struct member *member, const json_t *message)
     if ((json_object_get(message, "messageId") != NULL) != member->is_out)
         n = kad_member_json_read(message, wire, sizeof wire, why, sizeof why);
     datagram.bytes = (struct kad_bytes){wire, n};
+    count(member->members->web->members.received, n > 0 ? message : NULL);
     if (n > 0)
         kad_node_arrived(member->members->node, &datagram);
     else if (!member->is_out)
@@ -341,6 +351,7 @@ static void fail(struct member *member)
     struct kad_members *members = member->members;
     const struct kad_endpoint endpoint = member->endpoint;
 
+    members->web->members.unreached++;
     leave(member);
     kad_node_unreachable(members->node, &endpoint);
 }
@@ -415,6 +426,8 @@ static void link_in(struct member *member)
     *list = member;
     member->members->n_in += !member->is_out;
     member->members->n_out += member->is_out;
+    member->members->web->members.n_in += !member->is_out;
+    member->members->web->members.n_out += member->is_out;
     member->begun_at = member->heard_at = member->progress_at = member->asked_at =
         uv_now(member->members->loop);
 }
@@ -574,6 +587,7 @@ static void send_message(void *context, const struct kad_datagram *datagram)
 
     if (!message)
         return;
+    count(members->web->members.sent, message);
     if (datagram->bytes.data[0] >> 6 == KAD_QUERY) {
         ask(members, datagram, message);
         return;
@@ -598,6 +612,7 @@ struct kad_members *kad_members_new(struct kad_node *node, const char *names, st
     members->node = node;
     members->loop = kad_node_loop(node);
     members->names = names;
+    web->members.any = true;
     members->web = web;
     members->port = config->listen[0].port;
     members->self = (struct kad_member_self){.identity = &members->identity,

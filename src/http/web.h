@@ -30,7 +30,32 @@ enum kad_web_refusal {
     KAD_WEB_N_REFUSALS,
 };
 
+/* What members of kad-ws say, by command; OTHER: what no command is. */
+enum kad_web_command {
+    KAD_WEB_PING,
+    KAD_WEB_FIND_NODE,
+    KAD_WEB_GET,
+    KAD_WEB_FIND_PROVIDERS,
+    KAD_WEB_PUT,
+    KAD_WEB_PROVIDE,
+    KAD_WEB_TAKE,
+    KAD_WEB_OTHER,
+    KAD_WEB_N_COMMANDS,
+};
+
+/* Of all networks over WebSockets (http/members.h). */
+struct kad_web_members {
+    bool any;                            /* there is such a network */
+    unsigned n_in, n_out;                /* connections now: that came, that were dialled */
+    uint64_t proved, refused, unreached; /* handshakes; dialled and nobody there */
+    uint64_t received[KAD_WEB_N_COMMANDS], sent[KAD_WEB_N_COMMANDS];
+};
+
+/* "Kad.findNode" */
+enum kad_web_command kad_web_command_of(const char *name);
+
 struct kad_web {
+    struct kad_web_members members;
     uint64_t requests, answers[6]; /* by the first digit of the status */
     uint64_t refused[KAD_WEB_N_REFUSALS];
     uint64_t n_streams_begun;
