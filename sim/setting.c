@@ -40,6 +40,8 @@ static const struct {
     FIELD(narrow_per_table, COUNT),
     FIELD(wide_per_bucket, COUNT),
     FIELD(wide_per_table, COUNT),
+    FIELD(max_peers, COUNT),
+    FIELD(peer_keep_ms, TIME),
     FIELD(as_per_bucket, COUNT),
     FIELD(as_per_table, COUNT),
     FIELD(country_per_bucket, COUNT),

@@ -54,6 +54,17 @@ bool kad_network_has_identities(const struct kad_network *network);
 /* Leading zero bits an identity needs in it (kad/identity.h); 0: any will do, or it has none. Any thread. */
 unsigned kad_network_puzzle(const struct kad_network *network);
 
+/* What a node offers to be for others, in networks with identities. It is told to them, and they prefer such nodes among equals;
+ * nobody is trusted more for it. */
+enum kad_role {
+    KAD_ROLE_REGULAR,
+    KAD_ROLE_BOOTSTRAP, /* has an address that lasts, and lets others in */
+    KAD_ROLE_RELAY,     /* has a good line to give */
+    KAD_N_ROLES,        /* how many there are */
+};
+/* "relay": a constant, never NULL. Any thread. */
+const char *kad_role_text(enum kad_role role);
+
 /* Everything that can be set. Start from kad_settings_default() and change what you must; kad_settings_check() names
  * the first field that is out of range. */
 struct kad_settings {
@@ -136,6 +147,9 @@ struct kad_settings {
     kad_ms score_half_life_ms; /* what was seen of one counts half after this */
     unsigned
         max_contacts; /* more than these in the table: who is kept for least leaves; 0: as many as it has places for */
+    unsigned max_peers;  /* contacts kept as active peers: 0 .. 128; 0: none are */
+    kad_ms peer_keep_ms; /* an active peer unheard for this long is pinged; 0: only as any contact is */
+    unsigned role;       /* enum kad_role: what this node says it is */
     unsigned
         reserved_bootstraps; /* so many that we joined through stay in the table as long as they answer: 0 .. 8 */
     kad_ms ban_ms;           /* how long the first ban for broken rules is; doubled each time, up to a week */
@@ -644,6 +658,7 @@ struct kad_info {
     unsigned n_publications;     /* announces and puts that are published again and again */
     kad_ms patience_ms;          /* how long an answer is waited for now before the next node is asked */
     kad_ms rtt_ms;               /* smoothed over all; -1: unknown */
+    unsigned n_peers_active;     /* contacts that are active peers, in networks with identities */
     unsigned load_percent;       /* as the host said last */
     unsigned deaths_per_1000_h;  /* of a thousand contacts in an hour, measured; 0: unknown */
     kad_ms ping_after_ms;        /* in effect, as the deaths demand */
@@ -709,6 +724,8 @@ struct kad_peer_row {
     unsigned score;             /* 0 .. 100; 50: nothing is known */
     enum kad_peer_state state;  /* what follows from it */
     bool is_bootstrap;          /* we joined through it, and keep it as long as it answers */
+    bool is_active;             /* one of our active peers (docs/peers.md) */
+    enum kad_role role;         /* what it says it is */
     bool by_operator;           /* the ban is the operator's */
     kad_ms first_at;            /* it has been answering since; 0: it is not */
     kad_ms heard_at;            /* it last answered; 0: never */

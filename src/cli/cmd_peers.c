@@ -76,7 +76,7 @@ void kad_show_peers(struct kad_cli *cli, const json_t *answer, int code)
 /* Those of the node itself, worst first by what the eye looks for: bans, then the rest as they were noted. */
 static void show_known(struct kad_cli *cli, const json_t *answer, int code)
 {
-    static const char *const headings[] = {"node", "address", ">score", "state",
+    static const char *const headings[] = {"node", "address", ">score", "state", "role",
                                            ">rtt", ">held",   "where",  "until"};
     struct kad_columns columns;
     size_t i;
@@ -92,10 +92,12 @@ static void show_known(struct kad_cli *cli, const json_t *answer, int code)
             const bool is_banned = strcmp(state, "banned") == 0,
                        has_id = json_is_string(json_object_get(row, "id"));
             char score[KAD_NUMBER_TEXT], rtt[KAD_NUMBER_TEXT], held[KAD_NUMBER_TEXT];
-            char place[KAD_PLACE_TEXT];
+            char place[KAD_PLACE_TEXT], role[32];
 
             if (is_banned != banned)
                 continue;
+            snprintf(role, sizeof role, "%s%s", kad_json_text(row, "role"),
+                     json_is_true(json_object_get(row, "active")) ? ", active" : "");
             snprintf(held, sizeof held, "%.0f", json_number_value(json_object_get(row, "held")));
             kad_columns_add(
                 &columns,
@@ -104,7 +106,7 @@ static void show_known(struct kad_cli *cli, const json_t *answer, int code)
                                              : KAD_PLAIN,
                 has_id ? kad_json_text(row, "id") : "all who are there",
                 kad_json_text(row, has_id ? "address" : "host"), kad_json_count(row, "score", score), state,
-                kad_json_ms(row, "rtt_ms", rtt), held, kad_show_place(row, place),
+                role, kad_json_ms(row, "rtt_ms", rtt), held, kad_show_place(row, place),
                 json_is_true(json_object_get(row, "banned_for_good")) ? "pardoned"
                                                                       : kad_json_text(row, "banned_until"));
         }

@@ -159,8 +159,11 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
                 kad_dht_verify(dht, &answer->contacts[i], identity_named(dht, answer, i), now, out);
         }
     }
-    if (received.proved && !received.strike)
+    if (received.proved && !received.strike) {
         kad_peers_answered(dht, who, now - query.sent_at, answer->record.value.size, now);
+        if (query.method == KAD_PING || query.method == KAD_FIND_NODE)
+            kad_peers_say(dht, who, (enum kad_role)answer->role);
+    }
     kad_book_release(dht->book, who);
     return received;
 }

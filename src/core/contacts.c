@@ -1,6 +1,7 @@
 /* contacts - the routing tables as the dht uses them: with events, counters, verification and the id rule. */
 #include "core/dht.h"
 
+#include "core/active.h"
 #include "core/records.h"
 
 #include <assert.h>
@@ -174,8 +175,10 @@ static void act_on(struct kad_dht *dht, const struct kad_table_update *update, k
         added = kad_book_contact(dht->book, contact);
     else if (update->added != KAD_NO_CONTACT)
         added = kad_book_contact(dht->book, update->added);
-    if (update->removed != KAD_NO_CONTACT)
+    if (update->removed != KAD_NO_CONTACT) {
         gone = kad_book_contact(dht->book, update->removed);
+        kad_active_forget(dht, &gone->id);
+    }
     if (update->change == KAD_TABLE_LIMITED)
         dht->counters->table_limited++;
     if (added && dht->member)

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/endpoint.h"
+#include "core/active.h"
 #include "core/operation.h"
 #include "core/peers.h"
 #include "core/records.h"
@@ -134,6 +135,7 @@ void kad_dht_clear(struct kad_dht *dht)
     kad_join_clear(dht);
     kad_lost_clear(dht);
     kad_records_free(dht);
+    kad_active_clear(dht);
     kad_peers_free(dht);
     kad_query_pool_clear(&dht->queries);
     kad_events_clear(&dht->events);

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/active.h"
 #include "core/gather.h"
 #include "core/operation.h"
 #include "core/peers.h"
@@ -649,5 +650,6 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
         dht->member->n_reserved = (uint8_t)kad_walk_count(walk, dht->member->n_reserved, KAD_RESERVED_MAX);
         for (unsigned i = 0; i < dht->member->n_reserved; i++)
             KAD_WALK_BYTES(walk, dht->member->reserved[i]);
+        kad_active_walk(walk, dht);
     }
 }

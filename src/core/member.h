@@ -14,6 +14,15 @@ struct kad_records;
 struct kad_scores;
 
 #define KAD_RESERVED_MAX 8
+#define KAD_ACTIVE_MAX   128
+
+/* Contacts of the tables that are kept as active peers (core/active.h). */
+struct kad_active {
+    kad_contact_ref contacts[KAD_ACTIVE_MAX]; /* retained */
+    kad_ms look_at, choose_at;
+    uint8_t n;
+    bool enough; /* there were as many contacts as there should be */
+};
 
 struct kad_member {
     uint8_t public_key[32]; /* our identity */
@@ -28,6 +37,7 @@ struct kad_member {
     struct kad_id
         reserved[KAD_RESERVED_MAX]; /* nodes we joined through, in the table: they stay while they answer */
     uint8_t n_reserved;
+    struct kad_active active;
 };
 
 #endif

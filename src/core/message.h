@@ -80,6 +80,7 @@ struct kad_message {
     uint8_t record_type; /* GET, TAKE: of this class only; 0: any */
     uint8_t prefix_bits; /* GET: all whose keys share so many bits with target; 0: target itself */
     uint32_t from;       /* GET, TAKE: go on here; reply: where to go on, 0: that was all */
+    uint8_t role;        /* enum kad_role: reply to PING and FIND_NODE, what it offers to be */
     bool wants_attest;   /* GET, PUT */
     bool has_attest;     /* `attest` below is there */
     bool has_ghost;      /* `ghost` below is there */

@@ -2,6 +2,7 @@
 
 #include "base/endpoint.h"
 #include "base/hash.h"
+#include "core/active.h"
 
 static unsigned place_of(const struct kad_member *member, const struct kad_id *id)
 {
@@ -116,6 +117,12 @@ void kad_peers_answered(struct kad_dht *dht, kad_contact_ref contact, kad_ms rtt
         note(dht, contact, KAD_DEED_ANSWERED, (int)kad_ms_min(rtt, KAD_HOUR), bytes, now);
 }
 
+void kad_peers_say(struct kad_dht *dht, kad_contact_ref contact, enum kad_role role)
+{
+    if (kad_peers_scores(dht))
+        kad_score_say(dht->member->scores, &kad_book_contact(dht->book, contact)->id, role);
+}
+
 void kad_peers_refused(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
 {
     if (kad_peers_scores(dht) && contact != KAD_NO_CONTACT)
@@ -132,6 +139,7 @@ void kad_peers_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
 static void unseat(struct kad_dht *dht, const struct kad_id *id, bool banned, kad_ms now)
 {
     kad_peers_unreserve(dht, id);
+    kad_active_forget(dht, id);
     for (int i = 0; i < KAD_FAMILIES; i++) {
         const kad_contact_ref contact =
             dht->tables[i] ? kad_table_with_id(dht->tables[i], id) : KAD_NO_CONTACT;

@@ -28,6 +28,8 @@ bool kad_peers_banned(const struct kad_dht *dht, const struct kad_id *id,
                       const struct kad_endpoint *endpoint); /* `id` NULL: the address */
 
 void kad_peers_answered(struct kad_dht *dht, kad_contact_ref contact, kad_ms rtt, size_t bytes, kad_ms now);
+/* What it says it is, in an answer to a ping or find_node. */
+void kad_peers_say(struct kad_dht *dht, kad_contact_ref contact, enum kad_role role);
 void kad_peers_refused(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
 void kad_peers_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
 /* `endpoint`: where it has shown to receive; NULL: it has not. May end its place in the table. */

@@ -61,6 +61,9 @@ bool kad_score_note(struct kad_scores *scores, const struct kad_id *id, const st
 /* 0 .. 100. `scores` NULL: KAD_SCORE_UNKNOWN. */
 unsigned kad_score_of(const struct kad_scores *scores, const struct kad_id *id,
                       const struct kad_endpoint *endpoint, kad_ms now);
+/* What it says it is, told by itself: no part of its score. Only of those who are remembered. */
+void kad_score_say(struct kad_scores *scores, const struct kad_id *id, enum kad_role role);
+enum kad_role kad_score_role(const struct kad_scores *scores, const struct kad_id *id);
 /* The same without what a good line alone makes. */
 unsigned kad_score_kept(const struct kad_scores *scores, const struct kad_id *id,
                         const struct kad_endpoint *endpoint, kad_ms now);

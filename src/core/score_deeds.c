@@ -107,6 +107,14 @@ bool kad_score_note(struct kad_scores *scores, const struct kad_id *id, const st
     return false;
 }
 
+void kad_score_say(struct kad_scores *scores, const struct kad_id *id, enum kad_role role)
+{
+    const uint32_t slot = kad_score_find(scores, KAD_SCORE_IDENTITY, id, NULL);
+
+    if (slot != KAD_SCORE_NONE)
+        scores->entries[slot].role = (uint8_t)role;
+}
+
 /* -- the operator ----------------------------------------------------------------------------------------------- */
 
 int kad_score_ban(struct kad_scores *scores, const struct kad_id *id, const struct kad_endpoint *endpoint,

@@ -37,6 +37,7 @@ struct kad_score_entry {
     uint32_t newer, older;
     int32_t rtt_8; /* smoothed, times 8; negative: unknown */
     uint8_t about, silent_in_a_row;
+    uint8_t role; /* enum kad_role: as it says */
     bool by_operator;
 };
 

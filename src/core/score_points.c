@@ -120,3 +120,11 @@ enum kad_peer_state kad_score_state(const struct kad_scores *scores, const struc
         state = kad_score_state_of(scores, entry, now);
     return state;
 }
+
+enum kad_role kad_score_role(const struct kad_scores *scores, const struct kad_id *id)
+{
+    const struct kad_score_entry *entry =
+        scores ? kad_score_entry(scores, KAD_SCORE_IDENTITY, id, NULL) : NULL;
+
+    return entry ? (enum kad_role)entry->role : KAD_ROLE_REGULAR;
+}

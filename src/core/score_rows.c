@@ -15,6 +15,7 @@ size_t kad_score_rows(const struct kad_scores *scores, struct kad_peer_row *out_
             out_rows[n] = (struct kad_peer_row){
                 .contact = {.id = e.id, .endpoint = e.endpoint},
                 .is_address = e.about == KAD_SCORE_ADDRESS,
+                .role = (enum kad_role)e.role,
                 .score = e.about == KAD_SCORE_ADDRESS ? 0 : kad_score_of(scores, &e.id, &e.endpoint, now),
                 .state = kad_score_state_of(scores, &scores->entries[at], now),
                 .by_operator = e.by_operator && e.banned_until > now,

@@ -22,10 +22,12 @@ static void walk_entry(struct kad_walk *walk, struct kad_score_entry *entry)
     KAD_WALK(walk, entry->about);
     KAD_WALK(walk, entry->silent_in_a_row);
     KAD_WALK(walk, entry->by_operator);
-    if (entry->about >= KAD_SCORE_N_ABOUT || entry->answers > KAD_SCORE_SEEN_MOST ||
-        entry->silences > KAD_SCORE_SEEN_MOST || entry->refusals > KAD_SCORE_SEEN_MOST ||
-        entry->held > KAD_SCORE_HELD_MOST || entry->silent_in_a_row >= KAD_SCORE_TOO_SILENT ||
-        entry->banned_for < 0 || entry->banned_for > KAD_NEVER / 8 || entry->banned_until < 0)
+    KAD_WALK(walk, entry->role);
+    if (entry->about >= KAD_SCORE_N_ABOUT || entry->role >= KAD_N_ROLES ||
+        entry->answers > KAD_SCORE_SEEN_MOST || entry->silences > KAD_SCORE_SEEN_MOST ||
+        entry->refusals > KAD_SCORE_SEEN_MOST || entry->held > KAD_SCORE_HELD_MOST ||
+        entry->silent_in_a_row >= KAD_SCORE_TOO_SILENT || entry->banned_for < 0 ||
+        entry->banned_for > KAD_NEVER / 8 || entry->banned_until < 0)
         kad_walk_fail(walk);
 }
 

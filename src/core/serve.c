@@ -337,6 +337,7 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
     if (query->refusal != KAD_REFUSAL_NONE) {
         refuse(&s, query->refusal);
     } else {
+        s.reply.role = (uint8_t)dht->settings->role;
         switch (query->method) {
         case KAD_PING:
             break;

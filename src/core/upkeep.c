@@ -3,8 +3,7 @@
  * of its own range (one query both proves it alive and brings news), and the range longest without a lookup gets one.
  * Traffic of our own counts, so a busy node does next to nothing here.
  */
-#include "core/dht.h"
-
+#include "core/active.h"
 #include "core/operation.h"
 
 /* A death that comes late to light does less harm than one pinged for too often does good: buckets age as contacts do. */
@@ -118,6 +117,7 @@ void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         look_up_stale_bucket(dht, dht->tables[i], now);
         filling = filling || kad_table_stale_bucket(dht->tables[i], kad_upkeep_refresh_after(dht), now) >= 0;
     }
+    kad_active_tick(dht, now, out);
     dht->upkeep.next_at =
         now + kad_rng_jitter(&dht->rng, pace(dht, filling && dht->join.ready, doubting), 20) + 1;
 }

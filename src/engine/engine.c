@@ -468,6 +468,7 @@ void kad_engine_info(const struct kad_engine *engine, struct kad_info *out_info)
         .read_only = dht->settings->read_only,
         .n_requests = dht->n_host_operations,
         .n_queries = dht->queries.n_used,
+        .n_peers_active = dht->member ? dht->member->active.n : 0,
         .n_publications = dht->publications.n,
         .patience_ms = kad_dht_patience(dht),
         .rtt_ms = dht->rtt_8 < 0 ? -1 : dht->rtt_8 / 8,

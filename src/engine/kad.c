@@ -49,10 +49,11 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
         .sample_interval_ms = 10 * KAD_MINUTE, .limit_addresses = 4096, .address_per_s = 50,                 \
         .address_burst = 200, .group_per_s = 400, .group_burst = 1600, .strikes = 10,                        \
         .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 1, .unproven_grant = 4096, .score_peers = 1024,          \
-        .score_half_life_ms = 6 * KAD_HOUR, .reserved_bootstraps = 3, .ban_ms = KAD_HOUR,                    \
-        .max_sessions = 4096, .max_handshakes = 256, .handshake_ms = 4 * KAD_SECOND,                         \
-        .rekey_after_ms = KAD_HOUR, .cookie_per_s = 200, .work_per_s = 1000, .work_bits_max = 18,            \
-        .open_door = true, .follow_address = false, .address_quorum = 4, .reply_peers = 50,                  \
+        .score_half_life_ms = 6 * KAD_HOUR, .reserved_bootstraps = 3, .max_peers = 50,                       \
+        .peer_keep_ms = 5 * KAD_MINUTE, .ban_ms = KAD_HOUR, .max_sessions = 4096, .max_handshakes = 256,     \
+        .handshake_ms = 4 * KAD_SECOND, .rekey_after_ms = KAD_HOUR, .cookie_per_s = 200, .work_per_s = 1000, \
+        .work_bits_max = 18, .open_door = true, .follow_address = false, .address_quorum = 4,                \
+        .reply_peers = 50,                                                                                   \
     }
 
 #define RULES(id_of_identity)                                                                                \

@@ -2,6 +2,7 @@
 #include "engine/engine_parts.h"
 
 #include "base/endpoint.h"
+#include "core/active.h"
 #include "core/peers.h"
 #include "engine/journal.h"
 
@@ -10,8 +11,10 @@ size_t kad_engine_peers(const struct kad_engine *engine, struct kad_peer_row *ou
 {
     const size_t n = kad_score_rows(kad_peers_scores(&engine->dht), out_rows, room, now);
 
-    for (size_t i = 0; i < n && i < room; i++)
+    for (size_t i = 0; i < n && i < room; i++) {
         out_rows[i].is_bootstrap = kad_peers_reserved(&engine->dht, &out_rows[i].contact.id);
+        out_rows[i].is_active = kad_active_has(&engine->dht, &out_rows[i].contact.id);
+    }
     return n;
 }
 

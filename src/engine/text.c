@@ -96,6 +96,13 @@ const char *kad_peer_state_text(enum kad_peer_state state)
     return NAME(names, state);
 }
 
+const char *kad_role_text(enum kad_role role)
+{
+    static const char *const names[KAD_N_ROLES] = {"regular", "bootstrap", "relay"};
+
+    return NAME(names, role);
+}
+
 const char *kad_method_text(unsigned method)
 {
     static const char *const names[KAD_METHODS] = {

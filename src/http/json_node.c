@@ -113,6 +113,7 @@ json_t *kad_json_node(struct kad_node *node)
                                   config->store == KAD_STORE_LMDB ? "lmdb" : "mem", "records",
                                   (json_int_t)info.n_records, "record_bytes", (json_int_t)info.record_bytes,
                                   "keys", (json_int_t)info.n_keys, "peers", (json_int_t)info.n_peers));
+    json_object_set_new(object, "active_peers", json_integer(info.n_peers_active));
     json_object_set_new(object, "load_percent", json_integer(info.load_percent));
     json_object_set_new(object, "deaths_per_1000_h", json_integer(info.deaths_per_1000_h));
     json_object_set_new(object, "ping_after_ms", json_integer(info.ping_after_ms));

@@ -35,17 +35,17 @@ static json_t *instant_or_null(kad_ms at)
 
 static json_t *known_row(const struct kad_peer_row *row)
 {
-    return json_pack("{s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:f, s:f, s:f, s:f}", "id",
-                     row->is_address ? json_null() : kad_json_id(&row->contact.id), "address",
-                     row->contact.endpoint.port ? kad_json_endpoint(&row->contact.endpoint) : json_null(),
-                     "host", host_of(&row->contact.endpoint), "score", (int)row->score, "state",
-                     kad_peer_state_text(row->state), "role", row->is_bootstrap ? "bootstrap" : "regular",
-                     "banned_until", instant_or_null(row->banned_until), "banned_for_good",
-                     row->banned_until == KAD_NEVER ? 1 : 0, "by_operator", row->by_operator ? 1 : 0, "since",
-                     instant_or_null(row->first_at), "heard_at", instant_or_null(row->heard_at), "rtt_ms",
-                     row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "answers",
-                     row->answers / 1024.0, "silences", row->silences / 1024.0, "refusals",
-                     row->refusals / 1024.0, "held", row->held / 1024.0);
+    return json_pack(
+        "{s:o, s:o, s:o, s:i, s:s, s:s, s:b, s:o, s:b, s:b, s:o, s:o, s:o, s:f, s:f, s:f, s:f}", "id",
+        row->is_address ? json_null() : kad_json_id(&row->contact.id), "address",
+        row->contact.endpoint.port ? kad_json_endpoint(&row->contact.endpoint) : json_null(), "host",
+        host_of(&row->contact.endpoint), "score", (int)row->score, "state", kad_peer_state_text(row->state),
+        "role", row->is_bootstrap ? "bootstrap" : kad_role_text(row->role), "active", row->is_active ? 1 : 0,
+        "banned_until", instant_or_null(row->banned_until), "banned_for_good",
+        row->banned_until == KAD_NEVER ? 1 : 0, "by_operator", row->by_operator ? 1 : 0, "since",
+        instant_or_null(row->first_at), "heard_at", instant_or_null(row->heard_at), "rtt_ms",
+        row->rtt_ms < 0 ? json_null() : json_integer(row->rtt_ms), "answers", row->answers / 1024.0,
+        "silences", row->silences / 1024.0, "refusals", row->refusals / 1024.0, "held", row->held / 1024.0);
 }
 
 json_t *kad_json_known_peers(struct kad_node *node)

@@ -6,8 +6,9 @@
 static const char *const levels[] = {"error", "warn", "info", "debug", "trace", NULL};
 static const char *const formats[] = {"logfmt", "json", NULL};
 static const char *const mappings[] = {"off",     "auto", "pcp",
-                                       "nat-pmp", "upnp", NULL};     /* enum kad_portmap_how */
-static const char *const node_types[] = {"public", "private", NULL}; /* enum kad_node_type */
+                                       "nat-pmp", "upnp", NULL};            /* enum kad_portmap_how */
+static const char *const node_types[] = {"public", "private", NULL};        /* enum kad_node_type */
+static const char *const roles[] = {"regular", "bootstrap", "relay", NULL}; /* enum kad_role */
 static const char *const stores[] = {"memory", "lmdb", NULL};
 
 #define FIELD(field)   offsetof(struct kad_config, field)
@@ -40,6 +41,7 @@ const struct kad_key kad_keys[] = {
     {"node", "node_type", KAD_KEY_CHOICE, FIELD(node_type), 0, 0, node_types, "public: serves others; private: only asks. It sets read_only, which may be set after it"},
     {"node", "dht_enabled", KAD_KEY_FLAG, FIELD(dht_enabled), 0, 0, NULL, "no: there is the API and nothing else, no socket of the DHT is open, and requests are answered with `disabled`"},
     TEXT("node", name, "shown in status"),
+    {"node", "role", KAD_KEY_CHOICE, SETTING(role), 0, 0, roles, "in networks with identities: what this node offers to be for others: regular, bootstrap (its address lasts) or relay (it has a good line to give); they are told, and prefer such nodes among equals"},
     FLAG("node", read_only, "asks, never answers, is in no one's table (BEP 43)"),
     FLAG("node", enforce_id, "refuses contacts whose id does not fit their address (BEP 42); else others are only preferred"),
     FLAG("node", follow_address, "takes a new id when the world agrees on our outside address (BEP 42)"),
@@ -120,7 +122,9 @@ const struct kad_key kad_keys[] = {
     COUNT("limits", score_peers, "identities whose behaviour is remembered, in networks that have them; 0: none, and nobody can be banned"),
     DURATION("limits", score_half_life_ms, "what was seen of one counts half after this"),
     COUNT("limits", max_contacts, "more contacts than these in the table: who is kept for least leaves; 0: as many as it has places for; networks with identities"),
-    COUNT("limits", reserved_bootstraps, "so many nodes that this one joined through stay in the table as long as they answer; networks with identities"),
+    COUNT("limits", max_peers, "contacts that are kept as active peers, the best and most diverse of the table, in networks with identities; 0: none are"),
+    DURATION("limits", peer_keep_ms, "an active peer unheard for this long is pinged, which keeps the way to it open through routers; 0: only as any contact is"),
+    COUNT("limits", reserved_bootstraps, "of the active peers so many places are for nodes that this one joined through, and so many nodes that this one joined through stay in the table as long as they answer; networks with identities"),
     DURATION("limits", ban_ms, "how long the first ban for broken rules is; doubled each time, up to a week"),
     FLAG("limits", limit_local, "applies all limits to loopback and private addresses too"),
 
@@ -170,6 +174,8 @@ static const struct {
     {"network_identity", "identity"},
     {"own_bytes_per_second", "own_bytes_per_s"},
     {"own_packets_per_second", "own_packets_per_s"},
+    {"min_peers", "min_contacts"},
+    {"bootstrap_peers", "reserved_bootstraps"},
 };
 
 /* "refresh_after" for "refresh_after_ms". */

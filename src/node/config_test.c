@@ -44,10 +44,10 @@ TEST(every_setting_has_its_key)
     for (size_t i = 0; i < kad_n_keys; i++) {
         const struct kad_key *key = &kad_keys[i];
         const size_t at = key->offset - offsetof(struct kad_config, settings);
-        const size_t size = key->kind == KAD_KEY_COUNT      ? sizeof(unsigned)
-                            : key->kind == KAD_KEY_DURATION ? sizeof(kad_ms)
-                            : key->kind == KAD_KEY_FLAG     ? sizeof(bool)
-                                                            : sizeof(config.settings.version);
+        const size_t size = key->kind == KAD_KEY_COUNT || key->kind == KAD_KEY_CHOICE ? sizeof(unsigned)
+                            : key->kind == KAD_KEY_DURATION                           ? sizeof(kad_ms)
+                            : key->kind == KAD_KEY_FLAG                               ? sizeof(bool)
+                                                        : sizeof(config.settings.version);
         int64_t least, most;
 
         EXPECT(kad_key_find(key->name) == key);

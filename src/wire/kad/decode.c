@@ -4,6 +4,7 @@
 #include "base/endpoint.h"
 #include "crypto/crypto.h"
 #include "wire/kad/fields.h"
+#include "kad/engine.h"
 #include "wire/kad/kad.h"
 #include "wire/kad/methods.h"
 #include "wire/kad/wire.h"
@@ -148,6 +149,8 @@ static bool get_small(const struct kad_fields *fields, struct kad_message *messa
     }
     if (kad_fields_have(fields, KAD_TAG_TOKEN))
         message->token = fields->of[KAD_TAG_TOKEN];
+    if (kad_fields_have(fields, KAD_TAG_ROLE)) /* one that is not known yet is none */
+        message->role = *fields->of[KAD_TAG_ROLE].data < KAD_N_ROLES ? *fields->of[KAD_TAG_ROLE].data : 0;
     if (kad_fields_have(fields, KAD_TAG_FROM))
         good &= (message->from = kad_wire_get_u32(fields->of[KAD_TAG_FROM].data)) != 0;
     return good;

@@ -269,6 +269,8 @@ static void put_your_address(struct writer *writer, const struct kad_endpoint *a
 static void put_reply(struct writer *writer, const struct kad_message *message,
                       const struct kad_wire_form *form)
 {
+    size_t role = 0; /* kept free behind the contacts */
+
     if (form->reply & KAD_TAG_BIT(KAD_TAG_SEQUENCE) && message->has_sequence)
         put_number(writer, KAD_TAG_SEQUENCE, message->sequence);
     put_your_address(writer, &message->your_address);
@@ -280,8 +282,14 @@ static void put_reply(struct writer *writer, const struct kad_message *message,
         put_record(writer, KAD_TAG_GHOST, &message->ghost);
     if (form->reply & KAD_TAG_BIT(KAD_TAG_RECORD))
         put_records(writer, message);
+    if (form->reply & KAD_TAG_BIT(KAD_TAG_ROLE) && message->role)
+        role = FIELD_HEAD + 1;
+    writer->end -= role;
     if (form->reply & KAD_TAG_BIT(KAD_TAG_CONTACTS_V4))
         put_contacts(writer, message);
+    writer->end += role;
+    if (role)
+        put_byte(writer, KAD_TAG_ROLE, message->role);
 }
 
 static void put_error(struct writer *writer, const struct kad_message *message)

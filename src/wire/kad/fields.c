@@ -24,6 +24,7 @@ static const struct {
     [KAD_TAG_FROM] = {4, 1, 4},
     [KAD_TAG_CONTACTS_V4] = {KAD_WIRE_CONTACT_V4, KAD_WIRE_CONTACT_V4,
                              KAD_WIRE_CONTACT_V4 *KAD_MESSAGE_CONTACTS},
+    [KAD_TAG_ROLE] = {1, 1, 1},
     [KAD_TAG_CONTACTS_V6] = {KAD_WIRE_CONTACT_V6, KAD_WIRE_CONTACT_V6,
                              KAD_WIRE_CONTACT_V6 *KAD_MESSAGE_CONTACTS},
 };

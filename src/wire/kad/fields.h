@@ -4,7 +4,7 @@
 
 #include "core/message.h"
 
-/* In the order in which they stand. Contacts come last: they take what room is left. */
+/* In the order in which they stand. Contacts take what room is left. */
 enum kad_wire_tag {
     KAD_TAG_END = 0,
     KAD_TAG_TARGET = 1,       /* 32 bytes */
@@ -25,6 +25,7 @@ enum kad_wire_tag {
     KAD_TAG_FROM = 15,        /* 4: where a list goes on */
     KAD_TAG_CONTACTS_V4 = 16, /* public key 32 | address 4 | port 2, each */
     KAD_TAG_CONTACTS_V6 = 17, /* public key 32 | address 16 | port 2, each */
+    KAD_TAG_ROLE = 18,        /* 1: enum kad_role, never regular */
     KAD_N_TAGS,
 };
 #define KAD_TAG_BIT(tag) (UINT32_C(1) << (tag))

@@ -242,6 +242,8 @@ TEST(ping_and_pong_are_small)
     start(&message, KAD_REPLY, KAD_PING);
     message.your_address = kad_endpoint_v6(v6, 4242);
     EXPECT(kad_wire.encode(&message, bytes, sizeof bytes) + SESSION <= 64);
+    message.role = KAD_ROLE_RELAY;
+    EXPECT(kad_wire.encode(&message, bytes, sizeof bytes) + SESSION <= 64);
 }
 
 static void name_contacts(struct kad_message *message, unsigned n, enum kad_family family)
@@ -467,8 +469,30 @@ TEST(an_unknown_even_tag_is_skipped)
 {
     struct kad_message message;
 
-    EXPECT_EQ(kad_wire.decode(BYTES(1, 0, 0, 0, 0, 18, 0, 2, 5, 5, 0, 0), KAD_IPV4, &message), KAD_DECODED);
+    EXPECT_EQ(kad_wire.decode(BYTES(1, 0, 0, 0, 0, 20, 0, 2, 5, 5, 0, 0), KAD_IPV4, &message), KAD_DECODED);
     EXPECT_EQ(message.method, KAD_PING);
+}
+
+/* T11: told in two kinds of answers; a role that is not known yet is none. */
+TEST(a_role_is_told)
+{
+    static const enum kad_method methods[] = {KAD_PING, KAD_FIND_NODE, KAD_GET};
+    struct kad_message message, again;
+    uint8_t bytes[DATAGRAM];
+
+    for (unsigned i = 0; i < KAD_COUNT_OF(methods); i++) {
+        size_t size;
+
+        start(&message, KAD_REPLY, methods[i]);
+        message.role = KAD_ROLE_RELAY;
+        size = kad_wire.encode(&message, bytes, sizeof bytes);
+        EXPECT_EQ(kad_wire.decode((struct kad_bytes){bytes, size}, KAD_IPV4, &again), KAD_DECODED);
+        EXPECT_EQ(again.role, methods[i] == KAD_GET ? KAD_ROLE_REGULAR : KAD_ROLE_RELAY);
+    }
+    EXPECT_EQ(kad_wire.decode(BYTES(0x41, 0, 0, 0, 0, 18, 0, 1, 77), KAD_IPV4, &again), KAD_DECODED);
+    EXPECT_EQ(again.role, KAD_ROLE_REGULAR);
+    EXPECT_EQ(kad_wire.decode(BYTES(1, 0, 0, 0, 9, 18, 0, 1, 2), KAD_IPV4, &again),
+              KAD_DECODE_BAD_QUERY); /* of queries */
 }
 
 TEST(other_networks_methods_are_not_spoken)
