@@ -9,10 +9,11 @@
 #define FLIGHTS 256
 #define NEAREST \
     400 /* of which the colluders are those an omniscient one chooses from: more than a lookup asks */
-#define OWN_REGION  64   /* how many of its own nearest a node judges the network's size by */
-#define DEALT       64   /* contacts that a further round begins with */
-#define SPARSE      20   /* a result so unusual, in thousandths, is worth another round */
-#define PATIENCE_MS 1000 /* nobody is ever late here */
+#define OWN_REGION    64 /* how many of its own nearest a node judges the network's size by */
+#define DEALT         64 /* contacts that a further round begins with */
+#define FURTHER_DEALT 128
+#define SPARSE        20   /* a result so unusual, in thousandths, is worth another round */
+#define PATIENCE_MS   1000 /* nobody is ever late here */
 
 struct run {
     const struct skad_world *world;
@@ -90,7 +91,7 @@ static bool converged(const struct run *run)
 /* Asks and delivers until all paths have ended, or the paper's lookup has what it wants. */
 static void go(struct run *run)
 {
-    const bool first_will_do = run->what->adversary == SKAD_STOPS;
+    const bool first_will_do = run->what->adversary == SKAD_STOPS || run->what->rules->further;
 
     for (;;) {
         struct {
@@ -232,6 +233,20 @@ static bool once_more(struct run *run)
     return n_fresh && kad_paths_open(&run->paths, rules->paths, &config, fresh, n_fresh);
 }
 
+/* A get that found nothing: as a put looks. */
+static void look_further(struct run *run)
+{
+    const unsigned further = run->what->rules->further;
+    struct kad_lookup_config config = run->paths.first.config;
+    kad_contact_ref own[FURTHER_DEALT];
+    const size_t n = own_contacts(run, FURTHER_DEALT, own);
+
+    config.width = kad_paths_width(config.width, further);
+    config.parallel = 1;
+    if (kad_paths_open(&run->paths, further, &config, own, n))
+        go(run);
+}
+
 int skad_lookup(const struct skad_world *world, const struct skad_case *what,
                 struct skad_outcome *out_outcome)
 {
@@ -249,6 +264,8 @@ int skad_lookup(const struct skad_world *world, const struct skad_case *what,
         go(&run);
         if (what->rules->converged_at)
             ask_the_rest(&run);
+        if (what->rules->further && !run.outcome.found)
+            look_further(&run);
         while (run.outcome.rounds < what->rules->rounds && looks_sparse(&run) && once_more(&run))
             go(&run);
     }

@@ -46,6 +46,8 @@ struct skad_rules {
         converged_at; /* libp2p's resiliency: ends when so many nearest have answered; 0: all of the width */
     unsigned rounds;  /* once more with other contacts where the result looks too sparse */
     bool keep_going;
+    unsigned
+        further; /* a get: ends with the first honest sibling, and goes on so many paths if there was none; 0: no get */
 };
 
 struct skad_case {

@@ -4,28 +4,28 @@
 #include "core/confidence.h"
 #include "sim/skad_parts.h"
 
-#define K      20
+#define K      SKAD_NEAREST
 #define WORLDS 100
 #define NODES  10000
 #define ALARM  6.0 /* D below this: one honest key in 200,000 (SCORECARD, section 3) */
 
 /* P(Gamma(K - sybils) < ALARM): the farthest of the K nearest is the (K - sybils)-th honest one, at least the first. */
-static double closed_form(unsigned sybils)
+double skad_alarms_expected(unsigned sybils)
 {
     return kad_gamma_below(sybils < K ? K - sybils : 1, ALARM);
 }
 
-int skad_detector(uint64_t seed, uint64_t keys, bool json)
+int skad_alarms(uint64_t seed, uint64_t keys, uint64_t worlds, double out_shares[K + 1], uint64_t *out_n)
 {
     uint64_t alarms[K + 1] = {0};
     uint64_t n = 0;
 
-    for (uint64_t i = 0; i < WORLDS; i++) {
+    for (uint64_t i = 0; i < worlds; i++) {
         struct sim_rng rng = {sim_mix(seed, i, 77)}; /* not what the ids come from */
         struct skad_world world;
         const int error = skad_world_new(&world, NODES, K, seed + i);
 
-        for (uint64_t j = 0; !error && j < keys / WORLDS; j++, n++) {
+        for (uint64_t j = 0; !error && j < keys / worlds; j++, n++) {
             const uint64_t target = sim_random(&rng);
             uint32_t nearest[K];
 
@@ -40,6 +40,20 @@ int skad_detector(uint64_t seed, uint64_t keys, bool json)
         if (error)
             return error;
     }
+    for (unsigned sybils = 0; sybils <= K; sybils++)
+        out_shares[sybils] = (double)alarms[sybils] / (double)n;
+    *out_n = n;
+    return 0;
+}
+
+int skad_detector(uint64_t seed, uint64_t keys, bool json)
+{
+    double shares[K + 1];
+    uint64_t n;
+    const int error = skad_alarms(seed, keys, WORLDS, shares, &n);
+
+    if (error)
+        return error;
     if (json)
         printf("\"detector\":[");
     else
@@ -47,13 +61,12 @@ int skad_detector(uint64_t seed, uint64_t keys, bool json)
                "form\n",
                K, ALARM, (unsigned long long)n);
     for (unsigned sybils = 0; sybils <= K; sybils += sybils ? 1 : 5) {
-        const double share = (double)alarms[sybils] / (double)n;
-
+        const double share = shares[sybils];
         if (json)
             printf("%s{\"sybils\":%u,\"alarms\":%.7f,\"closed_form\":%.7f}", sybils ? "," : "", sybils, share,
-                   closed_form(sybils));
+                   skad_alarms_expected(sybils));
         else
-            printf("%7u %8.4f%% %11.4f%%\n", sybils, 100 * share, 100 * closed_form(sybils));
+            printf("%7u %8.4f%% %11.4f%%\n", sybils, 100 * share, 100 * skad_alarms_expected(sybils));
     }
     if (json)
         printf("]");

@@ -20,12 +20,13 @@
 #define KAD_K     20
 
 static const struct skad_rules methods[] = {
-    {"plain, alpha 3", 1, 20, 3, 0, 20, 0, 0, true},
-    {"libp2p: alpha 10, resiliency 3", 1, 20, 10, 0, 20, 3, 0, true},
-    {"kad, 1 path", 1, 20, 3, 4, 64, 0, 0, true},
-    {"kad, 4 paths", 4, 20, 1, 4, 64, 0, 0, true},
-    {"kad, 8 paths, no quota", 8, 10, 1, 0, 64, 0, 0, true},
-    {"kad, 8 paths", 8, 10, 1, 4, 64, 0, 1, true},
+    {"plain, alpha 3", 1, 20, 3, 0, 20, 0, 0, true, 0},
+    {"libp2p: alpha 10, resiliency 3", 1, 20, 10, 0, 20, 3, 0, true, 0},
+    {"kad, 1 path", 1, 20, 3, 4, 64, 0, 0, true, 0},
+    {"kad, 4 paths", 4, 20, 1, 4, 64, 0, 0, true, 0},
+    {"kad, 8 paths, no quota", 8, 10, 1, 0, 64, 0, 0, true, 0},
+    {"kad, 8 paths", 8, 10, 1, 4, 64, 0, 1, true, 0},
+    {"kad, a get", 1, 20, 3, 4, 64, 0, 0, true, 8},
 };
 
 struct options {
@@ -81,7 +82,7 @@ static double apart(double a, double b)
 
 static int curve(const struct skad_world *world, const struct options *options, unsigned d, double *worst)
 {
-    const struct skad_rules rules = {"paper", d, PAPER_K, 1, 0, PAPER_K, 0, 0, false};
+    const struct skad_rules rules = {"paper", d, PAPER_K, 1, 0, PAPER_K, 0, 0, false, 0};
     struct skad_figures clean = {0};
 
     for (uint32_t step = 0; step < STEPS; step++) {

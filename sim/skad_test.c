@@ -1,5 +1,5 @@
 #include "base/test.h"
-#include "sim/skad.h"
+#include "sim/skad_parts.h"
 
 /* The engine's lookup by the paper's rules, and a model that shares nothing but the world, find the same (SCORECARD, row 1). */
 TEST(the_papers_curves_are_the_models)
@@ -8,7 +8,7 @@ TEST(the_papers_curves_are_the_models)
 
     EXPECT_EQ(skad_world_new(&world, 2000, 16, 7), 0);
     for (unsigned d = 1; d <= 8; d *= 2) {
-        const struct skad_rules rules = {"paper", d, 16, 1, 0, 16, 0, 0, false};
+        const struct skad_rules rules = {"paper", d, 16, 1, 0, 16, 0, 0, false, 0};
 
         for (uint32_t bad = 0; bad <= 900000; bad += 300000) {
             const struct skad_case like = {&rules, SKAD_STOPS, bad, 16, 0};
@@ -27,7 +27,7 @@ TEST(the_papers_curves_are_the_models)
 /* One path of h honest hops gets through with (1 - p)^h: of the hops as measured, not of their mean. */
 TEST(one_path_obeys_the_formula)
 {
-    const struct skad_rules rules = {"paper", 1, 16, 1, 0, 16, 0, 0, false};
+    const struct skad_rules rules = {"paper", 1, 16, 1, 0, 16, 0, 0, false, 0};
     struct skad_case like = {&rules, SKAD_STOPS, 0, 16, 0};
     struct skad_figures clean, bad;
     struct skad_world world;
@@ -48,8 +48,8 @@ TEST(one_path_obeys_the_formula)
  * quotas, in none of a thousand. */
 TEST(eight_paths_get_past_forty_percent)
 {
-    static const struct skad_rules plain = {"plain", 1, 20, 3, 0, 20, 0, 0, true};
-    static const struct skad_rules ours = {"kad", 8, 10, 1, 4, 64, 0, 1, true};
+    static const struct skad_rules plain = {"plain", 1, 20, 3, 0, 20, 0, 0, true, 0};
+    static const struct skad_rules ours = {"kad", 8, 10, 1, 4, 64, 0, 1, true, 0};
     struct skad_case like = {&plain, SKAD_OMNISCIENT, 400000, 20, 0};
     struct skad_figures figures;
     struct skad_world world;
@@ -70,4 +70,44 @@ TEST(wilsons_bound_is_known)
     EXPECT(skad_wilson(10000, 10000) > 0.9997 && skad_wilson(10000, 10000) < 0.9998);
     EXPECT(skad_wilson(0, 100) < 1e-9);
     EXPECT(skad_wilson(50, 100) > 0.41 && skad_wilson(50, 100) < 0.43);
+}
+
+/* SCORECARD, row 3: where three of ten collude a get has its value with thirty questions; where nobody does, with what the first path
+ * asks, and not one more. */
+TEST(a_get_costs_little_more_than_its_way)
+{
+    static const struct skad_rules get = {"get", 1, 20, 3, 4, 64, 0, 0, true, 8},
+                                   way = {"way", 1, 20, 3, 4, 64, 0, 0, true, 0};
+    struct skad_case like = {&get, SKAD_OMNISCIENT, 300000, 20, 0};
+    struct skad_figures with, without;
+    struct skad_world world;
+
+    EXPECT_EQ(skad_world_new(&world, 4000, 20, 6), 0);
+    EXPECT_EQ(skad_measure(&world, &like, 1000, false, &with), 0);
+    EXPECT_EQ(with.found, 1000);
+    EXPECT_MSG(with.to_found <= 30, "%.1f", with.to_found);
+    like.bad_ppm = 0;
+    EXPECT_EQ(skad_measure(&world, &like, 500, false, &with), 0);
+    like.rules = &way;
+    EXPECT_EQ(skad_measure(&world, &like, 500, false, &without), 0);
+    EXPECT_EQ((int)(1000 * with.to_found), (int)(1000 * without.to_found));
+    skad_world_free(&world);
+}
+
+/* Row 5: of so many Sybils among the twenty nearest, as often as P(Gamma(20 - n) < 6) says. */
+TEST(alarms_come_as_often_as_their_closed_form_says)
+{
+    double shares[SKAD_NEAREST + 1];
+    uint64_t n;
+
+    EXPECT_EQ(skad_alarms(9, 40000, 20, shares, &n), 0);
+    EXPECT_EQ(n, 40000);
+    for (unsigned sybils = 0; sybils <= SKAD_NEAREST; sybils += sybils ? 1 : 5) {
+        const double expected = skad_alarms_expected(sybils);
+
+        /* four standard deviations, of fewer than all keys: those of one world have neighbours in common */
+        EXPECT_MSG((shares[sybils] - expected) * (shares[sybils] - expected) <=
+                       16 * (expected * (1 - expected) + 1e-5) / 10000,
+                   "%u Sybils: %.5f, %.5f expected", sybils, shares[sybils], expected);
+    }
 }
