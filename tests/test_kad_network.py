@@ -4,6 +4,7 @@ else; two networks in one process. (The network is kad-easy: kad without its puz
 # timeout 300
 
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__))))
@@ -75,6 +76,20 @@ def providers(nodes):
     check(left == [identity(second)], left)
     third.kad("providers", "0102030405", expect=1)
     third.kad("provide", "no content", expect=2)
+
+
+def cache_hits(first, third):
+    """P133, P054: the first value will do, and the second time it is there already."""
+    def counted():
+        text = subprocess.run(["curl", "-s", "--unix-socket", first.socket, "http://localhost/metrics"], stdout=subprocess.PIPE,
+                              check=True).stdout.decode()
+        return [int(text.split('kademlia_gets_total{from="%s"} ' % name)[1].split("\n")[0]) for name in ("network", "cache")]
+
+    third.kad("put", "--class", "room", "hits", "and misses")
+    before = counted()
+    answers = [first.ask("get", "room:hits", *more) for more in (["--first"], ["--first"], ["--first"], [])]
+    check([answer["cached"] for answer in answers] == [False, True, True, False], answers)
+    check([now - was for now, was in zip(counted(), before)] == [2, 2], before, counted())
 
 
 def presence(nodes):
@@ -175,6 +190,7 @@ def test(folder):
     names(net, nodes)
     mailbox(nodes)
     providers(nodes)
+    cache_hits(nodes[0], nodes[2])
     presence(nodes)
     presence_ends(folder, net, nodes[1])
     logs_name_nobody(net, nodes)

@@ -624,6 +624,8 @@ struct kad_measures {
     struct kad_histogram query_rtt_ms; /* own queries that were answered */
     struct kad_histogram request_ms;   /* requests of the host, cancelled ones excepted */
     struct kad_histogram request_hops; /* the same: depth of the deepest contact that answered */
+    uint64_t gets;                     /* GETs of the host, cancelled ones excepted */
+    uint64_t gets_cached;              /* those of them that an earlier one's result answered */
 };
 /* What the numbers of a histogram are. */
 enum kad_histogram_unit {

@@ -338,6 +338,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
         if (dht->measures && reason != KAD_REASON_CANCELLED) {
             kad_histogram_add(&dht->measures->request_ms, KAD_HISTOGRAM_MS, now - operation->started_at);
             kad_histogram_add(&dht->measures->request_hops, KAD_HISTOGRAM_HOPS, operation->hops);
+            dht->measures->gets += operation->request.kind == KAD_REQUEST_GET;
+            dht->measures->gets_cached += operation->gathered && operation->gathered->cached;
         }
         operation->wake_at = now; /* when it ended */
         if (dht->rules->class_of && reason != KAD_REASON_CANCELLED)

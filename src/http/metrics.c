@@ -180,6 +180,9 @@ static void measures(FILE *out, const struct kad_measures *m)
               &m->query_rtt_ms, KAD_HISTOGRAM_MS);
     histogram(out, "kademlia_lookup_duration_seconds", "Time until a request of a user ended.",
               &m->request_ms, KAD_HISTOGRAM_MS);
+    kad_metrics_head(out, "kademlia_gets_total", "counter", "Values asked for by users, by what answered.");
+    labelled(out, "kademlia_gets_total", "from", "network", m->gets - m->gets_cached);
+    labelled(out, "kademlia_gets_total", "from", "cache", m->gets_cached);
     histogram(out, "kademlia_lookup_hops", "Hops of requests of users.", &m->request_hops,
               KAD_HISTOGRAM_HOPS);
 }
