@@ -11,6 +11,13 @@ static void walk_rng(struct kad_walk *walk, struct kad_rng *rng)
         kad_walk_fail(walk);
 }
 
+/* Its first message has paid for the answer: nothing else is sent to who has not shown that it is there. */
+static bool may_answer(const struct kad_session *session)
+{
+    return !session || (session->state == KAD_SESSION_FRESH && session->named && session->packets > 0 &&
+                        session->credit >= KAD_INIT_LEAST);
+}
+
 static void walk_asked(struct kad_walk *walk, struct kad_channel *channel)
 {
     bool there = channel->asked && channel->asked->session;
@@ -29,6 +36,8 @@ static void walk_asked(struct kad_walk *walk, struct kad_channel *channel)
     KAD_WALK_BYTES(walk, asked->noise);
     KAD_WALK_BYTES(walk, asked->theirs);
     KAD_WALK_BYTES(walk, asked->their_ephemeral);
+    if (asked->answer && !may_answer(kad_sessions_at(&channel->sessions, asked->session)))
+        kad_walk_fail(walk);
 }
 
 void kad_channel_walk(struct kad_walk *walk, struct kad_channel *channel)

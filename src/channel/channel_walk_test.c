@@ -128,6 +128,46 @@ TEST(a_channel_that_was_read_back_goes_on_as_if_nothing_had_been)
     test_world_clear(&world);
 }
 
+/* A first message that waits for its answer has paid for it: else answering would send more than came in. */
+TEST(an_answer_that_was_not_paid_for_is_refused)
+{
+    static struct written bytes;
+    static struct kad_datagram datagrams[4];
+    static uint8_t memory[4 * KAD_DATAGRAM_MAX];
+    struct kad_batch out = {.datagrams = datagrams, .memory = memory, .room = 4};
+
+    for (unsigned wrong = 0; wrong < 4; wrong++) {
+        struct kad_walk walk = {0};
+        struct kad_session *session;
+        struct kad_channel *copy;
+        struct kad_channel_in in;
+        struct test_packet init;
+
+        test_begin(&world, 2);
+        EXPECT(test_say(&world, 0, 1, 1, 10, 10));
+        init = test_caught(&world);
+        in = kad_channel_receive(world.peers[1].channel,
+                                 &(struct kad_datagram){.peer = init.from, .bytes = {init.bytes, init.size}},
+                                 world.now, &out);
+        EXPECT_EQ(in.verdict, KAD_CHANNEL_MESSAGE);
+        session = kad_sessions_at(&world.peers[1].channel->sessions, in.session);
+        if (wrong == 1)
+            session->packets = 0;
+        if (wrong == 2)
+            session->credit = 100;
+        if (wrong == 3)
+            kad_sessions_set(&world.peers[1].channel->sessions, session, KAD_SESSION_LIVE, world.now);
+        write_down(world.peers[1].channel, &bytes);
+        copy = another(1);
+        walk.at = bytes.bytes;
+        walk.left = bytes.size;
+        kad_channel_walk(&walk, copy);
+        EXPECT_EQ(walk.bad, wrong != 0);
+        kad_channel_free(copy);
+        test_world_clear(&world);
+    }
+}
+
 /* Cut short anywhere, or with a byte changed: refused or another sound state, never a crash or a leak. */
 TEST(what_cannot_have_been_written_is_refused)
 {

@@ -342,7 +342,7 @@ void kad_gather_own(struct kad_dht *dht, struct kad_operation *operation, kad_ms
             if (request->kind != KAD_REQUEST_PUT && (!class || class->taken_once != taking))
                 continue;
             keep(dht, operation, &page[i], true, &operation->gathered->own);
-            if (taking)
+            if (taking && operation->gathered->own) /* else there was no room for it: the next TAKE's */
                 dht->store->ops->remove(dht->store, &page[i]);
         }
     } while (next);

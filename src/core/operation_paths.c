@@ -44,7 +44,7 @@ static double nodes_believed(const struct kad_dht *dht, int family)
 {
     const double sampled = nodes_of(dht, family), around = nodes_around_us(dht, family);
 
-    return !sampled || (around && sampled > AROUND_MOST * around) ? around : sampled;
+    return sampled <= 0 || (around > 0 && sampled > AROUND_MOST * around) ? around : sampled;
 }
 
 /* The radius that should hold `region_k` nodes, of whom no Sybil can push one out. */

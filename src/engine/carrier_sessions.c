@@ -17,6 +17,7 @@ static void account(struct kad_carrier *carrier, unsigned first)
 {
     struct kad_engine *engine = carrier->engine;
     struct kad_batch *batch = carrier->batch;
+    const size_t each = batch->each ? batch->each : KAD_DATAGRAM_MAX;
     unsigned kept = first;
 
     for (unsigned i = first; i < batch->n; i++) {
@@ -36,9 +37,9 @@ static void account(struct kad_carrier *carrier, unsigned first)
             continue;
         }
         /* A slot's bytes are found by its number, so what moves up takes them along. */
-        memmove(batch->memory + (size_t)kept * KAD_DATAGRAM_MAX, datagram->bytes.data, datagram->bytes.size);
+        memmove(batch->memory + kept * each, datagram->bytes.data, datagram->bytes.size);
         batch->datagrams[kept] = *datagram;
-        batch->datagrams[kept].bytes.data = batch->memory + (size_t)kept * KAD_DATAGRAM_MAX;
+        batch->datagrams[kept].bytes.data = batch->memory + kept * each;
         kept++;
     }
     batch->n = kept;

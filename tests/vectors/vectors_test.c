@@ -10,7 +10,7 @@ TEST(identities)
 {
     json_t *list = json_array();
 
-    for (unsigned i = 0; i < 16; i++) {
+    for (unsigned i = 0; i < 24; i++) {
         json_t *one = json_object();
         uint8_t seed[32];
         char text[KAD_IDENTITY_TEXT];
