@@ -165,7 +165,6 @@ static const struct {
 } aliases[] = {
     {"refresh_interval", "refresh_after_ms"},
     {"bootstrap_nodes", "bootstrap"},
-    {"bootstrap_peers", "bootstrap"},
     {"cloud_type", "node_type"},
     {"kad_enabled", "dht_enabled"},
     {"kad_bootstrap_peers", "bootstrap"},

@@ -150,9 +150,13 @@ TEST(options_of_ulixee_are_understood)
     kad_config_node(&config, &node);
     EXPECT(node.settings.read_only && node.disabled && !node.data_dir && node.n_bootstrap == 0);
     EXPECT_STR(node.identity, "me.key");
-    EXPECT_STR(read_text("node_type = public\nbootstrap_peers = a.example:1, b.example:2\n"), "");
+    EXPECT_STR(
+        read_text(
+            "node_type = public\nbootstrap = a.example:1, b.example:2\nbootstrap_peers = 2\nmin_peers = 6\n"),
+        "");
     kad_config_node(&config, &node);
     EXPECT(!node.settings.read_only && !node.disabled && node.n_bootstrap == 2);
+    EXPECT(node.settings.reserved_bootstraps == 2 && node.settings.min_contacts == 6); /* seed 002's */
     EXPECT(strstr(read_text("node_type = open\n"), "kad.conf:1: node_type: "));
 }
 
