@@ -43,6 +43,10 @@ const struct kad_network *kad_network_kad_toy(void);
 const struct kad_network *kad_network_kad_ws(void);
 /* And for tests, without the puzzle. */
 const struct kad_network *kad_network_kad_ws_easy(void);
+/* libp2p's Kademlia (docs/libp2p.md), over connections that the host has: the network of T024, "/icn/kad/1.0.0", */
+const struct kad_network *kad_network_libp2p_icn(void);
+/* and that of IPFS, "/ipfs/kad/1.0.0". */
+const struct kad_network *kad_network_libp2p_ipfs(void);
 /* By its name; NULL: there is none of that name. Any thread. */
 const struct kad_network *kad_network_named(const char *name);
 /* "mainline". Any thread. */

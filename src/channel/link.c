@@ -797,6 +797,13 @@ void kad_link_reset(struct kad_link *link, uint32_t stream)
         kad_yamux_reset(&link->yamux, found);
 }
 
+bool kad_link_has_ended(const struct kad_link *link, uint32_t stream)
+{
+    const struct kad_yamux_stream *found = find(link, stream);
+
+    return found && found->fin_heard && !kad_buffer_size(&found->in);
+}
+
 size_t kad_link_memory(const struct kad_link *link)
 {
     size_t size = sizeof(*link) + link->pipe.in.room + link->pipe.out.room + link->n_peer_key +

@@ -67,12 +67,12 @@ static kad_contact_ref intern(struct kad_dht *dht, const struct kad_contact *con
     ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
     if (ref != KAD_NO_CONTACT)
         known = kad_book_identity(dht->book, ref);
-    if (identity.size == rules->identity_size && known.size == identity.size &&
+    if (identity.size && known.size == identity.size &&
         memcmp(known.data, identity.data, known.size) == 0) { /* looked at when it came into the book */
         kad_book_retain(dht->book, ref);
         return ref;
     }
-    if (identity.size != rules->identity_size || !rules->id_of(identity, &id) ||
+    if (!identity.size || identity.size > rules->identity_size || !rules->id_of(identity, &id) ||
         !kad_id_equal(&id, &contact->id))
         return KAD_NO_CONTACT;
     return kad_book_intern(dht->book, &contact->id, &contact->endpoint, identity);
@@ -112,7 +112,9 @@ void kad_dht_copy_key(const struct kad_dht *dht, kad_contact_ref contact, uint8_
     if (!dht->rules->identity_size)
         return;
     identity = kad_book_identity(dht->book, contact);
-    if (identity.size)
+    if (identity.size && dht->rules->key_of)
+        dht->rules->key_of(identity, out_public_key);
+    else if (identity.size)
         memcpy(out_public_key, identity.data, identity.size);
 }
 

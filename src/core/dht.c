@@ -154,7 +154,7 @@ struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *
         !dht->tables[kad_family_index(from->endpoint.family)])
         return (struct kad_received){.drop = KAD_DROP_FAMILY};
     if (dht->rules->identity_size &&
-        (from->identity.size != dht->rules->identity_size || !message->has_sender))
+        (!from->identity.size || from->identity.size > dht->rules->identity_size || !message->has_sender))
         return (struct kad_received){.drop = KAD_DROP_ID};
     kad_peers_tick(dht, now);
     if (message->has_sender && kad_peers_banned(dht, &message->sender, &from->endpoint))

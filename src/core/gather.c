@@ -225,7 +225,7 @@ static bool take_attest(struct kad_dht *dht, struct kad_operation *operation, ka
     const struct kad_bytes identity = kad_book_identity(dht->book, contact);
 
     *out_attest = answer->attest;
-    if (!answer->has_attest || identity.size != sizeof(out_attest->public_key))
+    if (!answer->has_attest || !dht->rules->check_attest || identity.size != sizeof(out_attest->public_key))
         return false;
     out_attest->key = operation->request.target;
     memcpy(out_attest->public_key, identity.data, identity.size);
@@ -432,7 +432,7 @@ bool kad_gather_receipt(struct kad_dht *dht, struct kad_operation *operation, co
     struct kad_attest attest;
     uint8_t digest[32];
 
-    if (!kad_operation_wants_receipts(operation))
+    if (!dht->rules->check_attest || !kad_operation_wants_receipts(operation))
         return true;
     if (!gathered_of(dht, operation) || !take_attest(dht, operation, query->contact, answer, &attest))
         return false;

@@ -328,6 +328,8 @@ enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
     if (!query->record_checked && !is_held(dht, record, now))
         refusal = kad_hold_check(dht, record);
     *out_strike = is_forged(record, refusal);
+    if (refusal == KAD_REFUSAL_NONE && dht->rules->may_put && !dht->rules->may_put(record, &query->sender))
+        refusal = KAD_REFUSAL_OWNER;
     if (refusal == KAD_REFUSAL_NONE)
         refusal = kad_hold_check_life(dht, record, now, &expires_at);
     if (refusal != KAD_REFUSAL_NONE)

@@ -52,7 +52,7 @@ int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpo
     if (kad_endpoint_scope(endpoint) == KAD_SCOPE_INVALID)
         return KAD_E_INVALID;
     if (!dht->tables[kad_family_index(endpoint->family)] ||
-        (identity.size && identity.size != dht->rules->identity_size))
+        (identity.size && identity.size > dht->rules->identity_size))
         return KAD_E_INVALID;
     for (unsigned i = 0; i < join->n_bootstraps; i++) {
         if (kad_endpoint_equal(&join->bootstraps[i], endpoint)) {

@@ -16,9 +16,16 @@ struct kad_rules {
     struct kad_id (*make_id)(const struct kad_endpoint *endpoint, struct kad_rng *rng); /* NULL: random */
 
     /* -- networks whose nodes prove who they are; all zero elsewhere -- */
-    size_t identity_size; /* bytes; 0: there are none */
+    size_t identity_size; /* bytes at most; 0: there are none */
     /* False: no identity (too easy a puzzle, for one). Else its node id. */
     bool (*id_of)(struct kad_bytes identity, struct kad_id *out_id);
+    /* Our own node id, of our public key, and the public key in another's identity (zeros: none of 32 bytes). NULL: an identity is a
+     * public key. */
+    void (*id_of_key)(const uint8_t public_key[32], struct kad_id *out_id);
+    void (*key_of)(struct kad_bytes identity, uint8_t out_public_key[32]);
+    bool no_tokens; /* whoever speaks has shown by it that it receives: puts need nothing else */
+    /* May this sender put it? NULL: whoever has a record may. */
+    bool (*may_put)(const struct kad_record *record, const struct kad_id *sender);
     const struct kad_class *(*class_of)(uint8_t type); /* NULL result: none of that type */
     /* May whoever is `identity` take what lies under `key`? */
     bool (*is_for)(const struct kad_id *key, struct kad_bytes identity);
@@ -27,7 +34,8 @@ struct kad_rules {
     /* Signs it anew, after a change of its dates, with the seed of its public key (32 bytes). */
     void (*sign_record)(struct kad_record *record, const uint8_t *seed);
     /* Signs with the node's own secret (64 bytes, as crypto.h has it); checks. */
-    void (*sign_attest)(struct kad_attest *attest, const uint8_t *secret);
+    void (*sign_attest)(struct kad_attest *attest,
+                        const uint8_t *secret); /* NULL, with the next: nothing is */
     bool (*check_attest)(const struct kad_attest *attest);
 };
 

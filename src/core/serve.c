@@ -78,7 +78,8 @@ static void give_token(struct serving *s)
 
 static bool token_holds(struct serving *s)
 {
-    if (kad_token_check(&s->dht->tokens, &s->dht->rng, &s->from->endpoint, s->now, s->query->token)) {
+    if (s->dht->rules->no_tokens ||
+        kad_token_check(&s->dht->tokens, &s->dht->rng, &s->from->endpoint, s->now, s->query->token)) {
         s->received.proved = true;
         return true;
     }
@@ -316,8 +317,13 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
 {
     struct serving s; /* large, and deliberately not cleared: replies carry counts */
 
-    if (dht->settings->read_only)
-        return (struct kad_received){.drop = KAD_DROP_READ_ONLY};
+    if (dht->settings->read_only) { /* it answers nobody; whoever has proved who he is may be worth knowing */
+        struct kad_received received = {.drop = KAD_DROP_READ_ONLY};
+
+        if (from->identity.size)
+            meet_asker(dht, from, query, now, out, &received.stranger);
+        return received;
+    }
     s.dht = dht;
     s.from = from;
     s.query = query;

@@ -125,7 +125,7 @@ enum kad_drop kad_carrier_open(struct kad_carrier *carrier, const struct kad_dat
         return kad_carrier_open_session(carrier, in, out_opened);
     if (network->carrier == KAD_CARRIER_PLAIN)
         return KAD_DROP_NONE;
-    if (in->identity.size != network->rules.identity_size ||
+    if (!in->identity.size || in->identity.size > network->rules.identity_size ||
         !network->rules.id_of(in->identity, &out_opened->id))
         return KAD_DROP_ID;
     out_opened->from.identity = in->identity;

@@ -99,7 +99,10 @@ static int make_parts(struct kad_engine *engine, const struct kad_engine_config 
     }
     dht.id = config->id;
     if (dht.member) {
-        self = kad_identity_id(dht.member->public_key);
+        if (dht.rules->id_of_key)
+            dht.rules->id_of_key(dht.member->public_key, &self);
+        else
+            self = kad_identity_id(dht.member->public_key);
         dht.id = &self;
     }
     return kad_dht_init(&engine->dht, &dht, now);

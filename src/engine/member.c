@@ -54,7 +54,8 @@ static int take_identity(struct kad_engine *engine, const struct kad_engine_conf
     memcpy(member->core.public_key, identity.public_key, sizeof(member->core.public_key));
     memcpy(member->core.secret, identity.secret, sizeof(member->core.secret));
     kad_identity_wipe(&identity);
-    if (!engine->network->rules.id_of((struct kad_bytes){member->core.public_key, 32}, &id))
+    if (!engine->network->rules.id_of_key &&
+        !engine->network->rules.id_of((struct kad_bytes){member->core.public_key, 32}, &id))
         return KAD_E_INVALID;
     return 0;
 }

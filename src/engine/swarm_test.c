@@ -1,0 +1,166 @@
+/* Nodes of libp2p's network: they meet, find one another, and provide; through swarm, links and all. */
+#include "engine/swarm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cid.h"
+#include "base/test.h"
+#include "crypto/crypto.h"
+#include "engine/test_swarm.h"
+#include "wire/libp2p/message.h"
+
+static struct swarm_net *make(unsigned n)
+{
+    struct swarm_net *net = calloc(1, sizeof(*net));
+
+    swarm_net_init(net, kad_network_libp2p_icn());
+    for (unsigned i = 0; i < n; i++) {
+        struct swarm_node *node = swarm_net_add(net, KAD_SWARM_SERVER);
+
+        if (i > 0)
+            swarm_node_connect(node, &net->nodes[0]);
+        swarm_net_run(net, 500);
+    }
+    swarm_net_run(net, 20000);
+    return net;
+}
+
+static void unmake(struct swarm_net *net)
+{
+    swarm_net_clear(net);
+    free(net);
+}
+
+static size_t n_contacts(const struct swarm_node *node)
+{
+    struct kad_info info;
+
+    kad_engine_info(node->engine, &info);
+    return info.n_contacts[0];
+}
+
+TEST(nodes_meet_and_fill_their_tables) /* I001, I057 */
+{
+    struct swarm_net *net = make(8);
+
+    for (unsigned i = 0; i < 8; i++)
+        EXPECT_EQ(n_contacts(&net->nodes[i]), 7);
+    unmake(net);
+}
+
+TEST(pieces_of_any_size_make_no_difference)
+{
+    struct swarm_net *net = calloc(1, sizeof(*net));
+
+    swarm_net_init(net, kad_network_libp2p_icn());
+    net->piece = 7;
+    for (unsigned i = 0; i < 3; i++) {
+        struct swarm_node *node = swarm_net_add(net, KAD_SWARM_SERVER);
+
+        if (i > 0)
+            swarm_node_connect(node, &net->nodes[0]);
+        swarm_net_run(net, 500);
+    }
+    swarm_net_run(net, 20000);
+    EXPECT_EQ(n_contacts(&net->nodes[2]), 2);
+    unmake(net);
+}
+
+/* A provider record of our own: its Peer message names us; the swarm puts the addresses in. */
+static void provide(struct swarm_node *node, const uint8_t digest[32])
+{
+    uint8_t multihash[34], value[128];
+    struct kad_proto_writer writer = {.bytes = value, .room = sizeof(value)};
+    const uint8_t addr[8] = {4, 127, 0, 0, 1, 6, 1, 1};
+    struct kad_request request = {.kind = KAD_REQUEST_PUT};
+    struct kad_info info;
+
+    kad_multihash_sha256(digest, multihash);
+    kad_engine_info(node->engine, &info);
+    kad_proto_put_bytes(&writer, 1, kad_swarm_self(node->swarm));
+    kad_proto_put_bytes(&writer, 2, (struct kad_bytes){addr, sizeof(addr)});
+    kad_swarm_learn_key(node->swarm, (struct kad_bytes){multihash, 34}, &request.target);
+    request.record = (struct kad_record){
+        .type = KAD_CLASS_PROVIDER,
+        .many = true,
+        .key = request.target,
+        .salt = {multihash, 34},
+        .value = {value, writer.n},
+        .made_at = node->net->now,
+        .sequence = node->net->now,
+        .valid_until = KAD_NEVER,
+    };
+    memcpy(request.record.public_key, info.id.bytes, 32);
+    swarm_node_request(node, &request);
+}
+
+static void find_providers(struct swarm_node *node, const uint8_t digest[32])
+{
+    uint8_t multihash[34];
+    struct kad_request request = {.kind = KAD_REQUEST_GET};
+
+    kad_multihash_sha256(digest, multihash);
+    kad_swarm_learn_key(node->swarm, (struct kad_bytes){multihash, 34}, &request.target);
+    request.record.type = KAD_CLASS_PROVIDER;
+    swarm_node_request(node, &request);
+}
+
+TEST(what_one_provides_all_find) /* I031, I032 */
+{
+    struct swarm_net *net = make(10);
+    const uint8_t digest[32] = {0xab, 0xcd};
+    struct kad_info info;
+
+    provide(&net->nodes[3], digest);
+    EXPECT(net->nodes[3].n_stored >= 9);
+    kad_engine_info(net->nodes[3].engine, &info);
+    for (unsigned i = 0; i < 10; i++) {
+        find_providers(&net->nodes[i], digest);
+        EXPECT_EQ(net->nodes[i].n_records, 1);
+        EXPECT_MEM(net->nodes[i].owners[0], info.id.bytes, 32);
+    }
+    unmake(net);
+}
+
+TEST(the_closest_are_found) /* I030 */
+{
+    struct swarm_net *net = make(12);
+    struct kad_request request = {.kind = KAD_REQUEST_CLOSEST};
+
+    kad_swarm_learn_key(net->nodes[0].swarm, (struct kad_bytes){(const uint8_t *)"anything", 8},
+                        &request.target);
+    swarm_node_request(&net->nodes[0], &request);
+    EXPECT_EQ(net->nodes[0].n_contacts, 11);
+    unmake(net);
+}
+
+TEST(a_client_asks_and_is_in_no_table)
+{
+    struct swarm_net *net = make(4);
+    struct swarm_node *client = swarm_net_add(net, KAD_SWARM_CLIENT);
+    const uint8_t digest[32] = {1};
+
+    swarm_node_connect(client, &net->nodes[1]);
+    swarm_net_run(net, 20000);
+    EXPECT(n_contacts(client) == 4);
+    for (unsigned i = 0; i < 4; i++)
+        EXPECT_EQ(n_contacts(&net->nodes[i]), 3);
+    provide(&net->nodes[0], digest);
+    find_providers(client, digest);
+    EXPECT_EQ(client->n_records, 1);
+    unmake(net);
+}
+
+TEST(dead_peers_are_noticed)
+{
+    struct swarm_net *net = make(8);
+    const uint8_t digest[32] = {2};
+
+    provide(&net->nodes[1], digest);
+    for (unsigned i = 5; i < 8; i++)
+        swarm_node_stop(&net->nodes[i]);
+    find_providers(&net->nodes[4], digest);
+    EXPECT_EQ(net->nodes[4].n_records, 1);
+    unmake(net);
+}

@@ -1,0 +1,55 @@
+/* test_swarm - nodes of libp2p's network without sockets: engine, swarm, and connections between them that are memory. */
+#ifndef KAD_ENGINE_TEST_SWARM_H
+#define KAD_ENGINE_TEST_SWARM_H
+
+#include "engine/swarm.h"
+
+#define SWARM_NODES 64
+
+struct swarm_node {
+    struct swarm_net *net;
+    unsigned number;
+    bool on;
+    struct kad_swarm *swarm;
+    struct kad_engine *engine;
+    struct kad_settings settings;
+    struct kad_endpoint endpoint;
+    struct kad_batch batch;
+    uint8_t *memory;
+    struct kad_datagram datagrams[64];
+    /* events of requests */
+    uint64_t done; /* the request that was done last */
+    unsigned n_stored, n_records, n_contacts;
+    enum kad_reason reason;
+    struct kad_id found[64];
+    uint8_t owners[64][32];
+};
+
+struct swarm_wire {
+    bool used, closed;
+    unsigned node[2]; /* who dialled, who was dialled */
+    uint32_t connection[2];
+};
+
+struct swarm_net {
+    struct swarm_node nodes[SWARM_NODES];
+    unsigned n_nodes;
+    struct swarm_wire wires[8192];
+    unsigned n_wires;
+    size_t piece; /* bytes are handed over in pieces of at most so many; 0: as they are */
+    kad_ms now;
+    const struct kad_network *network;
+};
+
+void swarm_net_init(struct swarm_net *net, const struct kad_network *network);
+struct swarm_node *swarm_net_add(struct swarm_net *net, enum kad_swarm_mode mode);
+void swarm_node_stop(struct swarm_node *node); /* without a word: its connections end */
+void swarm_net_clear(struct swarm_net *net);
+/* `node` is to meet `other`. */
+void swarm_node_connect(struct swarm_node *node, const struct swarm_node *other);
+/* Until nothing moves, then on to the next instant, until `ms` are over. */
+void swarm_net_run(struct swarm_net *net, kad_ms ms);
+/* Runs until this request is done, a minute at most. */
+void swarm_node_request(struct swarm_node *node, const struct kad_request *request);
+
+#endif
