@@ -67,7 +67,7 @@ struct kad_secure_draft {
     const uint8_t *entropy; /* msg: 32 bytes that were never used before (kad_entropy); else NULL */
     int64_t sequence;       /* higher than that of what it replaces; 0 with immutable and plain */
     kad_ms made_at;         /* Unix time now */
-    kad_ms valid_until;     /* 0: as long as its class may live */
+    kad_ms valid_until;     /* 0, and with withdrawn: as long as its class may live */
     bool withdrawn;         /* a tombstone: takes back what stands there; no value */
 };
 

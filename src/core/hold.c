@@ -75,6 +75,11 @@ enum kad_refusal kad_hold_check_life(const struct kad_dht *dht, const struct kad
         return KAD_REFUSAL_CLASS;
     if (record->made_at > now + KAD_HOLD_AHEAD || record->valid_until <= now)
         return KAD_REFUSAL_LIFE;
+    /* A tombstone that ended before what it withdraws would let that come back. */
+    if (record->withdrawn && (class->ttl_ms == KAD_NEVER || class->ttl_ms >= KAD_NEVER - record->made_at
+                                  ? record->valid_until != KAD_NEVER
+                                  : record->valid_until - record->made_at < class->ttl_ms))
+        return KAD_REFUSAL_LIFE;
     *out_expires_at = record->valid_until;
     if (class->ttl_ms < KAD_NEVER - now)
         *out_expires_at = kad_ms_min(record->valid_until, now + class->ttl_ms);

@@ -278,6 +278,43 @@ TEST(the_first_owner_of_a_domain_keeps_it)
     end(s);
 }
 
+/* While anything that was withdrawn is still valid, its tombstone stands: one that would end before is not taken, and an honest
+ * writer makes none. */
+TEST(what_was_withdrawn_cannot_be_put_again)
+{
+    struct scene *s = begin();
+    uint8_t values[3][KAD_SECURE_VALUE_MAX];
+    struct kad_record late, brief, tombstone;
+    kad_ms end_at;
+
+    s->net.now += KAD_HOUR;
+    tombstone = members_record(&s->net, "listing:car", 1, 2, NULL, values[1]);
+    late = members_record(&s->net, "listing:car", 1, 1, "for sale", values[0]);
+    brief = tombstone;
+    brief.valid_until = brief.made_at + KAD_HOUR;
+    {
+        struct kad_secure_name name;
+        uint8_t seed[32], signer[32];
+
+        members_seed(1, seed);
+        EXPECT_EQ(kad_secure_parse("listing:car", NULL, 0, &name), 0);
+        EXPECT_EQ(kad_secure_signer(&name, seed, signer), 0);
+        EXPECT_EQ(kad_secure_renew(&brief, signer, brief.made_at, brief.valid_until), 0);
+    }
+    EXPECT_EQ(refusal_of(put(s, &late)), KAD_REFUSAL_NONE);
+    EXPECT_EQ(refusal_of(put(s, &brief)), KAD_REFUSAL_LIFE);
+    EXPECT(!s->received.strike);
+    EXPECT_EQ(refusal_of(put(s, &tombstone)), KAD_REFUSAL_NONE);
+    end_at = late.valid_until;
+    for (kad_ms at = s->net.now; at < end_at; at += 6 * KAD_HOUR) {
+        s->net.now = at;
+        EXPECT_EQ(refusal_of(put(s, &late)), KAD_REFUSAL_SEQUENCE);
+    }
+    s->net.now = end_at;
+    EXPECT_EQ(refusal_of(put(s, &late)), KAD_REFUSAL_LIFE);
+    end(s);
+}
+
 /* Providers: a value of each owner, page by page, each once; one may withdraw. */
 TEST(many_values_come_page_by_page)
 {

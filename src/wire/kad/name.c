@@ -303,7 +303,7 @@ int kad_name_make(const struct kad_secure_draft *draft, uint8_t *out_value, stru
     };
     int error;
 
-    if (!record.valid_until)
+    if (!record.valid_until || record.withdrawn) /* a tombstone outlives whatever it may withdraw */
         record.valid_until = class->ttl_ms == KAD_NEVER ? KAD_NEVER : draft->made_at + class->ttl_ms;
     error = check_draft(draft, record.valid_until);
     if (error)
