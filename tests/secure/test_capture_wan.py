@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # serial
-# timeout 400
-"""test_capture_wan - what somebody on the line sees of kad's own network: everything that twenty daemons say to one another is
+# timeout 600
+"""test_capture_wan - what somebody on the line sees of kad's own network: everything that fifty daemons say to one another is
 captured, from their first packet on, and looked through for anything that is not noise.
 
 Admitted (docs/security.md): who speaks with whom, when, how often, UDP port 4242 unless another is chosen, and six sizes.
@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import noise
 from secure import PORT, SecureDaemon, SecureNet, Wan, eventually, expect, main, say
 
-N = int(os.environ.get("KAD_WAN_NODES", "20"))
+N = int(os.environ.get("KAD_WAN_NODES", "50"))
 NAT = (N - 1, N - 2)
 UDP, ICMP = 17, 1
 
@@ -121,4 +121,4 @@ def tshark_knows_none_of_its_protocols(net):
 
 
 if __name__ == "__main__":
-    main([only_udp_between_known_ports, it_looks_like_noise, no_datagram_comes_twice, tshark_knows_none_of_its_protocols], Net, 380)
+    main([only_udp_between_known_ports, it_looks_like_noise, no_datagram_comes_twice, tshark_knows_none_of_its_protocols], Net, 580)
