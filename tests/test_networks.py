@@ -67,6 +67,21 @@ def one_store(folder, kad, ws, here):
     check(not [name for name in left if os.path.isdir(os.path.join(node.data, name))], left)
 
 
+def one_duty_each(folder, kad, ws):
+    """What came over one network is soon held by nodes that are in the other only: each engine's holders store again."""
+    host = loopback().split(":")[0]
+    node = Node(folder, "duty", "--network", "kad-easy", "--listen", host + ":6001", "--bootstrap", kad.at, "--network", "kad-ws-easy",
+                "--listen", host + ":6002", "--bootstrap", ws.at, "--set", "restore_ms=4s", *PLAIN)
+    for network in ("kad-easy", "kad-ws-easy"):
+        eventually("it is in " + network, lambda: os.path.exists(node.socket) and
+                   (node.kad("--json", "status", "--network", network, expect=None).json or {}).get("peer_count"))
+    before = records(ws, "kad-ws-easy")
+    check(kad.ask("put", "--class", "room", "landing", "handed on")["stored"] == 2)
+    eventually("a node of the other network holds it", lambda: records(ws, "kad-ws-easy") > before)
+    check(node.stop() == 0)
+    check(ws.ask("get", "room:landing")["value"] == "handed on")
+
+
 def moved_in(folder, kad, ws):
     """DIR/NETWORK, as kad 0.1 had it for each network but the first, is read on."""
     first = alone(folder, "all2", "mainline")
@@ -206,6 +221,7 @@ def test(folder):
     for node in (kad, ws):
         eventually("it runs", lambda: os.path.exists(node.socket) and node.kad("status", expect=None).code == 0)
     one_store(folder, kad, ws, loopback().split(":")[0] + ":4242")
+    one_duty_each(folder, kad, ws)
     moved_in(folder, kad, ws)
     from_a_file(folder, kad, ws)
     one_presence(folder, kad, ws)
