@@ -55,7 +55,7 @@ def routes(net):
         status, head, body = ask(net, "GET", path)
         check(status == 200 and "application/json" in head and json.loads(body), path, head, body)
     peer = json.loads(ask(net, "GET", "/api/network/peers")[2])["peers"][0]
-    check(set(peer) == {"id", "name", "address", "latency_ms", "connected_at", "score", "state"}, peer)
+    check({"id", "name", "address", "latency_ms", "connected_at", "score", "state"} <= set(peer), peer)
     check(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", peer["connected_at"]), peer)
 
     status, _, body = ask(net, "POST", "/api/dht/put", {"value": "over HTTP"})
