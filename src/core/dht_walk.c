@@ -153,6 +153,7 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
         KAD_WALK(walk, candidate->late_at);
         KAD_WALK(walk, candidate->n_asked);
         KAD_WALK(walk, candidate->n_named);
+        KAD_WALK(walk, candidate->rank);
         KAD_WALK(walk, candidate->n_pending);
         if (candidate->state > KAD_CANDIDATE_TAKEN)
             kad_walk_fail(walk);
@@ -166,7 +167,10 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
 /* Claims are made anew: who was asked stands in the paths. */
 static void walk_paths(struct kad_walk *walk, struct kad_paths *paths)
 {
-    const struct kad_lookup_config config = {.width = 1, .parallel = 1};
+    const struct kad_lookup_config config = {.width = 1,
+                                             .parallel = 1,
+                                             .rank = paths->first.config.rank,
+                                             .rank_context = paths->first.config.rank_context};
     const size_t n_more = kad_walk_count(walk, paths->n_more, KAD_PATHS_MAX - 1);
 
     KAD_WALK(walk, paths->turn);
@@ -326,7 +330,8 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
 
         KAD_WALK(walk, uses);
         if (kad_walk_reads(walk) && uses && !walk->bad) {
-            const struct kad_lookup_config config = {.width = 1, .parallel = 1};
+            const struct kad_lookup_config config = {
+                .width = 1, .parallel = 1, .rank = kad_operation_rank, .rank_context = dht};
 
             kad_paths_init(&operation->paths[i], dht->allocator, dht->book, &operation->request.target,
                            &config);

@@ -48,6 +48,9 @@
  * last: those of the k nearest when all of the window were, or, on one path of many, when there is nobody else. With `region` the window holds whoever is nearer than that, KAD_LOOKUP_WINDOW at most: so that forged
  * ids near the target cannot fill it.
  *
+ * Among candidates whose distances agree in their first four bits from the highest on (equals: each is as good a step) who answers faster is asked first,
+ * as far as that is known; the result is the same, for all of the window is asked in the end. Who has broken rules is asked last.
+ *
  * Whom it has asked it never forgets, so there are at most KAD_LOOKUP_CANDIDATES * (1 + `retries`) + KAD_LOOKUP_BEYOND
  * queries, whatever the answers say. Each ASK must be followed by a reply or a failure in the end.
  */
@@ -75,7 +78,12 @@ struct kad_lookup_config {
     unsigned
         narrow_per_lookup; /* candidates of one /24 or /64 at most; 0: no limit; never applied to local addresses unless: */
     bool limit_local;
+    /* How gladly this one is asked: among candidates at about the same distance the lower comes first, KAD_LOOKUP_LAST when nobody else
+     * of the window is left. NULL: all alike. */
+    uint8_t (*rank)(const void *context, kad_contact_ref contact);
+    const void *rank_context;
 };
+#define KAD_LOOKUP_LAST 255
 
 enum kad_candidate_state {
     KAD_CANDIDATE_NEW,
@@ -100,6 +108,7 @@ struct kad_candidate {
     uint8_t n_asked;
     uint8_t n_named;   /* answers that named it; KAD_LOOKUP_OWN: it is from our own table */
     uint8_t n_pending; /* of those queries, neither answered nor failed */
+    uint8_t rank;      /* as it was when it came */
     kad_ms late_at;
 };
 

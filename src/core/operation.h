@@ -103,6 +103,8 @@ KAD_CHECK int kad_operation_begin_at(struct kad_dht *dht, const struct kad_reque
                                      struct kad_operation **out_operation);
 /* How far from a key a publisher's puts go, as the first 64 bits of a distance; 0: to the nearest, however far they are. */
 uint64_t kad_operation_radius(const struct kad_dht *dht, int family);
+/* How gladly it asks this one (kad_lookup_config.rank); `context` is the dht. */
+uint8_t kad_operation_rank(const void *context, kad_contact_ref contact);
 /* A lookup has converged, and `kth` is the k-th nearest. */
 void kad_operation_learn_size(struct kad_dht *dht, const struct kad_operation *operation, int family,
                               const struct kad_id *kth);

@@ -2,6 +2,7 @@
 #include "core/confidence.h"
 #include "core/gather.h"
 #include "core/operation_parts.h"
+#include "core/peers.h"
 
 #include "base/endpoint.h"
 
@@ -72,6 +73,26 @@ void kad_operation_learn_size(struct kad_dht *dht, const struct kad_operation *o
     kad_estimate_add(&dht->estimates[family], &operation->request.target, kth, k);
 }
 
+#define RANK_MS    25 /* of latency are one step */
+#define RANKS_FAST 200
+
+/* Whom we know to be fast before whom we do not know, and those before the slow; the gray last. */
+uint8_t kad_operation_rank(const void *context, kad_contact_ref contact)
+{
+    const struct kad_dht *dht = context;
+    const struct kad_contact *who = kad_book_contact(dht->book, contact);
+    const struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
+    const struct kad_slot *slot = table ? kad_table_find(table, contact) : NULL;
+    kad_ms rtt = dht->rtt_8 < 0 ? 0 : dht->rtt_8 / 8;
+
+    if (kad_score_state(kad_peers_scores(dht), &who->id, NULL, dht->member ? dht->member->scored_at : 0) !=
+        KAD_PEER_FINE)
+        return KAD_LOOKUP_LAST;
+    if (slot && slot->rtt_ms != UINT16_MAX)
+        rtt = slot->rtt_ms;
+    return (uint8_t)(rtt / RANK_MS < RANKS_FAST ? rtt / RANK_MS : RANKS_FAST);
+}
+
 static struct kad_lookup_config config_of(const struct kad_dht *dht)
 {
     const struct kad_settings *settings = dht->settings;
@@ -86,6 +107,8 @@ static struct kad_lookup_config config_of(const struct kad_dht *dht)
         .per_introducer = settings->per_introducer,
         .narrow_per_lookup = settings->narrow_per_lookup,
         .limit_local = settings->limit_local,
+        .rank = kad_operation_rank,
+        .rank_context = dht,
     };
 }
 
