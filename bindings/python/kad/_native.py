@@ -153,7 +153,7 @@ class Info(Structure):
     _fields_ = [("id", Id), ("address", Endpoint), ("id_bits", c_uint), ("ready", c_bool), ("read_only", c_bool),
                 ("n_contacts", c_size_t * 2), ("n_buckets", c_uint * 2), ("network_size", c_double * 2),
                 ("n_requests", c_uint), ("n_queries", c_uint), ("n_publications", c_uint), ("patience_ms", c_int64),
-                ("rtt_ms", c_int64), ("load_percent", c_uint), ("deaths_per_1000_h", c_uint),
+                ("rtt_ms", c_int64), ("n_peers_active", c_uint), ("load_percent", c_uint), ("deaths_per_1000_h", c_uint),
                 ("ping_after_ms", c_int64), ("refresh_after_ms", c_int64), ("n_records", c_uint64), ("record_bytes", c_uint64), ("n_keys", c_uint64),
                 ("n_peers", c_uint64), ("memory", c_uint64), ("standing", c_int)]
 
