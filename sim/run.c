@@ -4,6 +4,7 @@
 
 #include "sim/attack.h"
 #include "sim/collude.h"
+#include "sim/figures.h"
 
 #define JOIN_THROUGH 3 /* random others that a starting node knows of */
 
@@ -33,10 +34,24 @@ static void do_announce(void *context, struct sim_world *world, uint64_t keep)
     sim_work_announce(run_of(context), keep);
 }
 
+/* `item`: above its 32 bits stands whose turn it is. */
 static void do_get(void *context, struct sim_world *world, uint64_t item)
 {
     (void)world;
-    sim_work_get(run_of(context), (uint32_t)item);
+    sim_work_get(run_of(context), (uint32_t)item, (unsigned)(item >> 32));
+}
+
+static void do_rewrite(void *context, struct sim_world *world, uint64_t item)
+{
+    (void)world;
+    sim_work_rewrite(run_of(context), (uint32_t)item);
+}
+
+static void do_claim(void *context, struct sim_world *world, uint64_t argument)
+{
+    (void)world;
+    (void)argument;
+    sim_work_claim(run_of(context));
 }
 
 static void do_find(void *context, struct sim_world *world, uint64_t item)
@@ -89,8 +104,20 @@ static void spread_items(struct sim_run *run, const struct sim_action *action, c
     for (uint32_t i = 0; i < n && items->n; i++) {
         const uint32_t item = action->n == SIM_ALL ? i : sim_below(sim_world_rng(run->world), items->n);
 
-        if (items->items[item].stored)
-            sim_world_after(run->world, action->span * i / n, one, run, item);
+        for (uint64_t side = action->both ? 1 : 0;
+             items->items[item].stored && side <= (action->both ? 2 : 0); side++)
+            sim_world_after(run->world, action->span * i / n, one, run, side << 32 | item);
+    }
+}
+
+/* The first `n` that were stored: each once. */
+static void spread_rewrites(struct sim_run *run, const struct sim_action *action)
+{
+    const uint32_t n = action->n < run->records.n ? action->n : run->records.n;
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (run->records.items[i].stored)
+            sim_world_after(run->world, action->span * i / n, do_rewrite, run, i);
     }
 }
 
@@ -168,6 +195,19 @@ static void act(void *context, struct sim_world *world, uint64_t number)
         break;
     case SIM_DO_COUNT:
         sim_world_count_from(world);
+        break;
+    case SIM_DO_REWRITE:
+        spread_rewrites(run, action);
+        break;
+    case SIM_DO_CLAIM:
+        spread(run, action, action->n, do_claim, false, 0);
+        break;
+    case SIM_DO_ANEW:
+        sim_work_anew(run);
+        break;
+    case SIM_DO_EXPECT:
+        run->scenario.expects[action->n].held = sim_expectation_judge(run, &run->scenario.expects[action->n],
+                                                                      &run->scenario.expects[action->n].was);
         break;
     case SIM_DO_ATTACK:
         if ((action->attack == SIM_SYBIL || action->attack == SIM_COLLUDE
@@ -302,12 +342,6 @@ int sim_run_new(const struct sim_scenario *scenario, struct sim_run **out_run)
     return 0;
 }
 
-static void clear_tally(struct sim_tally *tally)
-{
-    kad_allocator_system.resize(NULL, tally->took.values, 0, 0);
-    kad_allocator_system.resize(NULL, tally->first.values, 0, 0);
-}
-
 void sim_run_free(struct sim_run *run)
 {
     if (!run)
@@ -319,11 +353,7 @@ void sim_run_free(struct sim_run *run)
     sim_attack_clear(run);
     sim_collude_clear(run);
     sim_world_free(run->world);
-    clear_tally(&run->lookups);
-    clear_tally(&run->puts);
-    clear_tally(&run->gets);
-    clear_tally(&run->announces);
-    clear_tally(&run->finds);
+    sim_work_anew(run);
     kad_allocator_system.resize(NULL, run->records.items, 0, 0);
     kad_allocator_system.resize(NULL, run->keys.items, 0, 0);
     kad_allocator_system.resize(NULL, run, sizeof(*run), 0);

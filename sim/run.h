@@ -28,14 +28,28 @@ struct sim_tally {
         first_hops[SIM_HOPS_MAX]; /* deepest; first answer of one of the true k closest */
     uint64_t stored, copies;
     uint64_t missed;               /* gets: what was not found though a node that is on holds it */
+    uint64_t contested;            /* gets of what was written on two sides */
     struct sim_sample took, first; /* until the end, until the first holder or value */
+};
+
+#define SIM_RIVALS 2
+
+enum sim_contest {
+    SIM_UNCONTESTED,
+    SIM_REWRITTEN, /* by its owner on both sides: the second's number is higher, and wins */
+    SIM_CLAIMED,   /* by two owners: one of them has it in the end, whoever it is */
 };
 
 /* Something published. */
 struct sim_item {
     struct kad_id key;
+    uint32_t number; /* its name is made of */
     uint32_t publisher;
     bool stored;
+    uint8_t contest; /* enum sim_contest */
+    uint32_t
+        votes[SIM_RIVALS + 1]; /* gets that brought what this one wrote; the last: neither's, or nothing */
+    uint8_t rivals[SIM_RIVALS][32]; /* CLAIMED: with which keys they sign */
 };
 
 struct sim_items {
@@ -55,6 +69,7 @@ struct sim_run {
     uint32_t n_intruders;                /* that came so far */
     size_t base_memory;                  /* once all was set up */
     sim_us end;
+    unsigned epoch; /* requests of earlier ones are not counted any more */
     bool counted_health;
     double live_percent, live_full_percent, live_rest_percent, known_percent,
         nearly_known_percent; /* see sim/figures.c */
@@ -73,7 +88,13 @@ struct kad_id sim_work_key(const struct sim_run *run, uint32_t number);
 /* sim/work.c: starts one, by a random node that is on. */
 void sim_work_lookup(struct sim_run *run);
 void sim_work_put(struct sim_run *run, bool keep);
-void sim_work_get(struct sim_run *run, uint32_t item);
+/* `side`: 0: anybody, else by a node of side 0 or 1. */
+void sim_work_get(struct sim_run *run, uint32_t item, unsigned side);
+void sim_work_rewrite(struct sim_run *run, uint32_t item);
+void sim_work_claim(struct sim_run *run);
+void sim_work_anew(struct sim_run *run);
+/* Of the gets of what was written on two sides, how many brought what most did, or what must win. */
+uint64_t sim_work_agreed(const struct sim_run *run);
 void sim_work_announce(struct sim_run *run, bool keep);
 void sim_work_find(struct sim_run *run, uint32_t item);
 

@@ -69,7 +69,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     } names[] = {
         {"lookup", "lookup NUMBER [over TIME]", SIM_DO_LOOKUP},
         {"put", "put NUMBER [keep] [over TIME]", SIM_DO_PUT},
-        {"get", "get NUMBER|all [over TIME]", SIM_DO_GET},
+        {"get", "get NUMBER|all [both] [over TIME]", SIM_DO_GET},
         {"announce", "announce NUMBER [keep] [over TIME]", SIM_DO_ANNOUNCE},
         {"find", "find NUMBER|all [over TIME]", SIM_DO_FIND},
         {"leave", "leave SHARE%", SIM_DO_LEAVE},
@@ -82,6 +82,9 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
          "SHARE%, or sybil NUMBER (docs/simulator.md)",
          SIM_DO_ATTACK},
         {"count", "count", SIM_DO_COUNT},
+        {"rewrite", "rewrite NUMBER [over TIME]", SIM_DO_REWRITE},
+        {"claim", "claim NUMBER [over TIME]", SIM_DO_CLAIM},
+        {"anew", "anew", SIM_DO_ANEW},
     };
     struct sim_action action = {.at = at, .span = 10 * SIM_SECOND};
     char place[SIM_WORD_MAX];
@@ -105,6 +108,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     action.lose = sim_statement_take(s, "lose");
     action.one_way = sim_statement_take(s, "one-way");
     action.alone = sim_statement_take(s, "alone");
+    action.both = sim_statement_take(s, "both");
     switch (action.kind) {
     case SIM_DO_GET:
     case SIM_DO_FIND:
@@ -113,6 +117,8 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     case SIM_DO_LOOKUP:
     case SIM_DO_PUT:
     case SIM_DO_ANNOUNCE:
+    case SIM_DO_REWRITE:
+    case SIM_DO_CLAIM:
         good = good && s->n == 2 && sim_word_count(s->words[1], &action.n);
         break;
     case SIM_DO_LEAVE:
@@ -125,7 +131,10 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         good = good && word && s->n == 2 && sim_word_share(s->words[1], &action.ppm);
         break;
     case SIM_DO_COUNT:
+    case SIM_DO_ANEW:
         good = good && s->n == 1;
+        break;
+    case SIM_DO_EXPECT: /* read_expectation() */
         break;
     case SIM_DO_ATTACK:
         good = good && word && read_attack(s, &action) &&
@@ -156,9 +165,12 @@ static bool read_value(const char *word, double *out_value)
     return *unit == '\0' || strcmp(unit, "%") == 0 || strcmp(unit, "ms") == 0 || strcmp(unit, "s") == 0;
 }
 
-static int read_expectation(const struct sim_reader *reader, const struct sim_statement *s)
+/* `timed`: judged at `at`, else at the end. */
+static int read_expectation(const struct sim_reader *reader, const struct sim_statement *s, bool timed,
+                            sim_us at)
 {
-    struct sim_expectation expect = {.line = reader->line};
+    struct sim_scenario *scenario = reader->scenario;
+    struct sim_expectation expect = {.line = reader->line, .timed = timed};
     const size_t last = s->n - 1;
     size_t n = 0;
 
@@ -182,9 +194,14 @@ static int read_expectation(const struct sim_reader *reader, const struct sim_st
     }
     if (!sim_figure_exists(expect.metric))
         return sim_complain(reader, "there is no figure '%s'", expect.metric);
-    if (reader->scenario->n_expects == SIM_EXPECTS_MAX)
+    if (scenario->n_expects == SIM_EXPECTS_MAX)
         return sim_complain(reader, "more than %d expectations", SIM_EXPECTS_MAX);
-    reader->scenario->expects[reader->scenario->n_expects++] = expect;
+    if (timed && scenario->n_actions == SIM_ACTIONS_MAX)
+        return sim_complain(reader, "more than %d actions", SIM_ACTIONS_MAX);
+    if (timed)
+        scenario->actions[scenario->n_actions++] =
+            (struct sim_action){.kind = SIM_DO_EXPECT, .at = at, .n = (uint32_t)scenario->n_expects};
+    scenario->expects[scenario->n_expects++] = expect;
     return 0;
 }
 
@@ -199,13 +216,13 @@ static int read_statement(const struct sim_reader *reader, struct sim_statement 
 
     if (s->n == 0)
         return 0;
-    if (sim_statement_is(s, 0, "expect"))
-        return read_expectation(reader, s);
     word = sim_statement_take_after(s, "at", place);
     if (word && !sim_word_time(word, &at))
         return sim_complain(reader, "'%s' is no time", word);
     if (s->n == 0)
         return sim_complain(reader, "at TIME, and what then?");
+    if (sim_statement_is(s, 0, "expect"))
+        return read_expectation(reader, s, word, at);
     error = word ? 1 : sim_scenario_condition(reader, s);
     return error == 1 ? read_action(reader, s, at) : error;
 }
@@ -256,8 +273,9 @@ sim_us sim_scenario_end(const struct sim_scenario *scenario)
         const struct sim_action *action = &scenario->actions[i];
         const bool lasts =
             action->kind == SIM_DO_ATTACK && (action->attack == SIM_SYBIL || action->attack == SIM_COLLUDE);
-        const sim_us over = action->at + (lasts ? 0 : action->span) +
-                            scenario->config.settings.request_timeout_ms * 1000 + 2 * SIM_SECOND;
+        const bool asks = action->kind != SIM_DO_EXPECT && action->kind != SIM_DO_ANEW;
+        const sim_us patience = scenario->config.settings.request_timeout_ms * 1000 + 2 * SIM_SECOND;
+        const sim_us over = action->at + (lasts ? 0 : action->span) + (asks ? patience : 0);
 
         if (over > end)
             end = over;

@@ -28,6 +28,10 @@ enum sim_action_kind {
     SIM_DO_PARTITION, /* share on the other side, for `span` */
     SIM_DO_ATTACK,    /* for `span` */
     SIM_DO_COUNT,     /* begin to: effort */
+    SIM_DO_REWRITE,   /* n records, by their owners, on both sides at once */
+    SIM_DO_CLAIM,     /* n new names, by an owner of each side */
+    SIM_DO_ANEW,      /* requests: those that begin from here on */
+    SIM_DO_EXPECT,    /* n: which of the expectations is judged now */
 };
 
 enum sim_attack_kind {
@@ -60,6 +64,7 @@ struct sim_action {
     bool lose;       /* CRASH: the disk too */
     bool one_way;    /* PARTITION */
     bool alone;      /* START: through nobody but whom they knew */
+    bool both;       /* GET: by a node of each side */
 };
 
 enum sim_comparison { SIM_AT_LEAST, SIM_AT_MOST };
@@ -69,6 +74,9 @@ struct sim_expectation {
     enum sim_comparison comparison;
     double value;
     int line;
+    bool timed; /* judged when its time comes, not at the end */
+    bool held;  /* what came of that */
+    double was;
 };
 
 #define SIM_ACTIONS_MAX 256

@@ -13,6 +13,7 @@ struct job {
     struct sim_run *run;
     struct sim_tally *tally;
     struct kad_id target;
+    unsigned epoch;
     uint32_t item;
     uint32_t n_closest;
     uint32_t closest[64]; /* the truth when it began */
@@ -62,7 +63,7 @@ static void take_hop(struct job *job, const struct kad_event *event)
 {
     const uint32_t node = node_of(job->run->world, &event->contact);
 
-    if (job->met || event->kind != KAD_EVENT_HOP ||
+    if (job->met || job->epoch != job->run->epoch || event->kind != KAD_EVENT_HOP ||
         (event->hop.what != KAD_HOP_ANSWERED && event->hop.what != KAD_HOP_LATE))
         return;
     if (among(job, node) && !sim_node_hostile(job->run->world, node))
@@ -88,11 +89,19 @@ static bool held(struct job *job, struct sim_world *world)
     return false;
 }
 
+static void count_contest(struct sim_run *run, uint32_t number, const struct kad_record *record);
+
 static void end(struct job *job, struct sim_world *world, const struct kad_event *event)
 {
     struct sim_tally *tally = job->tally;
     bool good = event->done.error == 0;
 
+    if (tally == &job->run->puts)
+        job->run->records.items[job->item].stored |= good;
+    if (tally == &job->run->announces)
+        job->run->keys.items[job->item].stored |= good;
+    if (job->epoch != job->run->epoch)
+        return;
     tally->ended++;
     tally->queries += event->done.n_queries;
     tally->timeouts += event->done.n_timeouts;
@@ -108,6 +117,7 @@ static void end(struct job *job, struct sim_world *world, const struct kad_event
     if (tally == &job->run->gets) {
         good = good && is_value_of(job, event);
         tally->missed += !good && held(job, world);
+        count_contest(job->run, job->item, good ? event->done.record : NULL);
     }
     if (tally == &job->run->finds) {
         const struct kad_endpoint *publisher =
@@ -123,10 +133,6 @@ static void end(struct job *job, struct sim_world *world, const struct kad_event
     tally->stored += event->done.n_stored;
     tally->copies += event->done.n_copies;
     tally->succeeded += good;
-    if (tally == &job->run->puts)
-        job->run->records.items[job->item].stored |= good;
-    if (tally == &job->run->announces)
-        job->run->keys.items[job->item].stored |= good;
 }
 
 static void told(void *context, struct sim_world *world, uint32_t node, const struct kad_event *event)
@@ -135,7 +141,7 @@ static void told(void *context, struct sim_world *world, uint32_t node, const st
 
     (void)node;
     if (!event) {
-        job->tally->aborted++;
+        job->tally->aborted += job->epoch == job->run->epoch;
     } else if (event->kind != KAD_EVENT_DONE) {
         take_hop(job, event);
         return;
@@ -153,7 +159,8 @@ static void begin(struct sim_run *run, struct sim_tally *tally, uint32_t node, u
 
     if (!job)
         return;
-    *job = (struct job){.run = run, .tally = tally, .target = request->target, .item = item};
+    *job = (struct job){
+        .run = run, .tally = tally, .target = request->target, .item = item, .epoch = run->epoch};
     if (tally == &run->lookups)
         job->n_closest = (uint32_t)sim_world_closest(run->world, &job->target,
                                                      run->scenario.config.settings.k, job->closest);
@@ -198,7 +205,7 @@ static struct sim_item *add_item(struct sim_items *items)
         items->items = more;
         items->room = room;
     }
-    items->items[items->n] = (struct sim_item){.publisher = SIM_NOBODY};
+    items->items[items->n] = (struct sim_item){.publisher = SIM_NOBODY, .number = items->n + 1};
     return &items->items[items->n++];
 }
 
@@ -209,14 +216,16 @@ static void make_immutable(const char *text, struct kad_record *out_record)
     kad_mainline_immutable_key(out_record->value, &out_record->key);
 }
 
-static void name_of(const struct sim_run *run, uint32_t number, char out_text[40])
+#define TEXT_MAX 40
+
+static void name_of(const struct sim_run *run, uint32_t number, char out_text[TEXT_MAX])
 {
-    snprintf(out_text, 40, "24:%08x%016llx", number, (unsigned long long)run->scenario.config.seed);
+    snprintf(out_text, TEXT_MAX, "24:%08x%016llx", number, (unsigned long long)run->scenario.config.seed);
 }
 
-static void name_listing(const char *text, struct kad_secure_name *out_name)
+static void name_in(const char *class_name, const char *text, struct kad_secure_name *out_name)
 {
-    const int error = kad_secure_named("listing", (struct kad_bytes){(const uint8_t *)text, strlen(text)},
+    const int error = kad_secure_named(class_name, (struct kad_bytes){(const uint8_t *)text, strlen(text)},
                                        NULL, 0, out_name);
 
     assert(!error && "a short name");
@@ -227,21 +236,21 @@ struct kad_id sim_work_key(const struct sim_run *run, uint32_t number)
 {
     struct kad_secure_name name;
     struct kad_record record;
-    char text[40];
+    char text[TEXT_MAX];
 
     name_of(run, number + 1, text);
     if (!run->scenario.config.network->rules.identity_size) {
         make_immutable(text, &record);
         return record.key;
     }
-    name_listing(text, &name);
+    name_in("listing", text, &name);
     kad_secure_key(&name, &record.key);
     return record.key;
 }
 
-/* A room of that name, its publisher's, that lives as long as rooms may. */
-static void make_signed(struct sim_run *run, uint32_t node, const char *text,
-                        uint8_t value[KAD_SECURE_VALUE_MAX], struct kad_record *out_record)
+/* A record of that name, this node's, that lives as long as its class may. */
+static void make_signed(struct sim_run *run, uint32_t node, const char *class_name, const char *text,
+                        int64_t sequence, uint8_t value[KAD_SECURE_VALUE_MAX], struct kad_record *out_record)
 {
     const struct kad_bytes name_bytes = {(const uint8_t *)text, strlen(text)};
     struct kad_secure_name name;
@@ -249,15 +258,20 @@ static void make_signed(struct sim_run *run, uint32_t node, const char *text,
     const struct kad_secure_draft draft = {.name = &name,
                                            .value = name_bytes,
                                            .seed = secret,
-                                           .sequence = 1,
+                                           .sequence = sequence,
                                            .made_at = sim_world_ms(run->world)};
     int error;
 
-    name_listing(text, &name);
+    name_in(class_name, text, &name);
     sim_node_secret(run->world, node, secret);
     error = kad_secure_make(&draft, value, out_record);
-    assert(!error && "a listing of a short name");
+    assert(!error && "a short name, of a class of the network's");
     (void)error;
+}
+
+static bool has_owners(const struct sim_run *run)
+{
+    return run->scenario.config.network->rules.identity_size;
 }
 
 void sim_work_put(struct sim_run *run, bool keep)
@@ -266,13 +280,13 @@ void sim_work_put(struct sim_run *run, bool keep)
     struct sim_item *item = node == SIM_NOBODY ? NULL : add_item(&run->records);
     struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep};
     uint8_t value[KAD_SECURE_VALUE_MAX];
-    char text[40];
+    char text[TEXT_MAX];
 
     if (!item)
         return;
-    name_of(run, run->records.n, text);
-    if (run->scenario.config.network->rules.identity_size)
-        make_signed(run, node, text, value, &request.record);
+    name_of(run, item->number, text);
+    if (has_owners(run))
+        make_signed(run, node, "listing", text, 1, value, &request.record);
     else
         make_immutable(text, &request.record);
     request.target = request.record.key;
@@ -281,26 +295,132 @@ void sim_work_put(struct sim_run *run, bool keep)
     begin(run, &run->puts, node, run->records.n - 1, &request);
 }
 
-/* Somebody else than the publisher, who would find it at home. */
-static uint32_t reader(struct sim_run *run, const struct sim_item *item)
+/* Somebody else than the publisher, who would find it at home. `side`: 0: of any, else of side 0 or 1. */
+static uint32_t reader(struct sim_run *run, const struct sim_item *item, unsigned side)
 {
     uint32_t node = sim_world_anybody(run->world);
 
-    for (int i = 0; i < 8 && node == item->publisher; i++)
+    for (int i = 0; i < 64 && (node == item->publisher || (side && node != SIM_NOBODY &&
+                                                           sim_node_on_side(run->world, node) + 1 != side));
+         i++)
         node = sim_world_anybody(run->world);
     return node;
 }
 
-void sim_work_get(struct sim_run *run, uint32_t number)
+void sim_work_get(struct sim_run *run, uint32_t number, unsigned side)
 {
     const struct sim_item *item = &run->records.items[number];
-    const uint32_t node = reader(run, item);
+    const uint32_t node = reader(run, item, side);
     const struct kad_request request = {.kind = KAD_REQUEST_GET, .target = item->key};
 
     assert(number < run->records.n);
     if (node != SIM_NOBODY)
         begin(run, &run->gets, node, number, &request);
 }
+
+/* -- written on two sides --------------------------------------------------------------------------------------- */
+
+#define REWRITTEN 2 /* the first side's number; the second's is one higher */
+
+/* By a node of this side, signed with the keys of `owner`. */
+static void put_on_side(struct sim_run *run, uint32_t number, uint32_t owner, unsigned side)
+{
+    struct sim_item *item = &run->records.items[number];
+    const bool claimed = item->contest == SIM_CLAIMED;
+    const uint32_t writer = claimed ? owner : reader(run, item, side + 1);
+    struct kad_request request = {.kind = KAD_REQUEST_PUT};
+    uint8_t value[KAD_SECURE_VALUE_MAX];
+    char text[TEXT_MAX];
+
+    if (writer == SIM_NOBODY)
+        return;
+    name_of(run, item->number, text);
+    make_signed(run, owner, claimed ? "domain" : "listing", text, claimed ? 1 : REWRITTEN + (int64_t)side,
+                value, &request.record);
+    request.target = item->key = request.record.key;
+    memcpy(item->rivals[side], request.record.public_key, sizeof(item->rivals[side]));
+    begin(run, &run->puts, writer, number, &request);
+}
+
+void sim_work_rewrite(struct sim_run *run, uint32_t number)
+{
+    struct sim_item *item = &run->records.items[number];
+
+    if (!has_owners(run) || item->contest != SIM_UNCONTESTED)
+        return;
+    item->contest = SIM_REWRITTEN;
+    for (unsigned side = 0; side < SIM_RIVALS; side++)
+        put_on_side(run, number, item->publisher, side);
+}
+
+void sim_work_claim(struct sim_run *run)
+{
+    struct sim_item *item = has_owners(run) ? add_item(&run->records) : NULL;
+
+    if (!item)
+        return;
+    item->contest = SIM_CLAIMED;
+    for (unsigned side = 0; side < SIM_RIVALS; side++) {
+        const uint32_t owner = reader(run, item, side + 1);
+
+        if (owner != SIM_NOBODY)
+            put_on_side(run, run->records.n - 1, owner, side);
+    }
+}
+
+/* A get brought this; NULL: nothing. */
+static void count_contest(struct sim_run *run, uint32_t number, const struct kad_record *record)
+{
+    struct sim_item *item = &run->records.items[number];
+    unsigned whose = SIM_RIVALS;
+
+    if (item->contest == SIM_UNCONTESTED)
+        return;
+    for (unsigned side = 0; record && side < SIM_RIVALS; side++) {
+        const bool its = item->contest == SIM_REWRITTEN ? record->sequence == REWRITTEN + (int64_t)side
+                                                        : memcmp(record->public_key, item->rivals[side],
+                                                                 sizeof(item->rivals[side])) == 0;
+
+        if (its)
+            whose = side;
+    }
+    item->votes[whose]++;
+    run->gets.contested++;
+}
+
+uint64_t sim_work_agreed(const struct sim_run *run)
+{
+    uint64_t agreed = 0;
+
+    for (uint32_t i = 0; i < run->records.n; i++) {
+        const struct sim_item *item = &run->records.items[i];
+        const uint32_t first = item->contest == SIM_REWRITTEN ? 0 : item->votes[0];
+
+        agreed += first > item->votes[1] ? first : item->votes[1];
+    }
+    return agreed;
+}
+
+static void clear_tally(struct sim_tally *tally)
+{
+    kad_allocator_system.resize(NULL, tally->took.values, 0, 0);
+    kad_allocator_system.resize(NULL, tally->first.values, 0, 0);
+    *tally = (struct sim_tally){0};
+}
+
+void sim_work_anew(struct sim_run *run)
+{
+    run->epoch++;
+    clear_tally(&run->lookups);
+    clear_tally(&run->puts);
+    clear_tally(&run->gets);
+    clear_tally(&run->announces);
+    clear_tally(&run->finds);
+    for (uint32_t i = 0; i < run->records.n; i++)
+        memset(run->records.items[i].votes, 0, sizeof(run->records.items[i].votes));
+}
+
+/* -- peers ------------------------------------------------------------------------------------------------------ */
 
 void sim_work_announce(struct sim_run *run, bool keep)
 {
@@ -319,7 +439,7 @@ void sim_work_announce(struct sim_run *run, bool keep)
 void sim_work_find(struct sim_run *run, uint32_t number)
 {
     const struct sim_item *item = &run->keys.items[number];
-    const uint32_t node = reader(run, item);
+    const uint32_t node = reader(run, item, 0);
     const struct kad_request request = {.kind = KAD_REQUEST_PEERS, .target = item->key};
 
     if (node != SIM_NOBODY)

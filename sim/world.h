@@ -141,6 +141,7 @@ KAD_CHECK int sim_node_move(struct sim_world *world, uint32_t node);
 /* 0: everybody hears everybody. Else nodes of side 1 and of side 0 do not hear each other, or one way: side 1 still
  * hears side 0. */
 void sim_node_side(struct sim_world *world, uint32_t node, unsigned side);
+unsigned sim_node_on_side(const struct sim_world *world, uint32_t node);
 enum sim_partition { SIM_WHOLE, SIM_CUT, SIM_CUT_ONE_WAY };
 void sim_world_partition(struct sim_world *world, enum sim_partition partition);
 

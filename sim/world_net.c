@@ -137,6 +137,11 @@ void sim_world_partition(struct sim_world *world, enum sim_partition partition)
     world->partition = partition;
 }
 
+unsigned sim_node_on_side(const struct sim_world *world, uint32_t node)
+{
+    return world->nodes[node].side;
+}
+
 void sim_node_side(struct sim_world *world, uint32_t node, unsigned side)
 {
     world->nodes[node].side = side != 0;

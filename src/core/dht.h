@@ -219,6 +219,8 @@ void kad_join_met(struct kad_dht *dht,
 void kad_join_ended(struct kad_dht *dht, kad_ms now); /* its operation did */
 /* Joins anew, beginning with those whom this one knows, near contacts of ours or not. False: joining already, no memory. */
 bool kad_join_through(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
+/* Its own nearest are looked for again, twice, soon: others may be that by now. */
+void kad_join_deepen(struct kad_dht *dht, kad_ms now);
 /* `identity`: nobody else is taken there; empty: whoever answers is. */
 KAD_CHECK int kad_join_add_bootstrap(struct kad_dht *dht, const struct kad_endpoint *endpoint,
                                      struct kad_bytes identity, kad_ms now);

@@ -278,6 +278,15 @@ static void begin(struct kad_dht *dht, kad_ms now)
     choose_bootstraps(dht);
 }
 
+void kad_join_deepen(struct kad_dht *dht, kad_ms now)
+{
+    struct kad_join *join = &dht->join;
+
+    join->n_deepened = 0;
+    if (join->ready && !join->operation)
+        join->next_at = kad_ms_min(join->next_at, now + kad_rng_jitter(&dht->rng, deepen_after[1], 20));
+}
+
 bool kad_join_through(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
 {
     const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target = dht->self};

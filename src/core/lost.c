@@ -47,8 +47,10 @@ void kad_lost_note(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
     }
     if (!many)
         return;
-    if (!asked_now(lost, now))
+    if (!asked_now(lost, now)) {
         lost->ask_at = now + kad_rng_jitter(&dht->rng, ASK_EACH, 50);
+        kad_join_deepen(dht, now); /* our nearest are others now */
+    }
     lost->until = now + ASK_FOR;
 }
 
