@@ -116,5 +116,5 @@ file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c src/engine/journ
     src/core/restore.c src/core/results.c src/core/gather*.c src/core/peers.c src/core/score*.c src/core/hold_prefix.c
     src/core/active.c src/core/table_places.c src/engine/places.c src/core/confidence.c src/core/region.c src/core/operation_paths.c src/core/operation_store.c src/core/join.c src/core/upkeep.c src/core/lost.c src/crypto/bech32.c src/crypto/passphrase.c
     src/wire/kad/name*.c src/wire/kad/record.c src/channel/noise.c src/channel/channel_handshake.c src/channel/busy.c src/crypto/identity.c
-    src/core/paths.c src/core/operation.c src/store/mem_classes.c)
+    src/core/bundle.c src/core/publish.c src/core/paths.c src/core/operation.c src/store/mem_classes.c)
 set_source_files_properties(${rarely} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)

@@ -234,6 +234,7 @@ enum which {
     HOSTILE,
     HOSTILE_MOST,
     HONEST_COPIES,
+    STORING,
     FAKES,
     STRAYS,
     SENT_FALSELY,
@@ -301,6 +302,7 @@ static const struct {
     {"contacts per table", "", CONTACTS, ALWAYS},
     {"hostile contacts", "", HOSTILE, ALWAYS},
     {"hostile contacts most", "", HOSTILE_MOST, ALWAYS},
+    {"queries per record", "", STORING, OF_PUTS},
     {"fake contacts", "", FAKES, ALWAYS},
     {"strays", "", STRAYS, ALWAYS},
     {"sent falsely", "bytes", SENT_FALSELY, OF_REFLECTION},
@@ -449,6 +451,8 @@ static double evaluate(struct sim_run *run, enum which which)
         return (double)run->hostile_most;
     case HONEST_COPIES:
         return run->honest_copies;
+    case STORING:
+        return per(sim_world_effort(run->world).storing, run->records.n);
     case FAKES:
         return (double)run->fakes;
     case STRAYS:

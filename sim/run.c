@@ -25,7 +25,13 @@ static void do_lookup(void *context, struct sim_world *world, uint64_t argument)
 static void do_put(void *context, struct sim_world *world, uint64_t keep)
 {
     (void)world;
-    sim_work_put(run_of(context), keep);
+    sim_work_put(run_of(context), keep, false);
+}
+
+static void do_bulk(void *context, struct sim_world *world, uint64_t keep)
+{
+    (void)world;
+    sim_work_put(run_of(context), keep, true);
 }
 
 static void do_announce(void *context, struct sim_world *world, uint64_t keep)
@@ -167,7 +173,7 @@ static void act(void *context, struct sim_world *world, uint64_t number)
         spread(run, action, action->n, do_lookup, false, 0);
         break;
     case SIM_DO_PUT:
-        spread(run, action, action->n, do_put, false, action->keep);
+        spread(run, action, action->n, action->bulk ? do_bulk : do_put, false, action->keep);
         break;
     case SIM_DO_ANNOUNCE:
         spread(run, action, action->n, do_announce, false, action->keep);
@@ -325,6 +331,7 @@ int sim_run_new(const struct sim_scenario *scenario, struct sim_run **out_run)
         return KAD_E_MEMORY;
     memset(run, 0, sizeof(*run));
     run->scenario = *scenario;
+    run->provider = SIM_NOBODY;
     run->scenario.config.stray = sim_attack_stray;
     run->scenario.config.lie = sim_collude_lie;
     run->scenario.config.context = run;

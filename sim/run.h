@@ -64,6 +64,7 @@ struct sim_run {
     struct sim_world *world;
     struct sim_tally lookups, puts, gets, announces, finds;
     struct sim_items records, keys;
+    uint32_t provider; /* of puts in bulk; SIM_NOBODY: there was none yet */
     struct sim_attack *attacks;
     struct sim_conspiracy *conspiracies; /* sim/collude.h */
     uint32_t n_intruders;                /* that came so far */
@@ -87,7 +88,8 @@ bool sim_run_until(struct sim_run *run, sim_us until);
 struct kad_id sim_work_key(const struct sim_run *run, uint32_t number);
 /* sim/work.c: starts one, by a random node that is on. */
 void sim_work_lookup(struct sim_run *run);
-void sim_work_put(struct sim_run *run, bool keep);
+/* `bulk`: by the same node as all others so, to be published later (kad_request.later). */
+void sim_work_put(struct sim_run *run, bool keep, bool bulk);
 /* `side`: 0: anybody, else by a node of side 0 or 1. */
 void sim_work_get(struct sim_run *run, uint32_t item, unsigned side);
 void sim_work_rewrite(struct sim_run *run, uint32_t item);

@@ -68,7 +68,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         enum sim_action_kind kind;
     } names[] = {
         {"lookup", "lookup NUMBER [over TIME]", SIM_DO_LOOKUP},
-        {"put", "put NUMBER [keep] [over TIME]", SIM_DO_PUT},
+        {"put", "put NUMBER [keep [bulk]] [over TIME]", SIM_DO_PUT},
         {"get", "get NUMBER|all [both] [over TIME]", SIM_DO_GET},
         {"announce", "announce NUMBER [keep] [over TIME]", SIM_DO_ANNOUNCE},
         {"find", "find NUMBER|all [over TIME]", SIM_DO_FIND},
@@ -105,6 +105,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     if (word)
         good = sim_word_time(word, &action.span);
     action.keep = sim_statement_take(s, "keep");
+    action.bulk = sim_statement_take(s, "bulk");
     action.lose = sim_statement_take(s, "lose");
     action.one_way = sim_statement_take(s, "one-way");
     action.alone = sim_statement_take(s, "alone");

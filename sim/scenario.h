@@ -61,6 +61,7 @@ struct sim_action {
     bool held;       /* SYBIL: around keys that were put already */
     bool forge;      /* SYBIL, COLLUDE: altered values and invented contacts */
     bool keep;       /* PUT, ANNOUNCE: published again and again */
+    bool bulk;       /* PUT: all by one node, as providers of so many contents, later (kad_request.later) */
     bool lose;       /* CRASH: the disk too */
     bool one_way;    /* PARTITION */
     bool alone;      /* START: through nobody but whom they knew */

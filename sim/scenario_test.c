@@ -68,7 +68,7 @@ TEST(what_is_wrong_is_named_with_its_line)
         {"latency fixed", "1: expected: latency world | latency fixed TIME"},
         {"churn rough", "1: expected: churn none|kad|ipfs|flatout | churn exponential|fixed ON OFF"},
         {"at noon put 5", "1: 'noon' is no time"},
-        {"put at 5s", "1: expected: put NUMBER [keep] [over TIME]"},
+        {"put at 5s", "1: expected: put NUMBER [keep [bulk]] [over TIME]"},
         {"partition 50% at 5s", "1: expected: partition SHARE% for TIME [one-way]"},
         {"attack everybody for 5s",
          "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or "

@@ -274,9 +274,29 @@ static bool has_owners(const struct sim_run *run)
     return run->scenario.config.network->rules.identity_size;
 }
 
-void sim_work_put(struct sim_run *run, bool keep)
+/* That this node provides what has this name. */
+static void make_provider(struct sim_run *run, uint32_t node, const char *text,
+                          uint8_t value[KAD_SECURE_VALUE_MAX], struct kad_request *request)
 {
-    const uint32_t node = sim_world_anybody(run->world);
+    struct kad_secure_name name;
+    uint8_t secret[32];
+    const struct kad_secure_draft draft = {
+        .name = &name, .seed = secret, .sequence = 1, .made_at = sim_world_ms(run->world)};
+    int error;
+
+    name_in("provider", text, &name);
+    sim_node_secret(run->world, node, secret);
+    error = kad_secure_make(&draft, value, &request->record);
+    if (!error)
+        error = kad_secure_signer(&name, secret, request->signer);
+    assert(!error && "a provider of what has a short name");
+    (void)error;
+    request->renews = request->later = true;
+}
+
+void sim_work_put(struct sim_run *run, bool keep, bool bulk)
+{
+    const uint32_t node = bulk && run->provider != SIM_NOBODY ? run->provider : sim_world_anybody(run->world);
     struct sim_item *item = node == SIM_NOBODY ? NULL : add_item(&run->records);
     struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep};
     uint8_t value[KAD_SECURE_VALUE_MAX];
@@ -285,7 +305,11 @@ void sim_work_put(struct sim_run *run, bool keep)
     if (!item)
         return;
     name_of(run, item->number, text);
-    if (has_owners(run))
+    if (bulk)
+        run->provider = node;
+    if (bulk && has_owners(run))
+        make_provider(run, node, text, value, &request);
+    else if (has_owners(run))
         make_signed(run, node, "listing", text, 1, value, &request.record);
     else
         make_immutable(text, &request.record);

@@ -67,6 +67,7 @@ struct sim_counts {
 /* What all nodes have spent since sim_world_count_from(), or since the beginning. */
 struct sim_effort {
     uint64_t queries, on_ms;
+    uint64_t storing; /* of queries, those to store something and those about it: PUT and GET */
 };
 
 /* 0, KAD_E_MEMORY or KAD_E_INVALID (settings, no nodes, no family). `config` is copied. */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "core/message.h"
 #include "engine/network.h"
 
 #define MOST_TICKS       1000 /* of one turn: an engine that wants more never comes to rest */
@@ -225,9 +226,11 @@ struct sim_effort sim_world_effort(const struct sim_world *world)
 
     for (size_t i = 0; i < KAD_METHODS; i++)
         effort.queries += world->counters.queries_out[i];
+    effort.storing = world->counters.queries_out[KAD_GET] + world->counters.queries_out[KAD_PUT];
     for (uint32_t i = 0; i < world->n_on; i++)
         effort.on_ms += time_on(world, &world->nodes[world->on[i]]);
     effort.queries -= world->spent_before.queries;
+    effort.storing -= world->spent_before.storing;
     effort.on_ms -= world->spent_before.on_ms;
     return effort;
 }
@@ -237,6 +240,7 @@ void sim_world_count_from(struct sim_world *world)
     const struct sim_effort until_now = sim_world_effort(world);
 
     world->spent_before.queries += until_now.queries;
+    world->spent_before.storing += until_now.storing;
     world->spent_before.on_ms += until_now.on_ms;
 }
 

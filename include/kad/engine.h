@@ -337,15 +337,18 @@ struct kad_request {
     struct kad_id target;         /* an id or key */
     struct kad_endpoint endpoint; /* family 0: none */
     struct kad_record
-        record;         /* PUT; copied. GET: salt; GET, TAKE: type, where the network has classes (0: any) */
-    int64_t cas;        /* PUT with has_cas */
-    kad_ms timeout_ms;  /* 0: settings */
-    uint16_t port;      /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
-    bool seed;          /* ANNOUNCE */
-    bool scrape;        /* PEERS */
-    bool has_cas;       /* PUT of a mutable record: only if the one stored has sequence number `cas` */
-    bool first;         /* GET: the first valid record will do; PEERS: the first answer with peers */
-    bool keep;          /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
+        record;        /* PUT; copied. GET: salt; GET, TAKE: type, where the network has classes (0: any) */
+    int64_t cas;       /* PUT with has_cas */
+    kad_ms timeout_ms; /* 0: settings */
+    uint16_t port;     /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
+    bool seed;         /* ANNOUNCE */
+    bool scrape;       /* PEERS */
+    bool has_cas;      /* PUT of a mutable record: only if the one stored has sequence number `cas` */
+    bool first;        /* GET: the first valid record will do; PEERS: the first answer with peers */
+    bool keep;         /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
+    bool
+        later; /* PUT with keep, where there are classes: DONE at once, with nobody asked; published within minutes,
+                           with others of ours near its key, which costs a fraction: for many at a time */
     bool trace;         /* KAD_EVENT_HOP for each step */
     bool progress;      /* KAD_EVENT_PEERS as they come */
     bool fresh;         /* GET: not out of what an earlier get of ours brought */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/active.h"
+#include "core/bundle.h"
 #include "core/gather.h"
 #include "core/operation.h"
 #include "core/peers.h"
@@ -314,6 +315,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
             walk_held(walk, &operation->best, &operation->best_bytes, &operation->n_best_bytes, 1);
     }
     walk_tokens(walk, operation);
+    kad_bundle_walk(walk, operation);
     walk_storing(walk, operation);
     walk_collected(walk, operation);
     walk_found(walk, dht, operation);
@@ -530,6 +532,7 @@ static void walk_publications(struct kad_walk *walk, struct kad_dht *dht)
         KAD_WALK(walk, publication->last_at);
         KAD_WALK(walk, publication->n_stored);
         KAD_WALK(walk, publication->running);
+        KAD_WALK(walk, publication->along);
         if (kad_walk_reads(walk))
             all->n++;
     }

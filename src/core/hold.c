@@ -320,10 +320,9 @@ static bool is_forged(const struct kad_record *record, enum kad_refusal refusal)
 }
 
 enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
-                              const struct kad_message *query, kad_ms now, struct kad_message *reply,
-                              struct kad_hold_kept *out_kept, bool *out_strike)
+                              const struct kad_message *query, const struct kad_record *record, kad_ms now,
+                              struct kad_message *reply, struct kad_hold_kept *out_kept, bool *out_strike)
 {
-    const struct kad_record *record = &query->record;
     enum kad_refusal refusal = KAD_REFUSAL_NONE;
     kad_ms expires_at;
 

@@ -52,10 +52,10 @@ void kad_hold_get_prefix(const struct kad_dht *dht, const struct kad_message *qu
                          struct kad_message *reply);
 void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms now,
                   struct kad_message *reply);
-/* *out_strike: no honest node sends this. */
+/* `record` is one of the query's. *out_strike: no honest node sends this. */
 enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
-                              const struct kad_message *query, kad_ms now, struct kad_message *reply,
-                              struct kad_hold_kept *out_kept, bool *out_strike);
+                              const struct kad_message *query, const struct kad_record *record, kad_ms now,
+                              struct kad_message *reply, struct kad_hold_kept *out_kept, bool *out_strike);
 enum kad_refusal kad_hold_take(struct kad_dht *dht, const struct kad_peer *from,
                                const struct kad_message *query, kad_ms now, struct kad_message *reply);
 

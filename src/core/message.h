@@ -42,6 +42,7 @@ struct kad_peer {
 #define KAD_MESSAGE_PEERS    128
 #define KAD_MESSAGE_SAMPLES  64
 #define KAD_MESSAGE_RECORDS  8
+#define KAD_MESSAGE_RESULTS  (1 + KAD_MESSAGE_RECORDS)
 #define KAD_BLOOM_SIZE       256 /* BEP 33: m = 2048 bit, k = 2 */
 
 struct kad_message {
@@ -86,6 +87,7 @@ struct kad_message {
     bool has_ghost;      /* `ghost` below is there */
     bool has_places;     /* `places` below are there */
     uint16_t n_contacts, n_peers, n_samples, n_records; /* n_records: beyond `record`, in `records` */
+    uint16_t n_results;                                 /* reply to a PUT of several records */
     /* To be encoded: n_contacts and n_samples of these, wherever they are kept, in place of the arrays below. NULL: the
      * arrays. Nothing that was decoded has them. */
     const struct kad_contact *const *named;
@@ -96,8 +98,10 @@ struct kad_message {
     struct kad_endpoint peers[KAD_MESSAGE_PEERS];
     struct kad_id samples[KAD_MESSAGE_SAMPLES];
     struct kad_bytes
-        identities[KAD_MESSAGE_CONTACTS];           /* beside `contacts`, where the network has identities */
-    struct kad_record records[KAD_MESSAGE_RECORDS]; /* more values of the key; TAKE query: those to forget */
+        identities[KAD_MESSAGE_CONTACTS]; /* beside `contacts`, where the network has identities */
+    /* More values of the key; PUT query: more to be kept, of any keys; TAKE query: those to forget. */
+    struct kad_record records[KAD_MESSAGE_RECORDS];
+    uint8_t results[KAD_MESSAGE_RESULTS]; /* what became of each: enum kad_refusal */
     /* To be encoded: where the list of the key's values goes on, should one of `records` not fit. Those that do not are left out
      * then, and `from` says so; without places all must fit. */
     uint32_t places[KAD_MESSAGE_RECORDS];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "core/bundle.h"
 #include "core/gather.h"
 #include "core/hold.h"
 #include "core/measure.h"
@@ -40,6 +41,8 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
         if ((dht->rules->class_of ? kad_hold_check(dht, record) : dht->rules->check_record(record)) !=
                 KAD_REFUSAL_NONE ||
             !kad_id_equal(&record->key, &request->target))
+            return KAD_E_INVALID;
+        if (request->later && (!dht->rules->class_of || !request->keep || request->has_cas))
             return KAD_E_INVALID;
         break;
     case KAD_REQUEST_GET:
@@ -118,7 +121,7 @@ int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
     }
     if (asks_one(request))
         operation->phase = KAD_PHASE_SINGLE;
-    else
+    else if (!request->later)
         kad_operation_seed(dht, operation);
 
     if (dht->rules->class_of && request->kind == KAD_REQUEST_PUT && owner == KAD_OWNER_HOST)
@@ -176,6 +179,7 @@ void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation)
             kad_paths_clear(&operation->paths[i]);
     }
     kad_gather_free(dht, operation);
+    kad_bundle_free(dht, operation);
     kad_free(allocator, operation->put_bytes, operation->n_put_bytes);
     kad_free(allocator, operation->best_bytes, operation->n_best_bytes);
     for (size_t i = 0; i < operation->n_tokens; i++)
@@ -289,6 +293,8 @@ static int judge(const struct kad_operation *operation)
         break;
     case KAD_REQUEST_ANNOUNCE:
     case KAD_REQUEST_PUT:
+        if (operation->request.later)
+            return 0;
         if (operation->gathered && operation->gathered->n_owner > operation->n_stored)
             return KAD_E_REFUSED; /* those who took it lack what the others know */
         if (operation->n_stored)
@@ -369,6 +375,7 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
         kad_restore_ended(dht, operation, now);
         break;
     case KAD_OWNER_PUBLISH:
+        kad_bundle_end(dht, operation);
         kad_publish_ended(dht, &operation->request.target, operation->request.kind,
                           stored_elsewhere(operation) || operation->refusal == KAD_REFUSAL_SEQUENCE,
                           operation->n_stored, now);

@@ -44,6 +44,8 @@ struct kad_operation_token {
     uint8_t bytes[KAD_OPERATION_TOKEN_MAX];
 };
 
+struct kad_bundle;
+
 struct kad_operation_blooms {
     uint8_t seeds[KAD_BLOOM_SIZE], peers[KAD_BLOOM_SIZE];
 };
@@ -83,6 +85,7 @@ struct kad_operation {
     struct kad_id *samples;
     uint32_t n_samples, room_samples;
     struct kad_operation_blooms *blooms;
+    struct kad_bundle *bundle;     /* what it publishes besides; NULL: nothing */
     struct kad_gathered *gathered; /* networks with classes of records; `best` borrows from it then */
 
     struct kad_contact answerer; /* of a single node asked: who it turned out to be */

@@ -1,6 +1,7 @@
 /* operation_advance - what a request under way sends, and when it is over. */
 #include "core/gather.h"
 #include "core/operation_parts.h"
+#include "core/region.h"
 
 void kad_operation_trace(struct kad_dht *dht, const struct kad_operation *operation,
                          const struct kad_query *query, enum kad_hop_what what,
@@ -63,7 +64,10 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
     kad_message_init(&message);
     query->operation = operation;
     message.method = beyond ? KAD_FIND_NODE : method_of(operation);
-    message.target = beyond ? *beyond : operation->request.target;
+    message.target = beyond ? *beyond
+                     : dht->rules->class_of && query->contact != KAD_NO_CONTACT
+                         ? kad_region_ask(dht, operation, query->contact)
+                         : operation->request.target;
     query->method = (uint8_t)message.method;
     message.want_ipv4 = dht->tables[0];
     message.want_ipv6 = dht->tables[1];
@@ -219,6 +223,10 @@ void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation,
         return;
     }
     operation->wake_at = operation->deadline_at;
+    if (operation->request.later) {
+        kad_operation_end(dht, operation, KAD_REASON_SATISFIED, now);
+        return;
+    }
     if (operation->phase == KAD_PHASE_LOOKUP && !operation->looked_at_own) {
         operation->looked_at_own = true;
         if (kad_operation_harvest_own(dht, operation, now)) {

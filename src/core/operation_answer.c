@@ -1,4 +1,5 @@
 /* operation_answer - what comes back from those a request asked. */
+#include "core/bundle.h"
 #include "core/gather.h"
 #include "core/operation_parts.h"
 
@@ -91,12 +92,20 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
     }
     operation->n_answers++;
     kad_operation_trace(dht, operation, query,
-                        query->purpose == KAD_FOR_STORING ? KAD_HOP_STORED : KAD_HOP_ANSWERED, answer, now);
+                        query->purpose == KAD_FOR_STORING || query->purpose == KAD_FOR_BUNDLE
+                            ? KAD_HOP_STORED
+                            : KAD_HOP_ANSWERED,
+                        answer, now);
     if (query->purpose == KAD_FOR_STORING) {
         if (dht->rules->class_of && !kad_gather_receipt(dht, operation, query, answer))
             operation->n_refused++;
         else
             operation->n_stored++;
+        kad_operation_go_on(dht, operation, now, out);
+        return true;
+    }
+    if (query->purpose == KAD_FOR_BUNDLE) {
+        kad_bundle_answered(operation, query, answer);
         kad_operation_go_on(dht, operation, now, out);
         return true;
     }
@@ -175,6 +184,9 @@ void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, 
             operation->refusal = error->refusal;
         if (error && dht->rules->class_of)
             kad_gather_refused(dht, operation, error);
+        break;
+    case KAD_FOR_BUNDLE:
+        kad_bundle_answered(operation, query, error);
         break;
     case KAD_FOR_MORE:
         kad_gather_failed(operation, query->contact);

@@ -1,4 +1,5 @@
 /* operation_store - after the lookups: where to store, and whether. */
+#include "core/bundle.h"
 #include "core/gather.h"
 #include "core/operation_parts.h"
 #include "core/records.h"
@@ -80,6 +81,7 @@ void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *oper
     }
     if (!operation->only)
         kad_operation_store_own(dht, operation, now);
+    kad_bundle_begin(dht, operation, now);
 }
 
 static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact,
@@ -126,6 +128,6 @@ void kad_operation_advance_storing(struct kad_dht *dht, struct kad_operation *op
     }
     if (operation->next_storing < operation->n_storing)
         operation->wake_at = now;
-    else if (!operation->n_in_flight)
+    else if (kad_bundle_advance(dht, operation, now, out) && !operation->n_in_flight)
         kad_operation_end(dht, operation, (enum kad_reason)operation->reason, now);
 }

@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "core/bundle.h"
 #include "core/operation.h"
 #include "core/records.h"
 
 #define RUNNING_MAX   4  /* republications under way at once */
 #define RUNNING_KNOWN 16 /* the same where no lookup is needed */
 #define EARLY         4  /* the part of an interval by which one may go along with a neighbour */
-#define WAIT          (5 * KAD_SECOND) /* for the lookup of one's region */
+#define WAIT          (5 * KAD_SECOND) /* for the lookup of one's region, or its bundle */
 
 /* Of its life, half: whatever becomes of one publication, the next is in time. */
 static kad_ms interval(struct kad_dht *dht, const struct kad_publication *publication)
@@ -194,20 +195,17 @@ static void remove_at(struct kad_dht *dht, uint32_t place)
     struct kad_publications *all = &dht->publications;
     struct kad_publication *publication = &all->list[place];
     const uint32_t at = position(all, place), last = all->n - 1;
+    uint32_t position_of_last = position(all, last);
 
+    position_of_last -= position_of_last > at; /* behind the one that goes */
     memmove(all->order->by_key + at, all->order->by_key + at + 1, (last - at) * sizeof(*all->order->by_key));
-    all->n_running = (uint8_t)(all->n_running - publication->running);
+    all->n_running = (uint8_t)(all->n_running - (publication->running && !publication->along));
     kad_free(dht->allocator, publication->bytes, publication->n_bytes);
     all->n = last;
     if (place == last)
         return;
-    for (uint32_t i = 0; i < last; i++) {
-        if (all->order->by_key[i] == last) {
-            all->order->by_key[i] = place;
-            break;
-        }
-    }
     *publication = all->list[last];
+    all->order->by_key[position_of_last] = place;
     schedule(all, place);
 }
 
@@ -260,6 +258,7 @@ int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, boo
     publication->request.trace = publication->request.progress = false;
     publication->request.has_cas = false; /* it was met once; later our own value is what stands there */
     publication->request.timeout_ms = 0;
+    publication->request.later = false;
     publication->request.record.value.data = bytes;
     publication->request.record.salt.data = bytes ? bytes + request->record.value.size : NULL;
     publication->due_at = now + pause(dht, publication, stored);
@@ -339,40 +338,49 @@ static bool has_neighbours(struct kad_dht *dht, const struct kad_publication *pu
     return n >= 2; /* a wide lookup costs about as much as two more narrow ones */
 }
 
-/* Somebody is looking its region up just now. */
+/* Somebody is looking its region up just now, or takes along what is due there. */
 static bool is_looked_up(const struct kad_dht *dht, const struct kad_id *key)
 {
     const unsigned bits = kad_region_bits(dht);
 
     for (const struct kad_operation *operation = dht->operations; operation; operation = operation->next) {
-        if (operation->owner == KAD_OWNER_PUBLISH && operation->phase == KAD_PHASE_LOOKUP &&
-            operation->request.kind == KAD_REQUEST_PUT &&
-            kad_id_prefix(&operation->request.target, key) >= bits)
+        if (operation->owner != KAD_OWNER_PUBLISH || operation->request.kind != KAD_REQUEST_PUT)
+            continue;
+        if (kad_bundle_covers(operation, key) ||
+            (operation->phase == KAD_PHASE_LOOKUP && kad_id_prefix(&operation->request.target, key) >= bits))
             return true;
     }
     return false;
 }
 
-void kad_publish_covered(struct kad_dht *dht, const struct kad_id *middle, unsigned prefix, kad_ms now)
+const struct kad_request *kad_publish_take_along(struct kad_dht *dht, const struct kad_id *middle,
+                                                 unsigned prefix, struct kad_id *from, kad_ms now)
 {
     struct kad_publications *all = &dht->publications;
-    struct kad_id from = *middle;
 
-    if (!all->order)
-        return;
-    for (unsigned bit = prefix; bit < 8 * KAD_ID_SIZE; bit++)
-        from.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
-    for (uint32_t i = first_from(all, &from); i < all->n && shares(all, i, middle, prefix); i++) {
+    for (uint32_t i = all->order ? first_from(all, from) : all->n;
+         i < all->n && shares(all, i, middle, prefix); i++) {
         struct kad_publication *publication = &all->list[all->order->by_key[i]];
+        bool wrapped = true;
 
-        if (publication->running || publication->due_at <= now ||
-            publication->request.kind != KAD_REQUEST_PUT ||
-            publication->due_at - now >= interval(dht, publication) / EARLY)
+        if (publication->running || publication->request.kind != KAD_REQUEST_PUT ||
+            publication->due_at - now >= interval(dht, publication) / EARLY ||
+            !renew(dht, &publication->request, now))
             continue;
-        publication->due_at = now;
-        schedule(all, all->order->by_key[i]);
+        publication->running = publication->along = true;
+        *from = publication->request.target;
+        for (size_t j = KAD_ID_SIZE; wrapped && j > 0; j--)
+            wrapped = ++from->bytes[j - 1] == 0;
+        return &publication->request;
     }
-    reschedule(all);
+    return NULL;
+}
+
+const struct kad_request *kad_publish_along(struct kad_dht *dht, const struct kad_id *key)
+{
+    const struct kad_publication *publication = find(&dht->publications, key, KAD_REQUEST_PUT);
+
+    return publication && publication->along ? &publication->request : NULL;
 }
 
 static void begin(struct kad_dht *dht, struct kad_publication *publication, kad_ms now)
@@ -382,7 +390,7 @@ static void begin(struct kad_dht *dht, struct kad_publication *publication, kad_
     const struct kad_id key = publication->request.target;
     struct kad_operation *operation;
 
-    if (by_region && !kad_region_of(dht, &key, now) && is_looked_up(dht, &key)) {
+    if (by_region && is_looked_up(dht, &key)) {
         publication->due_at = now + WAIT;
         schedule(all, (uint32_t)(publication - all->list));
         return;
@@ -394,8 +402,10 @@ static void begin(struct kad_dht *dht, struct kad_publication *publication, kad_
     }
     publication->running = true;
     all->n_running++;
-    if (by_region && !kad_region_begin(dht, operation, now) && has_neighbours(dht, publication, now))
-        kad_region_widen(operation);
+    if (by_region && kad_region_begin(dht, operation, now))
+        kad_bundle_begin(dht, operation, now);
+    else if (by_region && has_neighbours(dht, publication, now))
+        kad_region_widen(dht, operation);
 }
 
 void kad_publish_tick(struct kad_dht *dht, kad_ms now)
@@ -428,8 +438,8 @@ void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_r
     struct kad_publication *publication = find(all, key, kind);
 
     if (publication && publication->running) {
-        publication->running = false;
-        all->n_running--;
+        all->n_running = (uint8_t)(all->n_running - !publication->along);
+        publication->running = publication->along = false;
         publication->due_at = now + pause(dht, publication, stored);
         publication->last_at = now;
         publication->n_stored = n_stored;

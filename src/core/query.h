@@ -22,6 +22,7 @@ enum kad_query_purpose {
     KAD_FOR_SINGLE,    /* operation asks this one node only */
     KAD_FOR_BOOTSTRAP, /* operation joins through this address, whose id is unknown */
     KAD_FOR_BEYOND,    /* a question of operation's lookup about a region behind the nearest */
+    KAD_FOR_BUNDLE,    /* operation puts several records at once (core/bundle.h) */
     KAD_FOR_MORE,      /* operation wants the next page, or the rest, of one that gave some (core/gather.h) */
     KAD_FOR_TABLE,     /* is this contact alive? No operation. */
 };

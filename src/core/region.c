@@ -77,8 +77,8 @@ void kad_region_token(struct kad_dht *dht, kad_contact_ref contact, struct kad_b
     place->at = now;
 }
 
-static const struct kad_region_token *fresh_token(const struct kad_dht *dht, kad_contact_ref contact,
-                                                  kad_ms now)
+const struct kad_region_token *kad_region_fresh(const struct kad_dht *dht, kad_contact_ref contact,
+                                                kad_ms now)
 {
     const struct kad_region_token *place;
 
@@ -95,8 +95,23 @@ static bool is_known(const struct kad_region *region)
     return region->n[0] || region->n[1];
 }
 
-void kad_region_widen(struct kad_operation *operation)
+/* Of the family with more nodes; 0: not known. */
+static double most_nodes(const struct kad_dht *dht)
 {
+    double nodes = 0;
+
+    for (int i = 0; i < KAD_FAMILIES; i++) {
+        const double of_family = dht->tables[i] ? kad_estimate_nodes(&dht->estimates[i]) : 0;
+
+        nodes = of_family > nodes ? of_family : nodes;
+    }
+    return nodes;
+}
+
+void kad_region_widen(const struct kad_dht *dht, struct kad_operation *operation)
+{
+    if (most_nodes(dht) == 0)
+        return; /* who is in the region cannot be told yet */
     for (int i = 0; i < KAD_FAMILIES; i++) {
         if (operation->families[i])
             operation->paths[i].first.config.width = KAD_REGION_WIDTH;
@@ -123,6 +138,8 @@ static bool covered(const struct kad_dht *dht, const struct kad_operation *opera
         prefix = kad_id_prefix(target, &kad_book_contact(dht->book, out_contacts[n - 1])->id) + 1;
     else
         return false;
+    if (prefix < kad_region_bits(dht))
+        prefix = kad_region_bits(dht); /* as far as others were asked about */
     while (n_inside < n &&
            kad_id_prefix(target, &kad_book_contact(dht->book, out_contacts[n_inside])->id) >= prefix)
         n_inside++;
@@ -157,25 +174,45 @@ void kad_region_learn(struct kad_dht *dht, const struct kad_operation *operation
     regions->next = (uint8_t)((regions->next + 1) % KAD_REGIONS);
     forget(dht, region);
     *region = fresh;
-    if (operation->owner == KAD_OWNER_PUBLISH)
-        kad_publish_covered(dht, target, fresh.prefix, now);
+}
+
+/* Bits of a prefix that no more nodes than these are expected to have. */
+static unsigned bits_within(const struct kad_dht *dht, double most)
+{
+    unsigned bits = 0;
+
+    for (double within = most_nodes(dht); within > most; within /= 2)
+        bits++;
+    return bits;
 }
 
 /* Of the family with more nodes: where its lookup ends, the other's has covered as much. */
 unsigned kad_region_bits(const struct kad_dht *dht)
 {
-    double nodes = 0;
-    unsigned bits = 0;
-
-    for (int i = 0; i < KAD_FAMILIES; i++) {
-        const double of_family = dht->tables[i] ? kad_estimate_nodes(&dht->estimates[i]) : 0;
-
-        nodes = of_family > nodes ? of_family : nodes;
-    }
     /* The farthest of the wide lookup is as likely in the outer half as not: half its nodes share one bit more. */
-    for (double within = nodes; within > 0.75 * KAD_REGION_WIDTH; within /= 2)
-        bits++;
-    return bits;
+    return bits_within(dht, 0.75 * KAD_REGION_WIDTH);
+}
+
+struct kad_id kad_region_ask(const struct kad_dht *dht, const struct kad_operation *operation,
+                             kad_contact_ref contact)
+{
+    const struct kad_id *target = &operation->request.target;
+    const struct kad_contact *who = kad_book_contact(dht->book, contact);
+    const int family = kad_family_index(who->endpoint.family);
+    const unsigned region = kad_region_bits(dht), near = bits_within(dht, dht->settings->k / 2.0);
+    const unsigned shared = kad_id_prefix(target, &who->id);
+    struct kad_id about = who->id;
+    unsigned bit;
+
+    if (!operation->families[family] || operation->paths[family].first.config.width < KAD_REGION_WIDTH ||
+        operation->owner == KAD_OWNER_HOST || shared < region || shared >= near)
+        return *target;
+    /* Across the smallest part, whose two halves an answer has room for, or, one in two, across a larger one. */
+    bit = near - 1;
+    if (about.bytes[KAD_ID_SIZE - 1] % 2)
+        bit = region + about.bytes[KAD_ID_SIZE - 1] / 2 % (near - region);
+    about.bytes[bit / 8] ^= (uint8_t)(0x80u >> bit % 8);
+    return about;
 }
 
 const struct kad_region *kad_region_of(const struct kad_dht *dht, const struct kad_id *key, kad_ms now)
@@ -194,7 +231,7 @@ const struct kad_region *kad_region_of(const struct kad_dht *dht, const struct k
 
 static bool use(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact, kad_ms now)
 {
-    const struct kad_region_token *token = fresh_token(dht, contact, now);
+    const struct kad_region_token *token = kad_region_fresh(dht, contact, now);
     struct kad_operation_token *kept;
 
     if (!token || (operation->tokens && operation->n_tokens == operation->room_tokens) ||
@@ -227,32 +264,27 @@ static void skip_lookups(struct kad_operation *operation)
     operation->reason = KAD_REASON_CONVERGED;
 }
 
-/* Of one family, as with a lookup of its own: the nearest, and all within the radius that should hold enough honest ones.
- * Returns how many. */
-static size_t choose(const struct kad_dht *dht, const struct kad_operation *operation,
-                     const struct kad_region *region, int family,
-                     kad_contact_ref out_nearest[KAD_REGION_WIDTH])
+size_t kad_region_holders(const struct kad_dht *dht, int family, const kad_contact_ref *contacts, size_t n,
+                          const struct kad_request *request, bool publishes,
+                          uint8_t out_order[KAD_REGION_WIDTH])
 {
-    const struct kad_request *request = &operation->request;
     const unsigned replicas = request->replicas ? request->replicas : dht->settings->replicas;
-    const uint64_t radius =
-        operation->owner == KAD_OWNER_PUBLISH && !request->replicas ? kad_operation_radius(dht, family) : 0;
-    size_t n = 0, n_chosen;
+    const uint64_t radius = publishes && !request->replicas ? kad_operation_radius(dht, family) : 0;
+    size_t n_chosen;
 
-    for (size_t i = 0; i < region->n[family]; i++) {
-        const kad_contact_ref contact = region->contacts[family][i];
-        const struct kad_id *id = &kad_book_contact(dht->book, contact)->id;
-        size_t at = n++;
+    for (size_t i = 0; i < n; i++) {
+        const struct kad_id *id = &kad_book_contact(dht->book, contacts[i])->id;
+        size_t at = i;
 
         for (; at > 0 && kad_id_compare(&request->target, id,
-                                        &kad_book_contact(dht->book, out_nearest[at - 1])->id) < 0;
+                                        &kad_book_contact(dht->book, contacts[out_order[at - 1]])->id) < 0;
              at--)
-            out_nearest[at] = out_nearest[at - 1];
-        out_nearest[at] = contact;
+            out_order[at] = out_order[at - 1];
+        out_order[at] = (uint8_t)i;
     }
     for (n_chosen = 0; n_chosen < n && n_chosen < KAD_OPERATION_TOKENS; n_chosen++) {
         const struct kad_id distance =
-            kad_id_xor(&request->target, &kad_book_contact(dht->book, out_nearest[n_chosen])->id);
+            kad_id_xor(&request->target, &kad_book_contact(dht->book, contacts[out_order[n_chosen]])->id);
 
         if (n_chosen >= replicas && !(radius && kad_id_head(&distance) <= radius))
             break;
@@ -263,21 +295,23 @@ static size_t choose(const struct kad_dht *dht, const struct kad_operation *oper
 bool kad_region_begin(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
 {
     const struct kad_region *region = kad_region_of(dht, &operation->request.target, now);
-    kad_contact_ref nearest[KAD_FAMILIES][KAD_REGION_WIDTH];
+    uint8_t order[KAD_FAMILIES][KAD_REGION_WIDTH];
     size_t n[KAD_FAMILIES];
 
     if (!region)
         return false;
     for (int family = 0; family < KAD_FAMILIES; family++) {
-        n[family] = choose(dht, operation, region, family, nearest[family]);
+        n[family] =
+            kad_region_holders(dht, family, region->contacts[family], region->n[family], &operation->request,
+                               operation->owner == KAD_OWNER_PUBLISH, order[family]);
         for (size_t i = 0; i < n[family]; i++) {
-            if (!fresh_token(dht, nearest[family][i], now))
+            if (!kad_region_fresh(dht, region->contacts[family][order[family][i]], now))
                 return false;
         }
     }
     for (int family = 0; family < KAD_FAMILIES; family++) {
         for (size_t i = 0; i < n[family]; i++)
-            (void)use(dht, operation, nearest[family][i], now);
+            (void)use(dht, operation, region->contacts[family][order[family][i]], now);
     }
     skip_lookups(operation);
     kad_operation_store_own(dht, operation, now);
@@ -288,7 +322,7 @@ bool kad_region_begin_at(struct kad_dht *dht, struct kad_operation *operation,
                          const kad_contact_ref *contacts, size_t n, kad_ms now)
 {
     for (size_t i = 0; i < n; i++) {
-        if (!fresh_token(dht, contacts[i], now))
+        if (!kad_region_fresh(dht, contacts[i], now))
             return false;
     }
     for (size_t i = 0; i < n; i++)

@@ -31,6 +31,7 @@ void kad_request_walk(struct kad_walk *walk, struct kad_request *request)
     KAD_WALK(walk, request->has_cas);
     KAD_WALK(walk, request->first);
     KAD_WALK(walk, request->keep);
+    KAD_WALK(walk, request->later);
     KAD_WALK(walk, request->trace);
     KAD_WALK(walk, request->progress);
     KAD_WALK(walk, request->fresh);

@@ -290,7 +290,7 @@ static void begin(struct kad_dht *dht, const struct kad_restore_due *due, kad_ms
         return;
     restore->n_running++;
     if (!due->conflicts && !kad_region_begin(dht, operation, now) && has_neighbours(dht, &due->key))
-        kad_region_widen(operation);
+        kad_region_widen(dht, operation);
 }
 
 /* Those whose region is being looked up wait for it. */

@@ -127,18 +127,24 @@ static void tell_stored(struct kad_dht *dht, const struct kad_id *key)
         event->key = *key;
 }
 
-static void store_result(struct serving *s, int result, uint64_t *counter)
+static void count_result(struct serving *s, int result, const struct kad_id *key, uint64_t *counter)
 {
     if (result == 0) {
         (*counter)++;
         kad_dht_stored(s->dht, s->now);
-        tell_stored(s->dht, &s->query->target);
+        tell_stored(s->dht, key);
         return;
     }
-    refuse(s, KAD_REFUSAL_SERVER);
     if (result == KAD_E_SYSTEM)
         s->dht->counters->store_errors++;
     kad_dht_warn(s->dht, result == KAD_E_SYSTEM ? KAD_WARN_STORE_FAILED : KAD_WARN_STORE_FULL, s->now);
+}
+
+static void store_result(struct serving *s, int result, uint64_t *counter)
+{
+    if (result != 0)
+        refuse(s, KAD_REFUSAL_SERVER);
+    count_result(s, result, &s->query->target, counter);
 }
 
 static void serve_announce(struct serving *s)
@@ -203,13 +209,32 @@ static enum kad_refusal check_order(const struct serving *s, const struct kad_re
 static void serve_put_of_class(struct serving *s)
 {
     struct kad_hold_kept kept;
-    const enum kad_refusal refusal =
-        kad_hold_put(s->dht, s->from, s->query, s->now, &s->reply, &kept, &s->received.strike);
+    const enum kad_refusal refusal = kad_hold_put(s->dht, s->from, s->query, &s->query->record, s->now,
+                                                  &s->reply, &kept, &s->received.strike);
 
     if (refusal == KAD_REFUSAL_NONE || refusal == KAD_REFUSAL_SERVER)
         store_result(s, refusal == KAD_REFUSAL_NONE ? KAD_OK : kept.error, &s->dht->counters->stored);
     else
         refuse(s, refusal);
+}
+
+/* Several: each stands or falls by itself. */
+static void serve_puts_of_class(struct serving *s)
+{
+    for (unsigned i = 0; i <= s->query->n_records; i++) {
+        const struct kad_record *record = i ? &s->query->records[i - 1] : &s->query->record;
+        struct kad_hold_kept kept;
+        bool strike = false;
+        const enum kad_refusal refusal =
+            kad_hold_put(s->dht, s->from, s->query, record, s->now, &s->reply, &kept, &strike);
+
+        s->received.strike |= strike;
+        s->reply.results[s->reply.n_results++] = (uint8_t)refusal;
+        if (refusal == KAD_REFUSAL_NONE || refusal == KAD_REFUSAL_SERVER)
+            count_result(s, refusal == KAD_REFUSAL_NONE ? KAD_OK : kept.error, &record->key,
+                         &s->dht->counters->stored);
+    }
+    s->reply.has_sequence = false; /* of which? */
 }
 
 static void serve_take(struct serving *s)
@@ -233,6 +258,10 @@ static void serve_put(struct serving *s)
 
     if (!token_holds(s)) /* first: a signature costs 60 us, and only whoever has our token may have us pay */
         return;
+    if (s->dht->rules->class_of && s->query->n_records) {
+        serve_puts_of_class(s);
+        return;
+    }
     if (s->dht->rules->class_of) {
         serve_put_of_class(s);
         return;

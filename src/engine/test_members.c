@@ -108,7 +108,7 @@ static void copy_message(struct member_message *copy, const struct kad_message *
     to->record.value = keep(copy, message->record.value);
     to->record.salt = keep(copy, message->record.salt);
     for (size_t i = 0; i < message->n_records; i++) {
-        if (message->kind == KAD_QUERY) { /* to be forgotten: as on the wire */
+        if (message->method == KAD_TAKE && message->kind == KAD_QUERY) { /* to be forgotten: as on the wire */
             to->records[i] = (struct kad_record){.type = message->records[i].type,
                                                  .sequence = message->records[i].sequence};
             memcpy(to->records[i].public_key, message->records[i].public_key, 32);
@@ -126,6 +126,7 @@ static void copy_message(struct member_message *copy, const struct kad_message *
     to->named = NULL;
     to->named_identities = NULL;
     memcpy(to->places, message->places, sizeof(to->places));
+    memcpy(to->results, message->results, message->n_results);
     if (message->has_ghost) {
         to->ghost = message->ghost;
         to->ghost.value = keep(copy, message->ghost.value);

@@ -306,7 +306,8 @@ def check_attest(holder, key, data):
 METHODS = {"PING": 1, "FIND_NODE": 2, "GET": 3, "PUT": 4, "TAKE": 5}
 KINDS = {"query": 0, "reply": 1, "error": 2}
 TAGS = {"target": 1, "flags": 2, "class": 3, "prefix": 4, "sequence": 5, "cas": 6, "your_address": 7, "token": 8, "refusal": 9,
-        "text": 10, "forget": 11, "attest": 12, "ghost": 13, "records": 14, "from": 15, "contacts": 16}
+        "text": 10, "forget": 11, "attest": 12, "ghost": 13, "records": 14, "from": 15, "contacts": 16,
+        "results": 19}
 NUMBERS = {"flags": 1, "class": 1, "prefix": 1, "sequence": 8, "cas": 8, "refusal": 1, "from": 4}
 
 

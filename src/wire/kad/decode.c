@@ -156,6 +156,13 @@ static bool get_small(const struct kad_fields *fields, struct kad_message *messa
     return good;
 }
 
+static void get_results(struct kad_bytes bytes, struct kad_message *message)
+{
+    message->n_results = (uint16_t)bytes.size;
+    for (unsigned i = 0; i < message->n_results; i++)
+        message->results[i] = bytes.data[i] < KAD_N_REFUSALS ? bytes.data[i] : KAD_REFUSAL_GENERIC;
+}
+
 static bool get_large(const struct kad_fields *fields, struct kad_message *message)
 {
     bool good = get_records(fields, message);
@@ -170,6 +177,8 @@ static bool get_large(const struct kad_fields *fields, struct kad_message *messa
         good = good && get_contacts(fields->of[KAD_TAG_CONTACTS_V4], 4, message);
     if (kad_fields_have(fields, KAD_TAG_CONTACTS_V6))
         good = good && get_contacts(fields->of[KAD_TAG_CONTACTS_V6], 16, message);
+    if (kad_fields_have(fields, KAD_TAG_RESULTS))
+        get_results(fields->of[KAD_TAG_RESULTS], message);
     return good;
 }
 
@@ -200,8 +209,8 @@ static enum kad_decode decode_query(const struct kad_fields *fields, const struc
         !get_small(fields, message) || !get_large(fields, message) || !prefix_fits(message))
         return refuse(message, KAD_REFUSAL_PROTOCOL);
     if (message->method == KAD_PUT) {
-        if (message->n_records > 0)
-            return refuse(message, KAD_REFUSAL_PROTOCOL);
+        if (message->n_records > 0 && (message->wants_attest || message->has_cas))
+            return refuse(message, KAD_REFUSAL_PROTOCOL); /* for which of them? */
         message->target = message->record.key;
     }
     return KAD_DECODED;

@@ -246,7 +246,7 @@ static void put_query(struct writer *writer, const struct kad_message *message,
         }
     }
     if (message->method == KAD_PUT)
-        put_record(writer, KAD_TAG_RECORD, &message->record);
+        put_records(writer, message);
     if (form->query & KAD_TAG_BIT(KAD_TAG_FROM) && message->from) {
         uint8_t *at = put_head(writer, KAD_TAG_FROM, 4);
 
@@ -290,6 +290,8 @@ static void put_reply(struct writer *writer, const struct kad_message *message,
     writer->end += role;
     if (role)
         put_byte(writer, KAD_TAG_ROLE, message->role);
+    if (form->reply & KAD_TAG_BIT(KAD_TAG_RESULTS) && message->n_results)
+        put_bytes(writer, KAD_TAG_RESULTS, message->results, message->n_results);
 }
 
 static void put_error(struct writer *writer, const struct kad_message *message)

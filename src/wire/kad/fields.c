@@ -27,6 +27,7 @@ static const struct {
     [KAD_TAG_ROLE] = {1, 1, 1},
     [KAD_TAG_CONTACTS_V6] = {KAD_WIRE_CONTACT_V6, KAD_WIRE_CONTACT_V6,
                              KAD_WIRE_CONTACT_V6 *KAD_MESSAGE_CONTACTS},
+    [KAD_TAG_RESULTS] = {2, 1, KAD_MESSAGE_RESULTS},
 };
 
 static bool length_fits(unsigned tag, size_t size)

@@ -26,6 +26,7 @@ enum kad_wire_tag {
     KAD_TAG_CONTACTS_V4 = 16, /* public key 32 | address 4 | port 2, each */
     KAD_TAG_CONTACTS_V6 = 17, /* public key 32 | address 16 | port 2, each */
     KAD_TAG_ROLE = 18,        /* 1: enum kad_role, never regular */
+    KAD_TAG_RESULTS = 19,     /* 1, each: enum kad_refusal, 0: it is kept */
     KAD_N_TAGS,
 };
 #define KAD_TAG_BIT(tag) (UINT32_C(1) << (tag))

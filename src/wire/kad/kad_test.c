@@ -106,6 +106,13 @@ static void some_query(struct kad_rng *rng, struct kad_message *message)
         message->target = message->record.key;
         message->has_cas = kad_rng_below(rng, 2);
         message->cas = message->has_cas ? (int64_t)kad_rng_u64(rng) : 0;
+        if (!message->has_cas && !message->wants_attest && kad_rng_below(rng, 2)) {
+            message->record = some_record(rng, 100);
+            message->target = message->record.key;
+            message->n_records = (uint16_t)kad_rng_below(rng, 4);
+            for (unsigned i = 0; i < message->n_records; i++)
+                message->records[i] = some_record(rng, 100);
+        }
     }
     if (method == KAD_TAKE) {
         message->n_records = (uint16_t)kad_rng_below(rng, KAD_MESSAGE_RECORDS + 1);
@@ -131,6 +138,11 @@ static void some_reply(struct kad_rng *rng, struct kad_message *message)
             (struct kad_attest){.kind = (uint8_t)(1 + kad_rng_below(rng, 3)), .at = kad_rng_u32(rng)};
         kad_rng_bytes(rng, message->attest.digest, 32);
         kad_rng_bytes(rng, message->attest.signature, 64);
+    }
+    if (method == KAD_PUT && kad_rng_below(rng, 2)) {
+        message->n_results = (uint16_t)(2 + kad_rng_below(rng, KAD_MESSAGE_RESULTS - 1));
+        for (unsigned i = 0; i < message->n_results; i++)
+            message->results[i] = (uint8_t)kad_rng_below(rng, KAD_N_REFUSALS);
     }
     if (method == KAD_GET || method == KAD_TAKE) {
         message->token = some_bytes(rng, kad_rng_below(rng, 33));

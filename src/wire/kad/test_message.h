@@ -65,6 +65,8 @@ static inline const char *wire_different_part(const struct kad_message *a, const
     SAME(n_records);
     if (!wire_same_record(&a->record, &b->record))
         return "record";
+    if (a->n_results != b->n_results || memcmp(a->results, b->results, a->n_results) != 0)
+        return "results";
     for (unsigned i = 0; i < a->n_records; i++)
         if (!wire_same_record(&a->records[i], &b->records[i]))
             return "records";
