@@ -3,12 +3,14 @@
 
 The exit statuses and the shapes of --json are a contract with scripts (docs/cli.md, docs/api.md).
 """
+import hashlib
 import os
 import pty
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from program import KAD, PATIENCE_S, ROOT, LocalNet, Node, check, eventually, kad, loopback, main  # noqa: E402
@@ -182,6 +184,25 @@ def distances():
     check(int(same["distance"], 16) == 0 and same["bucket"] is None, same)
 
 
+def cids():
+    """I013, I033, I046, I103: hashes of shards and CIDs, both ways; a file's; what is mistyped is refused."""
+    digest = "0x" + hashlib.sha256(b"shard").hexdigest()
+    answer = kad("--json", "cid", digest).json
+    cid = answer["cid"]
+    check(cid.startswith("bafkrei") and answer["cid_v0"].startswith("Qm") and answer["hash"] == digest, answer)
+    check(answer["multihash"] == "1220" + digest[2:], answer)
+    for name in (cid, answer["cid_v0"]):
+        check(kad("cid", name).out.decode() == digest + "\n", name)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"shard")
+        file.flush()
+        check(kad("cid", file.name).out.decode() == cid + "\n", cid)
+    check(kad("--json", "cid", "0xABCD").json["hash"] == "0x" + hashlib.sha256(b"\xab\xcd").hexdigest(), "0xABCD")
+    for wrong, where in ((digest + "00", "character 67"), (digest[:-2], "31 bytes"), ("0x12g4", "character 5"), ("0xabc", "odd")):
+        check(where in kad("cid", wrong, expect=USAGE).err, wrong)
+    kad("cid", "/nonexistent", expect=USAGE)
+
+
 def simulation():
     measured = kad("--json", "sim", "lookup", "--nodes", "100", "--lookups", "20").json
     check(measured["nodes"] == 100 and measured["lookups"] == 20, measured)
@@ -269,6 +290,7 @@ def stopping(net, folder):
 def test(folder):
     help_texts()
     distances()
+    cids()
     simulation()
     no_node(folder)
     configuration(folder)
