@@ -111,10 +111,17 @@ kad_link(kad-program kad-cli kad-node kad-sim kad)
 
 # What runs once a second or less is made small rather than fast: libkad is to stay under 400 KiB (tests/install), and a third of
 # it would be copies that -O3 makes of such code.
-file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c src/engine/journal*.c src/engine/replay.c
-    src/engine/engine_state.c src/engine/settings.c src/engine/secure.c src/engine/peers.c src/core/publish.c
-    src/core/restore.c src/core/results.c src/core/gather*.c src/core/peers.c src/core/score*.c src/core/hold_prefix.c
-    src/core/active.c src/core/table_places.c src/engine/places.c src/core/confidence.c src/core/region.c src/core/operation_paths.c src/core/operation_store.c src/core/join.c src/core/upkeep.c src/core/lost.c src/crypto/bech32.c src/crypto/passphrase.c
-    src/wire/kad/name*.c src/wire/kad/record.c src/channel/noise.c src/channel/channel_handshake.c src/channel/busy.c src/crypto/identity.c
-    src/core/bundle.c src/core/publish.c src/core/paths.c src/core/operation.c src/store/mem_classes.c)
+file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c
+    src/base/cid.c src/base/multi*.c src/base/protobuf.c src/base/text.c
+    src/channel/admit.c src/channel/busy.c src/channel/channel_handshake.c src/channel/noise.c
+    src/core/active.c src/core/bundle.c src/core/confidence.c src/core/gather*.c src/core/harvest.c src/core/hold.c
+    src/core/hold_prefix.c src/core/join.c src/core/lost.c src/core/operation*.c src/core/paths.c src/core/peers.c
+    src/core/publish.c src/core/reach.c src/core/region.c src/core/restore.c src/core/results.c src/core/score*.c
+    src/core/table_places.c src/core/upkeep.c
+    src/crypto/bech32.c src/crypto/crypto.c src/crypto/identity.c src/crypto/passphrase.c src/crypto/peer_id.c
+    src/engine/engine_life.c src/engine/engine_state.c src/engine/journal*.c src/engine/libp2p.c src/engine/member.c
+    src/engine/network.c src/engine/peers.c src/engine/places.c src/engine/replay.c src/engine/secure.c
+    src/engine/settings.c
+    src/store/mem_classes.c
+    src/wire/kad/name*.c src/wire/kad/record.c src/wire/krpc/krpc_decode.c src/wire/libp2p/*.c)
 set_source_files_properties(${rarely} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-Os>)

@@ -2,6 +2,7 @@
  * engine_parts - what an engine is made of, for engine's own files.
  *
  *     engine.c        the face: datagrams, requests, time in; datagrams and events out
+ *     engine_life.c   how it begins and ends
  *     carrier.c       datagrams <-> messages; _sessions: where they travel in sessions
  *     member.c        who it is, where nodes prove that
  *     peers.c         what it makes of others, there
@@ -46,6 +47,8 @@ static inline struct kad_engine_member *kad_engine_member(const struct kad_engin
 {
     return (struct kad_engine_member *)(void *)engine->dht.member;
 }
+/* Bytes of an engine's own block of memory. */
+size_t kad_engine_size(bool lent_counters);
 /* member.c. Nothing to do where the network has no identities. 0, KAD_E_MEMORY, KAD_E_INVALID (no identity, or one that does not
  * solve the network's puzzle). What failed is freed with the engine's parts. */
 KAD_CHECK int kad_engine_member_new(struct kad_engine *engine, const struct kad_engine_config *config,
