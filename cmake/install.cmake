@@ -22,6 +22,13 @@ foreach(header kad.h ${KAD_NODE_HEADERS})
     list(APPEND kad_header_files ${CMAKE_SOURCE_DIR}/include/kad/${header})
 endforeach()
 
+# Relocations of tables of texts, a bit each instead of 24 bytes: where linker and C library (glibc 2.36) know of it.
+include(CheckLinkerFlag)
+check_linker_flag(C -Wl,-z,pack-relative-relocs KAD_HAVE_PACKED)
+if(KAD_HAVE_PACKED)
+    set(KAD_PACKED -Wl,-z,pack-relative-relocs)
+endif()
+
 # kad_shared(name HEADERS ... OBJECTS targets... LINK libs...): libNAME.so of the objects of static libraries.
 function(kad_shared name)
     cmake_parse_arguments(arg "" "" "HEADERS;OBJECTS;LINK" ${ARGN})
@@ -42,7 +49,7 @@ function(kad_shared name)
         OUTPUT_NAME ${name} LINKER_LANGUAGE C EXPORT_NAME ${exported} LINK_DEPENDS ${map}
         VERSION ${PROJECT_VERSION} SOVERSION ${KAD_ABI})
     target_include_directories(${name}-shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-    target_link_options(${name}-shared PRIVATE -Wl,--version-script=${map} -Wl,--as-needed)
+    target_link_options(${name}-shared PRIVATE -Wl,--version-script=${map} -Wl,--as-needed ${KAD_PACKED})
     if(NOT KAD_SANITIZE) # what a sanitizer calls is in the program
         target_link_options(${name}-shared PRIVATE -Wl,--no-undefined)
     endif()
