@@ -11,6 +11,7 @@
 #define EXTENSIONS_MOST 64   /* muxers that are looked at */
 #define SWEEP_MS        1000 /* how often streams are looked through for idle ones */
 #define UNSENT_LEAST    65536
+#define END_MS          250 /* an end waits so long for the other side to have read what agrees to the protocol */
 
 static const char noise_protocol[] = "/noise";
 static const char yamux_protocol[] = "/yamux/1.0.0";
@@ -49,7 +50,7 @@ struct kad_link {
     uint8_t peer[KAD_PEER_ID_MAX];
     size_t n_peer;
     int32_t rtt_ms;
-    kad_ms heard_at, pinged_at, sweep_at;
+    kad_ms heard_at, pinged_at, sweep_at, end_at; /* end_at: when the end of a stream is due */
 };
 
 const char *kad_link_end_text(enum kad_link_end end)
@@ -214,7 +215,7 @@ int kad_link_new(const struct kad_link_config *config, kad_ms now, struct kad_li
     link->handshake = handshake;
     link->rtt_ms = -1;
     link->heard_at = now;
-    link->pinged_at = link->sweep_at = KAD_NEVER;
+    link->pinged_at = link->sweep_at = link->end_at = KAD_NEVER;
     handshake->until = now + config->handshake_ms;
     handshake->n_expected = config->expected.size;
     if (config->expected.size)
@@ -545,6 +546,34 @@ static void reset_idle(struct kad_link *link, kad_ms now)
     link->sweep_at = now + SWEEP_MS;
 }
 
+/* js-libp2p loses what came in one piece with the end of a stream and the words that agree to its protocol. So the end of ours waits
+ * for their consent, and of theirs, until they end it or END_MS are over. */
+static bool must_wait(const struct kad_yamux_stream *stream)
+{
+    return stream->remote ? !stream->fin_heard : !stream->negotiated;
+}
+
+static void say_end(struct kad_link *link, struct kad_yamux_stream *stream)
+{
+    stream->end_waits = false;
+    (void)kad_yamux_write(&link->yamux, stream, (struct kad_bytes){0}, true);
+}
+
+static void say_ends(struct kad_link *link, kad_ms now)
+{
+    link->end_at = KAD_NEVER;
+    for (uint32_t i = 0; i < link->yamux.n_slots; i++) {
+        struct kad_yamux_stream *stream = link->yamux.streams[i];
+
+        if (!stream || !stream->end_waits || (stream->news & KAD_YAMUX_RESET))
+            continue;
+        if (now >= stream->end_at)
+            say_end(link, stream);
+        else if (stream->end_at < link->end_at)
+            link->end_at = stream->end_at;
+    }
+}
+
 void kad_link_tick(struct kad_link *link, kad_ms now)
 {
     if (link->handshake && link->phase != PHASE_DOWN && now >= link->handshake->until)
@@ -553,6 +582,8 @@ void kad_link_tick(struct kad_link *link, kad_ms now)
         return;
     if (now >= link->sweep_at)
         reset_idle(link, now);
+    if (now >= link->end_at)
+        say_ends(link, now);
     if (link->config.ping_ms && link->pinged_at != KAD_NEVER &&
         now - link->pinged_at >= link->config.ping_ms) {
         end(link, KAD_LINK_SLOW);
@@ -575,6 +606,8 @@ kad_ms kad_link_wake_at(const struct kad_link *link)
         return link->handshake->until;
     if (link->yamux.n_in + link->yamux.n_out || link->yamux.gone)
         at = link->sweep_at;
+    if (link->end_at < at)
+        at = link->end_at;
     if (link->config.ping_ms) {
         const kad_ms from = link->pinged_at != KAD_NEVER ? link->pinged_at : link->heard_at;
 
@@ -617,6 +650,8 @@ static bool negotiate(struct kad_link *link, struct kad_yamux_stream *stream,
     }
     stream->negotiated = true;
     stream->protocol = (uint8_t)step.protocol;
+    if (stream->end_waits)
+        say_end(link, stream);
     if (kad_buffer_size(&stream->in))
         kad_yamux_tell(&link->yamux, stream, KAD_YAMUX_DATA);
     if (stream->fin_heard)
@@ -648,6 +683,8 @@ static bool tell_news(struct kad_link *link, struct kad_yamux_stream *stream,
         return known;
     }
     stream->news &= (uint8_t)~KAD_YAMUX_OPENED;
+    if (stream->end_waits && !must_wait(stream))
+        say_end(link, stream);
     if (!stream->negotiated) {
         stream->news &= KAD_YAMUX_WRITABLE;
         return negotiate(link, stream, out_event);
@@ -780,10 +817,20 @@ void kad_link_read(struct kad_link *link, uint32_t stream, size_t n)
 bool kad_link_write(struct kad_link *link, uint32_t stream, struct kad_bytes bytes, bool last, kad_ms now)
 {
     struct kad_yamux_stream *found = find(link, stream);
+    bool waits;
 
-    if (!found || found->fin_due || !kad_yamux_write(&link->yamux, found, bytes, last))
+    if (!found || found->fin_due || found->end_waits)
+        return false;
+    waits = last && must_wait(found);
+    if (!kad_yamux_write(&link->yamux, found, bytes, last && !waits))
         return false;
     found->used_at = now;
+    if (waits) {
+        found->end_waits = true;
+        found->end_at = found->remote ? now + END_MS : KAD_NEVER;
+        if (found->end_at < link->end_at)
+            link->end_at = found->end_at;
+    }
     if (!found->in_news && !found->in_dirty)
         (void)kad_yamux_settle(&link->yamux, found);
     return true;

@@ -114,3 +114,61 @@ TEST(somebody_else_than_was_dialled)
     EXPECT(!kad_link_is_up(pair.ends[1].link));
     link_pair_free(&pair);
 }
+
+/* js-libp2p loses what comes in one piece with the end of a stream and the words that agree to its protocol: of 3.3.11, in
+ * @libp2p/utils, unwrap() puts back what was read too much, which a stream that has ended does not take. */
+TEST(our_end_waits_for_their_consent)
+{
+    struct link_pair pair;
+    uint8_t copy[1024];
+    uint32_t stream;
+    struct kad_bytes out;
+
+    link_pair_make(&pair, &link_usual);
+    link_pair_run(&pair);
+    pair.ends[1].stopped = true;
+    stream = kad_link_open(pair.ends[0].link, "/echo/1", NULL, pair.now);
+    EXPECT(kad_link_write(pair.ends[0].link, stream, (struct kad_bytes){(const uint8_t *)"hello", 5}, true,
+                          pair.now));
+    EXPECT(!kad_link_write(pair.ends[0].link, stream, (struct kad_bytes){(const uint8_t *)"!", 1}, false,
+                           pair.now)); /* it has ended all the same */
+    out = kad_link_out(pair.ends[0].link);
+    EXPECT(out.size > 0 && out.size < sizeof(copy));
+    memcpy(copy, out.data, out.size);
+    kad_link_bytes(pair.ends[1].link, copy, out.size, pair.now);
+    kad_link_sent(pair.ends[0].link, out.size);
+    for (struct kad_link_event event; kad_link_next_event(pair.ends[1].link, &event);)
+        EXPECT(event.kind != KAD_LINK_ENDED);
+    EXPECT_EQ(kad_link_unread(pair.ends[1].link, stream).size, 5);
+    kad_link_read(pair.ends[1].link, stream, 5);
+    EXPECT(!kad_link_has_ended(pair.ends[1].link, stream));
+    link_pair_run(&pair);
+    EXPECT(kad_link_has_ended(pair.ends[1].link, stream));
+    link_pair_free(&pair);
+}
+
+TEST(our_end_of_their_stream_waits)
+{
+    struct link_pair pair;
+    uint32_t stream;
+
+    for (int ends = 0; ends < 2; ends++) {
+        link_pair_make(&pair, &link_usual);
+        link_pair_run(&pair);
+        pair.ends[1].stopped = true;
+        stream = kad_link_open(pair.ends[0].link, "/echo/1", NULL, pair.now);
+        link_pair_run(&pair);
+        EXPECT(kad_link_write(pair.ends[1].link, stream, (struct kad_bytes){(const uint8_t *)"hello", 5},
+                              true, pair.now));
+        link_pair_run(&pair);
+        EXPECT_EQ(pair.ends[0].n_read, 5);
+        EXPECT_EQ(pair.ends[0].n_ended, 0);
+        if (ends) /* who has ended it has read the words */
+            EXPECT(kad_link_write(pair.ends[0].link, stream, (struct kad_bytes){0}, true, pair.now));
+        else
+            pair.now = kad_link_wake_at(pair.ends[1].link);
+        link_pair_run(&pair);
+        EXPECT_EQ(pair.ends[0].n_ended, 1);
+        link_pair_free(&pair);
+    }
+}

@@ -50,8 +50,9 @@ struct kad_yamux_stream {
     struct kad_multistream negotiation;
     bool negotiated;
     uint8_t protocol;
+    bool end_waits; /* our end of it was said to the link, and is not sent yet */
     const char *proposed;
-    kad_ms used_at;
+    kad_ms used_at, end_at; /* end_at: then it is */
     void *context;
 };
 
