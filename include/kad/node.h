@@ -55,6 +55,49 @@ typedef void kad_log_function(void *context, enum kad_log_level level, const cha
 #define KAD_NODE_LISTEN_MAX    8  /* addresses */
 #define KAD_NODE_BOOTSTRAP_MAX 64 /* nodes */
 
+/* How a network of libp2p is listened to at an address. */
+enum kad_listen_as {
+    KAD_LISTEN_TCP, /* /tcp/PORT */
+    KAD_LISTEN_WS,  /* /tcp/PORT/ws: WebSocket */
+    KAD_LISTEN_WSS  /* /tcp/PORT/tls/ws: the same over TLS, with a certificate */
+};
+/* What may be left to the node. */
+enum kad_libp2p_choice {
+    KAD_LIBP2P_AUTO, /* the node finds out */
+    KAD_LIBP2P_YES,  /* yes */
+    KAD_LIBP2P_NO    /* no */
+};
+/* Whether others are told that this node answers. */
+enum kad_libp2p_mode {
+    KAD_LIBP2P_MODE_AUTO, /* if they can reach it: it has a public address, or somebody came from one */
+    KAD_LIBP2P_CLIENT,    /* it only asks; so does one that is read_only */
+    KAD_LIBP2P_SERVER     /* it answers */
+};
+
+#define KAD_NODE_PROTOCOLS_MAX 4 /* names of the Kademlia protocol */
+#define KAD_NODE_ANNOUNCE_MAX  8 /* multiaddrs */
+
+/* A node of libp2p's networks (docs/libp2p.md). All zero is a good one. */
+struct kad_node_libp2p {
+    const char *protocols[KAD_NODE_PROTOCOLS_MAX]; /* "/icn/kad/1.0.0", the preferred one first */
+    size_t n_protocols;                            /* how many; 0: the network's own */
+    enum kad_libp2p_mode mode;                     /* whether it answers others */
+    enum kad_libp2p_choice
+        private_addresses; /* addresses that are not public are dialled and named; auto: with IPFS's network only
+                                                 when it listens on loopback alone */
+    unsigned max_connections; /* at once; 0: 300 */
+    unsigned accept_per_s;    /* connections a second from one host; 0: 50 */
+    const char
+        *announce[KAD_NODE_ANNOUNCE_MAX]; /* multiaddrs that others are told, in place of those listened at */
+    size_t n_announce; /* how many; 0: those listened at, with all addresses of this machine */
+    const char
+        *certificate; /* of KAD_LISTEN_WSS: a PEM file, with what stands between it and its authority */
+    const char *certificate_key; /* its private key, a PEM file */
+    const char
+        *authorities;  /* a PEM file of who is believed when others have certificates; NULL: the system's */
+    const char *agent; /* what others are told we are; NULL: "kad" and its version */
+};
+
 /* How a node is to be. Start from kad_node_config_default(). Large: some kilobytes. */
 struct kad_node_config {
     const struct kad_network *network; /* kad_network_mainline() */
@@ -63,9 +106,12 @@ struct kad_node_config {
     /* Port 0: any. An answer leaves by the socket its question came to, all else by the first of its family. `[::]` is
      * left out on a machine without IPv6, if there is another. */
     struct kad_endpoint listen[KAD_NODE_LISTEN_MAX];
-    size_t n_listen; /* how many: at least 1 */
+    size_t n_listen;                                   /* how many: at least 1 */
+    enum kad_listen_as listen_as[KAD_NODE_LISTEN_MAX]; /* in networks of libp2p: by what */
+    struct kad_node_libp2p libp2p;                     /* in networks of libp2p */
     /* "host:port", "1.2.3.4:port", "[v6]:port". Names are resolved off the loop, and again when nobody answers. In networks with
-     * identities "host:port/id1..." too: at that address nobody else is taken for it. */
+     * identities "host:port/id1..." too: at that address nobody else is taken for it. In networks of libp2p multiaddrs:
+     * "/ip4/1.2.3.4/tcp/4001/p2p/12D3...", "/dns4/host/tcp/...", "/dnsaddr/host". */
     const char *bootstrap[KAD_NODE_BOOTSTRAP_MAX];
     size_t n_bootstrap;        /* how many; 0: it waits to be found */
     const char *data_dir;      /* NULL: nothing is read or kept. Made if need be; one node's at a time */

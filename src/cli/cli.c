@@ -19,7 +19,7 @@ const struct kad_option kad_global_options[] = {
     KAD_TEXT("node", node, "PATH", "the running node to ask: its local socket or its data directory"),
     KAD_SECONDS("timeout", timeout, "SECONDS", "how long an answer is waited for (default: the node's, 30)"),
     KAD_LIST("network", network, "NAME",
-             "mainline, kad or kad-ws (default: the asked node's first, of a new one mainline)"),
+             "mainline, kad, kad-ws or libp2p (default: the asked node's first, of a new one mainline)"),
     KAD_FLAG("standalone", standalone, "ask through a short-lived read-only node of this process"),
     KAD_LIST("bootstrap", bootstrap, "HOST:PORT", "whom to join through; \"public\": the well-known hosts"),
     KAD_OPTIONS_END,

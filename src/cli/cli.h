@@ -61,6 +61,7 @@ struct kad_options {
     /* kad id */
     bool passphrase, open;
     const char *passphrase_file;
+    const char *preset;
     struct kad_number bits, jobs;
     /* kad record, replay, crawl */
     bool stop, list_nodes, quick;

@@ -25,6 +25,7 @@
 
 static const struct kad_option node_options[] = {
     KAD_LIST("listen", listen, "ADDR", "listen here (default: 0.0.0.0 and [::], port 6881, of kad 4242)"),
+    KAD_TEXT("preset", preset, "NAME", "of --network libp2p: icn (default) or ipfs"),
     KAD_TEXT("identity", identity, "FILE",
              "its key pair (kad id), with --network kad (default: identity in DIR)"),
     KAD_TEXT("passphrase-file", passphrase_file, "FILE",

@@ -52,6 +52,7 @@ static int set_flags(struct kad_config *config, const struct kad_options *option
     } flags[] = {
         {"network",
          options->network.n ? options->network.items[network] : NULL}, /* first: it brings defaults */
+        {"preset", options->preset},
         {"data_dir", options->data_dir},
         {"identity", options->identity},
         {"passphrase_file", options->passphrase_file},

@@ -73,11 +73,12 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
     }
 
 static const struct kad_network icn = {
-    .name = "libp2p-icn",
+    .name = "libp2p",
     .codec = &kad_libp2p_codec,
     .rules = RULES(kad_p2p_class_of_icn),
     .settings = SETTINGS(3, 5 * KAD_MINUTE, 5 * KAD_HOUR),
     .carrier = KAD_CARRIER_HOST,
+    .stream_protocol = "/icn/kad/1.0.0",
     .port = 9000,
     .datagram_max = KAD_P2P_ANSWER_MAX,
 };
@@ -88,6 +89,7 @@ static const struct kad_network ipfs = {
     .rules = RULES(kad_p2p_class_of_ipfs),
     .settings = SETTINGS(10, 10 * KAD_MINUTE, 22 * KAD_HOUR),
     .carrier = KAD_CARRIER_HOST,
+    .stream_protocol = "/ipfs/kad/1.0.0",
     .port = 4001,
     .datagram_max = KAD_P2P_ANSWER_MAX,
 };

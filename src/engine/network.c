@@ -5,9 +5,10 @@
 
 const struct kad_network *kad_network_named(const char *name)
 {
-    const struct kad_network *const all[] = {kad_network_mainline(), kad_network_kad(),
-                                             kad_network_kad_easy(), kad_network_kad_toy(),
-                                             kad_network_kad_ws(),   kad_network_kad_ws_easy()};
+    const struct kad_network *const all[] = {kad_network_mainline(),   kad_network_kad(),
+                                             kad_network_kad_easy(),   kad_network_kad_toy(),
+                                             kad_network_kad_ws(),     kad_network_kad_ws_easy(),
+                                             kad_network_libp2p_icn(), kad_network_libp2p_ipfs()};
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(all[i]->name, name) == 0)

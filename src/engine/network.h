@@ -18,8 +18,9 @@ struct kad_network {
     struct kad_rules rules;
     struct kad_settings settings;
     enum kad_carrier_kind carrier;
-    uint16_t port;         /* usual */
-    uint32_t datagram_max; /* the largest we send; 0: KAD_DATAGRAM_MAX */
+    const char *stream_protocol; /* HOST, of libp2p: what its streams speak; NULL: not one of libp2p's */
+    uint16_t port;               /* usual */
+    uint32_t datagram_max;       /* the largest we send; 0: KAD_DATAGRAM_MAX */
     /* -- with identities -- */
     unsigned puzzle_bits;          /* least difficulty of an identity; rules.id_of asks for the same */
     const struct kad_suite *suite; /* SESSIONS */

@@ -19,6 +19,7 @@
 #include "http/survey.h"
 #include "http/tcp_socket.h"
 #include "http/unix_socket.h"
+#include "node/libp2p_link.h"
 
 #define MEMBERS 4 /* networks whose members come to /kad */
 #define DOORS   (3 + MEMBERS * KAD_NODE_LISTEN_MAX)
@@ -244,7 +245,7 @@ static int open_members(struct kad_http *http, struct kad_node *node, const stru
 {
     struct kad_members *members;
 
-    if (!kad_node_is_linked(node) || http->n_members == MEMBERS)
+    if (!kad_node_is_linked(node) || kad_node_is_libp2p(node) || http->n_members == MEMBERS)
         return KAD_OK;
     if (config->is_public && !*http->token) {
         const int error = get_token(http, why, size);

@@ -31,7 +31,8 @@ static struct kad_bootstrap *make(struct kad_node *node, const char *const *name
         bootstrap->wait_ms = WAIT_FIRST;
         if (kad_bootstrap_name_read(bootstrap->text, node->config.network, &bootstrap->name) < 0 ||
             (bootstrap->name.has_key && !kad_network_has_identities(node->config.network))) {
-            snprintf(why, why_size, "bootstrap: \"%.100s\" is not host:port", bootstrap->text);
+            snprintf(why, why_size, "bootstrap: \"%.100s\" is not %s", bootstrap->text,
+                     kad_node_is_libp2p(node) ? "a multiaddr that can be dialled" : "host:port");
             kad_free(node->allocator, bootstraps, n * sizeof(*bootstraps));
             *out_error = KAD_E_INVALID;
             return NULL;
@@ -133,6 +134,8 @@ int kad_node_bootstrap(struct kad_node *node, const struct kad_endpoint *endpoin
 
     if (node->phase != KAD_NODE_MADE && node->phase != KAD_NODE_RUNNING)
         return KAD_E_CLOSED;
+    if (kad_node_is_libp2p(node))
+        return KAD_E_INVALID; /* kad_node_meet() */
     error = kad_engine_bootstrap(node->engine, endpoint, kad_node_clock(node));
     kad_node_turn_soon(node);
     return error;
@@ -180,11 +183,38 @@ static void resolved(void *context, int error, const char *why, const struct kad
     kad_node_turn_soon(node);
 }
 
+static bool is_lonely(const struct kad_node *node)
+{
+    struct kad_info info;
+
+    kad_engine_info(node->engine, &info);
+    return info.n_contacts[0] + info.n_contacts[1] == 0;
+}
+
+/* In networks of libp2p the engine hears of whom we have met; as long as there is nobody, they are met again. */
+static void meet(struct kad_bootstrap *bootstrap)
+{
+    struct kad_node *node = bootstrap->node;
+    const int error = is_lonely(node) ? kad_node_meet(node, bootstrap->text) : KAD_OK;
+
+    if (error)
+        kad_tell(node, KAD_LOG_WARN, "bootstrap_unused", "address", bootstrap->text, "why",
+                 kad_error_text(error), NULL);
+    bootstrap->next_at = node->now + bootstrap->wait_ms;
+    bootstrap->wait_ms = !is_lonely(node)                     ? WAIT_FIRST
+                         : bootstrap->wait_ms < WAIT_MOST / 2 ? 2 * bootstrap->wait_ms
+                                                              : WAIT_MOST;
+}
+
 static void begin(struct kad_bootstrap *bootstrap)
 {
     struct kad_node *node = bootstrap->node;
     struct kad_endpoint endpoint;
 
+    if (kad_node_is_libp2p(node)) {
+        meet(bootstrap);
+        return;
+    }
     bootstrap->next_at = KAD_NEVER;
     if (kad_endpoint_parse(bootstrap->name.address, bootstrap->name.port, &endpoint) == 0) {
         offer(bootstrap, &endpoint);
@@ -217,7 +247,7 @@ void kad_bootstrap_again(struct kad_node *node)
     for (size_t i = 0; i < node->n_bootstraps; i++) {
         struct kad_bootstrap *bootstrap = &node->bootstraps[i];
 
-        if (!bootstrap->resolving && bootstrap->next_at == KAD_NEVER) {
+        if (!bootstrap->resolving && bootstrap->next_at == KAD_NEVER && !kad_node_is_libp2p(node)) {
             bootstrap->next_at = node->now + bootstrap->wait_ms;
             bootstrap->wait_ms = bootstrap->wait_ms < WAIT_MOST / 2 ? 2 * bootstrap->wait_ms : WAIT_MOST;
         }

@@ -15,7 +15,8 @@ struct kad_bootstrap_name {
 };
 
 /* "host:port", "[v6]:port", each with "/id1..." behind it if need be; where nodes prove who they are the port may be left out, and is
- * the network's. 0 or KAD_E_INVALID. */
+ * the network's. In networks of libp2p: a multiaddr that can be dialled, or "/dnsaddr/..."; nothing but that it is one is filled in.
+ * 0 or KAD_E_INVALID. */
 KAD_CHECK int kad_bootstrap_name_read(const char *text, const struct kad_network *network,
                                       struct kad_bootstrap_name *out_name);
 

@@ -19,6 +19,7 @@ const char *const kad_public_bootstrap[] = {
     "dht.libtorrent.org:25401",
     NULL,
 };
+static const char *const public_of_ipfs[] = {"/dnsaddr/bootstrap.libp2p.io", NULL};
 
 static void default_api(struct kad_config *config)
 {
@@ -50,6 +51,9 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->announce_self = true;
     out_config->dht_enabled = true;
     out_config->port_mapping_lease_ms = KAD_HOUR;
+    out_config->preset = network == kad_network_libp2p_ipfs() ? KAD_PRESET_IPFS : KAD_PRESET_ICN;
+    out_config->libp2p_max_connections = 300;
+    out_config->libp2p_accept_per_s = 50;
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
 }
@@ -70,6 +74,10 @@ static void begin_list(struct kad_config *config, const struct kad_key *key)
         config->n_bootstrap = 0;
     if (key->kind == KAD_KEY_CLASS)
         config->n_classes = 0;
+    if (key->kind == KAD_KEY_ANNOUNCE)
+        config->n_libp2p_announce = 0;
+    if (key->kind == KAD_KEY_PROTOCOL)
+        config->n_libp2p_protocols = 0;
 }
 
 static int unknown(const char *name, char *why, size_t why_size)
@@ -93,6 +101,8 @@ static int set_key(struct kad_config *config, const struct kad_key *key, const c
     error = kad_value_read(config, key, value, why + n, why_size - (size_t)n);
     if (!error)
         config->set_by[key - kad_keys] = config->source;
+    if (!error && key->offset == offsetof(struct kad_config, preset))
+        kad_value_take_preset(config);
     if (!error && key->offset == offsetof(struct kad_config, node_type))
         config->settings.read_only = config->node_type == KAD_NODE_PRIVATE;
     return error;
@@ -242,7 +252,7 @@ static int take_key(void *context, const char *section, const char *name, const 
         complain(reading, "%s: belongs to section [%s], not [%.60s]", key->name, key->section, section);
         return 0;
     }
-    list = key->kind == KAD_KEY_LISTEN || key->kind == KAD_KEY_BOOTSTRAP || key->kind == KAD_KEY_CLASS;
+    list = kad_key_is_list(key);
     if (key->kind == KAD_KEY_NETWORK && !name_network(reading, value))
         return 0;
     if (kad_key_is_networks(key) && reading->part != reading->config->part)
@@ -371,6 +381,16 @@ static int check_sources(const struct kad_config *config, char *why)
     return KAD_OK;
 }
 
+static int check_libp2p(const struct kad_config *config, char *why)
+{
+    for (unsigned i = 0; i < config->n_listen; i++) {
+        if (kad_value_is_libp2p(config->network) && config->listen_as[i] == KAD_LISTEN_WSS &&
+            (!*config->libp2p_certificate || !*config->libp2p_key))
+            return refuse(why, "listen: /tls/ws needs libp2p_certificate and libp2p_key");
+    }
+    return KAD_OK;
+}
+
 /* Of as many bits as the network's ids have. */
 static bool read_id(const struct kad_config *config, struct kad_id *out_id)
 {
@@ -396,6 +416,10 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
     }
     if (config->n_listen == 0)
         return refuse(out_why, "listen: nowhere");
+    if (config->preset == KAD_PRESET_IPFS && config->network != kad_network_libp2p_ipfs())
+        return refuse(out_why, "preset: goes with the network libp2p");
+    if (check_libp2p(config, out_why) < 0)
+        return KAD_E_INVALID;
     if (config->store == KAD_STORE_LMDB && kept_nowhere(config))
         return refuse(out_why, "store: lmdb needs a data_dir");
     if (check_sources(config, out_why) < 0 || kad_place_table_check(config, out_why) < 0)
@@ -411,15 +435,39 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
 /* `public` in the list gives way to the hosts it stands for. */
 static void expand(const struct kad_config *config, struct kad_node_config *node)
 {
+    const char *const *well_known = config->network == kad_network_libp2p_ipfs()  ? public_of_ipfs
+                                    : config->network == kad_network_libp2p_icn() ? public_of_ipfs + 1
+                                                                                  : kad_public_bootstrap;
+
     for (unsigned i = 0; i < config->n_bootstrap; i++) {
         if (strcmp(config->bootstrap[i], "public") != 0) {
             if (node->n_bootstrap < KAD_NODE_BOOTSTRAP_MAX)
                 node->bootstrap[node->n_bootstrap++] = config->bootstrap[i];
             continue;
         }
-        for (size_t j = 0; kad_public_bootstrap[j] && node->n_bootstrap < KAD_NODE_BOOTSTRAP_MAX; j++)
-            node->bootstrap[node->n_bootstrap++] = kad_public_bootstrap[j];
+        for (size_t j = 0; well_known[j] && node->n_bootstrap < KAD_NODE_BOOTSTRAP_MAX; j++)
+            node->bootstrap[node->n_bootstrap++] = well_known[j];
     }
+}
+
+static void lend_libp2p(const struct kad_config *config, struct kad_node_config *out_node)
+{
+    struct kad_node_libp2p *libp2p = &out_node->libp2p;
+
+    memcpy(out_node->listen_as, config->listen_as, sizeof(config->listen_as));
+    for (unsigned i = 0; i < config->n_libp2p_protocols; i++)
+        libp2p->protocols[i] = config->libp2p_protocols[i];
+    libp2p->n_protocols = config->n_libp2p_protocols;
+    libp2p->mode = (enum kad_libp2p_mode)config->libp2p_mode;
+    libp2p->private_addresses = (enum kad_libp2p_choice)config->libp2p_private;
+    libp2p->max_connections = config->libp2p_max_connections;
+    libp2p->accept_per_s = config->libp2p_accept_per_s;
+    for (unsigned i = 0; i < config->n_libp2p_announce; i++)
+        libp2p->announce[i] = config->libp2p_announce[i];
+    libp2p->n_announce = config->n_libp2p_announce;
+    libp2p->certificate = config->libp2p_certificate[0] ? config->libp2p_certificate : NULL;
+    libp2p->certificate_key = config->libp2p_key[0] ? config->libp2p_key : NULL;
+    libp2p->authorities = config->libp2p_authorities[0] ? config->libp2p_authorities : NULL;
 }
 
 void kad_config_node(const struct kad_config *config, struct kad_node_config *out_node)
@@ -431,6 +479,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     out_node->n_bootstrap = 0;
     if (config->dht_enabled)
         expand(config, out_node);
+    lend_libp2p(config, out_node);
     out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
     out_node->announce_self = config->announce_self;
     out_node->disabled = !config->dht_enabled;

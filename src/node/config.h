@@ -32,6 +32,9 @@
 #define KAD_CONFIG_NETWORKS 8                   /* of one daemon */
 #define KAD_CONFIG_NO_PART  KAD_CONFIG_NETWORKS /* of a file: only what is the daemon's */
 
+/* The networks of libp2p: T024's, and IPFS's. */
+enum kad_config_preset { KAD_PRESET_ICN, KAD_PRESET_IPFS };
+
 enum kad_log_format { KAD_LOG_LOGFMT, KAD_LOG_JSON };
 
 /* What the source texts call the type of a node: whether it serves others. */
@@ -42,6 +45,17 @@ struct kad_config {
     struct kad_settings settings;
     struct kad_endpoint listen[KAD_NODE_LISTEN_MAX];
     unsigned n_listen;
+    enum kad_listen_as listen_as[KAD_NODE_LISTEN_MAX]; /* in networks of libp2p */
+    unsigned preset;                                   /* of the network libp2p: enum kad_config_preset */
+    char libp2p_protocols[KAD_NODE_PROTOCOLS_MAX][KAD_CONFIG_TEXT];
+    unsigned n_libp2p_protocols; /* 0: the preset's */
+    unsigned libp2p_mode;        /* enum kad_libp2p_mode */
+    unsigned libp2p_private;     /* enum kad_libp2p_choice */
+    unsigned libp2p_max_connections, libp2p_accept_per_s;
+    char libp2p_announce[KAD_NODE_ANNOUNCE_MAX][KAD_CONFIG_TEXT];
+    unsigned n_libp2p_announce;
+    char libp2p_certificate[KAD_CONFIG_TEXT], libp2p_key[KAD_CONFIG_TEXT],
+        libp2p_authorities[KAD_CONFIG_TEXT];
     char bootstrap[KAD_NODE_BOOTSTRAP_MAX]
                   [KAD_CONFIG_TEXT]; /* as written; the word "public" is expanded for the node */
     unsigned n_bootstrap;
@@ -77,7 +91,7 @@ struct kad_config {
     unsigned part;                  /* which network's keys it takes from files: 0: the first one's */
     const struct kad_network *named[KAD_CONFIG_NETWORKS]; /* by the file that was read last, in its order */
     unsigned n_named;
-    uint8_t set_by[128]; /* per key: which source set it last; for lists and doubles */
+    uint8_t set_by[160]; /* per key: which source set it last; for lists and doubles */
     uint8_t source;
 };
 

@@ -9,6 +9,9 @@ static const char *const mappings[] = {"off",     "auto", "pcp",
                                        "nat-pmp", "upnp", NULL};            /* enum kad_portmap_how */
 static const char *const node_types[] = {"public", "private", NULL};        /* enum kad_node_type */
 static const char *const roles[] = {"regular", "bootstrap", "relay", NULL}; /* enum kad_role */
+static const char *const presets[] = {"icn", "ipfs", NULL};                 /* enum kad_config_preset */
+static const char *const modes[] = {"auto", "client", "server", NULL};      /* enum kad_libp2p_mode */
+static const char *const choices[] = {"auto", "yes", "no", NULL};           /* enum kad_libp2p_choice */
 static const char *const stores[] = {"memory", "lmdb", NULL};
 
 #define FIELD(field)   offsetof(struct kad_config, field)
@@ -22,9 +25,10 @@ static const char *const stores[] = {"memory", "lmdb", NULL};
 
 /* Sections together, in the order they are printed in. */
 const struct kad_key kad_keys[] = {
-    {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline, kad, its own secure one, or kad-ws, that as JSON over WebSockets. First, for it brings the defaults of all others"},
-    {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port; interface:port for all its addresses. Port 0: any"},
-    {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of nodes to join through, by comma or once per node; in networks with identities host:port/id1... takes nobody else there; `public` stands for the public network's well-known hosts, `none` for nobody"},
+    {"node", "network", KAD_KEY_NETWORK, FIELD(network), 0, 0, NULL, "the network to take part in: mainline, kad, its own secure one, kad-ws, that as JSON over WebSockets, or libp2p. First, for it brings the defaults of all others"},
+    {"node", "preset", KAD_KEY_CHOICE, FIELD(preset), 0, 0, presets, "which of libp2p's networks: icn, or ipfs; it brings defaults as the network does, and stands behind it. The network libp2p-ipfs is libp2p with the preset ipfs"},
+    {"node", "listen", KAD_KEY_LISTEN, FIELD(listen), 0, 0, NULL, "address:port to listen on, once per address; [v6]:port; interface:port for all its addresses. Port 0: any. With libp2p multiaddrs: /ip4/ADDRESS/tcp/PORT, with /ws or /tls/ws behind it for WebSockets"},
+    {"node", "bootstrap", KAD_KEY_BOOTSTRAP, FIELD(bootstrap), 0, 0, NULL, "host:port of nodes to join through, by comma or once per node; in networks with identities host:port/id1... takes nobody else there; with libp2p multiaddrs, such as /ip4/ADDRESS/tcp/PORT/p2p/ID or /dnsaddr/HOST; `public` stands for the public network's well-known hosts, `none` for nobody"},
     {"node", "class", KAD_KEY_CLASS, FIELD(classes), 0, 0, NULL, "a record class of your own, once per class, in networks that have them: NAME, then any of type=, ttl=, max-size=, owners=, select=, validate=, sealed= ([records](records.md)); the same at all nodes"},
     TEXT("node", manifest, "a signed list of nodes to join through (kad manifest): a file, or an http or https address; needs manifest_keys"),
     TEXT("node", manifest_keys, "the Ed25519 public keys, 64 hex digits each, by comma, whose manifests are believed; with them no unsigned DNS record is"),
@@ -136,6 +140,16 @@ const struct kad_key kad_keys[] = {
     COUNT("sessions", work_per_s, "and from which on it must work, too, the more the more there are"),
     COUNT("sessions", work_bits_max, "the most work this node does to be let in elsewhere: 2^bits hashes"),
     FLAG("sessions", open_door, "answers those who know its address and not its identity, as newcomers with host:port do"),
+
+    {"libp2p", "libp2p_protocols", KAD_KEY_PROTOCOL, FIELD(libp2p_protocols), 0, 0, NULL, "what streams of the DHT speak, by comma or once per name, the preferred one first; none named: the preset's, /icn/kad/1.0.0 or /ipfs/kad/1.0.0"},
+    {"libp2p", "libp2p_mode", KAD_KEY_CHOICE, FIELD(libp2p_mode), 0, 0, modes, "server: others are told that this node answers; client: it only asks; auto: server if others can reach it, which is so when it has a public address or somebody came from one, and with private addresses always. read_only makes it a client"},
+    {"libp2p", "libp2p_private", KAD_KEY_CHOICE, FIELD(libp2p_private), 0, 0, choices, "whether private and loopback addresses are dialled and told to others; auto: yes, but with the preset ipfs only when it listens on loopback alone"},
+    {"libp2p", "libp2p_max_connections", KAD_KEY_COUNT, FIELD(libp2p_max_connections), 8, 32768, NULL, "connections at once; who was not used for longest gives way"},
+    {"libp2p", "libp2p_accept_per_s", KAD_KEY_COUNT, FIELD(libp2p_accept_per_s), 1, 65536, NULL, "connections a second that are let in from one host"},
+    {"libp2p", "libp2p_announce", KAD_KEY_ANNOUNCE, FIELD(libp2p_announce), 0, 0, NULL, "multiaddrs that others are told, once per address, in place of those listened at: such as /dns4/HOST/tcp/443/tls/ws behind a proxy"},
+    TEXT("libp2p", libp2p_certificate, "a PEM file: the certificate for /tls/ws, and behind it what stands between it and its authority"),
+    TEXT("libp2p", libp2p_key, "a PEM file: the private key of that certificate"),
+    TEXT("libp2p", libp2p_authorities, "a PEM file: who is believed when others show certificates; empty: the system's"),
 
     TEXT("api", socket, "the local socket that commands use; empty: kad.sock in the data directory"),
     TEXT("api", api, "address:port of the HTTP API over TCP, loopback unless public_api; `none`; `default`: 127.0.0.1:8080, with public_api [::]:8080, and a taken port only warns"),
@@ -251,15 +265,23 @@ const char *kad_key_nearest(const char *name)
     return nearest;
 }
 
+bool kad_key_is_list(const struct kad_key *key)
+{
+    return key->kind == KAD_KEY_LISTEN || key->kind == KAD_KEY_BOOTSTRAP || key->kind == KAD_KEY_CLASS ||
+           key->kind == KAD_KEY_ANNOUNCE || key->kind == KAD_KEY_PROTOCOL;
+}
+
 bool kad_key_is_networks(const struct kad_key *key)
 {
-    static const size_t others[] = {FIELD(network), FIELD(listen), FIELD(bootstrap), FIELD(node_id),
-                                    FIELD(classes)};
+    static const size_t others[] = {FIELD(network), FIELD(listen),  FIELD(bootstrap),
+                                    FIELD(node_id), FIELD(classes), FIELD(preset)};
 
     for (size_t i = 0; i < KAD_COUNT_OF(others); i++) {
         if (key->offset == others[i])
             return true;
     }
+    if (strcmp(key->section, "libp2p") == 0)
+        return true;
     return key->offset >= FIELD(settings) && key->offset < FIELD(settings) + sizeof(struct kad_settings);
 }
 

@@ -12,7 +12,9 @@ enum kad_key_kind {
     KAD_KEY_TEXT,     /* char[KAD_CONFIG_TEXT] */
     KAD_KEY_CHOICE,   /* unsigned: the index of a word */
     KAD_KEY_NETWORK,
-    KAD_KEY_LISTEN,    /* list of endpoints */
+    KAD_KEY_LISTEN,    /* list of endpoints, in networks of libp2p of multiaddrs */
+    KAD_KEY_PROTOCOL,  /* list of names of protocols */
+    KAD_KEY_ANNOUNCE,  /* list of multiaddrs */
     KAD_KEY_BOOTSTRAP, /* list of texts */
     KAD_KEY_CLASS,     /* list of record classes */
     KAD_KEY_VERSION,   /* char[5]: four bytes, as text or hex */
@@ -36,6 +38,7 @@ const struct kad_key *kad_key_find(const char *name);
 const char *kad_key_nearest(const char *name);
 void kad_key_range(const struct kad_key *key, int64_t *out_least, int64_t *out_most);
 
+bool kad_key_is_list(const struct kad_key *key);
 /* Is it a network's, not the daemon's? */
 bool kad_key_is_networks(const struct kad_key *key);
 /* May it be changed while the node runs? */
@@ -51,6 +54,10 @@ size_t kad_value_count(const struct kad_config *config, const struct kad_key *ke
 #define KAD_VALUE_TEXT 256
 char *kad_value_print(const struct kad_config *config, const struct kad_key *key, size_t entry,
                       char out_text[KAD_VALUE_TEXT]);
+
+bool kad_value_is_libp2p(const struct kad_network *network);
+/* The preset was set: the network is that one of libp2p's from now on. */
+void kad_value_take_preset(struct kad_config *config);
 
 /* "90s", "2h", "7d"; a number alone is of milliseconds. */
 bool kad_duration_read(const char *text, kad_ms *out_ms);

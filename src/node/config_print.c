@@ -78,6 +78,8 @@ static const char *kind_text(enum kad_key_kind kind)
     case KAD_KEY_LISTEN:
     case KAD_KEY_BOOTSTRAP:
     case KAD_KEY_CLASS:
+    case KAD_KEY_PROTOCOL:
+    case KAD_KEY_ANNOUNCE:
         return "list";
     }
     return "";

@@ -193,7 +193,7 @@ TEST(each_mistake_is_named_by_file_and_line)
         {"log_level = loud\n", "kad.conf:1: log_level: \"loud\" is none of error, warn, info, debug, trace"},
         {"store = sqlite\n", "kad.conf:1: store: \"sqlite\" is none of memory, lmdb"},
         {"network = gnutella\n",
-         "kad.conf:1: network: \"gnutella\" is no network; there is: mainline, kad, kad-ws"},
+         "kad.conf:1: network: \"gnutella\" is no network; there is: mainline, kad, kad-ws, libp2p"},
         {"listen = somewhere\n",
          "kad.conf:1: listen: \"somewhere\" is not an address and port such as 0.0.0.0:6881 or "
          "[::]:6881"},
@@ -343,6 +343,12 @@ static void any_value(struct kad_rng *rng, const struct kad_key *key, char out_t
                  kad_rng_below(rng, 1000), 1 + kad_rng_below(rng, 100000), 1 + kad_rng_below(rng, 600),
                  kad_rng_below(rng, 2) ? "prefix:{\"a" : "signed");
         return;
+    case KAD_KEY_PROTOCOL:
+        snprintf(out_text, KAD_VALUE_TEXT, "/kad-%u/1.0.0", kad_rng_below(rng, 1000));
+        return;
+    case KAD_KEY_ANNOUNCE:
+        snprintf(out_text, KAD_VALUE_TEXT, "/dns4/host-%u.example/tcp/443/tls/ws", kad_rng_below(rng, 1000));
+        return;
     case KAD_KEY_VERSION:
         snprintf(out_text, KAD_VALUE_TEXT, "%08x", 1 + kad_rng_u32(rng) / 2);
         return;
@@ -362,9 +368,7 @@ TEST(what_is_printed_reads_back)
 
         kad_config_default(kad_network_mainline(), &config);
         for (size_t i = 0; i < kad_n_keys; i++) {
-            const enum kad_key_kind kind = kad_keys[i].kind;
-            const unsigned n =
-                kind == KAD_KEY_LISTEN || kind == KAD_KEY_BOOTSTRAP || kind == KAD_KEY_CLASS ? 4 : 1;
+            const unsigned n = kad_key_is_list(&kad_keys[i]) ? 4 : 1;
 
             for (unsigned j = kad_rng_below(&rng, n + 1); j > 0; j--) {
                 any_value(&rng, &kad_keys[i], value);
@@ -504,7 +508,7 @@ TEST(a_file_may_name_several_networks)
     EXPECT_STR(config.name, "box");
     EXPECT_STR(read_text("network = kad\nnetwork = kad\n"), "kad.conf:2: network: kad is there twice");
     EXPECT_STR(read_text("network = kad\nalpha = 3\nnetwork = mainline\nalpha = 4\nalpha = 5\nnetwork = x\n"),
-               "kad.conf:6: network: \"x\" is no network; there is: mainline, kad, kad-ws");
+               "kad.conf:6: network: \"x\" is no network; there is: mainline, kad, kad-ws, libp2p");
 }
 
 /* All parts printed one behind the other read back to the same. */
@@ -522,4 +526,56 @@ TEST(several_networks_print_as_one_file)
     kad_config_print_network(read_part(printed, 1), again + n, sizeof(again) - n);
     EXPECT_STR(again, printed);
     EXPECT_EQ(config.settings.alpha, 5);
+}
+
+/* -- libp2p ------------------------------------------------------------------------------------------------------ */
+
+/* T024's command lines name multiaddrs, and a preset decides which of libp2p's networks it is. */
+TEST(networks_of_libp2p_take_multiaddrs)
+{
+    static char text[16384];
+
+    EXPECT_STR(read_text("network = libp2p\n"), "");
+    EXPECT(config.network == kad_network_libp2p_icn());
+    EXPECT_EQ(config.listen[0].port, 9000);
+    EXPECT_STR(read_text("network = libp2p\npreset = ipfs\nalpha = 7\nlisten = /ip4/127.0.0.1/tcp/4001\n"
+                         "listen = /ip6/::1/tcp/4002/ws\nlibp2p_mode = client\n"
+                         "bootstrap = "
+                         "/ip4/127.0.0.1/tcp/4003/p2p/12D3KooWES81L3ENJMsXTYjiydg8i8b3soSHD3zDWmb5JmfmameF\n"
+                         "bootstrap = /dnsaddr/example.net\n"),
+               "");
+    EXPECT(config.network == kad_network_libp2p_ipfs());
+    EXPECT_EQ(config.settings.alpha, 7);
+    EXPECT_EQ(config.n_listen, 2);
+    EXPECT_EQ(config.listen_as[0], KAD_LISTEN_TCP);
+    EXPECT_EQ(config.listen_as[1], KAD_LISTEN_WS);
+    EXPECT_EQ(config.n_bootstrap, 2);
+    kad_config_print(&config, text, sizeof(text));
+    EXPECT(strstr(text, "\nlisten = /ip6/::1/tcp/4002/ws\n") != NULL);
+    EXPECT(strstr(text, "preset = ipfs\n") != NULL);
+    EXPECT_STR(read_text("network = libp2p\nlisten = 127.0.0.1:4001\n"), "");
+    EXPECT_STR(
+        read_text("network = libp2p\nbootstrap = 127.0.0.1:9000\n"),
+        "kad.conf:2: bootstrap: \"127.0.0.1:9000\" is neither a multiaddr that can be dialled nor `public`");
+    EXPECT_STR(read_text("network = libp2p\nlisten = /ip4/127.0.0.1/udp/4001/quic-v1\n"),
+               "kad.conf:2: listen: \"/ip4/127.0.0.1/udp/4001/quic-v1\" is not a multiaddr such as "
+               "/ip4/0.0.0.0/tcp/9000 or /ip6/::/tcp/9001/ws");
+    EXPECT_STR(read_text("network = libp2p\nlibp2p_protocols = icn\n"),
+               "kad.conf:2: libp2p_protocols: not up to 4 names such as /icn/kad/1.0.0");
+}
+
+/* The network that is asked for leaves the preset of the file as it is. */
+TEST(a_preset_stays_when_the_network_is_named_again)
+{
+    char why[KAD_CONFIG_WHY] = "";
+
+    EXPECT_STR(read_text("network = libp2p\npreset = ipfs\nstore = memory\n"), "");
+    EXPECT_EQ(kad_config_set(&config, "network", "libp2p", why), 0);
+    EXPECT(config.network == kad_network_libp2p_ipfs());
+    EXPECT_EQ(kad_config_set(&config, "preset", "icn", why), 0);
+    EXPECT(config.network == kad_network_libp2p_icn());
+    EXPECT_EQ(kad_config_set(&config, "network", "mainline", why), 0);
+    EXPECT_EQ(kad_config_set(&config, "preset", "ipfs", why), 0);
+    EXPECT_EQ(kad_config_check(&config, why), KAD_E_INVALID);
+    EXPECT_STR(why, "preset: goes with the network libp2p");
 }

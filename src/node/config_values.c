@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/multiaddr.h"
 #include "base/text.h"
+#include "channel/multistream.h"
 #include "net/interface.h"
 #include "node/bootstrap_name.h"
 #include "node/config_keys.h"
@@ -158,23 +160,45 @@ static int read_choice(unsigned *field, const struct kad_key *key, const char *t
     return KAD_E_INVALID;
 }
 
-static int read_network(struct kad_config *config, const char *text, char *why, size_t why_size)
+bool kad_value_is_libp2p(const struct kad_network *network)
+{
+    return network == kad_network_libp2p_icn() || network == kad_network_libp2p_ipfs();
+}
+
+static void take_network(struct kad_config *config, const struct kad_network *network)
 {
     static const uint8_t any[16];
-    const struct kad_network *network = kad_network_named(text);
 
-    if (!network) {
-        snprintf(why, why_size, "\"%s\" is no network; there is: mainline, kad, kad-ws", text);
-        return KAD_E_INVALID;
-    }
     if (network == config->network)
-        return KAD_OK;
+        return;
     config->network = network;
+    config->preset = network == kad_network_libp2p_ipfs() ? KAD_PRESET_IPFS : KAD_PRESET_ICN;
     kad_settings_default(network, &config->settings);
     config->listen[0] = kad_endpoint_v4(any, kad_network_port(network));
     config->listen[1] = kad_endpoint_v6(any, kad_network_port(network));
+    config->listen_as[0] = config->listen_as[1] = KAD_LISTEN_TCP;
     config->n_listen = 2;
+}
+
+static int read_network(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    const struct kad_network *network = kad_network_named(text);
+
+    if (!network) {
+        snprintf(why, why_size, "\"%s\" is no network; there is: mainline, kad, kad-ws, libp2p", text);
+        return KAD_E_INVALID;
+    }
+    /* "libp2p" leaves open which of its networks it is. */
+    if (network != kad_network_libp2p_icn() || !kad_value_is_libp2p(config->network))
+        take_network(config, network);
     return KAD_OK;
+}
+
+void kad_value_take_preset(struct kad_config *config)
+{
+    if (kad_value_is_libp2p(config->network))
+        take_network(config, config->preset == KAD_PRESET_IPFS ? kad_network_libp2p_ipfs()
+                                                               : kad_network_libp2p_icn());
 }
 
 static int add_listen(struct kad_config *config, struct kad_endpoint endpoint, const char *text, char *why,
@@ -190,17 +214,87 @@ static int add_listen(struct kad_config *config, struct kad_endpoint endpoint, c
         snprintf(why, why_size, "more than %d addresses", KAD_NODE_LISTEN_MAX);
         return KAD_E_INVALID;
     }
+    config->listen_as[config->n_listen] = KAD_LISTEN_TCP;
     config->listen[config->n_listen++] = endpoint;
     return KAD_OK;
+}
+
+static int read_listen_multiaddr(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    static const enum kad_listen_as as[] = {[KAD_TRANSPORT_TCP] = KAD_LISTEN_TCP,
+                                            [KAD_TRANSPORT_WS] = KAD_LISTEN_WS,
+                                            [KAD_TRANSPORT_WSS] = KAD_LISTEN_WSS};
+    uint8_t bytes[KAD_MULTIADDR_MAX];
+    struct kad_multiaddr parts;
+    size_t n;
+    int error;
+
+    if (kad_multiaddr_read(text, bytes, sizeof(bytes), &n) < 0 ||
+        kad_multiaddr_parse((struct kad_bytes){bytes, n}, &parts) < 0 || parts.host != KAD_HOST_IP ||
+        parts.transport < KAD_TRANSPORT_TCP || parts.n_bare != n) {
+        snprintf(why, why_size,
+                 "\"%s\" is not a multiaddr such as /ip4/0.0.0.0/tcp/9000 or /ip6/::/tcp/9001/ws", text);
+        return KAD_E_INVALID;
+    }
+    error = add_listen(config, parts.endpoint, text, why, why_size);
+    if (!error)
+        config->listen_as[config->n_listen - 1] = as[parts.transport];
+    return error;
+}
+
+/* One or several by comma. */
+static int read_protocols(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    for (text += strspn(text, ", "); *text; text += strspn(text, ", ")) {
+        const size_t size = strcspn(text, ", ");
+        char one[KAD_CONFIG_TEXT];
+
+        if (*text != '/' || size > KAD_PROTOCOL_MAX || config->n_libp2p_protocols == KAD_NODE_PROTOCOLS_MAX) {
+            snprintf(why, why_size, "not up to %d names such as /icn/kad/1.0.0", KAD_NODE_PROTOCOLS_MAX);
+            return KAD_E_INVALID;
+        }
+        snprintf(one, sizeof(one), "%.*s", (int)size, text);
+        if (read_text(config->libp2p_protocols[config->n_libp2p_protocols], one, why, why_size) < 0)
+            return KAD_E_INVALID;
+        config->n_libp2p_protocols++;
+        text += size;
+    }
+    return KAD_OK;
+}
+
+static int read_announce(struct kad_config *config, const char *text, char *why, size_t why_size)
+{
+    uint8_t bytes[KAD_MULTIADDR_MAX];
+    struct kad_multiaddr parts;
+    size_t n;
+    int error;
+
+    if (kad_multiaddr_read(text, bytes, sizeof(bytes), &n) < 0 ||
+        kad_multiaddr_parse((struct kad_bytes){bytes, n}, &parts) < 0 ||
+        parts.transport < KAD_TRANSPORT_TCP) {
+        snprintf(why, why_size, "\"%s\" is not a multiaddr that others could dial", text);
+        return KAD_E_INVALID;
+    }
+    if (config->n_libp2p_announce == KAD_NODE_ANNOUNCE_MAX) {
+        snprintf(why, why_size, "more than %d addresses", KAD_NODE_ANNOUNCE_MAX);
+        return KAD_E_INVALID;
+    }
+    error = read_text(config->libp2p_announce[config->n_libp2p_announce], text, why, why_size);
+    config->n_libp2p_announce += error == KAD_OK;
+    return error;
 }
 
 /* An address, or an interface for all it has now. */
 static int read_listen(struct kad_config *config, const char *text, char *why, size_t why_size)
 {
     struct kad_endpoint endpoints[KAD_NODE_LISTEN_MAX];
-    int n = kad_endpoint_parse(text, 0, &endpoints[0]) < 0
-                ? kad_interface_endpoints(text, endpoints, KAD_NODE_LISTEN_MAX)
-                : 1;
+    int n;
+
+    if (*text == '/' && kad_value_is_libp2p(config->network))
+        return read_listen_multiaddr(config, text, why, why_size);
+    n = kad_endpoint_parse(text, 0, &endpoints[0]) < 0
+            ? kad_interface_endpoints(text, endpoints, KAD_NODE_LISTEN_MAX)
+            : 1;
 
     if (n == 0 || n == KAD_E_LIMIT) {
         snprintf(why, why_size, n == 0 ? "%s is down, or has no address" : "%s has too many addresses", text);
@@ -225,7 +319,8 @@ static int read_bootstrap_node(struct kad_config *config, const char *text, char
     int error;
 
     if (strcmp(text, "public") != 0 && kad_bootstrap_name_read(text, config->network, &name) < 0) {
-        snprintf(why, why_size, "\"%s\" is neither host:port nor `public`", text);
+        snprintf(why, why_size, "\"%s\" is neither %s nor `public`", text,
+                 kad_value_is_libp2p(config->network) ? "a multiaddr that can be dialled" : "host:port");
         return KAD_E_INVALID;
     }
     if (config->n_bootstrap == KAD_NODE_BOOTSTRAP_MAX) {
@@ -325,6 +420,10 @@ int kad_value_read(struct kad_config *config, const struct kad_key *key, const c
         return read_listen(config, text, why, why_size);
     case KAD_KEY_BOOTSTRAP:
         return read_bootstrap(config, text, why, why_size);
+    case KAD_KEY_PROTOCOL:
+        return read_protocols(config, text, why, why_size);
+    case KAD_KEY_ANNOUNCE:
+        return read_announce(config, text, why, why_size);
     case KAD_KEY_CLASS:
         return read_class(config, text, why, why_size);
     case KAD_KEY_VERSION:
@@ -342,9 +441,29 @@ size_t kad_value_count(const struct kad_config *config, const struct kad_key *ke
         return config->n_bootstrap;
     case KAD_KEY_CLASS:
         return config->n_classes;
+    case KAD_KEY_PROTOCOL:
+        return config->n_libp2p_protocols;
+    case KAD_KEY_ANNOUNCE:
+        return config->n_libp2p_announce;
     default:
         return 1;
     }
+}
+
+static char *print_listen(const struct kad_config *config, size_t entry, char out_text[KAD_VALUE_TEXT])
+{
+    static const enum kad_multiaddr_transport as[] = {[KAD_LISTEN_TCP] = KAD_TRANSPORT_TCP,
+                                                      [KAD_LISTEN_WS] = KAD_TRANSPORT_WS,
+                                                      [KAD_LISTEN_WSS] = KAD_TRANSPORT_WSS};
+    uint8_t bytes[64];
+    size_t n;
+
+    if (!kad_value_is_libp2p(config->network))
+        return kad_endpoint_format(&config->listen[entry], out_text);
+    n = kad_multiaddr_make(&config->listen[entry], as[config->listen_as[entry]], bytes, sizeof(bytes));
+    if (kad_multiaddr_write((struct kad_bytes){bytes, n}, out_text, KAD_VALUE_TEXT) < 0)
+        *out_text = '\0'; /* never: any address has a form as text that fits */
+    return out_text;
 }
 
 char *kad_value_print(const struct kad_config *config, const struct kad_key *key, size_t entry,
@@ -368,7 +487,11 @@ char *kad_value_print(const struct kad_config *config, const struct kad_key *key
     case KAD_KEY_NETWORK:
         return strcpy(out_text, kad_network_name(config->network));
     case KAD_KEY_LISTEN:
-        return kad_endpoint_format(&config->listen[entry], out_text);
+        return print_listen(config, entry, out_text);
+    case KAD_KEY_PROTOCOL:
+        return strcpy(out_text, config->libp2p_protocols[entry]);
+    case KAD_KEY_ANNOUNCE:
+        return strcpy(out_text, config->libp2p_announce[entry]);
     case KAD_KEY_BOOTSTRAP:
         return strcpy(out_text, config->bootstrap[entry]);
     case KAD_KEY_CLASS:

@@ -13,7 +13,7 @@ void kad_node_set_link(struct kad_node *node, const struct kad_node_link *link)
     node->link = link ? *link : (struct kad_node_link){0};
 }
 
-void kad_node_arrived(struct kad_node *node, const struct kad_datagram *in)
+void kad_node_take(struct kad_node *node, const struct kad_datagram *in)
 {
     if (node->phase != KAD_NODE_RUNNING)
         return;
@@ -21,6 +21,12 @@ void kad_node_arrived(struct kad_node *node, const struct kad_datagram *in)
     node->now = kad_clock_now(&node->clock);
     kad_engine_datagram(node->engine, in, node->now, &node->out);
     kad_node_send(node, NULL);
+    node->in_turn = false;
+}
+
+void kad_node_arrived(struct kad_node *node, const struct kad_datagram *in)
+{
+    kad_node_take(node, in);
     kad_node_turn(node, NULL);
 }
 
@@ -32,7 +38,7 @@ void kad_node_unreachable(struct kad_node *node, const struct kad_endpoint *peer
     kad_node_turn_soon(node);
 }
 
-void kad_link_send(struct kad_node *node)
+void kad_node_link_send(struct kad_node *node)
 {
     for (unsigned i = 0; i < node->out.n && node->link.send; i++)
         node->link.send(node->link.context, &node->out.datagrams[i]);

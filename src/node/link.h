@@ -23,6 +23,8 @@ bool kad_node_is_linked(const struct kad_node *node);
 /* NULL: no more; what is sent from then on is lost. */
 void kad_node_set_link(struct kad_node *node, const struct kad_node_link *link);
 void kad_node_arrived(struct kad_node *node, const struct kad_datagram *in);
+/* The same for one of many: the turn that should follow is the caller's, kad_node_turn(). */
+void kad_node_take(struct kad_node *node, const struct kad_datagram *in);
 void kad_node_unreachable(struct kad_node *node, const struct kad_endpoint *peer);
 
 #endif

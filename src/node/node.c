@@ -33,14 +33,34 @@ static const char *copy_text(char **at, const char *text)
     return copy;
 }
 
+#define LIBP2P_TEXTS (KAD_NODE_PROTOCOLS_MAX + KAD_NODE_ANNOUNCE_MAX + 4)
+
+static void gather_libp2p(struct kad_node_libp2p *libp2p, const char **out_texts[LIBP2P_TEXTS])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < KAD_NODE_PROTOCOLS_MAX; i++)
+        out_texts[n++] = &libp2p->protocols[i];
+    for (size_t i = 0; i < KAD_NODE_ANNOUNCE_MAX; i++)
+        out_texts[n++] = &libp2p->announce[i];
+    out_texts[n++] = &libp2p->certificate;
+    out_texts[n++] = &libp2p->certificate_key;
+    out_texts[n++] = &libp2p->authorities;
+    out_texts[n++] = &libp2p->agent;
+}
+
 /* The host's texts may go; ours stay. */
 static int copy_config(struct kad_node *node, const struct kad_node_config *config)
 {
+    const char **libp2p[LIBP2P_TEXTS];
     char *at;
 
     node->config = *config;
+    gather_libp2p(&node->config.libp2p, libp2p);
     node->texts_size = text_size(config->data_dir) + text_size(config->name) + text_size(config->record) +
                        text_size(config->identity) + text_size(config->passphrase) + 1;
+    for (size_t i = 0; i < LIBP2P_TEXTS; i++)
+        node->texts_size += text_size(*libp2p[i]);
     for (size_t i = 0; i < config->n_bootstrap; i++)
         node->texts_size += text_size(config->bootstrap[i]);
     at = node->texts = kad_alloc(node->allocator, node->texts_size);
@@ -51,6 +71,8 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
     node->config.record = copy_text(&at, config->record);
     node->config.identity = copy_text(&at, config->identity);
     node->config.passphrase = copy_text(&at, config->passphrase);
+    for (size_t i = 0; i < LIBP2P_TEXTS; i++)
+        *libp2p[i] = copy_text(&at, *libp2p[i]);
     for (size_t i = 0; i < config->n_bootstrap; i++)
         node->config.bootstrap[i] = copy_text(&at, config->bootstrap[i]);
     return KAD_OK;
@@ -68,6 +90,9 @@ static int check(const struct kad_node_config *config, char *why, size_t why_siz
         snprintf(why, why_size, "bootstrap: more than %d", KAD_NODE_BOOTSTRAP_MAX);
     else if (config->store == KAD_STORE_LMDB && !config->data_dir)
         snprintf(why, why_size, "store: lmdb needs a data directory");
+    else if (config->libp2p.n_protocols > KAD_NODE_PROTOCOLS_MAX ||
+             config->libp2p.n_announce > KAD_NODE_ANNOUNCE_MAX)
+        snprintf(why, why_size, "libp2p: too many protocols or addresses");
     else if (config->with && (!config->loop || config->loop != config->with->loop))
         snprintf(why, why_size, "with: that node is on another loop");
     else
@@ -231,6 +256,8 @@ static int make_core(struct kad_node *node, struct kad_state *state, char *why, 
         error = kad_node_take_identity(node, why, why_size);
     if (!error)
         error = make_engine(node, state, seed);
+    if (!error && kad_node_is_libp2p(node))
+        error = kad_libp2p_open(node, &node->libp2p, why, why_size);
     if (!error) {
         node->kept = state->kept; /* taken over */
         node->kept.ceiling = node->config.settings.max_publications;
@@ -331,6 +358,15 @@ static void socket_closed(void *context)
     kad_node_ended(context);
 }
 
+static void connections_closed(void *context)
+{
+    struct kad_node *node = context;
+
+    kad_libp2p_free(node->libp2p);
+    node->libp2p = NULL;
+    kad_node_ended(node);
+}
+
 void kad_node_close_sockets(struct kad_node *node)
 {
     /* Addresses stay known: kad_node_listening() may still be asked. */
@@ -340,6 +376,8 @@ void kad_node_close_sockets(struct kad_node *node)
     for (size_t i = 0; i < node->n_sockets; i++)
         kad_udp_close(node->sockets[i], socket_closed);
     node->n_sockets = 0;
+    if (node->libp2p)
+        kad_libp2p_close(node->libp2p, connections_closed);
 }
 
 /* The system has no descriptors or memory for watching: back to where the node can be freed. */
@@ -347,7 +385,11 @@ static int give_up(struct kad_node *node, bool has_bell)
 {
     node->phase = KAD_NODE_STOPPED;
     kad_mailbox_close(&node->mailbox);
-    node->n_open = 1 + has_bell + (unsigned)node->n_sockets;
+    if (!has_bell) {
+        kad_libp2p_free(node->libp2p);
+        node->libp2p = NULL;
+    }
+    node->n_open = 1 + has_bell + (unsigned)node->n_sockets + (node->libp2p && has_bell);
     uv_close((uv_handle_t *)&node->timer, handle_closed);
     if (has_bell)
         uv_close((uv_handle_t *)&node->bell, handle_closed);
@@ -379,7 +421,9 @@ int kad_node_start(struct kad_node *node)
         if (kad_udp_start(node->sockets[i], node->loop) < 0)
             return give_up(node, true);
     }
-    node->n_open = 2 + (unsigned)node->n_sockets;
+    if (node->libp2p && kad_libp2p_start(node->libp2p) < 0)
+        return give_up(node, true);
+    node->n_open = 2 + (unsigned)node->n_sockets + (node->libp2p != NULL);
     node->phase = KAD_NODE_RUNNING;
     node->now = node->started_at = kad_clock_now(&node->clock);
     kad_memory_begin(node);
@@ -478,6 +522,7 @@ void kad_node_free(struct kad_node *node)
     }
     kad_posted_take(node);
     kad_recorder_free(node);
+    kad_libp2p_free(node->libp2p);
     kad_engine_free(node->engine);
     kad_storage_leave(node);
     if (node->own_loop_made)

@@ -15,6 +15,7 @@
  *     bootstrap.c  names of nodes to join through (those of sources.c, manifests and the like, are the program's)
  *     recorder.c   the flight recorder's file
  *     link.c       connections of somebody else, in place of sockets
+ *     libp2p_link.c  connections of its own, in networks of libp2p
  *     tell.c       what is logged
  *     settings.c   other settings while it runs
  *     load.c       whether it keeps up with what comes in
@@ -31,6 +32,7 @@
 #include "node/bootstrap_name.h"
 #include "node/data_dir.h"
 #include "node/kept.h"
+#include "node/libp2p_link.h"
 #include "node/link.h"
 #include "node/load.h"
 #include "node/mailbox.h"
@@ -120,6 +122,7 @@ struct kad_node {
     struct kad_store_view store; /* what the engine has of it */
     struct kad_batch out;
     struct kad_node_link link;
+    struct kad_libp2p *libp2p; /* NULL: another network */
 
     uv_timer_t timer;
     kad_ms timer_at;  /* when it was asked to fire, if it is active; may be past */
@@ -270,7 +273,7 @@ uint16_t kad_node_port_for_others(const struct kad_node *node);
 
 /* -- link.c ----------------------------------------------------------------------------------------------------- */
 
-void kad_link_send(struct kad_node *node); /* what is in `out` */
+void kad_node_link_send(struct kad_node *node); /* what is in `out` */
 
 /* -- tell.c ----------------------------------------------------------------------------------------------------- */
 

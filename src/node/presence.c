@@ -21,7 +21,7 @@
 static bool wanted(const struct kad_node *node)
 {
     return node->config.announce_self && kad_network_has_identities(node->config.network) &&
-           !node->config.settings.read_only;
+           !kad_node_is_libp2p(node) && !node->config.settings.read_only;
 }
 
 static bool is_any(const struct kad_endpoint *endpoint)

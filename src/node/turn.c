@@ -142,7 +142,7 @@ void kad_node_send(struct kad_node *node, struct kad_udp *readable)
     const struct kad_udp *const v6 = socket_for(node, KAD_IPV6, readable);
 
     kad_storage_commit(node);
-    kad_link_send(node);
+    kad_node_link_send(node);
     /* Socket by socket: they share buffers. */
     for (size_t i = 0; i < node->n_sockets && node->out.n; i++) {
         struct kad_udp *udp = node->sockets[i];
