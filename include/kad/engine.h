@@ -234,7 +234,7 @@ struct kad_place {
 struct kad_places {
     void (*place_of)(void *context, const struct kad_endpoint *endpoint,
                      struct kad_place *out_place); /* out_place is zeroed: all unknown */
-    void *context;
+    void *context;                                 /* handed to it */
 };
 
 /* What an engine is made of. "Lent" is for the life of the engine. */
