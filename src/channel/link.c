@@ -844,6 +844,13 @@ void kad_link_reset(struct kad_link *link, uint32_t stream)
         kad_yamux_reset(&link->yamux, found);
 }
 
+bool kad_link_has_agreed(const struct kad_link *link, uint32_t stream)
+{
+    const struct kad_yamux_stream *found = find(link, stream);
+
+    return found && found->negotiated;
+}
+
 bool kad_link_has_ended(const struct kad_link *link, uint32_t stream)
 {
     const struct kad_yamux_stream *found = find(link, stream);

@@ -113,6 +113,8 @@ void kad_link_read(struct kad_link *link, uint32_t stream, size_t n);
 /* All or nothing; `last`: no more after it. False: over a ceiling, or the stream is gone. */
 bool kad_link_write(struct kad_link *link, uint32_t stream, struct kad_bytes bytes, bool last, kad_ms now);
 void kad_link_reset(struct kad_link *link, uint32_t stream);
+/* The other side has agreed to the protocol of this stream. */
+bool kad_link_has_agreed(const struct kad_link *link, uint32_t stream);
 /* The other side has said that no more comes, and all that came is read. */
 bool kad_link_has_ended(const struct kad_link *link, uint32_t stream);
 /* Says go-away; DOWN follows. */

@@ -359,7 +359,7 @@ static bool deliver_answer(struct kad_swarm *swarm, struct swarm_ask *ask, struc
 
         kad_link_set_context(conn->link, ask->stream, NULL);
         kad_link_read(conn->link, ask->stream, unread.size);
-        if (ask->failed)
+        if (ask->failed || !kad_link_write(conn->link, ask->stream, (struct kad_bytes){0}, true, swarm->now))
             kad_link_reset(conn->link, ask->stream);
         kad_swarm_order(swarm, conn);
     }

@@ -199,8 +199,9 @@ static void send_ask(struct kad_swarm *swarm, struct swarm_conn *conn, struct sw
 
     ask->conn = conn;
     ask->stream = kad_link_open(conn->link, protocol, ask, swarm->now);
+    /* Its end is said when there is an answer: js resets a stream that ends while it waits for more, and the answer may be lost. */
     if (!ask->stream || !kad_link_write(conn->link, ask->stream, (struct kad_bytes){ask->bytes, ask->n_bytes},
-                                        true, swarm->now)) {
+                                        false, swarm->now)) {
         if (ask->stream)
             kad_link_reset(conn->link, ask->stream);
         ask->conn = NULL;
@@ -267,8 +268,8 @@ static void take_answer(struct kad_swarm *swarm, struct swarm_conn *conn, struct
 
 static void ask_lost(struct kad_swarm *swarm, struct swarm_conn *conn, struct swarm_ask *ask)
 {
-    if (ask->back) { /* its answer is in the engine's queue, and gone with the stream */
-        ask->failed = true;
+    if (ask->back) { /* its answer is in the engine's queue, and gone with the stream, if there was one */
+        ask->failed |= ask->pings || ask->type != KAD_P2P_ADD_PROVIDER;
         ask->conn = NULL;
         return;
     }
@@ -496,6 +497,21 @@ static void stream_gone(struct kad_swarm *swarm, struct swarm_conn *conn, const 
         serve_end(swarm, event->context);
 }
 
+/* Nobody answers when a provider is announced. Who agrees to the protocol and does not reset the stream in the same breath, as we do
+ * when we refuse, has taken it; a reset that comes later is js's answer to its end. */
+static void settle_announced(struct kad_swarm *swarm, struct swarm_conn *conn)
+{
+    for (struct swarm_ask *ask = conn->asks, *next; ask; ask = next) {
+        next = ask->next_of_conn;
+        if (ask->pings || ask->type != KAD_P2P_ADD_PROVIDER || !kad_link_has_agreed(conn->link, ask->stream))
+            continue;
+        leave_conn(ask);
+        kad_swarm_ask_back(swarm, ask, false);
+    }
+    if (conn->peer)
+        kad_swarm_ask_waiting(swarm, conn->peer);
+}
+
 void kad_swarm_news(struct kad_swarm *swarm, struct swarm_conn *conn)
 {
     struct kad_link_event event;
@@ -526,6 +542,9 @@ void kad_swarm_news(struct kad_swarm *swarm, struct swarm_conn *conn)
             return;
         }
     }
-    if (conn->link)
-        kad_swarm_order(swarm, conn);
+    if (!conn->link)
+        return;
+    if (conn->asks)
+        settle_announced(swarm, conn);
+    kad_swarm_order(swarm, conn);
 }
