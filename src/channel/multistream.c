@@ -22,7 +22,7 @@ static size_t say(const char *text, uint8_t *out)
 /* Bytes of the token that `came` begins with, its text in *out_text; 0: not all there; negative: none. */
 static int take_token(struct kad_bytes came, struct kad_bytes *out_text)
 {
-    uint64_t size;
+    uint64_t size = 0;
     const int head = kad_varint_read(came, &size);
 
     if (head < 0 || (head > 0 && (size == 0 || size > KAD_MULTISTREAM_TOKEN)))

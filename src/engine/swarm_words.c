@@ -13,7 +13,7 @@
 
 int kad_swarm_message(struct kad_bytes came, size_t most, struct kad_bytes *out_message, size_t *out_size)
 {
-    uint64_t size;
+    uint64_t size = 0;
     const int n = kad_varint_read(came, &size);
 
     if (n < 0 || (n > 0 && size > most))
