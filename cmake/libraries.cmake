@@ -65,11 +65,12 @@ target_link_libraries(kad PUBLIC ${KAD_IPSEC_MB})
 # Files of settings, lines of log, and how a daemon is found and finds others; their libraries are the program's too.
 set(program_parts src/node/config*.c src/node/log.c src/node/manifest.c src/node/sources.c src/node/portmap.c
     src/node/place*.c src/net/place*.c
-    src/net/dns_txt.c src/net/fetch.c src/net/local_discovery.c src/net/portmap*.c)
+    src/net/fetch.c src/net/local_discovery.c src/net/portmap*.c)
 kad_library(kad-node POSIX
     SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c src/store/view.c
     LEAVE_OUT ${program_parts}
     LINK kad PkgConfig::UV PkgConfig::LMDB)
+target_link_libraries(kad-node PUBLIC resolv) # the C library's: it reads DNS messages
 kad_library(kad-sim
     SOURCES sim/*.c
     LINK kad)
@@ -77,7 +78,6 @@ kad_library(kad-sim
 kad_library(kad-program-parts POSIX
     SOURCES ${program_parts} src/http/*.c
     LINK kad-node kad PkgConfig::MICROHTTPD kad-wslay PkgConfig::JANSSON PkgConfig::INIH)
-target_link_libraries(kad-program-parts PUBLIC resolv) # the C library's: it reads DNS messages
 # Without these the program is told so when it is asked for what they do.
 pkg_check_modules(UPNP IMPORTED_TARGET miniupnpc)
 pkg_check_modules(MAXMINDDB IMPORTED_TARGET libmaxminddb)
