@@ -178,7 +178,7 @@ int kad_ask_show(struct kad_cli *cli, int code, json_t *answer, kad_show *show)
     if (cli->options.json) {
         json_dumpf(answer, stdout, 0);
         putchar('\n');
-    } else if (!json_object_get(answer, "error") || json_object_size(answer) > 2) {
+    } else if (show && (!json_object_get(answer, "error") || json_object_size(answer) > 2)) {
         show(cli, answer, code); /* with nothing but error and reason nothing was done */
     }
     if (code != KAD_EXIT_DONE) {

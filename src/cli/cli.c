@@ -167,10 +167,24 @@ static int run(struct kad_cli *cli, int argc, char **argv)
     return run_command(cli, argc - first, argv + first);
 }
 
+/* A link to the program may have T024's name for one of its commands. */
+static bool is_called_query(const char *program)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+
+    return program && strcmp(slash ? slash + 1 : program, "dht_query") == 0;
+}
+
+static int run_query(struct kad_cli *cli, int argc, char **argv)
+{
+    cli->command = kad_command_named("dht_query");
+    return run_command(cli, argc, argv);
+}
+
 int kad_cli_main(int argc, char **argv)
 {
     struct kad_cli cli = {.colour = wants_colour()};
-    int code = run(&cli, argc, argv);
+    int code = is_called_query(argv[0]) ? run_query(&cli, argc, argv) : run(&cli, argc, argv);
 
     kad_standalone_free(cli.standalone);
     if (fflush(stdout) != 0 && code == KAD_EXIT_DONE)

@@ -46,12 +46,16 @@ struct kad_options {
     const char *salt, *file, *key_file, *at, *class_name, *duration;
     struct kad_number seq, cas, port, prefix;
     /* kad node */
-    struct kad_list listen, set;
+    struct kad_list listen, set, bootstrap_peers;
     bool read_only, print_config, public_api;
     const char *record;
     struct kad_number record_max;
     const char *data_dir, *identity, *name, *log_level, *log_format, *config, *store, *api, *metrics;
     struct kad_number nodes;
+    /* kad providers */
+    struct kad_number need;
+    bool verify;
+    const char *shard_hash;
     /* kad manifest */
     bool txt;
     const char *trust;

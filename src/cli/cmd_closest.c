@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/endpoint.h"
 #include "base/text.h"
@@ -13,6 +14,7 @@
 #include "cli/show.h"
 #include "core/id.h"
 #include "crypto/crypto.h"
+#include "crypto/peer_id.h"
 
 #define DEFAULT_PORT 6881
 
@@ -96,8 +98,9 @@ static unsigned shared_bits(const char *a, const char *b)
 const char *kad_show_who(const json_t *node)
 {
     const char *identity = json_string_value(json_object_get(node, "identity"));
+    const char *peer = json_string_value(json_object_get(node, "peer_id"));
 
-    return identity ? identity : kad_json_text(node, "id");
+    return peer ? peer : identity ? identity : kad_json_text(node, "id");
 }
 
 void kad_show_closest(struct kad_cli *cli, const json_t *answer, int code)
@@ -141,7 +144,11 @@ const struct kad_command kad_command_closest = {
                "them, nearest\n"
                "first: where a value of this key is kept. With --trace each step is shown: when, how deep, "
                "which node,\n"
-               "how many leading bits its id shares with the key, how many contacts it named.",
+               "how many leading bits its id shares with the key, how many contacts it named. In libp2p's "
+               "networks KEY "
+               "is what\n"
+               "is hashed to the key: hexadecimal digits for any bytes, a peer id, a CID, or a name such as "
+               "/ipns/k51...",
     .options = closest_options,
     .n_least = 1,
     .n_most = 1,
@@ -150,6 +157,21 @@ const struct kad_command kad_command_closest = {
 
 /* -- find -------------------------------------------------------------------------------------------------------- */
 
+/* In libp2p's networks: a line each, to be dialled or given to kad join. */
+void kad_show_multiaddrs(struct kad_cli *cli, const json_t *object)
+{
+    char rtt[KAD_NUMBER_TEXT];
+    json_t *address;
+    size_t i;
+
+    (void)cli;
+    json_array_foreach(json_object_get(object, "multiaddrs"), i, address) puts(json_string_value(address));
+    fflush(stdout);
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%s, %s, round trip %s\n", kad_json_text(object, "peer_id"),
+                kad_json_text(object, "agent"), kad_json_ms(object, "rtt_ms", rtt));
+}
+
 static void show_node(struct kad_cli *cli, const json_t *answer, int code)
 {
     char rtt[KAD_NUMBER_TEXT];
@@ -157,6 +179,10 @@ static void show_node(struct kad_cli *cli, const json_t *answer, int code)
     kad_show_trace(cli, answer);
     if (code != KAD_EXIT_DONE)
         return;
+    if (json_is_string(json_object_get(answer, "peer_id"))) {
+        kad_show_multiaddrs(cli, answer);
+        return;
+    }
     kad_print_pair(cli, "address", "%s", kad_json_text(answer, "address"));
     kad_print_pair(cli, "node", "%s", kad_json_text(answer, "id"));
     if (json_is_string(json_object_get(answer, "identity")))
@@ -176,8 +202,10 @@ const struct kad_command kad_command_find = {
     .name = "find",
     .arguments = "ID",
     .summary = "the address of the node with this id",
-    .details =
-        "Looks for the node itself and prints where it answers. Exit status 1: no such node was found.",
+    .details = "Looks for the node itself and prints where it answers. ID is a peer id in libp2p's networks, "
+               "and its "
+               "multiaddrs\n"
+               "are printed, a line each. Exit status 1: no such node was found.",
     .options = trace_options,
     .n_least = 1,
     .n_most = 1,
@@ -226,12 +254,62 @@ static int ping_somebody(struct kad_cli *cli, const char *address, const char *i
     return kad_ask_show(cli, code, answer, show_node);
 }
 
+static bool is_peer_id(const char *text)
+{
+    uint8_t id[KAD_PEER_ID_MAX];
+    size_t n;
+
+    return kad_peer_id_read(text, strlen(text), id, &n) == KAD_OK;
+}
+
+static void show_ping(struct kad_cli *cli, const json_t *answer, int code)
+{
+    char rtt[KAD_NUMBER_TEXT];
+
+    if (code != KAD_EXIT_DONE)
+        return;
+    kad_print_pair(cli, "peer", "%s", kad_json_text(answer, "peer_id"));
+    kad_print_pair(cli, "agent", "%s", kad_json_text(answer, "agent"));
+    kad_print_pair(cli, "round trip", "%s", kad_json_ms(answer, "rtt_ms", rtt));
+}
+
+/* In libp2p's networks: a multiaddr with a peer id behind it, or a peer id, which is looked for. */
+static int ping_peer(struct kad_cli *cli, const char *text)
+{
+    json_t *parameters = kad_ask_parameters(cli), *answer = NULL;
+    int code;
+
+    if (text[0] == '/') {
+        json_object_set_new(parameters, "address", json_string(text));
+        return kad_ask(cli, "POST", "/api/dht/ping", parameters, show_ping);
+    }
+    json_object_set_new(parameters, "peer", json_string(text));
+    code = kad_ask_quietly(cli, "POST", "/api/dht/ping", json_copy(parameters), &answer);
+    if (code == KAD_EXIT_USAGE && answer && strstr(kad_json_text(answer, "reason"), "no address")) {
+        json_t *wanted = kad_ask_parameters(cli);
+
+        json_decref(answer);
+        json_object_set_new(wanted, "id", json_string(text));
+        code = kad_ask_quietly(cli, "POST", "/api/dht/find", wanted, &answer);
+        if (code != KAD_EXIT_DONE) {
+            json_decref(parameters);
+            return kad_ask_show(cli, code, answer, show_ping);
+        }
+        json_decref(answer);
+        return kad_ask(cli, "POST", "/api/dht/ping", parameters, show_ping);
+    }
+    json_decref(parameters);
+    return kad_ask_show(cli, code, answer, show_ping);
+}
+
 static int run_ping(struct kad_cli *cli)
 {
     const char *text = cli->arguments[0], *slash = strchr(text, '/');
     char address[256];
     int code = KAD_EXIT_DONE;
 
+    if (text[0] == '/' || is_peer_id(text))
+        return ping_peer(cli, text);
     if (strncasecmp(text, "id1", 3) == 0 && !strchr(text, ':')) {
         code = find_address(cli, text, address, sizeof address);
         return code == KAD_EXIT_DONE ? ping_somebody(cli, address, text) : code;
@@ -245,13 +323,16 @@ static int run_ping(struct kad_cli *cli)
 
 const struct kad_command kad_command_ping = {
     .name = "ping",
-    .arguments = "ADDR",
+    .arguments = "ADDR|PEER",
     .summary = "whether a node answers, and how fast",
     .details =
         "ADDR is an address or a name with a port; without one, 6881. In networks with identities also "
         "id1..., "
         "which is\n"
-        "looked for first, and host:port/id1..., where nobody else will do. Exit status 1: not found, or "
+        "looked for first, and host:port/id1..., where nobody else will do. In libp2p's a peer id, or a "
+        "multiaddr "
+        "with one.\n"
+        "Exit status 1: not found, or "
         "somebody else\n"
         "answers; 3: no answer in time.",
     .n_least = 1,

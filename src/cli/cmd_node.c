@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/endpoint.h"
@@ -26,6 +27,10 @@
 static const struct kad_option node_options[] = {
     KAD_LIST("listen", listen, "ADDR", "listen here (default: 0.0.0.0 and [::], port 6881, of kad 4242)"),
     KAD_TEXT("preset", preset, "NAME", "of --network libp2p: icn (default) or ipfs"),
+    KAD_NUMBER("port", port, "PORT", 0, 65535, "listen at this port of all addresses"),
+    KAD_LIST(
+        "bootstrap-peers", bootstrap_peers, "MULTIADDR,...",
+        "as --bootstrap, several with commas between them; the network is libp2p unless another was named"),
     KAD_TEXT("identity", identity, "FILE",
              "its key pair (kad id), with --network kad (default: identity in DIR)"),
     KAD_TEXT("passphrase-file", passphrase_file, "FILE",
@@ -383,14 +388,63 @@ static size_t how_many(const struct running *running)
     return nodes->given ? (size_t)nodes->value : 1;
 }
 
+/* T024's own words: in its network the log has the level that RUST_LOG says, unless told otherwise, alone or last of "kad=debug". */
+static void take_rust_log(struct kad_options *options)
+{
+    static const char *const levels[] = {"error", "warn", "info", "debug", "trace"};
+    const char *said = getenv("RUST_LOG"), *equals = said ? strrchr(said, '=') : NULL;
+
+    if (!said || options->log_level || kad_cli_network(options) != kad_network_named("libp2p"))
+        return;
+    for (size_t i = 0; i < KAD_COUNT_OF(levels); i++) {
+        if (strcasecmp(equals ? equals + 1 : said, levels[i]) == 0)
+            options->log_level = levels[i];
+    }
+}
+
+static void add(struct kad_list *list, const char *text, uint8_t network)
+{
+    if (list->n < KAD_LIST_MAX) {
+        list->networks[list->n] = network;
+        list->items[list->n++] = text;
+    }
+}
+
+/* --port and --bootstrap-peers become --listen and --bootstrap, in `room`. */
+static void take_aliases(struct kad_options *options, char room[2][64])
+{
+    const struct kad_list *peers = &options->bootstrap_peers;
+    bool is_libp2p;
+    char *rest;
+
+    if (peers->n > 0 && options->network.n == 0)
+        add(&options->network, "libp2p", 0);
+    is_libp2p = options->network.n > 0 && strncmp(options->network.items[0], "libp2p", 6) == 0;
+    for (size_t i = 0; i < peers->n; i++) {
+        for (char *one = strtok_r((char *)(uintptr_t)peers->items[i], ",", &rest); one;
+             one = strtok_r(NULL, ",", &rest))
+            add(&options->bootstrap, one, peers->networks[i]);
+    }
+    if (options->port.given) {
+        const int port = (int)options->port.value;
+
+        snprintf(room[0], 64, is_libp2p ? "/ip4/0.0.0.0/tcp/%d" : "0.0.0.0:%d", port);
+        snprintf(room[1], 64, is_libp2p ? "/ip6/::/tcp/%d" : "[::]:%d", port);
+        add(&options->listen, room[0], 0);
+        add(&options->listen, room[1], 0);
+    }
+    take_rust_log(options);
+}
+
 static int run_node(struct kad_cli *cli)
 {
     struct running *running = calloc(1, sizeof *running);
-    char why[KAD_CONFIG_WHY];
+    char why[KAD_CONFIG_WHY], listen[2][64];
     int code = KAD_EXIT_DONE;
 
     if (!running)
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
+    take_aliases(&cli->options, listen);
     running->cli = cli;
     if (kad_cli_read_configs(&cli->options, cli->options.config, &running->config, &running->n_networks,
                              why) != KAD_OK)
@@ -417,15 +471,17 @@ const struct kad_command kad_command_node = {
     .name = "node",
     .arguments = "",
     .summary = "run a node",
-    .details = "Runs until SIGINT or SIGTERM, then ends what is under way, saves its state and exits. Log "
-               "lines go to\n"
-               "standard error; the first says \"event=listening\". It joins through --bootstrap and the "
-               "contacts it saved.\n"
-               "With several --network each takes the --listen and --bootstrap behind its name; they have "
-               "one data\n"
-               "directory, one store and one key pair, and each a table of its own. Commands ask the first, "
-               "or the one that\n"
-               "--network names.",
+    .details =
+        "Runs until SIGINT or SIGTERM, then ends what is under way, saves its state and exits. Log "
+        "lines go to\n"
+        "standard error; the first says \"event=listening\". It joins through --bootstrap and the "
+        "contacts it saved.\n"
+        "With several --network each takes the --listen and --bootstrap behind its name; they have "
+        "one data\n"
+        "directory, one store and one key pair, and each a table of its own. Commands ask the first, "
+        "or the one that\n"
+        "--network names. With --network libp2p addresses are multiaddrs, and of T024's own words --port,\n"
+        "--bootstrap-peers and the environment's RUST_LOG (error .. trace) are understood.",
     .options = node_options,
     .n_least = 0,
     .n_most = 0,

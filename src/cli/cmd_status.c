@@ -86,6 +86,10 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
     show_networks(cli, answer);
     if (json_is_string(json_object_get(answer, "identity")))
         kad_print_pair(cli, "identity", "%s", kad_json_text(answer, "identity"));
+    if (json_is_string(json_object_get(answer, "peer_id")))
+        kad_print_pair(cli, "peer id", "%s", kad_json_text(answer, "peer_id"));
+    json_array_foreach(json_object_get(answer, "multiaddrs"), i, address)
+        kad_print_pair(cli, i == 0 ? "multiaddrs" : "", "%s", json_string_value(address));
     json_array_foreach(json_object_get(answer, "listening"), i, address)
         kad_print_pair(cli, i == 0 ? "listening" : "", "%s", json_string_value(address));
     kad_print_pair(cli, "outside address", "%s", kad_json_text(answer, "outside_address"));

@@ -179,10 +179,19 @@ const struct kad_command kad_command_get = {
 
 #define VALUE_ROOM 4096 /* more than may be stored, so that what is too long is seen to be */
 
+/* "/ipns/k51..." and the like, of libp2p's networks, with its value behind it; of "/pk/" the value is in the name. */
+static bool is_named(const struct kad_cli *cli)
+{
+    const char *name = cli->n_arguments > 0 ? cli->arguments[0] : "";
+
+    return !cli->options.class_name && name[0] == '/' && strchr(name + 1, '/') &&
+           (cli->n_arguments == 2 || cli->options.file || strncmp(name, "/pk/", 4) == 0);
+}
+
 /* Reads the value's bytes, from an argument, a file or standard input. 0 or an exit code. */
 static int read_value(struct kad_cli *cli, uint8_t bytes[VALUE_ROOM], size_t *out_size)
 {
-    const int at = cli->options.class_name ? 1 : 0; /* behind its name */
+    const int at = cli->options.class_name || is_named(cli) ? 1 : 0; /* behind its name */
     const char *argument = cli->n_arguments > at ? cli->arguments[at] : NULL;
     const char *file = cli->options.file;
     FILE *in;
@@ -324,7 +333,7 @@ static int check_put(const struct kad_cli *cli)
         return kad_cli_usage(cli, "--key-file, --new-key, --salt, --seq and --cas go with --mutable");
     if (options->class_name && (options->mutable || options->raw))
         return kad_cli_usage(cli, "--mutable and --raw are not for --class: its nodes sign and seal");
-    if (cli->n_arguments > 1 && !options->class_name)
+    if (cli->n_arguments > 1 && !options->class_name && !is_named(cli))
         return kad_cli_usage(cli, "put takes one value; a name goes with --class");
     if (options->class_name && cli->n_arguments == 0)
         return kad_cli_usage(cli, "--class %.20s wants NAME, and then its value", options->class_name);
@@ -338,9 +347,13 @@ static void set_named(const struct kad_cli *cli, json_t *parameters, struct kad_
 {
     char name[400];
 
-    snprintf(name, sizeof name, "%s:%s", cli->options.class_name, cli->arguments[0]);
+    if (cli->options.class_name)
+        snprintf(name, sizeof name, "%s:%s", cli->options.class_name, cli->arguments[0]);
+    else
+        snprintf(name, sizeof name, "%s", cli->arguments[0]);
     json_object_set_new(parameters, "key", json_string(name));
-    set_hex(parameters, "value_hex", value.data, value.size);
+    if (value.size > 0 || cli->options.class_name)
+        set_hex(parameters, "value_hex", value.data, value.size);
     if (cli->options.seq.given)
         json_object_set_new(parameters, "seq", json_integer(cli->options.seq.value));
     if (cli->options.cas.given)
@@ -352,19 +365,20 @@ static int run_put(struct kad_cli *cli)
     struct kad_record record = {.type = KAD_RECORD_IMMUTABLE};
     uint8_t bytes[VALUE_ROOM], room[KAD_RECORD_VALUE_MAX];
     json_t *parameters, *answer;
+    const bool named = is_named(cli);
     size_t size = 0;
     int code = check_put(cli);
 
-    if (code == KAD_EXIT_DONE)
+    if (code == KAD_EXIT_DONE && !(named && cli->n_arguments == 1 && !cli->options.file))
         code = read_value(cli, bytes, &size);
     if (code == KAD_EXIT_DONE && size > KAD_RECORD_VALUE_MAX)
         code = kad_cli_usage(cli, "the value is too long: %zu bytes", size);
-    if (code == KAD_EXIT_DONE && !cli->options.class_name)
+    if (code == KAD_EXIT_DONE && !cli->options.class_name && !named)
         code = bencode(cli, (struct kad_bytes){bytes, size}, room, &record.value);
     if (code != KAD_EXIT_DONE)
         return code;
     parameters = kad_ask_parameters(cli);
-    if (cli->options.class_name)
+    if (cli->options.class_name || named)
         set_named(cli, parameters, (struct kad_bytes){bytes, size});
     else
         set_hex(parameters, "bencoded_hex", record.value.data, record.value.size);
@@ -399,7 +413,10 @@ const struct kad_command kad_command_put = {
         "kad put "
         "--class\n"
         "room lobby \"hello\", and then kad get room:lobby. "
-        "Nodes forget what is not published again: see --keep. Exit status 4: refused, say because of --cas.",
+        "In libp2p's networks NAME is /ipns/PEER, /pk/PEER (whose value is in the name, if the key is short) "
+        "or\n"
+        "/namespace/name. Nodes forget what is not published again: see --keep. Exit status 4: refused, say "
+        "because of --cas.",
     .options = put_options,
     .n_least = 0,
     .n_most = 2,

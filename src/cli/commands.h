@@ -12,6 +12,7 @@ extern const struct kad_command kad_command_announce, kad_command_peers, kad_com
 extern const struct kad_command kad_command_ban, kad_command_pardon;
 extern const struct kad_command kad_command_provide, kad_command_providers, kad_command_take;
 extern const struct kad_command kad_command_record, kad_command_replay, kad_command_crawl;
+extern const struct kad_command kad_command_join, kad_command_query;
 extern const struct kad_command kad_command_cid, kad_command_distance, kad_command_version, kad_command_bench;
 extern const struct kad_command kad_command_config, kad_command_doctor;
 extern const struct kad_command kad_command_manifest, kad_command_id;

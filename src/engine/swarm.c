@@ -243,7 +243,9 @@ static void send_question(struct kad_swarm *swarm, const struct kad_datagram *da
     uint8_t bytes[KAD_P2P_ANSWER_MAX + 8], addr[32];
     const bool pings = frame->flags & KAD_P2P_PINGS;
     struct swarm_peer *peer =
-        kad_peer_id_is_valid(datagram->identity) ? kad_swarm_peer_add(swarm, datagram->identity) : NULL;
+        datagram->identity.size == 0 /* asked for by its address only */
+            ? kad_swarm_peer_where(swarm, &datagram->peer)
+            : kad_peer_id_is_valid(datagram->identity) ? kad_swarm_peer_add(swarm, datagram->identity) : NULL;
     uint8_t type = KAD_P2P_PING;
     struct swarm_ask *ask;
     size_t n = 32;
@@ -331,6 +333,9 @@ static bool frame(struct kad_swarm *swarm, const struct kad_p2p_frame *frame,
     return true;
 }
 
+/* What others hold came to them earlier; when, they do not say. It must count as older than what we publish now, having asked. */
+#define HELD_FOR (10 * KAD_MINUTE)
+
 /* What came of a question of ours. False: it is of no use to the engine. */
 static bool deliver_answer(struct kad_swarm *swarm, struct swarm_ask *ask, struct kad_datagram *out_datagram)
 {
@@ -338,7 +343,7 @@ static bool deliver_answer(struct kad_swarm *swarm, struct swarm_ask *ask, struc
         .kind = ask->failed ? KAD_P2P_ERROR : KAD_P2P_REPLY,
         .flags = (uint8_t)(KAD_P2P_MADE_AT | (ask->pings && !ask->failed ? KAD_P2P_PINGS : 0)),
         .transaction = {ask->transaction, ask->n_transaction},
-        .made_at = swarm->now,
+        .made_at = swarm->now > HELD_FOR ? swarm->now - HELD_FOR : 1,
     };
     struct kad_bytes unread = {0};
     size_t size = 0;

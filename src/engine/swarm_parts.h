@@ -200,6 +200,8 @@ bool kad_swarm_make_room(struct kad_swarm *swarm);
 
 struct swarm_peer *kad_swarm_peer_find(const struct kad_swarm *swarm, struct kad_bytes id);
 struct swarm_peer *kad_swarm_peer_at(const struct kad_swarm *swarm, const struct kad_id *place);
+/* The one used last that has this address; NULL: nobody has. Looks at all of them. */
+struct swarm_peer *kad_swarm_peer_where(struct kad_swarm *swarm, const struct kad_endpoint *endpoint);
 struct swarm_peer *kad_swarm_peer_add(struct kad_swarm *swarm, struct kad_bytes id); /* NULL: no memory */
 void kad_swarm_peer_use(struct kad_swarm *swarm, struct swarm_peer *peer);
 void kad_swarm_peers_clear(struct kad_swarm *swarm);

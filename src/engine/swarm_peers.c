@@ -49,6 +49,22 @@ struct swarm_peer *kad_swarm_peer_at(const struct kad_swarm *swarm, const struct
     return NULL;
 }
 
+struct swarm_peer *kad_swarm_peer_where(struct kad_swarm *swarm, const struct kad_endpoint *endpoint)
+{
+    struct kad_multiaddr parts;
+
+    for (struct swarm_peer *peer = swarm->newest; peer; peer = peer->older) {
+        for (unsigned i = 0; i < peer->n_addrs; i++) {
+            const struct kad_bytes addr = {peer->addrs[i].bytes, peer->addrs[i].n};
+
+            if (kad_multiaddr_parse(addr, &parts) == 0 && parts.host == KAD_HOST_IP &&
+                kad_endpoint_equal(&parts.endpoint, endpoint))
+                return peer;
+        }
+    }
+    return NULL;
+}
+
 static void unlink_peer(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
     if (peer->older)

@@ -4,16 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/many.h"
 #include "http/evidence.h"
 #include "http/json.h"
+#include "http/libp2p.h"
 #include "http/looks.h"
 #include "http/named.h"
 #include "http/news.h"
 #include "http/params.h"
 #include "http/routes.h"
+#include "node/libp2p_link.h"
 
 struct kad_api_call {
     const struct kad_api *api;
+    const struct kad_route *route;
+    struct kad_many *many; /* it is many requests, and not this one */
     struct kad_api_asker asker;
     struct kad_request request; /* its bytes borrow from params */
     struct kad_params params;
@@ -32,6 +37,18 @@ static void call_free(struct kad_api_call *call)
     free(call);
 }
 
+static struct kad_api_answer plain(struct kad_api_call *call, const struct kad_event *event)
+{
+    json_t *object = kad_json_done(event, &call->request, call->trace);
+
+    call->trace = NULL;
+    if (call->params.has_name)
+        kad_named_answer(object, event, &call->params);
+    if (kad_libp2p_wanted(&call->params))
+        kad_libp2p_answer(object, event, &call->request, call->api->node);
+    return (struct kad_api_answer){.status = kad_json_status(event), .json = object};
+}
+
 static void on_event(void *user, const struct kad_event *event)
 {
     struct kad_api_call *call = user;
@@ -43,11 +60,10 @@ static void on_event(void *user, const struct kad_event *event)
         json_array_append_new(call->trace, kad_json_hop(event));
     if (event->kind != KAD_EVENT_DONE)
         return;
-    answer.status = kad_json_status(event);
-    answer.json = kad_json_done(event, &call->request, call->trace);
-    if (call->params.has_name)
-        kad_named_answer(answer.json, event, &call->params);
-    call->trace = NULL;
+    if (call->route->shape)
+        answer = call->route->shape(event, &call->request, call->api->node, call->asker);
+    else
+        answer = plain(call, event);
     call->done(call->user, answer);
     if (call->begun)
         call_free(call);
@@ -100,6 +116,33 @@ static bool ask(struct kad_api_call *call, const struct kad_route *route, struct
     return false;
 }
 
+static void on_many(void *user, struct kad_api_answer answer)
+{
+    struct kad_api_call *call = user;
+
+    call->done(call->user, answer);
+    if (call->begun)
+        call_free(call);
+    else
+        call->ended = true;
+}
+
+/* True: `out_answer` says what is wrong. */
+static bool ask_many(struct kad_api_call *call, struct kad_api_answer *out_answer)
+{
+    const char *why;
+    int error;
+
+    call->ended = false;
+    error =
+        kad_many_begin(call->api, call->asker, call->route, &call->params, on_many, call, &call->many, &why);
+    if (!error)
+        return false;
+    *out_answer = error == KAD_E_INVALID ? wrong(400, "bad request", why)
+                                         : wrong(500, kad_json_error_text(error), NULL);
+    return true;
+}
+
 static bool answer_now(struct kad_api_call *call, const char *method, const struct kad_route *route,
                        struct kad_api_answer *out_answer)
 {
@@ -112,6 +155,8 @@ static bool answer_now(struct kad_api_call *call, const char *method, const stru
         out_answer->allow = route->allow;
         return true;
     }
+    if (route->of_many)
+        return ask_many(call, out_answer);
     if (route->read)
         return ask(call, route, out_answer);
     if (route->act) {
@@ -133,14 +178,26 @@ static bool answer_now(struct kad_api_call *call, const char *method, const stru
     return true;
 }
 
+/* IPFS's routing is libp2p's business, whichever network is the first. */
+static const struct kad_api *of_path(const struct kad_api *api, const char *path)
+{
+    const bool is_routing = strncmp(path, "/routing/", 9) == 0;
+
+    for (size_t i = 0; is_routing && i < api->n_others && !kad_node_is_libp2p(api->node); i++) {
+        if (kad_node_is_libp2p(api->others[i].node))
+            return &api->others[i];
+    }
+    return api;
+}
+
 /* The one that the parameter `network` names, which is taken out; without one it is the first. NULL: there is none. */
-static const struct kad_api *of_network(const struct kad_api *api, json_t *parameters)
+static const struct kad_api *of_network(const struct kad_api *api, const char *path, json_t *parameters)
 {
     const char *name = json_string_value(json_object_get(parameters, "network"));
     const struct kad_api *found = NULL;
 
     if (!name)
-        return api;
+        return of_path(api, path);
     if (strcmp(kad_network_name(kad_node_config_of(api->node)->network), name) == 0)
         found = api;
     for (size_t i = 0; i < api->n_others && !found; i++) {
@@ -162,7 +219,7 @@ struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_ask
         done(user, wrong(500, kad_json_error_text(KAD_E_MEMORY), NULL));
         return NULL;
     }
-    api = of_network(api, parameters);
+    api = of_network(api, path, parameters);
     if (!api) {
         json_decref(parameters);
         free(call);
@@ -175,7 +232,11 @@ struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_ask
     call->user = user;
     kad_params_init(&call->params, parameters);
     call->params.node = api->node;
-    if (answer_now(call, method, kad_route_find(path), &answer))
+    call->route = kad_route_for(method, path);
+    if (call->route && call->route->tail)
+        json_object_set_new(call->params.object, call->route->tail,
+                            json_string(kad_route_tail(call->route, path)));
+    if (answer_now(call, method, call->route, &answer))
         done(user, answer);
     else if (!call->ended) {
         call->begun = true;
@@ -187,5 +248,8 @@ struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_ask
 
 void kad_api_cancel(struct kad_api_call *call)
 {
-    kad_node_cancel(call->api->node, call->id);
+    if (call->many)
+        kad_many_cancel(call->many);
+    else
+        kad_node_cancel(call->api->node, call->id);
 }

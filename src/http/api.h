@@ -18,6 +18,7 @@
 #include "kad/node.h"
 
 struct kad_api_call;
+struct kad_many;
 struct kad_evidence;
 struct kad_looks;
 struct kad_news_told;
@@ -44,12 +45,14 @@ struct kad_api {
 struct kad_api_asker {
     bool trusted; /* local, or with the token: sees and does everything */
     bool patches; /* the method is PATCH: kad_api_begin() sees to it */
+    bool lines;   /* of a list a line each is wanted (NDJSON), where there is that choice */
 };
 
 struct kad_api_answer {
     unsigned status;          /* HTTP's */
     json_t *json;             /* yours now; or NULL, and then */
     char *text;               /* yours: free() it */
+    size_t text_size;         /* its bytes; 0: up to its zero */
     const char *content_type; /* of the text */
     const char *allow;        /* with 405: the methods there are */
 };

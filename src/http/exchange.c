@@ -99,14 +99,25 @@ static enum MHD_Result add_argument(void *object, enum MHD_ValueKind kind, const
     return MHD_YES;
 }
 
+static json_t *hex_of(const struct kad_exchange *exchange)
+{
+    char *text = malloc(2 * exchange->body_size + 1);
+    json_t *string = text ? json_string(kad_hex(exchange->body, exchange->body_size, text)) : NULL;
+
+    free(text);
+    return string;
+}
+
 /* Parameters out of query and body; NULL and the reason if the body is no JSON object. */
-static json_t *parameters(struct kad_exchange *exchange, char *why, size_t why_size)
+static json_t *parameters(struct kad_exchange *exchange, const char *method, char *why, size_t why_size)
 {
     json_t *object;
     json_error_t error;
 
     if (exchange->body_size == 0) {
         object = json_object();
+    } else if (strcmp(method, "PUT") == 0) { /* what is put is the body, of whatever kind */
+        object = json_pack("{s:o}", "body_hex", hex_of(exchange));
     } else {
         object =
             json_loadb(exchange->body, exchange->body_size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
@@ -157,6 +168,13 @@ static bool chooses_receiver(const json_t *parameters)
     return json_object_get(parameters, "address") != NULL;
 }
 
+static bool accepts_lines(const struct kad_exchange *exchange)
+{
+    const char *accepted = kad_exchange_header(exchange, "Accept");
+
+    return accepted && strstr(accepted, "application/x-ndjson");
+}
+
 static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, const char *url)
 {
     struct kad_door *door = exchange->door;
@@ -168,7 +186,7 @@ static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, co
         return kad_exchange_send_error(exchange, 429, "limit reached",
                                        "too many requests without the token at once");
     }
-    object = parameters(exchange, why, sizeof why);
+    object = parameters(exchange, method, why, sizeof why);
     if (!object)
         return kad_exchange_send_error(exchange, 400, "bad request", why);
     if (!exchange->trusted && chooses_receiver(object)) {
@@ -177,8 +195,10 @@ static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, co
         return kad_exchange_send_error(exchange, 401, "unauthorized",
                                        "without the node's token one may not choose whom it sends to");
     }
-    exchange->call = kad_api_begin(&door->face->api, (struct kad_api_asker){.trusted = exchange->trusted},
-                                   method, url, object, kad_exchange_done, exchange);
+    exchange->call =
+        kad_api_begin(&door->face->api,
+                      (struct kad_api_asker){.trusted = exchange->trusted, .lines = accepts_lines(exchange)},
+                      method, url, object, kad_exchange_done, exchange);
     if (!exchange->call)
         return kad_exchange_send_answer(exchange);
     exchange->state = KAD_EXCHANGE_WAITING;

@@ -14,13 +14,15 @@ static struct MHD_Response *make_response(struct kad_exchange *exchange)
     struct kad_api_answer *answer = &exchange->answer;
     struct MHD_Response *response;
     char *text = answer->text;
+    size_t size;
 
     if (answer->json)
         text = json_dumps(answer->json, JSON_COMPACT | JSON_REAL_PRECISION(12));
     answer->text = NULL;
     if (!text)
         return NULL;
-    response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    size = answer->text_size && !answer->json ? answer->text_size : strlen(text);
+    response = MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
     if (!response) {
         free(text);
         return NULL;

@@ -28,7 +28,8 @@ static bool reads_only(const char *method)
 /* Pages may be linked to from anywhere; what programs ask may not be asked by other sites' pages. */
 static bool is_for_programs(const char *path)
 {
-    return begins(path, "/api/") || strcmp(path, "/events") == 0 || strcmp(path, "/metrics") == 0;
+    return begins(path, "/api/") || begins(path, "/routing/") || strcmp(path, "/events") == 0 ||
+           strcmp(path, "/metrics") == 0;
 }
 
 /* The name without its port, in small letters and without a closing dot. False: too long, or empty. */

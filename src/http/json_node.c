@@ -6,6 +6,7 @@
 #include "base/endpoint.h"
 #include "base/types.h"
 #include "core/id.h"
+#include "http/libp2p.h"
 #include "node/portmap.h"
 
 /* A number that is 0 while nobody knows it. */
@@ -120,6 +121,7 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "refresh_after_ms", json_integer(info.refresh_after_ms));
     json_object_set_new(object, "memory_bytes", json_integer((json_int_t)info.memory));
     json_object_set_new(object, "data_dir", config->data_dir ? json_string(config->data_dir) : json_null());
+    kad_libp2p_self(node, object);
     return object;
 }
 
@@ -297,6 +299,7 @@ static json_t *rows(struct kad_node *node, row_to_json *convert)
 
             if (row) {
                 kad_json_place(node, &all[j].contact.endpoint, row);
+                kad_libp2p_who(node, &all[j].contact.id, row);
                 json_array_append_new(list, row);
             }
         }

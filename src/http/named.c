@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "http/json.h"
+#include "http/libp2p.h"
 #include "kad/identity.h"
 
 static const uint8_t *secret_of(const struct kad_params *params)
@@ -14,7 +15,8 @@ static const uint8_t *secret_of(const struct kad_params *params)
 
 bool kad_named_wanted(const struct kad_params *params)
 {
-    return params->node && kad_network_has_identities(kad_node_config_of(params->node)->network);
+    return params->node && kad_network_has_identities(kad_node_config_of(params->node)->network) &&
+           !kad_libp2p_wanted(params);
 }
 
 /* -- requests ---------------------------------------------------------------------------------------------------- */

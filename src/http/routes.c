@@ -7,12 +7,15 @@
 #include "base/text.h"
 #include "base/types.h"
 #include "http/evidence.h"
+#include "http/join.h"
 #include "http/json.h"
+#include "http/libp2p.h"
 #include "http/metrics.h"
 #include "http/named.h"
 #include "http/news.h"
 #include "http/peers.h"
 #include "http/record.h"
+#include "http/routing.h"
 #include "http/settings.h"
 #include "http/survey.h"
 #include "http/target.h"
@@ -94,6 +97,10 @@ static void read_common(struct kad_params *params, struct kad_request *request)
 static void read_ping(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     if (!kad_params_endpoint(params, "address", &request->endpoint))
         kad_params_wrong(params, "address", "wanted, and not given");
 }
@@ -101,12 +108,20 @@ static void read_ping(struct kad_params *params, struct kad_request *request)
 static void read_find(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     read_target(params, "id", (struct kad_bytes){0}, request);
 }
 
 static void read_closest(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     read_target(params, "key", (struct kad_bytes){0}, request);
     kad_params_endpoint(params, "address", &request->endpoint);
 }
@@ -116,6 +131,10 @@ static void read_get(struct kad_params *params, struct kad_request *request)
     read_common(params, request);
     kad_params_flag(params, "first", &request->first);
     kad_params_flag(params, "fresh", &request->fresh);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     if (kad_named_wanted(params)) {
         kad_named_get(params, request);
         return;
@@ -127,6 +146,10 @@ static void read_get(struct kad_params *params, struct kad_request *request)
 static void read_peers(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     read_target(params, "key", (struct kad_bytes){0}, request);
     kad_params_flag(params, "first", &request->first);
     kad_params_flag(params, "scrape", &request->scrape);
@@ -137,6 +160,10 @@ static void read_announce(struct kad_params *params, struct kad_request *request
     int64_t port;
 
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     read_target(params, "key", (struct kad_bytes){0}, request);
     if (kad_params_number(params, "port", 0, 65535, &port))
         request->port = (uint16_t)port;
@@ -147,6 +174,10 @@ static void read_announce(struct kad_params *params, struct kad_request *request
 static void read_sample(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     read_target(params, "target", (struct kad_bytes){0}, request);
     kad_params_endpoint(params, "address", &request->endpoint);
 }
@@ -186,6 +217,10 @@ static void read_put(struct kad_params *params, struct kad_request *request)
     int64_t number;
 
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     if (kad_named_wanted(params)) {
         kad_named_put(params, request);
         return;
@@ -221,6 +256,10 @@ static void read_put(struct kad_params *params, struct kad_request *request)
 static void read_take(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_read(params, request);
+        return;
+    }
     if (kad_named_wanted(params))
         kad_named_take(params, request);
     else
@@ -236,7 +275,9 @@ static struct kad_api_answer withdraw(const struct kad_api *api, struct kad_api_
     struct kad_bytes salt = {0};
 
     (void)asker;
-    if (kad_named_wanted(params)) {
+    if (kad_libp2p_wanted(params)) {
+        kad_libp2p_key(params, "key", &request);
+    } else if (kad_named_wanted(params)) {
         kad_named_key(params, "key", &request);
     } else {
         read_salt(params, &salt);
@@ -391,7 +432,10 @@ static char *metrics(const struct kad_api *api)
 #define READ_POST   "GET, HEAD, POST", KAD_ROUTE_READ | KAD_ROUTE_POST
 #define POST        "POST", KAD_ROUTE_POST
 #define POST_DELETE "POST, DELETE", KAD_ROUTE_POST | KAD_ROUTE_DELETE
-#define PROMETHEUS  "text/plain; version=0.0.4; charset=utf-8"
+/* One path, of which each method is a request of its own. */
+#define READ_PUT   "GET, HEAD, PUT", KAD_ROUTE_READ
+#define PUT_ONLY   "GET, HEAD, PUT", KAD_ROUTE_PUT
+#define PROMETHEUS "text/plain; version=0.0.4; charset=utf-8"
 
 static const struct kad_route routes[] = {
     {"/healthz", READ, .act = health},
@@ -415,6 +459,17 @@ static const struct kad_route routes[] = {
     {"/api/dht/put", POST, .read = read_put, .kind = KAD_REQUEST_PUT},
     {"/api/dht/announce", POST, .read = read_announce, .kind = KAD_REQUEST_ANNOUNCE},
     {"/api/dht/withdraw", POST_DELETE, .act = withdraw},
+    {"/api/dht/provide", POST, .of_many = true, .kind = KAD_REQUEST_PUT},
+    {"/api/dht/providers", POST, .of_many = true, .kind = KAD_REQUEST_GET},
+    {"/api/network/join", POST, .act = kad_join_route},
+    {"/routing/v1/providers/", READ, .tail = "cid", .read = kad_routing_read_providers,
+     .kind = KAD_REQUEST_GET, .shape = kad_routing_providers},
+    {"/routing/v1/peers/", READ, .tail = "peer", .read = kad_routing_read_peer, .kind = KAD_REQUEST_FIND,
+     .shape = kad_routing_peer},
+    {"/routing/v1/ipns/", READ_PUT, .tail = "name", .read = kad_routing_read_name, .kind = KAD_REQUEST_GET,
+     .shape = kad_routing_record},
+    {"/routing/v1/ipns/", PUT_ONLY, .tail = "name", .read = kad_routing_read_record, .kind = KAD_REQUEST_PUT,
+     .shape = kad_routing_stored},
     {"/api/settings", "GET, HEAD, PATCH", KAD_ROUTE_READ | KAD_ROUTE_PATCH, .act = kad_settings_route},
     {"/api/evidence", READ, .act = evidence},
     {"/api/record", READ, .act = kad_record_look},
@@ -428,13 +483,37 @@ const struct kad_route *kad_routes(size_t *out_n)
     return routes;
 }
 
+/* "/x/" with a word of its own behind it. */
+static bool has_tail(const struct kad_route *route, const char *path)
+{
+    const size_t n = strlen(route->path);
+
+    return route->tail && strncmp(path, route->path, n) == 0 && path[n] && !strchr(path + n, '/');
+}
+
+const char *kad_route_tail(const struct kad_route *route, const char *path)
+{
+    return path + strlen(route->path);
+}
+
 const struct kad_route *kad_route_find(const char *path)
 {
+    return kad_route_for("", path);
+}
+
+const struct kad_route *kad_route_for(const char *method, const char *path)
+{
+    const struct kad_route *found = NULL;
+
     for (size_t i = 0; i < KAD_COUNT_OF(routes); i++) {
-        if (strcmp(routes[i].path, path) == 0)
+        if (strcmp(routes[i].path, path) != 0 && !has_tail(&routes[i], path))
+            continue;
+        if (kad_route_allows(&routes[i], method))
             return &routes[i];
+        if (!found)
+            found = &routes[i];
     }
-    return NULL;
+    return found;
 }
 
 bool kad_route_allows(const struct kad_route *route, const char *method)
@@ -447,5 +526,7 @@ bool kad_route_allows(const struct kad_route *route, const char *method)
         return (route->methods & KAD_ROUTE_PATCH) != 0;
     if (strcmp(method, "DELETE") == 0)
         return (route->methods & KAD_ROUTE_DELETE) != 0;
+    if (strcmp(method, "PUT") == 0)
+        return (route->methods & KAD_ROUTE_PUT) != 0;
     return false;
 }
