@@ -49,6 +49,7 @@ struct kad_swarm_config {
     unsigned max_peers;    /* remembered; 0: 16384 */
     unsigned max_waiting;  /* questions that wait for a connection or a stream; 0: 1024 */
     unsigned accept_per_s; /* connections a second from one host; 0: 50 */
+    bool limit_loopback;   /* these too: else many nodes on this machine are not one host */
     kad_ms dial_ms;        /* until an address counts as dead; 0: 5 s */
 };
 

@@ -131,9 +131,12 @@ bool kad_swarm_make_room(struct kad_swarm *swarm)
 /* Counts who comes from one host. False: too many in this second. */
 static bool may_come(struct kad_swarm *swarm, const struct kad_endpoint *from)
 {
+    const bool is_here = kad_endpoint_scope(from) == KAD_SCOPE_LOOPBACK && !swarm->config.limit_loopback;
     const uint64_t host = kad_hash(1, from->address, sizeof(from->address)) | 1;
     const size_t at = (size_t)(host >> 32) % SWARM_HOSTS;
 
+    if (is_here)
+        return true;
     if (swarm->hosts[at].host != host || swarm->now - swarm->hosts[at].at >= KAD_SECOND) {
         swarm->hosts[at].host = host;
         swarm->hosts[at].at = swarm->now;

@@ -69,6 +69,7 @@ static int make_swarm(struct kad_libp2p *link)
         .local = link->local,
         .max_links = config->libp2p.max_connections,
         .accept_per_s = config->libp2p.accept_per_s,
+        .limit_loopback = config->settings.limit_local,
     };
     int error;
 
@@ -147,6 +148,7 @@ int kad_libp2p_open(struct kad_node *node, struct kad_libp2p **out_link, char *o
     if (!link)
         return KAD_E_MEMORY;
     link->node = node;
+    link->meet_at = link->keep_at = KAD_NEVER;
     link->local = counts_local(&node->config);
     error = kad_streams_new(node->loop, node->allocator, &kad_libp2p_calls, link, &link->streams);
     if (!error && !node->config.disabled)
@@ -164,6 +166,14 @@ int kad_libp2p_open(struct kad_node *node, struct kad_libp2p **out_link, char *o
     return error;
 }
 
+void kad_libp2p_learn_name(struct kad_libp2p *link, struct kad_bytes name)
+{
+    struct kad_id key;
+
+    if (link->swarm)
+        kad_swarm_learn_key(link->swarm, name, &key);
+}
+
 /* -- while it runs ---------------------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer)
@@ -177,7 +187,10 @@ static void on_timer(uv_timer_t *timer)
 static void set_timer(struct kad_libp2p *link, kad_ms now)
 {
     const kad_ms wake_at = kad_swarm_wake_at(link->swarm);
-    const kad_ms at = wake_at < link->look_at ? wake_at : link->look_at;
+    kad_ms at = wake_at < link->look_at ? wake_at : link->look_at;
+
+    at = at < link->meet_at ? at : link->meet_at;
+    at = at < link->keep_at ? at : link->keep_at;
 
     uv_timer_start(&link->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
 }
@@ -215,6 +228,7 @@ static void pump(uv_prepare_t *prepare)
         kad_libp2p_look(link);
         link->look_at = now + LOOK_MS;
     }
+    kad_libp2p_kept_tick(link, now);
     for (int i = 0; i < ROUNDS && link->moved && !link->closing; i++) {
         struct kad_swarm_order order;
 
@@ -240,6 +254,7 @@ int kad_libp2p_start(struct kad_libp2p *link)
             return KAD_E_SYSTEM;
         tell_port(link, "listening", &link->ports[i]);
     }
+    kad_libp2p_kept_begin(link);
     kad_libp2p_look(link);
     link->look_at = kad_libp2p_now(link) + LOOK_MS;
     link->moved = true;
@@ -265,10 +280,13 @@ static void streams_closed(void *context)
 
 void kad_libp2p_close(struct kad_libp2p *link, void (*on_closed)(void *node))
 {
+    if (link->swarm && link->keep_at != KAD_NEVER)
+        kad_libp2p_keep(link);
     link->closing = true;
     link->on_closed = on_closed;
     link->n_open = 3;
     kad_node_set_link(link->node, NULL);
+    kad_libp2p_kept_clear(link);
     kad_libp2p_names_clear(link);
     kad_libp2p_conns_clear(link);
     uv_close((uv_handle_t *)&link->prepare, handle_closed);
@@ -283,6 +301,7 @@ void kad_libp2p_free(struct kad_libp2p *link)
 {
     if (!link)
         return;
+    kad_libp2p_kept_clear(link);
     kad_libp2p_names_clear(link);
     kad_libp2p_conns_clear(link);
     if (link->streams)

@@ -36,6 +36,8 @@ KAD_CHECK int kad_libp2p_open(struct kad_node *node, struct kad_libp2p **out_lin
 KAD_CHECK int kad_libp2p_start(struct kad_libp2p *link); /* 0, KAD_E_SYSTEM */
 /* `on_closed` gets the node, when nothing of it is on the loop any more. */
 void kad_libp2p_close(struct kad_libp2p *link, void (*on_closed)(void *node));
+/* What is hashed to the key of a request, so that the network can be asked for it. */
+void kad_libp2p_learn_name(struct kad_libp2p *link, struct kad_bytes name);
 void kad_libp2p_free(struct kad_libp2p *link); /* closed, or never started; NULL is fine */
 
 #endif

@@ -4,6 +4,7 @@
  *     libp2p_link.c    life, and what goes between swarm, engine and sockets
  *     libp2p_dial.c    connections: dialled, accepted, written to, ended
  *     libp2p_meet.c    multiaddrs to meet somebody at, among them names in DNS that stand for others
+ *     libp2p_kept.c    who was connected, over a restart
  *     libp2p_where.c   where others are told that we are
  */
 #ifndef KAD_NODE_LIBP2P_PARTS_H
@@ -40,7 +41,10 @@ struct kad_libp2p {
     bool started, closing, met_public;
     void (*on_closed)(void *node);
     char agent[32];
-    kad_ms look_at; /* at the interfaces again */
+    struct kad_bytes kept; /* the file of who was connected; empty: read to its end */
+    size_t kept_at;
+    kad_ms meet_at, keep_at; /* the next of these; and when they are written down again */
+    kad_ms look_at;          /* at the interfaces again */
     size_t n_told;
     struct {
         size_t n;
@@ -61,6 +65,13 @@ void kad_libp2p_conns_clear(struct kad_libp2p *link);
 /* -- libp2p_meet.c ---------------------------------------------------------------------------------------------- */
 
 void kad_libp2p_names_clear(struct kad_libp2p *link);
+
+/* -- libp2p_kept.c ---------------------------------------------------------------------------------------------- */
+
+void kad_libp2p_kept_begin(struct kad_libp2p *link);
+void kad_libp2p_kept_tick(struct kad_libp2p *link, kad_ms now);
+void kad_libp2p_kept_clear(struct kad_libp2p *link);
+void kad_libp2p_keep(struct kad_libp2p *link); /* writes down who is connected now */
 
 /* -- libp2p_where.c --------------------------------------------------------------------------------------------- */
 

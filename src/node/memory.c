@@ -74,7 +74,7 @@ static void gather_contacts(const struct kad_node *node, struct kad_state *state
 {
     static const enum kad_family families[] = {KAD_IPV4, KAD_IPV6};
 
-    if (kad_node_is_libp2p(node)) /* a peer id is more than a key of 32 bytes: libp2p_meet.c remembers them */
+    if (kad_node_is_libp2p(node)) /* a peer id is more than a key of 32 bytes: libp2p_kept.c remembers them */
         return;
     for (size_t i = 0; i < 2; i++) {
         const size_t most = state->n_contacts + (KAD_STATE_CONTACTS - state->n_contacts) / (2 - i);

@@ -54,6 +54,8 @@ static int begin(struct kad_node *node, const struct kad_request *request, bool 
     if (pending->keep)
         error = kad_kept_copy(node->allocator, request, &pending->kept);
     ours.user = pending;
+    if (node->libp2p && request->record.salt.size)
+        kad_libp2p_learn_name(node->libp2p, request->record.salt);
     if (!error)
         error = kad_engine_request(node->engine, &ours, kad_node_clock(node), &id);
     if (error) {
