@@ -458,7 +458,7 @@ static json_t *providers(const struct kad_event *event, kad_ms ttl_ms)
     return list;
 }
 
-static void set_value(json_t *object, const struct kad_record *record)
+static void set_value(json_t *object, struct kad_bytes name, const struct kad_record *record)
 {
     json_t *text = json_stringn((const char *)record->value.data, record->value.size);
     struct kad_ipns ipns;
@@ -466,7 +466,7 @@ static void set_value(json_t *object, const struct kad_record *record)
     json_object_set_new(object, "value", text ? text : json_null());
     json_object_set_new(object, "value_hex", kad_json_hex(record->value));
     json_object_set_new(object, "seq", json_integer(record->sequence));
-    if (!begins(record->salt, "/ipns/") || kad_ipns_check(record->salt, record->value, &ipns) != KAD_OK)
+    if (!begins(name, "/ipns/") || kad_ipns_check(name, record->value, &ipns) != KAD_OK)
         return;
     text = json_stringn((const char *)ipns.value.data, ipns.value.size);
     json_object_set_new(object, "ipns",
@@ -515,7 +515,7 @@ static void set_record(json_t *object, const struct kad_event *event, const stru
     if (request->record.type == KAD_CLASS_PROVIDER)
         json_object_set_new(object, "providers", providers(event, ttl_ms));
     else if (event->done.record)
-        set_value(object, event->done.record);
+        set_value(object, name, event->done.record);
 }
 
 void kad_libp2p_answer(json_t *object, const struct kad_event *event, const struct kad_request *request,

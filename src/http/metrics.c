@@ -9,6 +9,8 @@
 
 #include "base/types.h"
 #include "http/api.h"
+#include "node/libp2p_link.h"
+#include "node/tally.h"
 
 void kad_metrics_head(FILE *out, const char *name, const char *type, const char *help)
 {
@@ -58,7 +60,7 @@ static void by_method(FILE *out, const char *name, const char *help, const uint6
         labelled(out, name, "method", kad_method_text(i), counts[i]);
 }
 
-static void traffic(FILE *out, const struct kad_counters *c)
+static void traffic(FILE *out, const struct kad_counters *c, const struct kad_tally *tally)
 {
     static const char *const unsent[KAD_N_UNSENT] = {"budget", "room", "size", "session"};
 
@@ -83,8 +85,11 @@ static void traffic(FILE *out, const struct kad_counters *c)
                         c->answers_in);
     kad_metrics_counter(out, "kademlia_errors_received_total", "Errors in answer to queries of this node.",
                         c->errors_in);
+    /* T024's queries are our requests. */
     kad_metrics_counter(out, "kademlia_dht_query_timeouts_total",
-                        "Queries of this node that nobody answered in time.", c->timeouts);
+                        tally ? "Requests of this node's users that nobody answered in time."
+                              : "Queries of this node that nobody answered in time.",
+                        tally ? tally->timeouts : c->timeouts);
     kad_metrics_head(out, "kademlia_queries_refused_total", "counter",
                      "Queries of others that were refused, by reason.");
     for (unsigned i = KAD_REFUSAL_NONE + 1; i < KAD_N_REFUSALS; i++)
@@ -92,7 +97,7 @@ static void traffic(FILE *out, const struct kad_counters *c)
                  c->refused[i]);
 }
 
-static void work(FILE *out, const struct kad_counters *c)
+static void work(FILE *out, const struct kad_counters *c, const struct kad_tally *tally)
 {
     kad_metrics_counter(out, "kademlia_requests_total", "Requests of this node's users.", c->requests);
     kad_metrics_head(out, "kademlia_requests_done_total", "counter", "Requests that ended, by reason.");
@@ -109,7 +114,8 @@ static void work(FILE *out, const struct kad_counters *c)
     kad_metrics_counter(out, "kademlia_provider_records_stored_total", "Announces taken in for others.",
                         c->announced);
     kad_metrics_counter(out, "kademlia_provider_records_published_total",
-                        "Values and announces of this node, published or again.", c->published);
+                        "Values and announces of this node, published or again.",
+                        c->published + (tally ? tally->provided : 0));
     kad_metrics_counter(out, "kademlia_refreshes_total", "Buckets refreshed.", c->refreshes);
     kad_metrics_counter(out, "kademlia_own_queries_delayed_total",
                         "Times that queries waited for the budget of own traffic.", c->own_delayed);
@@ -157,8 +163,8 @@ static void state(FILE *out, const struct kad_info *info)
 }
 
 /* Prometheus wants seconds, and each bucket to hold all smaller ones. */
-static void histogram(FILE *out, const char *name, const char *help, const struct kad_histogram *histogram,
-                      enum kad_histogram_unit unit)
+void kad_metrics_histogram(FILE *out, const char *name, const char *help,
+                           const struct kad_histogram *histogram, enum kad_histogram_unit unit)
 {
     const uint32_t *bounds = kad_histogram_bounds(unit);
     const double scale = unit == KAD_HISTOGRAM_MS ? 1000 : 1;
@@ -176,27 +182,28 @@ static void histogram(FILE *out, const char *name, const char *help, const struc
 
 static void measures(FILE *out, const struct kad_measures *m)
 {
-    histogram(out, "kademlia_query_rtt_seconds", "Round trip time of queries that were answered.",
-              &m->query_rtt_ms, KAD_HISTOGRAM_MS);
-    histogram(out, "kademlia_lookup_duration_seconds", "Time until a request of a user ended.",
-              &m->request_ms, KAD_HISTOGRAM_MS);
+    kad_metrics_histogram(out, "kademlia_query_rtt_seconds", "Round trip time of queries that were answered.",
+                          &m->query_rtt_ms, KAD_HISTOGRAM_MS);
+    kad_metrics_histogram(out, "kademlia_lookup_duration_seconds", "Time until a request of a user ended.",
+                          &m->request_ms, KAD_HISTOGRAM_MS);
     kad_metrics_head(out, "kademlia_gets_total", "counter", "Values asked for by users, by what answered.");
     labelled(out, "kademlia_gets_total", "from", "network", m->gets - m->gets_cached);
     labelled(out, "kademlia_gets_total", "from", "cache", m->gets_cached);
-    histogram(out, "kademlia_lookup_hops", "Hops of requests of users.", &m->request_hops,
-              KAD_HISTOGRAM_HOPS);
+    kad_metrics_histogram(out, "kademlia_lookup_hops", "Hops of requests of users.", &m->request_hops,
+                          KAD_HISTOGRAM_HOPS);
 }
 
 static void write_all(FILE *out, const struct kad_info *info, const struct kad_counters *counters,
-                      const struct kad_measures *measured, const char *network, kad_ms uptime_ms)
+                      const struct kad_measures *measured, const struct kad_tally *tally, const char *network,
+                      kad_ms uptime_ms)
 {
     kad_metrics_head(out, "kademlia_build_info", "gauge", "Always 1; the labels say what runs.");
     fprintf(out, "kademlia_build_info{version=\"%s\",network=\"%s\"} 1\n", KAD_VERSION, network);
     kad_metrics_gauge(out, "kademlia_uptime_seconds", "Since the node was started.",
                       (double)uptime_ms / 1000);
     state(out, info);
-    traffic(out, counters);
-    work(out, counters);
+    traffic(out, counters, tally);
+    work(out, counters, tally);
     measures(out, measured);
 }
 
@@ -218,7 +225,7 @@ char *kad_metrics_text(const struct kad_info *info, const struct kad_counters *c
 
     if (!out)
         return NULL;
-    write_all(out, info, counters, measured, network, uptime_ms);
+    write_all(out, info, counters, measured, NULL, network, uptime_ms);
     return end(out, &text);
 }
 
@@ -289,9 +296,12 @@ static char *of_node(struct kad_node *node)
         return NULL;
     kad_engine_info(kad_node_engine(node), &info);
     write_all(out, &info, kad_engine_counters(kad_node_engine(node)), kad_node_measures(node),
+              kad_node_is_libp2p(node) ? kad_node_tally(node) : NULL,
               kad_network_name(kad_node_config_of(node)->network),
               kad_node_now(node) - kad_node_started_at(node));
     by_country(out, node);
+    if (kad_node_is_libp2p(node))
+        kad_metrics_libp2p(out, node);
     return end(out, &text);
 }
 

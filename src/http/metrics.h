@@ -26,5 +26,9 @@ char *kad_metrics_merge(char **texts, const char *const *networks, size_t n);
 void kad_metrics_head(FILE *out, const char *name, const char *type, const char *help);
 void kad_metrics_counter(FILE *out, const char *name, const char *help, uint64_t value);
 void kad_metrics_gauge(FILE *out, const char *name, const char *help, double value);
+void kad_metrics_histogram(FILE *out, const char *name, const char *help,
+                           const struct kad_histogram *histogram, enum kad_histogram_unit unit);
+/* What nodes of libp2p's networks have besides, under the names of T024. */
+void kad_metrics_libp2p(FILE *out, struct kad_node *node);
 
 #endif

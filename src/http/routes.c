@@ -466,6 +466,8 @@ static const struct kad_route routes[] = {
      .kind = KAD_REQUEST_GET, .shape = kad_routing_providers},
     {"/routing/v1/peers/", READ, .tail = "peer", .read = kad_routing_read_peer, .kind = KAD_REQUEST_FIND,
      .shape = kad_routing_peer},
+    {"/routing/v1/dht/closest/peers/", READ, .tail = "key", .read = kad_routing_read_closest,
+     .kind = KAD_REQUEST_CLOSEST, .shape = kad_routing_closest},
     {"/routing/v1/ipns/", READ_PUT, .tail = "name", .read = kad_routing_read_name, .kind = KAD_REQUEST_GET,
      .shape = kad_routing_record},
     {"/routing/v1/ipns/", PUT_ONLY, .tail = "name", .read = kad_routing_read_record, .kind = KAD_REQUEST_PUT,

@@ -53,6 +53,12 @@ void kad_routing_read_name(struct kad_params *params, struct kad_request *reques
     read(params, request);
 }
 
+void kad_routing_read_closest(struct kad_params *params, struct kad_request *request)
+{
+    put_as(params, "key", "key", "");
+    read(params, request);
+}
+
 void kad_routing_read_record(struct kad_params *params, struct kad_request *request)
 {
     json_t *body = json_incref(json_object_get(params->object, "body_hex"));
@@ -100,7 +106,7 @@ static struct kad_api_answer list(const char *name, json_t *peers, bool lines)
             fputc('\n', out);
     }
     json_decref(peers);
-    if (!out || fclose(out) != 0 || size == 0) {
+    if (!out || fclose(out) != 0) {
         free(answer.text);
         return (struct kad_api_answer){.status = 500,
                                        .json = kad_json_error(kad_json_error_text(KAD_E_MEMORY), NULL)};
@@ -138,8 +144,27 @@ struct kad_api_answer kad_routing_providers(const struct kad_event *event, const
         if (id.size > 0)
             json_array_append_new(peers, peer(kad_json_peer_id(id), addrs_of(addrs, n)));
     }
-    if (json_array_size(peers) > 0)
+    if (json_array_size(peers) > 0 || event->done.error == KAD_E_NOT_FOUND)
         return list("Providers", peers, asker.lines);
+    json_decref(peers);
+    return failed(event);
+}
+
+struct kad_api_answer kad_routing_closest(const struct kad_event *event, const struct kad_request *request,
+                                          struct kad_node *node, struct kad_api_asker asker)
+{
+    const struct kad_swarm *swarm = kad_node_swarm(node);
+    json_t *peers = json_array();
+    struct kad_swarm_peer found;
+
+    (void)request;
+    for (size_t i = 0; swarm && i < event->done.n_closest; i++) {
+        if (kad_swarm_find_place(swarm, &event->done.closest[i].contact.id, &found))
+            json_array_append_new(peers, peer(kad_json_peer_id((struct kad_bytes){found.id, found.n_id}),
+                                              addrs_of(found.addrs, found.n_addrs)));
+    }
+    if (event->done.error == KAD_OK || json_array_size(peers) > 0)
+        return list("Peers", peers, asker.lines);
     json_decref(peers);
     return failed(event);
 }
@@ -150,6 +175,8 @@ struct kad_api_answer kad_routing_peer(const struct kad_event *event, const stru
     const struct kad_swarm *swarm = kad_node_swarm(node);
     struct kad_swarm_peer found;
 
+    if (event->done.error == KAD_E_NOT_FOUND)
+        return list("Peers", json_array(), asker.lines);
     if (event->done.error != KAD_OK || !swarm || !kad_swarm_find_place(swarm, &request->target, &found))
         return failed(event);
     return list("Peers",

@@ -4,9 +4,10 @@
  *     GET /routing/v1/providers/{cid}     who has some content
  *     GET /routing/v1/peers/{peer}        where a peer is
  *     GET /routing/v1/ipns/{name}         a name's record as it is; PUT stores one
+ *     GET /routing/v1/dht/closest/peers/{key}   who is nearest to it
  *
  * Lists come as JSON, or with a line each (application/x-ndjson) for whom accepts that, at the end of the lookup. Of filters,
- * filter-addrs and filter-protocols, none is applied: the specification leaves that to the server.
+ * filter-addrs and filter-protocols, none is applied: the specification leaves that to the server. What nobody has is an empty list (IPIP-513), but of a name's record 404.
  */
 #ifndef KAD_HTTP_ROUTING_H
 #define KAD_HTTP_ROUTING_H
@@ -17,6 +18,7 @@
 void kad_routing_read_providers(struct kad_params *params, struct kad_request *request);
 void kad_routing_read_peer(struct kad_params *params, struct kad_request *request);
 void kad_routing_read_name(struct kad_params *params, struct kad_request *request);
+void kad_routing_read_closest(struct kad_params *params, struct kad_request *request);
 void kad_routing_read_record(struct kad_params *params, struct kad_request *request);
 
 /* kad_route.shape */
@@ -24,6 +26,8 @@ struct kad_api_answer kad_routing_providers(const struct kad_event *event, const
                                             struct kad_node *node, struct kad_api_asker asker);
 struct kad_api_answer kad_routing_peer(const struct kad_event *event, const struct kad_request *request,
                                        struct kad_node *node, struct kad_api_asker asker);
+struct kad_api_answer kad_routing_closest(const struct kad_event *event, const struct kad_request *request,
+                                          struct kad_node *node, struct kad_api_asker asker);
 struct kad_api_answer kad_routing_record(const struct kad_event *event, const struct kad_request *request,
                                          struct kad_node *node, struct kad_api_asker asker);
 struct kad_api_answer kad_routing_stored(const struct kad_event *event, const struct kad_request *request,

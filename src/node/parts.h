@@ -36,6 +36,7 @@
 #include "node/link.h"
 #include "node/load.h"
 #include "node/mailbox.h"
+#include "node/tally.h"
 #include "store/view.h"
 #include "kad/node.h"
 
@@ -52,6 +53,7 @@ struct kad_pending {
     void *user;
     struct kad_kept kept; /* what to keep published once it is done */
     bool keep;
+    uint8_t record_type; /* asked for, or put */
 };
 
 /* One name to join through. */
@@ -117,6 +119,7 @@ struct kad_node {
     size_t n_sockets;
     struct kad_engine *engine;
     struct kad_measures measures;
+    struct kad_tally tally;
     struct kad_storage *storage; /* its own, or that of others */
     struct kad_node *storage_next;
     struct kad_store_view store; /* what the engine has of it */

@@ -51,6 +51,7 @@ static int begin(struct kad_node *node, const struct kad_request *request, bool 
     if (!pending)
         return KAD_E_MEMORY;
     pending->keep = keeps;
+    pending->record_type = request->record.type;
     if (pending->keep)
         error = kad_kept_copy(node->allocator, request, &pending->kept);
     ours.user = pending;
@@ -151,8 +152,10 @@ void kad_requests_event(struct kad_node *node, const struct kad_event *event)
     struct kad_event theirs = *event;
 
     theirs.user = pending->user;
-    if (event->kind == KAD_EVENT_DONE)
+    if (event->kind == KAD_EVENT_DONE) {
+        kad_tally_count(&node->tally, event, pending->record_type);
         done(node, pending, &theirs);
+    }
     if (pending->callback)
         pending->callback(pending->user, &theirs);
     if (event->kind == KAD_EVENT_DONE)
