@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 struct kad_node;
+struct kad_secure_name;
 struct uv_loop_s;
 
 /* How much is logged: each what it says and what stands before it. */
@@ -130,10 +131,12 @@ struct kad_node_config {
     const struct kad_class *classes; /* in such networks: record classes of the program's own; lent */
     size_t n_classes;                /* how many */
     const struct kad_places *places; /* where others are, as far as the host knows; lent; NULL: nowhere */
-    bool announce_self;              /* in such networks: the node keeps a `peer:` record of where it is */
-    bool disabled;    /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
-    bool has_id;      /* `id` is to be used */
-    struct kad_id id; /* else the saved one, else made */
+    kad_ms
+        moved_for_ms; /* in such networks: so long after `kad id rotate` who looks for the old identity is told the new one */
+    bool announce_self; /* in such networks: the node keeps a `peer:` record of where it is */
+    bool disabled;      /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
+    bool has_id;        /* `id` is to be used */
+    struct kad_id id;   /* else the saved one, else made */
     enum kad_log_level log_level; /* what `log` gets */
     kad_log_function *log;        /* NULL: silent */
     void *log_context;            /* handed to it */
@@ -263,6 +266,12 @@ struct kad_engine *kad_node_engine(struct kad_node *node);
 struct uv_loop_s *kad_node_loop(struct kad_node *node);
 /* Its configuration as it stands; the node's own, and as long as it. */
 const struct kad_node_config *kad_node_config_of(const struct kad_node *node);
+/* In networks with identities: the seed of one that this node was before and still has the key of (kad id rotate), by its public key; NULL: of none. The
+ * node's own, and as long as it. */
+const uint8_t *kad_node_former(const struct kad_node *node, const uint8_t public_key[32]);
+/* The seed that signs this node's records of a name: that of the former identity under which one is being kept published, else its
+ * own. First owners stay so. */
+const uint8_t *kad_node_seed_for(const struct kad_node *node, const struct kad_secure_name *name);
 /* Since it was made; lives as long as the node. */
 const struct kad_measures *kad_node_measures(const struct kad_node *node);
 /* The node's time: Unix time in milliseconds that never runs backwards. */

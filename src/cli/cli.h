@@ -43,7 +43,7 @@ struct kad_options {
     struct kad_number timeout; /* milliseconds */
     /* requests */
     bool trace, first, keep, seed, scrape, raw, mutable, new_key;
-    const char *salt, *file, *key_file, *at, *class_name, *duration;
+    const char *salt, *file, *key_file, *at, *as, *class_name, *duration;
     struct kad_number seq, cas, port, prefix;
     /* kad node */
     struct kad_list listen, set, bootstrap_peers;

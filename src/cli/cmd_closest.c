@@ -172,6 +172,15 @@ void kad_show_multiaddrs(struct kad_cli *cli, const json_t *object)
                 kad_json_text(object, "agent"), kad_json_ms(object, "rtt_ms", rtt));
 }
 
+void kad_show_moves(const json_t *answer)
+{
+    json_t *move;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer, "moves"), i, move)
+        fprintf(stderr, "%s is %s now\n", kad_json_text(move, "from"), kad_json_text(move, "to"));
+}
+
 static void show_node(struct kad_cli *cli, const json_t *answer, int code)
 {
     char rtt[KAD_NUMBER_TEXT];
@@ -183,6 +192,7 @@ static void show_node(struct kad_cli *cli, const json_t *answer, int code)
         kad_show_multiaddrs(cli, answer);
         return;
     }
+    kad_show_moves(answer);
     kad_print_pair(cli, "address", "%s", kad_json_text(answer, "address"));
     kad_print_pair(cli, "node", "%s", kad_json_text(answer, "id"));
     if (json_is_string(json_object_get(answer, "identity")))
@@ -214,8 +224,9 @@ const struct kad_command kad_command_find = {
 
 /* -- ping -------------------------------------------------------------------------------------------------------- */
 
-/* Where the node with this identity answers, by a lookup. An exit code; `out_address` is set with 0. */
-static int find_address(struct kad_cli *cli, const char *identity, char *out_address, size_t room)
+/* Where the node with this identity answers, by a lookup, and which it is now. An exit code; both are set with 0. */
+static int find_address(struct kad_cli *cli, const char *identity, char *out_address, char *out_identity,
+                        size_t room)
 {
     json_t *parameters = kad_ask_parameters(cli), *answer = NULL;
     int code;
@@ -225,6 +236,8 @@ static int find_address(struct kad_cli *cli, const char *identity, char *out_add
     if (code != KAD_EXIT_DONE)
         return answer ? kad_ask_show(cli, code, answer, show_node) : code;
     snprintf(out_address, room, "%s", kad_json_text(answer, "address"));
+    snprintf(out_identity, room, "%s", kad_show_who(answer));
+    kad_show_moves(answer);
     json_decref(answer);
     return KAD_EXIT_DONE;
 }
@@ -305,14 +318,14 @@ static int ping_peer(struct kad_cli *cli, const char *text)
 static int run_ping(struct kad_cli *cli)
 {
     const char *text = cli->arguments[0], *slash = strchr(text, '/');
-    char address[256];
+    char address[256], now[256];
     int code = KAD_EXIT_DONE;
 
     if (text[0] == '/' || is_peer_id(text))
         return ping_peer(cli, text);
     if (strncasecmp(text, "id1", 3) == 0 && !strchr(text, ':')) {
-        code = find_address(cli, text, address, sizeof address);
-        return code == KAD_EXIT_DONE ? ping_somebody(cli, address, text) : code;
+        code = find_address(cli, text, address, now, sizeof address);
+        return code == KAD_EXIT_DONE ? ping_somebody(cli, address, now) : code;
     }
     if (slash && (size_t)(slash - text) < sizeof address) {
         snprintf(address, sizeof address, "%.*s", (int)(slash - text), text);

@@ -47,7 +47,7 @@ static int run_new(struct kad_cli *cli)
         return code;
     code = mine(cli, &mined);
     if (code == KAD_EXIT_DONE) {
-        code = kad_id_save(cli, path, &mined.identity, sealed ? passphrase : NULL, NULL, NULL, false);
+        code = kad_id_save(cli, path, &mined.identity, sealed ? passphrase : NULL);
         kad_identity_wipe(&mined.identity);
     }
     kad_wipe(passphrase, sizeof passphrase);
@@ -190,42 +190,9 @@ static kad_ms unix_now(void)
     return (kad_ms)time.tv_sec * KAD_SECOND + time.tv_nsec / 1000000;
 }
 
-/* A rotation that failed half way left it there. */
-static bool is_kept(const char *path, const struct kad_key_file *old)
-{
-    struct kad_key_file kept;
-    char why[256];
-    bool same;
-
-    if (kad_key_file_load(path, &kept, why, sizeof why) != KAD_OK)
-        return false;
-    same = memcmp(kept.public_key, old->public_key, sizeof kept.public_key) == 0;
-    kad_key_file_wipe(&kept);
-    return same;
-}
-
-/* The old one is kept beside, under a name with its id in it: its secret may still be needed, to say that it moved. */
-static int replace(const struct kad_cli *cli, const char *path, const struct kad_key_file *old,
-                   const struct kad_identity *identity, const char *passphrase, const struct kad_move *move,
-                   char out_old_path[KAD_ID_PATH])
-{
-    char text[KAD_IDENTITY_TEXT], why[256];
-    int error;
-
-    if (snprintf(out_old_path, KAD_ID_PATH, "%s.%.12s", path, kad_identity_format(old->public_key, text)) >=
-        KAD_ID_PATH)
-        return kad_cli_fail(cli, KAD_EXIT_USAGE, path, "too long a name");
-    error = kad_key_file_save(out_old_path, old, false, why, sizeof why);
-    if (error == KAD_E_EXISTS && is_kept(out_old_path, old))
-        error = KAD_OK;
-    if (error)
-        return kad_cli_fail(cli, kad_id_exit(error), "the old one cannot be kept", why);
-    return kad_id_save(cli, path, identity, passphrase, old, move, true);
-}
-
 static int run_rotate(struct kad_cli *cli)
 {
-    char room[KAD_ID_PATH], old_path[KAD_ID_PATH], passphrase[KAD_PASSPHRASE_TEXT];
+    char room[KAD_ID_PATH], old_path[KAD_ID_PATH], passphrase[KAD_PASSPHRASE_TEXT], why[256];
     const char *path = kad_id_path(kad_id_argument(cli), room);
     struct kad_identity old_identity;
     struct kad_key_file old;
@@ -243,8 +210,12 @@ static int run_rotate(struct kad_cli *cli)
     if (code == KAD_EXIT_DONE) {
         code = mine(cli, &mined);
         if (code == KAD_EXIT_DONE) {
-            kad_move_make(&move, &old_identity, mined.identity.public_key, unix_now());
-            code = replace(cli, path, &old, &mined.identity, given ? passphrase : NULL, &move, old_path);
+            const int error =
+                kad_key_file_rotate(path, &old, &old_identity, &mined.identity, given ? passphrase : NULL,
+                                    unix_now(), &move, why, sizeof why);
+
+            if (error)
+                code = kad_cli_fail(cli, kad_id_exit(error), "cannot rotate", why);
             kad_identity_wipe(&mined.identity);
         }
         kad_identity_wipe(&old_identity);
@@ -253,6 +224,8 @@ static int run_rotate(struct kad_cli *cli)
     kad_key_file_wipe(&old);
     if (code != KAD_EXIT_DONE)
         return code;
+    if (!kad_key_file_old_path(path, old.public_key, old_path, sizeof old_path))
+        old_path[0] = '\0';
     kad_move_encode(&move, bytes);
     answer = kad_id_describe(mined.identity.public_key);
     json_object_set_new(answer, "was", json_string(kad_identity_format(old.public_key, text)));

@@ -24,6 +24,7 @@ static const struct kad_option peers_options[] = {
 
 static const struct kad_option withdraw_options[] = {
     KAD_TEXT("salt", salt, "TEXT", "the salt of a mutable value"),
+    KAD_TEXT("as", as, "ID", "signed by this identity, which the node was before kad id rotate"),
     KAD_OPTIONS_END,
 };
 
@@ -160,21 +161,25 @@ static void show_tombstones(struct kad_cli *cli, const json_t *answer, int code)
                (long long)kad_json_number(answer, "stored"));
 }
 
-/* A name: its owner's signature takes it back where it is held, too. */
+/* A name: its owner's signature takes it back where it is held, too. That first: who signed it, the node knows as long as it keeps
+ * it published. */
 static int withdraw_named(struct kad_cli *cli)
 {
-    json_t *parameters = kad_ask_parameters(cli), *answer;
+    json_t *parameters = kad_ask_parameters(cli), *stop = json_object(), *answer, *stopped = NULL;
     int code;
 
     json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
-    code = kad_ask_quietly(cli, "POST", "/api/dht/withdraw", json_deep_copy(parameters), &answer);
-    if (code != KAD_EXIT_DONE && code != KAD_EXIT_NOT_FOUND) { /* such as: no node to ask */
-        json_decref(parameters);
-        return kad_ask_show(cli, code, answer, show_withdrawn);
-    }
-    json_decref(answer);
+    json_object_set_new(stop, "key", json_string(cli->arguments[0]));
     json_object_set_new(parameters, "withdraw", json_true());
-    return kad_ask(cli, "POST", "/api/dht/put", parameters, show_tombstones);
+    if (cli->options.as)
+        json_object_set_new(parameters, "as", json_string(cli->options.as));
+    code = kad_ask_quietly(cli, "POST", "/api/dht/put", parameters, &answer);
+    if (answer && !cli->options.standalone)
+        (void)!kad_ask_quietly(cli, "POST", "/api/dht/withdraw", stop, &stopped); /* 404: it was not kept */
+    else
+        json_decref(stop);
+    json_decref(stopped);
+    return kad_ask_show(cli, code, answer, show_tombstones);
 }
 
 static int run_withdraw(struct kad_cli *cli)

@@ -40,6 +40,8 @@ static const struct kad_option put_options[] = {
     KAD_TEXT("file", file, "FILE", "the value is the content of FILE"),
     KAD_FLAG("raw", raw, "the value is bencoded already"),
     KAD_FLAG("keep", keep, "publish it again and again, until kad withdraw"),
+    KAD_TEXT("as", as, "ID",
+             "with --class: signed by this identity, which the node was before kad id rotate"),
     KAD_FLAG("mutable", mutable, "a value that can be replaced, signed with --key-file"),
     KAD_TEXT("key-file", key_file, "FILE", "holds the secret seed, 64 hexadecimal digits"),
     KAD_FLAG("new-key", new_key, "make the key file if there is none"),
@@ -95,6 +97,7 @@ void kad_show_value(struct kad_cli *cli, const json_t *answer, int code)
 
     kad_show_trace(cli, answer);
     show_explained(answer);
+    kad_show_moves(answer);
     if (code != KAD_EXIT_DONE)
         return;
     if (!show_addresses(cli, answer)) {
@@ -331,6 +334,8 @@ static int check_put(const struct kad_cli *cli)
     if (!options->mutable && (options->key_file || options->new_key || options->salt ||
                               (!options->class_name && (options->seq.given || options->cas.given))))
         return kad_cli_usage(cli, "--key-file, --new-key, --salt, --seq and --cas go with --mutable");
+    if (options->as && !options->class_name)
+        return kad_cli_usage(cli, "--as goes with --class");
     if (options->class_name && (options->mutable || options->raw))
         return kad_cli_usage(cli, "--mutable and --raw are not for --class: its nodes sign and seal");
     if (cli->n_arguments > 1 && !options->class_name && !is_named(cli))
@@ -354,6 +359,8 @@ static void set_named(const struct kad_cli *cli, json_t *parameters, struct kad_
     json_object_set_new(parameters, "key", json_string(name));
     if (value.size > 0 || cli->options.class_name)
         set_hex(parameters, "value_hex", value.data, value.size);
+    if (cli->options.as)
+        json_object_set_new(parameters, "as", json_string(cli->options.as));
     if (cli->options.seq.given)
         json_object_set_new(parameters, "seq", json_integer(cli->options.seq.value));
     if (cli->options.cas.given)

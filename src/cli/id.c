@@ -128,8 +128,7 @@ void kad_id_print(const struct kad_cli *cli, json_t *object)
 
 /* `passphrase`: NULL: not sealed. */
 int kad_id_save(const struct kad_cli *cli, const char *path, const struct kad_identity *identity,
-                const char *passphrase, const struct kad_key_file *moved_from, const struct kad_move *move,
-                bool replace)
+                const char *passphrase)
 {
     struct kad_key_file file;
     char why[256];
@@ -137,11 +136,7 @@ int kad_id_save(const struct kad_cli *cli, const char *path, const struct kad_id
 
     if (error)
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, path, kad_error_text(error));
-    for (size_t i = 0; moved_from && i < moved_from->n_moves; i++)
-        kad_key_file_moved(&file, &moved_from->moves[i]);
-    if (move)
-        kad_key_file_moved(&file, move);
-    error = kad_key_file_save(path, &file, replace, why, sizeof why);
+    error = kad_key_file_save(path, &file, false, why, sizeof why);
     kad_key_file_wipe(&file);
     return error ? kad_cli_fail(cli, kad_id_exit(error), "not saved", why) : KAD_EXIT_DONE;
 }

@@ -19,10 +19,9 @@ int kad_id_load(const struct kad_cli *cli, const char *path, struct kad_key_file
 /* The key pair in a file; `ask`: for its passphrase, on the terminal. *out_given: `passphrase` holds it; kad_wipe(). */
 int kad_id_open(const struct kad_cli *cli, const char *path, const struct kad_key_file *file, bool ask,
                 char passphrase[KAD_PASSPHRASE_TEXT], bool *out_given, struct kad_identity *out_identity);
-/* `passphrase`: NULL: not sealed. `moved_from`: whose statements are taken over, `move`: one more; both may be NULL. */
+/* `passphrase`: NULL: not sealed. */
 int kad_id_save(const struct kad_cli *cli, const char *path, const struct kad_identity *identity,
-                const char *passphrase, const struct kad_key_file *moved_from, const struct kad_move *move,
-                bool replace);
+                const char *passphrase);
 /* Would there be a place for a new file? Asked before a search that may take long. */
 int kad_id_check_place(const struct kad_cli *cli, const char *path);
 

@@ -125,7 +125,7 @@ int kad_id_import(struct kad_cli *cli)
     kad_identity_from_seed(&identity, seed);
     kad_wipe(seed, sizeof seed);
     sealed = given && !cli->options.open;
-    code = kad_id_save(cli, path, &identity, sealed ? passphrase : NULL, NULL, NULL, false);
+    code = kad_id_save(cli, path, &identity, sealed ? passphrase : NULL);
     kad_wipe(passphrase, sizeof passphrase);
     kad_identity_wipe(&identity);
     if (code != KAD_EXIT_DONE)

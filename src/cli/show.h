@@ -15,6 +15,8 @@ void kad_show_table(struct kad_cli *cli, const json_t *answer, int code);
 /* Buckets, with how many contacts each has; one line for each that is in use. */
 void kad_show_table_summary(struct kad_cli *cli, const json_t *answer);
 
+/* On standard error: who was followed to whom, because an identity is another one now. */
+void kad_show_moves(const json_t *answer);
 void kad_show_multiaddrs(struct kad_cli *cli, const json_t *object);
 /* What a node is called: 12D3Koo... in libp2p's networks, id1... where the network has identities, else its id. */
 const char *kad_show_who(const json_t *node);

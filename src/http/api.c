@@ -6,6 +6,7 @@
 
 #include "http/many.h"
 #include "http/evidence.h"
+#include "http/follow.h"
 #include "http/json.h"
 #include "http/libp2p.h"
 #include "http/looks.h"
@@ -23,6 +24,7 @@ struct kad_api_call {
     struct kad_request request; /* its bytes borrow from params */
     struct kad_params params;
     json_t *trace; /* NULL: not wanted */
+    struct kad_follow follow;
     kad_api_done *done;
     void *user;
     uint64_t id;
@@ -33,42 +35,9 @@ struct kad_api_call {
 static void call_free(struct kad_api_call *call)
 {
     kad_params_clear(&call->params);
+    kad_follow_clear(&call->follow);
     json_decref(call->trace);
     free(call);
-}
-
-static struct kad_api_answer plain(struct kad_api_call *call, const struct kad_event *event)
-{
-    json_t *object = kad_json_done(event, &call->request, call->trace);
-
-    call->trace = NULL;
-    if (call->params.has_name)
-        kad_named_answer(object, event, &call->params);
-    if (kad_libp2p_wanted(&call->params))
-        kad_libp2p_answer(object, event, &call->request, call->api->node);
-    return (struct kad_api_answer){.status = kad_json_status(event), .json = object};
-}
-
-static void on_event(void *user, const struct kad_event *event)
-{
-    struct kad_api_call *call = user;
-    struct kad_api_answer answer = {0};
-
-    kad_news_request(call->api->feed, call->api->node, event, &call->request, call->asker.trusted);
-    kad_evidence_done(call->api->evidence, call->api->node, event);
-    if (event->kind == KAD_EVENT_HOP && call->trace)
-        json_array_append_new(call->trace, kad_json_hop(event));
-    if (event->kind != KAD_EVENT_DONE)
-        return;
-    if (call->route->shape)
-        answer = call->route->shape(event, &call->request, call->api->node, call->asker);
-    else
-        answer = plain(call, event);
-    call->done(call->user, answer);
-    if (call->begun)
-        call_free(call);
-    else
-        call->ended = true;
 }
 
 static struct kad_api_answer wrong(unsigned status, const char *error, const char *reason)
@@ -91,6 +60,64 @@ static struct kad_api_answer not_taken(int error)
     default:
         return wrong(500, kad_json_error_text(error), NULL);
     }
+}
+
+static void on_event(void *user, const struct kad_event *event);
+
+/* What follows from an answer is asked. False: it is over. */
+static bool ask_on(struct kad_api_call *call, const struct kad_event *event, struct kad_api_answer *answer)
+{
+    int error;
+
+    if (!kad_follow_on(&call->follow, event, &call->params, &call->request, *answer))
+        return false;
+    error = kad_node_request(call->api->node, &call->request, on_event, call, &call->id);
+    if (error == KAD_OK) {
+        kad_news_begun(call->api->feed, call->api->node, call->id, &call->request, call->asker.trusted);
+        return true;
+    }
+    *answer = not_taken(error);
+    return false;
+}
+
+/* The trace is over all that is asked on. */
+static struct kad_api_answer plain(struct kad_api_call *call, const struct kad_event *event)
+{
+    json_t *object = kad_json_done(event, &call->request, NULL);
+
+    if (call->params.has_name)
+        kad_named_answer(object, event, &call->params);
+    if (kad_libp2p_wanted(&call->params))
+        kad_libp2p_answer(object, event, &call->request, call->api->node);
+    return (struct kad_api_answer){.status = kad_json_status(event), .json = object};
+}
+
+static void on_event(void *user, const struct kad_event *event)
+{
+    struct kad_api_call *call = user;
+    struct kad_api_answer answer = {0};
+
+    kad_news_request(call->api->feed, call->api->node, event, &call->request, call->asker.trusted);
+    kad_evidence_done(call->api->evidence, call->api->node, event);
+    if (event->kind == KAD_EVENT_HOP && call->trace)
+        json_array_append_new(call->trace, kad_json_hop(event));
+    if (event->kind != KAD_EVENT_DONE)
+        return;
+    if (call->route->shape) {
+        answer = call->route->shape(event, &call->request, call->api->node, call->asker);
+    } else {
+        answer = plain(call, event);
+        if (ask_on(call, event, &answer))
+            return;
+        kad_follow_end(&call->follow, &answer);
+        if (call->trace)
+            json_object_set(answer.json, "trace", call->trace);
+    }
+    call->done(call->user, answer);
+    if (call->begun)
+        call_free(call);
+    else
+        call->ended = true;
 }
 
 /* Starts the request. True: `out_answer` says at once what became of it. */

@@ -7,6 +7,26 @@
 #include "http/json.h"
 #include "http/libp2p.h"
 #include "kad/identity.h"
+#include "node/moved.h"
+
+/* Who signs: who is meant by `as`; else whoever owns the name already, of those that this node is and was. */
+static const uint8_t *signer_of(struct kad_params *params)
+{
+    uint8_t key[KAD_IDENTITY_SIZE];
+    const uint8_t *seed = NULL;
+    struct kad_bytes text;
+
+    if (!kad_params_text(params, "as", &text))
+        return params->has_name ? kad_node_seed_for(params->node, &params->name) : NULL;
+    if (kad_identity_parse((const char *)text.data, key) == KAD_OK)
+        seed = memcmp(key, kad_engine_identity(kad_node_engine(params->node)), sizeof key) == 0
+                   ? kad_node_config_of(params->node)->secret
+                   : kad_node_former(params->node, key);
+    if (!seed)
+        kad_params_wrong(params, "as",
+                         "id1... of an identity is wanted that this node is, or was and has the key of");
+    return seed;
+}
 
 static const uint8_t *secret_of(const struct kad_params *params)
 {
@@ -146,7 +166,7 @@ static bool read_value(struct kad_params *params, struct kad_bytes *out_value)
 void kad_named_put(struct kad_params *params, struct kad_request *request)
 {
     const kad_ms now = kad_node_now(params->node);
-    struct kad_secure_draft draft = {.name = &params->name, .seed = secret_of(params), .made_at = now};
+    struct kad_secure_draft draft = {.name = &params->name, .made_at = now};
     uint8_t entropy[32], *room;
     bool given, at_address = false;
     int64_t number;
@@ -158,6 +178,7 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
     if (read_address(params, &draft.value))
         given = at_address = true;
     name_it(params, draft.value);
+    draft.seed = signer_of(params);
     if (at_address && !names_addresses(params))
         kad_params_wrong(params, "address", "goes with peer: and provider: names");
     if (!given && !draft.withdrawn && params->name.class_->type != KAD_CLASS_PROVIDER)
@@ -191,8 +212,8 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
     params->n_bytes += request->record.value.size;
     request->target = request->record.key;
     /* What is kept is signed anew each time it is published: with the name's own signer, which tells nobody whose it is. */
-    request->renews = request->keep && !error &&
-                      kad_secure_signer(&params->name, secret_of(params), request->signer) == KAD_OK;
+    request->renews =
+        request->keep && !error && kad_secure_signer(&params->name, draft.seed, request->signer) == KAD_OK;
 }
 
 /* -- answers ----------------------------------------------------------------------------------------------------- */
@@ -213,6 +234,21 @@ static json_t *addresses(struct kad_bytes value)
     return list;
 }
 
+/* Where somebody is, or who he is now. Returns what is wrong with it; NULL: nothing. */
+static const char *set_whereabouts(json_t *object, const struct kad_secure_opened *opened, bool is_peer)
+{
+    struct kad_move move;
+    const int error =
+        is_peer && opened->has_owner ? kad_moved_read(opened->value, opened->owner, &move) : KAD_E_NOT_FOUND;
+
+    json_object_set_new(object, "addresses", addresses(opened->value));
+    if (error == KAD_OK) {
+        json_object_set_new(object, "moved_to", kad_json_identity(move.to));
+        json_object_set_new(object, "moved_at", kad_json_instant(move.made_at));
+    }
+    return error == KAD_E_CORRUPT ? kad_error_text(error) : NULL;
+}
+
 /* The value that a record holds, into `object`. */
 static void set_opened(json_t *object, const struct kad_record *record, const struct kad_params *params)
 {
@@ -220,18 +256,22 @@ static void set_opened(json_t *object, const struct kad_record *record, const st
     struct kad_secure_opened opened;
     const int error = kad_secure_open(&params->name, record, secret_of(params), bytes, &opened);
     json_t *text = error ? NULL : json_stringn((const char *)opened.value.data, opened.value.size);
+    const char *problem = NULL;
 
     json_object_set_new(object, "value", text ? text : json_null());
     json_object_set_new(object, "value_hex", error ? json_null() : kad_json_hex(opened.value));
-    if (names_addresses(params))
-        json_object_set_new(object, "addresses", error ? json_array() : addresses(opened.value));
+    if (names_addresses(params) && error)
+        json_object_set_new(object, "addresses", json_array());
+    else if (names_addresses(params))
+        problem = set_whereabouts(object, &opened, params->name.class_->type == KAD_CLASS_PEER);
     json_object_set_new(object, "owner",
                         !error && opened.has_owner ? kad_json_identity(opened.owner) : json_null());
     json_object_set_new(object, "problem",
-                        !error ? json_null()
-                               : json_string(error != KAD_E_NOT_FOUND ? kad_error_text(error)
-                                             : record->withdrawn      ? "withdrawn"
-                                                                      : "expired")); /* a ghost */
+                        problem  ? json_string(problem)
+                        : !error ? json_null()
+                                 : json_string(error != KAD_E_NOT_FOUND ? kad_error_text(error)
+                                               : record->withdrawn      ? "withdrawn"
+                                                                        : "expired")); /* a ghost */
     json_object_set_new(object, "seq", json_integer(record->sequence));
     json_object_set_new(object, "made_at", kad_json_instant(record->made_at));
     json_object_set_new(object, "valid_until", until(record->valid_until));

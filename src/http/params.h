@@ -23,6 +23,7 @@ struct kad_params {
     uint8_t bytes[KAD_PARAMS_BYTES];
     size_t n_bytes;
     struct kad_node *node; /* whom it is asked of; NULL in tests */
+    bool stays;            /* moves of identities are not followed (http/follow.h) */
     bool has_name;         /* in kad's own network: what `key` said */
     char name_text[KAD_SECURE_NAME_MAX + 80];
     struct kad_secure_name name;

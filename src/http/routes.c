@@ -105,6 +105,15 @@ static void read_ping(struct kad_params *params, struct kad_request *request)
         kad_params_wrong(params, "address", "wanted, and not given");
 }
 
+/* Whoever was somebody else before is looked for as what he is now, unless the host wants to see for itself. */
+static void read_follow(struct kad_params *params)
+{
+    bool follow = true;
+
+    if (kad_named_wanted(params) && kad_params_flag(params, "follow", &follow))
+        params->stays = !follow;
+}
+
 static void read_find(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
@@ -112,6 +121,7 @@ static void read_find(struct kad_params *params, struct kad_request *request)
         kad_libp2p_read(params, request);
         return;
     }
+    read_follow(params);
     read_target(params, "id", (struct kad_bytes){0}, request);
 }
 
@@ -135,6 +145,7 @@ static void read_get(struct kad_params *params, struct kad_request *request)
         kad_libp2p_read(params, request);
         return;
     }
+    read_follow(params);
     if (kad_named_wanted(params)) {
         kad_named_get(params, request);
         return;

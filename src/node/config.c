@@ -49,6 +49,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->store = KAD_STORE_LMDB;
     default_api(out_config);
     out_config->announce_self = true;
+    out_config->moved_for_ms = 7 * 24 * KAD_HOUR;
     out_config->dht_enabled = true;
     out_config->port_mapping_lease_ms = KAD_HOUR;
     out_config->preset = network == kad_network_libp2p_ipfs() ? KAD_PRESET_IPFS : KAD_PRESET_ICN;
@@ -482,6 +483,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     lend_libp2p(config, out_node);
     out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
     out_node->announce_self = config->announce_self;
+    out_node->moved_for_ms = config->moved_for_ms;
     out_node->disabled = !config->dht_enabled;
     out_node->store = (enum kad_store_kind)config->store;
     out_node->store_max_bytes = config->store_max_bytes;

@@ -70,12 +70,15 @@ int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
         kad_identity_from_seed(&identity, node->config.secret);
     } else if (relative) {
         kad_identity_from_seed(&identity, relative->config.secret);
+        kad_former_share(node, relative);
     } else {
         if (!wish.path && kad_storage_has_data_dir(node)) {
             snprintf(path, sizeof(path), "%s/%s", node->storage->data_dir.path, KAD_KEY_FILE_NAME);
             wish.path = path;
         }
         error = kad_key_file_load_or_make(&wish, &identity, &made, why, why_size);
+        if (!error && wish.path && !made)
+            kad_former_load(node, wish.path);
     }
     if (node->config.passphrase) { /* our copy, among `texts` */
         kad_wipe(node->texts + (node->config.passphrase - node->texts), strlen(node->config.passphrase));

@@ -70,6 +70,17 @@ KAD_CHECK int kad_key_file_load(const char *path, struct kad_key_file *out_file,
 KAD_CHECK int kad_key_file_save(const char *path, const struct kad_key_file *file, bool replace,
                                 char *out_why, size_t why_size);
 
+/* Where the key file that `path` took over from is kept: beside it, with the first twelve characters of its id. False: too long a name. */
+bool kad_key_file_old_path(const char *path, const uint8_t old_key[KAD_IDENTITY_SIZE], char *out_path,
+                           size_t room);
+/* A new identity takes over the file at `path`: `old`, what stands there, is kept beside it, and `old_identity`, the key pair in
+ * that, signs that it moved. `passphrase`: seals the new one; NULL: open. *out_move (may be NULL): what was signed. 0, KAD_E_EXISTS (somebody
+ * else's file is in the way), KAD_E_INVALID (too long a name), KAD_E_SYSTEM, KAD_E_MEMORY; with a sentence. */
+KAD_CHECK int kad_key_file_rotate(const char *path, const struct kad_key_file *old,
+                                  const struct kad_identity *old_identity,
+                                  const struct kad_identity *identity, const char *passphrase, kad_ms now,
+                                  struct kad_move *out_move, char *out_why, size_t why_size);
+
 /* How far a search is. */
 struct kad_key_progress {
     unsigned bits;    /* looked for */

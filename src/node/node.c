@@ -323,6 +323,7 @@ int kad_node_new(const struct kad_node_config *config, struct kad_node **out_nod
     node->loop = config->loop;
     node->restore_at = KAD_NEVER;
     node->presence.at = KAD_NEVER;
+    node->former_at = KAD_NEVER;
     node->variety_at = KAD_NEVER;
     kad_clock_init(&node->clock);
     node->now = kad_clock_now(&node->clock);
@@ -535,6 +536,7 @@ void kad_node_free(struct kad_node *node)
     if (node->texts)
         kad_wipe(node->texts, node->texts_size); /* the passphrase is among them */
     kad_wipe(node->config.secret, sizeof(node->config.secret));
+    kad_former_wipe(node);
     kad_free(node->allocator, node->texts, node->texts_size);
     kad_free(node->allocator, node, sizeof(*node));
 }

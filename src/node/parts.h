@@ -8,6 +8,7 @@
  *     posted.c     what other threads want
  *     identity.c   who it is
  *     presence.c   its own `peer:` record
+ *     former.c     the identities it was before
  *     variety.c    in how many networks its contacts stand
  *     memory.c     its state on disk: what is saved when
  *     storage.c    data directory and store, which several nodes may have together
@@ -32,6 +33,7 @@
 #include "node/bootstrap_name.h"
 #include "node/data_dir.h"
 #include "node/kept.h"
+#include "node/key_file.h"
 #include "node/libp2p_link.h"
 #include "node/link.h"
 #include "node/load.h"
@@ -84,6 +86,14 @@ struct kad_presence {
     struct kad_whereabouts said;
     kad_ms at; /* KAD_NEVER: when something has changed */
     bool asking;
+};
+
+/* Somebody this node was. */
+struct kad_former {
+    struct kad_node *node; /* while it asks */
+    struct kad_identity identity;
+    kad_ms moved_at;
+    bool said, asking; /* that it moved */
 };
 
 /* A data directory and a store, of all nodes on a loop that were made one with another. */
@@ -140,6 +150,10 @@ struct kad_node {
     bool restored; /* all of `kept` is the engine's again */
     kad_ms restore_at;
     struct kad_presence presence;
+    struct kad_former formers[KAD_MOVES_MAX];
+    size_t n_formers;
+    kad_ms former_at; /* when they are looked at again */
+    int64_t former_sequence;
     kad_ms variety_at;          /* when its contacts' networks are counted again; KAD_NEVER: not yet */
     kad_ms variety_pause;       /* between the last two counts */
     bool variety_poor, crowded; /* as was told */
@@ -250,6 +264,19 @@ KAD_CHECK int kad_node_take_identity(struct kad_node *node, char *why, size_t wh
 void kad_presence_changed(struct kad_node *node); /* it is ready, or its address is another */
 void kad_presence_tick(struct kad_node *node);
 kad_ms kad_presence_wake_at(const struct kad_node *node);
+
+/* -- former.c --------------------------------------------------------------------------------------------------- */
+
+/* Those whom the identity in the file at `path` took over from; their files may be there or not. config.passphrase opens them. */
+void kad_former_load(struct kad_node *node, const char *path);
+void kad_former_share(struct kad_node *node,
+                      const struct kad_node *relative); /* of who has the same key pair */
+void kad_former_wipe(struct kad_node *node);
+void kad_former_begin(struct kad_node *node); /* it is ready */
+void kad_former_tick(struct kad_node *node);
+kad_ms kad_former_wake_at(const struct kad_node *node);
+/* A publication that a former identity signed becomes this one's, where it can; it is to be signed again. */
+bool kad_former_resign(const struct kad_node *node, struct kad_request *request);
 
 /* -- bootstrap.c ------------------------------------------------------------------------------------------------ */
 

@@ -214,12 +214,13 @@ static struct kad_kept *next_unpublished(struct kad_node *node)
     return NULL;
 }
 
-/* It may have outlived its life while this node was off. */
-static void renew(struct kad_request *request, kad_ms now)
+/* It may have outlived its life while this node was off, or its signer. */
+static void renew(const struct kad_node *node, struct kad_request *request)
 {
     struct kad_record *record = &request->record;
-    const kad_ms life = record->valid_until - record->made_at;
+    const kad_ms now = node->now, life = record->valid_until - record->made_at;
 
+    (void)kad_former_resign(node, request);
     if (request->renews)
         (void)!kad_secure_renew(record, request->signer, now, /* or it is put as it is, and refused */
                                 record->valid_until == KAD_NEVER ? KAD_NEVER : now + life);
@@ -235,7 +236,7 @@ void kad_requests_restore(struct kad_node *node)
     while (node->n_restoring < RESTORE_AT_ONCE && (kept = next_unpublished(node))) {
         int error;
 
-        renew(&kept->request, node->now);
+        renew(node, &kept->request);
         error = kad_node_request(node, &kept->request, restored, node, NULL);
         if (error == KAD_E_LIMIT || error == KAD_E_MEMORY) {
             node->restore_at = node->now + KAD_SECOND; /* others are at it; later */

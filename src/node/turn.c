@@ -46,6 +46,7 @@ static kad_ms wake_at(const struct kad_node *node)
         at = node->load.sample_at; /* a quiet second is what ends it */
     at = at < kad_variety_wake_at(node) ? at : kad_variety_wake_at(node);
     at = at < kad_presence_wake_at(node) ? at : kad_presence_wake_at(node);
+    at = at < kad_former_wake_at(node) ? at : kad_former_wake_at(node);
     at = at < kad_recorder_wake_at(node) ? at : kad_recorder_wake_at(node);
     return at < node->restore_at ? at : node->restore_at;
 }
@@ -103,6 +104,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     kad_memory_tick(node);
     kad_requests_restore(node);
     kad_presence_tick(node);
+    kad_former_tick(node);
     kad_variety_tick(node);
     kad_recorder_tick(node);
     node->in_turn = false;
@@ -182,6 +184,8 @@ static void take_news(struct kad_node *node, const struct kad_event *event)
         node->variety_at = node->now;
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ADDRESS)
         kad_presence_changed(node);
+    if (event->kind == KAD_EVENT_READY)
+        kad_former_begin(node);
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ID)
         kad_memory_changed(node, KAD_SECOND); /* and what comes with it */
     if (event->kind == KAD_EVENT_WARNING && event->warning == KAD_WARN_NO_BOOTSTRAP)

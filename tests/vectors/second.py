@@ -401,6 +401,30 @@ def check_identity(v):
     same("puzzle", puzzle_bits(key), v["puzzle_bits"])
 
 
+def moved(seed, new_seed, at):
+    """What stands in the `peer:` record of who is somebody else now."""
+    signed = public_key(seed) + public_key(new_seed) + u(8, at)
+    return b"\x01" + signed + sign(seed, purpose("move") + signed) + sign(new_seed, purpose("moved") + signed)
+
+
+def moved_to(value, owner):
+    """Who `owner` is now, by the value of its `peer:` record; None: it tells addresses."""
+    if value[:1] != b"\x01":
+        return None
+    signed = value[1:73]
+    if (len(value) != 201 or signed[:32] != owner or not verify(owner, purpose("move") + signed, value[73:137])
+            or not verify(signed[32:64], purpose("moved") + signed, value[137:])):
+        raise Wrong("a move that is not signed by both")
+    return signed[32:64]
+
+
+def check_move(v):
+    seed, new_seed, value = raw(v, "seed", "new_seed", "value")
+    same("move", moved(seed, new_seed, v["at"]), value)
+    same("moved to", moved_to(value, public_key(seed)), public_key(new_seed))
+    same("addresses", moved_to(b"\x04\x7f\0\0\1\x10\x92", public_key(seed)), None)
+
+
 def check_name(v):
     name, key, seed, signer = raw(v, "name", "key", "seed", "signer")
     same("key of " + v["class"], record_key(v["class"], name), key)
@@ -463,7 +487,7 @@ def check_message(v):
     same(v["what"], decode(theirs + bytes(40)), (v["kind"], v["method"], transaction, fields))
 
 
-CHECKS = {"identities": check_identity, "names": check_name, "records": check_one_record, "attests": check_one_attest,
+CHECKS = {"identities": check_identity, "moves": check_move, "names": check_name, "records": check_one_record, "attests": check_one_attest,
           "messages": check_message}
 
 

@@ -25,7 +25,7 @@ def main():
     print(done.stdout + done.stderr, end="")
     if done.returncode:
         return 1
-    computed = {"identities": "id", "names": "key", "records": "record", "attests": "signature", "messages": "bytes"}
+    computed = {"identities": "id", "moves": "value", "names": "key", "records": "record", "attests": "signature", "messages": "bytes"}
     for name, field in computed.items():
         with tempfile.TemporaryDirectory() as folder:
             for other in computed:

@@ -4,6 +4,7 @@
 #include "base/test.h"
 #include "crypto/crypto.h"
 #include "kad/identity.h"
+#include "node/moved.h"
 #include "wire/kad/record.h"
 
 TEST(identities)
@@ -28,6 +29,29 @@ TEST(identities)
         json_array_append_new(list, one);
     }
     vector_expect_file("identities", list);
+}
+
+TEST(moves)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < 3; i++) {
+        json_t *one = json_object();
+        uint8_t seed[32], value[KAD_MOVED_SIZE];
+        struct kad_identity from, to;
+
+        vector_seed(i, seed);
+        kad_identity_from_seed(&from, seed);
+        vector_set_hex(one, "seed", seed, sizeof seed);
+        vector_seed(i + 1, seed);
+        kad_identity_from_seed(&to, seed);
+        vector_set_hex(one, "new_seed", seed, sizeof seed);
+        vector_set_number(one, "at", VECTOR_NOW + i);
+        kad_moved_write(&from, &to, VECTOR_NOW + i, value);
+        vector_set_hex(one, "value", value, sizeof value);
+        json_array_append_new(list, one);
+    }
+    vector_expect_file("moves", list);
 }
 
 TEST(names)
