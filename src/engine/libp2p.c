@@ -49,8 +49,9 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
     }
 
 /* T024: k 20, alpha 3, refresh every 5 minutes, 10 seconds for a query. IPFS: alpha 10, refresh every 10 minutes (libp2p/specs, kad-dht;
- * ipfs/specs). Nothing is stored again by holders there, and nothing is signed. */
-#define SETTINGS(alpha_, refresh_, again_)                                                                   \
+ * ipfs/specs). Nothing is stored again by holders there, and nothing is signed. In T024's network who is gone is out of the table
+ * by the time its buckets are refreshed: a ping over a connection that stands costs little. */
+#define SETTINGS(alpha_, refresh_, again_, ping_, pace_)                                                     \
     {                                                                                                        \
         .k = 20, .alpha = (alpha_), .alpha_end = 10, .lookup_retries = 0, .lookup_spare = 8, .replicas = 20, \
         .lookup_beyond = 2, .lookup_widen = 20, .paths = 4, .per_introducer = 8, .region_k = 0,              \
@@ -58,25 +59,24 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
         .patience_max_ms = 2000, .request_timeout_ms = 30 * KAD_SECOND, .max_requests = 256,                 \
         .max_queries = 1024, .narrow_per_lookup = 6, .table_wide = 64, .table_cache = 8, .max_failures = 2,  \
         .narrow_per_bucket = 3, .narrow_per_table = 6, .wide_per_bucket = 8, .wide_per_table = 32,           \
-        .ping_after_ms = 15 * KAD_MINUTE, .refresh_after_ms = (refresh_),                                    \
-        .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25, .min_contacts = 5, .dead_percent = 0,        \
-        .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR, .peer_ttl_ms = 45 * KAD_MINUTE,              \
-        .record_ttl_ms = 48 * KAD_HOUR, .announce_again_ms = 15 * KAD_MINUTE, .put_again_ms = (again_),      \
-        .restore_ms = 0, .cache_ms = 0, .result_ms = 0, .max_publications = 65536,                           \
-        .sample_interval_ms = 10 * KAD_MINUTE, .limit_addresses = 4096, .address_per_s = 500,                \
-        .address_burst = 2000, .group_per_s = 4000, .group_burst = 16000, .strikes = 10,                     \
-        .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 0, .unproven_grant = 0, .score_peers = 1024,             \
-        .score_half_life_ms = 6 * KAD_HOUR, .reserved_bootstraps = 3, .ban_ms = KAD_HOUR,                    \
-        .max_sessions = 64, .max_handshakes = 64, .handshake_ms = 4 * KAD_SECOND,                            \
-        .rekey_after_ms = KAD_HOUR, .as_per_bucket = 8, .as_per_table = 64, .peer_keep_ms = 5 * KAD_MINUTE,  \
-        .address_quorum = 4, .reply_peers = 50,                                                              \
+        .ping_after_ms = (ping_), .refresh_after_ms = (refresh_), .refresh_pace_ms = (pace_),                \
+        .verify_per_s = 25, .min_contacts = 5, .dead_percent = 0, .ping_min_ms = 2 * KAD_MINUTE,             \
+        .ping_max_ms = KAD_HOUR, .peer_ttl_ms = 45 * KAD_MINUTE, .record_ttl_ms = 48 * KAD_HOUR,             \
+        .announce_again_ms = 15 * KAD_MINUTE, .put_again_ms = (again_), .restore_ms = 0, .cache_ms = 0,      \
+        .result_ms = 0, .max_publications = 65536, .sample_interval_ms = 10 * KAD_MINUTE,                    \
+        .limit_addresses = 4096, .address_per_s = 500, .address_burst = 2000, .group_per_s = 4000,           \
+        .group_burst = 16000, .strikes = 10, .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 0,                  \
+        .unproven_grant = 0, .score_peers = 1024, .score_half_life_ms = 6 * KAD_HOUR,                        \
+        .reserved_bootstraps = 3, .ban_ms = KAD_HOUR, .max_sessions = 64, .max_handshakes = 64,              \
+        .handshake_ms = 4 * KAD_SECOND, .rekey_after_ms = KAD_HOUR, .as_per_bucket = 8, .as_per_table = 64,  \
+        .peer_keep_ms = 5 * KAD_MINUTE, .address_quorum = 4, .reply_peers = 50,                              \
     }
 
 static const struct kad_network icn = {
     .name = "libp2p",
     .codec = &kad_libp2p_codec,
     .rules = RULES(kad_p2p_class_of_icn),
-    .settings = SETTINGS(3, 5 * KAD_MINUTE, 5 * KAD_HOUR),
+    .settings = SETTINGS(3, 5 * KAD_MINUTE, 5 * KAD_HOUR, 3 * KAD_MINUTE, 2 * KAD_SECOND),
     .carrier = KAD_CARRIER_HOST,
     .stream_protocol = "/icn/kad/1.0.0",
     .port = 9000,
@@ -87,7 +87,7 @@ static const struct kad_network ipfs = {
     .name = "libp2p-ipfs",
     .codec = &kad_libp2p_codec,
     .rules = RULES(kad_p2p_class_of_ipfs),
-    .settings = SETTINGS(10, 10 * KAD_MINUTE, 22 * KAD_HOUR),
+    .settings = SETTINGS(10, 10 * KAD_MINUTE, 22 * KAD_HOUR, 15 * KAD_MINUTE, 10 * KAD_SECOND),
     .carrier = KAD_CARRIER_HOST,
     .stream_protocol = "/ipfs/kad/1.0.0",
     .port = 4001,

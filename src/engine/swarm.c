@@ -201,6 +201,12 @@ void kad_swarm_ask_back(struct kad_swarm *swarm, struct swarm_ask *ask, bool fai
     swarm->last_back = &ask->next;
 }
 
+void kad_swarm_ask_unheard(struct kad_swarm *swarm, struct swarm_ask *ask)
+{
+    kad_swarm_tell(swarm, KAD_SWARM_DEAD, (struct kad_bytes){ask->peer->id, ask->peer->n_id}, &ask->endpoint);
+    kad_swarm_ask_free(swarm, ask);
+}
+
 /* NULL: a ceiling, or no memory. */
 static struct swarm_ask *ask_new(struct kad_swarm *swarm, size_t n_bytes)
 {

@@ -214,8 +214,7 @@ static void give_up(struct kad_swarm *swarm, struct swarm_peer *peer)
         struct swarm_ask *ask = peer->first_ask;
 
         peer->first_ask = ask->next;
-        kad_swarm_tell(swarm, KAD_SWARM_DEAD, (struct kad_bytes){peer->id, peer->n_id}, &ask->endpoint);
-        kad_swarm_ask_back(swarm, ask, true);
+        kad_swarm_ask_unheard(swarm, ask);
     }
     peer->last_ask = &peer->first_ask;
 }
@@ -353,7 +352,7 @@ static void fail_asks(struct kad_swarm *swarm, struct swarm_conn *conn)
         conn->asks = ask->next_of_conn;
         conn->n_in_flight--;
         ask->conn = NULL;
-        kad_swarm_ask_back(swarm, ask, true);
+        kad_swarm_ask_unheard(swarm, ask);
     }
 }
 

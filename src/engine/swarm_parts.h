@@ -177,7 +177,10 @@ void kad_swarm_tell(struct kad_swarm *swarm, enum kad_swarm_event_kind kind, str
                     const struct kad_endpoint *endpoint);
 /* The engine is to hear of it: as if it had asked whether we are there, upon which the engine asks it. */
 void kad_swarm_greet(struct kad_swarm *swarm, struct swarm_peer *peer);
+/* It came back: with an answer, or because who was asked will not answer it. */
 void kad_swarm_ask_back(struct kad_swarm *swarm, struct swarm_ask *ask, bool failed);
+/* Nobody heard it: the engine takes that for silence, which costs who is gone its place in the table. */
+void kad_swarm_ask_unheard(struct kad_swarm *swarm, struct swarm_ask *ask);
 void kad_swarm_ask_free(struct kad_swarm *swarm, struct swarm_ask *ask);
 
 /* -- swarm_links.c ---------------------------------------------------------------------------------------------- */

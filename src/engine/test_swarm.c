@@ -46,6 +46,8 @@ struct swarm_node *swarm_net_add(struct swarm_net *net, enum kad_swarm_mode mode
     config.random[1] = 1;
     kad_settings_default(net->network, &node->settings);
     node->settings.read_only = mode == KAD_SWARM_CLIENT;
+    if (net->adjust)
+        net->adjust(&node->settings);
     EXPECT_EQ(kad_swarm_new(&config, net->now, &node->swarm), 0);
     EXPECT_EQ(kad_engine_new(&engine, net->now, &node->engine), 0);
     node->memory = malloc(BATCH * kad_network_datagram(net->network));
@@ -183,7 +185,7 @@ static void hand_over(struct swarm_net *net, struct swarm_node *node, uint32_t c
     EXPECT(copy != NULL);
     memcpy(copy, out.data, n);
     kad_swarm_sent(node->swarm, connection, n);
-    if (wire && net->nodes[wire->node[1 - side]].on)
+    if (wire && net->nodes[wire->node[1 - side]].on && !net->nodes[wire->node[1 - side]].silent)
         kad_swarm_bytes(net->nodes[wire->node[1 - side]].swarm, wire->connection[1 - side], copy, n,
                         net->now);
     free(copy);

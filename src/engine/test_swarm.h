@@ -10,6 +10,7 @@ struct swarm_node {
     struct swarm_net *net;
     unsigned number;
     bool on;
+    bool silent; /* it takes nothing in any more, and says nothing */
     struct kad_swarm *swarm;
     struct kad_engine *engine;
     struct kad_settings settings;
@@ -39,6 +40,8 @@ struct swarm_net {
     size_t piece; /* bytes are handed over in pieces of at most so many; 0: as they are */
     kad_ms now;
     const struct kad_network *network;
+    void (*adjust)(struct kad_settings
+                       *settings); /* of nodes that are added from now on; NULL: as the network has them */
 };
 
 void swarm_net_init(struct swarm_net *net, const struct kad_network *network);
