@@ -60,7 +60,7 @@ endfunction()
 if(KAD_SHARED AND NOT KAD_FUZZ AND NOT KAD_COVERAGE)
     kad_shared(kad HEADERS ${KAD_HEADERS} OBJECTS kad LINK PkgConfig::SODIUM PkgConfig::CRYPTO ${KAD_IPSEC_MB})
     kad_shared(kad-node HEADERS ${KAD_NODE_HEADERS} OBJECTS kad kad-node
-        LINK PkgConfig::SODIUM PkgConfig::CRYPTO PkgConfig::UV PkgConfig::LMDB ${KAD_IPSEC_MB} resolv)
+        LINK PkgConfig::SODIUM PkgConfig::CRYPTO PkgConfig::UV PkgConfig::LMDB PkgConfig::SSL ${KAD_IPSEC_MB} resolv wslay)
     set(shared_exports shared)
 endif()
 

@@ -10,6 +10,7 @@ if(IPSEC_MB_INCLUDE AND IPSEC_MB_LIBRARY AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86
     set_source_files_properties(src/crypto/ready.c PROPERTIES
         COMPILE_DEFINITIONS KAD_HAVE_IPSEC_MB INCLUDE_DIRECTORIES "${IPSEC_MB_INCLUDE}")
 endif()
+pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
@@ -69,8 +70,8 @@ set(program_parts src/node/config*.c src/node/log.c src/node/manifest.c src/node
 kad_library(kad-node POSIX
     SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c src/store/view.c
     LEAVE_OUT ${program_parts}
-    LINK kad PkgConfig::UV PkgConfig::LMDB)
-target_link_libraries(kad-node PUBLIC resolv) # the C library's: it reads DNS messages
+    LINK kad PkgConfig::UV PkgConfig::LMDB PkgConfig::SSL)
+target_link_libraries(kad-node PUBLIC resolv wslay) # resolv is the C library's: it reads DNS messages
 kad_library(kad-sim
     SOURCES sim/*.c
     LINK kad)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "http/websocket.h"
+#include "node/ws_bytes.h"
 #include "http/websocket_request.h"
 
 #define MESSAGE_MAX 512
@@ -111,7 +112,7 @@ static void check_request(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char key[64], accept[KAD_WEBSOCKET_ACCEPT];
+    char key[64], accept[KAD_WS_ACCEPT];
 
     if (size == 0)
         return 0;
@@ -121,8 +122,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size = size - 1 < sizeof key - 1 ? size - 1 : sizeof key - 1;
         memcpy(key, data + 1, size);
         key[size] = 0;
-        if (kad_websocket_accept(key, accept))
-            require(strlen(key) == 24 && strlen(accept) == KAD_WEBSOCKET_ACCEPT - 1);
+        if (kad_ws_accept(key, accept))
+            require(strlen(key) == 24 && strlen(accept) == KAD_WS_ACCEPT - 1);
     } else {
         check_frames(data + 1, size - 1, data[0] - 1);
     }

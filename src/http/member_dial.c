@@ -10,6 +10,7 @@
 #include "base/endpoint.h"
 #include "http/tcp_socket.h"
 #include "http/websocket.h"
+#include "node/ws_bytes.h"
 
 /* Where others take us to be is where we come from and the port we name. */
 static bool is_bound(int fd, const struct kad_endpoint *from)
@@ -47,7 +48,7 @@ void kad_member_dial_init(struct kad_member_dial *dial, const struct kad_endpoin
     *dial = (struct kad_member_dial){.at = 0};
     kad_entropy(nonce, sizeof nonce);
     sodium_bin2base64(key, sizeof key, nonce, sizeof nonce, sodium_base64_VARIANT_ORIGINAL);
-    kad_websocket_accept(key, dial->accept);
+    kad_ws_accept(key, dial->accept);
     dial->size = (size_t)snprintf(dial->text, sizeof dial->text,
                                   "GET /kad HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
                                   "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"

@@ -5,29 +5,6 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
-#include "crypto/crypto.h"
-
-/* -- the handshake ------------------------------------------------------------------------------------------------- */
-
-#define KEY_TEXT 24
-
-bool kad_websocket_accept(const char *key, char out_accept[KAD_WEBSOCKET_ACCEPT])
-{
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* section 1.3 */
-    char both[KEY_TEXT + sizeof guid];
-    uint8_t hash[KAD_SHA1_SIZE], nonce[16];
-    size_t n;
-
-    if (strlen(key) != KEY_TEXT || sodium_base642bin(nonce, sizeof nonce, key, KEY_TEXT, NULL, &n, NULL,
-                                                     sodium_base64_VARIANT_ORIGINAL) != 0)
-        return false;
-    memcpy(both, key, KEY_TEXT);
-    memcpy(both + KEY_TEXT, guid, sizeof guid);
-    kad_sha1(both, KEY_TEXT + sizeof guid - 1, hash);
-    sodium_bin2base64(out_accept, KAD_WEBSOCKET_ACCEPT, hash, sizeof hash, sodium_base64_VARIANT_ORIGINAL);
-    return n == sizeof nonce;
-}
-
 /* -- wslay's callbacks --------------------------------------------------------------------------------------------- */
 
 static ssize_t give(wslay_event_context_ptr wslay, uint8_t *bytes, size_t room, int flags, void *user)

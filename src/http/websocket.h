@@ -1,7 +1,6 @@
 /*
  * websocket - RFC 6455 without I/O: bytes in, text messages out; text messages in, bytes out. Frames are libwslay's.
  *
- *     kad_websocket_accept()   the answer to a client's Sec-WebSocket-Key
  *     kad_websocket_input()    bytes that came: `text` is called for each whole message
  *     kad_websocket_send()     a text message; ping() and close() likewise. They queue, and do not fail the connection
  *     kad_websocket_output()   the bytes to write next
@@ -33,11 +32,6 @@ enum kad_websocket_code {
     KAD_WEBSOCKET_GOING_AWAY = 1001,
     KAD_WEBSOCKET_NO_BINARY = 1003,
 };
-
-#define KAD_WEBSOCKET_ACCEPT 29 /* 28 characters and a zero */
-
-/* False: not the base64 of 16 bytes. */
-bool kad_websocket_accept(const char *key, char out_accept[KAD_WEBSOCKET_ACCEPT]);
 
 /* 0 or KAD_E_MEMORY. A message of more than `message_max` bytes, in however many frames, closes with 1009. */
 KAD_CHECK int kad_websocket_init(struct kad_websocket *socket, size_t message_max, kad_websocket_text *text,

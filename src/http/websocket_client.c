@@ -11,6 +11,7 @@
 #include "http/exchange.h"
 #include "http/json.h"
 #include "http/websocket.h"
+#include "node/ws_bytes.h"
 #include "http/websocket_request.h"
 
 #define BLOCK      (16 * 1024) /* read and written at a time */
@@ -351,10 +352,10 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 struct MHD_Response *kad_websocket_response(const char *key, MHD_UpgradeHandler handler, void *context,
                                             bool *out_valid)
 {
-    char accept[KAD_WEBSOCKET_ACCEPT];
+    char accept[KAD_WS_ACCEPT];
     struct MHD_Response *response;
 
-    *out_valid = kad_websocket_accept(key, accept);
+    *out_valid = kad_ws_accept(key, accept);
     response = *out_valid ? MHD_create_response_for_upgrade(handler, context) : NULL;
     if (response) {
         MHD_add_response_header(response, "Upgrade", "websocket");

@@ -1,5 +1,6 @@
 /* The handshake of RFC 6455's own example, and requests as methods. Frames: fuzz/websocket_fuzz.c, tests/http. */
 #include "http/websocket.h"
+#include "node/ws_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,9 @@
 /* Section 1.3. */
 TEST(the_answer_to_a_key)
 {
-    char accept[KAD_WEBSOCKET_ACCEPT];
+    char accept[KAD_WS_ACCEPT];
 
-    EXPECT(kad_websocket_accept("dGhlIHNhbXBsZSBub25jZQ==", accept));
+    EXPECT(kad_ws_accept("dGhlIHNhbXBsZSBub25jZQ==", accept));
     EXPECT_STR(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
@@ -21,10 +22,10 @@ TEST(what_is_no_key)
 {
     static const char *const keys[] = {"", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ===",
                                        "dGhlIHNhbXBsZSBub25jZSEh", "dGhlIHNhbXBsZSBub25j!Q=="};
-    char accept[KAD_WEBSOCKET_ACCEPT];
+    char accept[KAD_WS_ACCEPT];
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-        EXPECT_MSG(!kad_websocket_accept(keys[i], accept), "%s", keys[i]);
+        EXPECT_MSG(!kad_ws_accept(keys[i], accept), "%s", keys[i]);
 }
 
 /* A method is a path, asked with the verb that its parameters go with; strangers may what a GET may. */

@@ -15,7 +15,9 @@ struct libp2p_conn {
         *found; /* KAD_RESOLVE_MAX of room: addresses of a name, to be tried one after another */
     uint8_t n_found, next_found;
     enum kad_family family; /* of those wanted; KAD_FAMILY_NONE: any */
+    struct kad_wrap *wrap;  /* NULL: TCP alone */
     bool connected;
+    bool told;    /* the swarm knows that it is */
     bool blocked; /* the system takes no more */
 };
 
@@ -38,6 +40,7 @@ static void end(struct libp2p_conn *conn)
         kad_resolve_forget(conn->resolving);
     if (conn->stream)
         kad_stream_close(conn->stream);
+    kad_wrap_free(conn->wrap);
     kad_free(link->node->allocator, conn->found, conn->found ? KAD_RESOLVE_MAX * sizeof(*conn->found) : 0);
     kad_free(link->node->allocator, conn, sizeof(*conn));
 }
@@ -100,6 +103,32 @@ static void fail(struct libp2p_conn *conn)
     kad_swarm_failed(link->swarm, number, kad_libp2p_now(link));
 }
 
+static void tell_connected(struct libp2p_conn *conn);
+
+static void came(void *context, uint8_t *data, size_t n)
+{
+    struct libp2p_conn *conn = context;
+
+    tell_connected(conn); /* with what opened it there may be more */
+    if (conn->told)
+        kad_swarm_bytes(conn->link->swarm, conn->number, data, n, kad_libp2p_now(conn->link));
+}
+
+/* What lies around its bytes, if anything does. `to`: what is dialled; NULL: it was accepted. */
+static bool wrap_up(struct libp2p_conn *conn, const struct kad_multiaddr *to)
+{
+    const struct kad_wrap_config config = {
+        .allocator = conn->link->node->allocator,
+        .tls = &conn->link->tls,
+        .transport = conn->transport,
+        .to = to,
+        .take = came,
+        .context = conn,
+    };
+
+    return conn->transport == KAD_TRANSPORT_TCP || kad_wrap_new(&config, &conn->wrap) == KAD_OK;
+}
+
 /* The next of a name's addresses. False: there is none. */
 static bool try_next(struct libp2p_conn *conn)
 {
@@ -160,7 +189,7 @@ static void dial(struct kad_libp2p *link, const struct kad_swarm_order *order)
         kad_swarm_failed(link->swarm, order->connection, kad_libp2p_now(link));
         return;
     }
-    if (parts.transport != KAD_TRANSPORT_TCP)
+    if (parts.transport < KAD_TRANSPORT_TCP || !wrap_up(conn, &parts))
         begun = false;
     else if (parts.host == KAD_HOST_IP)
         begun = kad_stream_dial(link->streams, &parts.endpoint, conn, &conn->stream) == KAD_OK;
@@ -170,6 +199,17 @@ static void dial(struct kad_libp2p *link, const struct kad_swarm_order *order)
         fail(conn);
 }
 
+static void flush(struct libp2p_conn *conn);
+
+/* The swarm hears of what we dialled when bytes of its own can flow. */
+static void tell_connected(struct libp2p_conn *conn)
+{
+    if (conn->told || (conn->wrap && !kad_wrap_is_open(conn->wrap)))
+        return;
+    conn->told = true;
+    kad_swarm_connected(conn->link->swarm, conn->number, kad_libp2p_now(conn->link));
+}
+
 static void connected(void *context, void *user)
 {
     struct kad_libp2p *link = context;
@@ -177,7 +217,8 @@ static void connected(void *context, void *user)
 
     conn->connected = true;
     link->moved = true;
-    kad_swarm_connected(link->swarm, conn->number, kad_libp2p_now(link));
+    tell_connected(conn);
+    flush(conn);
 }
 
 /* -- what comes --------------------------------------------------------------------------------------------------- */
@@ -202,7 +243,12 @@ static void accepted(void *context, void *user, struct kad_stream *stream, const
         return;
     }
     conn->stream = stream;
-    conn->connected = true;
+    conn->connected = conn->told = true;
+    if (!wrap_up(conn, NULL)) {
+        end(conn);
+        kad_swarm_closed(link->swarm, number, kad_libp2p_now(link));
+        return;
+    }
     kad_stream_set_user(stream, conn);
     if (!link->met_public && kad_endpoint_scope(from) == KAD_SCOPE_PUBLIC) {
         link->met_public = true;
@@ -210,13 +256,25 @@ static void accepted(void *context, void *user, struct kad_stream *stream, const
     }
 }
 
+static void ended(void *context, void *user, int error);
+
 static void bytes(void *context, void *user, uint8_t *data, size_t n)
 {
     struct kad_libp2p *link = context;
-    const struct libp2p_conn *conn = user;
+    struct libp2p_conn *conn = user;
+    bool good;
 
     link->moved = true;
-    kad_swarm_bytes(link->swarm, conn->number, data, n, kad_libp2p_now(link));
+    if (!conn->wrap) {
+        kad_swarm_bytes(link->swarm, conn->number, data, n, kad_libp2p_now(link));
+        return;
+    }
+    good = kad_wrap_input(conn->wrap, (struct kad_bytes){data, n});
+    if (good)
+        tell_connected(conn);
+    flush(conn); /* pings and greetings are answered, and it is said why it is over */
+    if (!good)
+        ended(context, conn, 0);
 }
 
 static void ended(void *context, void *user, int error)
@@ -227,7 +285,7 @@ static void ended(void *context, void *user, int error)
 
     (void)error;
     link->moved = true;
-    if (conn->connected) {
+    if (conn->connected) { /* a dial that was not told of yet fails by this, too */
         end(conn);
         kad_swarm_closed(link->swarm, number, kad_libp2p_now(link));
         return;
@@ -240,19 +298,39 @@ static void ended(void *context, void *user, int error)
 
 /* -- what goes ---------------------------------------------------------------------------------------------------- */
 
+/* Bytes of the swarm's for what lies around them: so many at a time. False: there are none, or they cannot be taken. */
+static bool wrap_some(struct libp2p_conn *conn)
+{
+    struct kad_bytes out = {0};
+
+    if (conn->told && kad_wrap_is_open(conn->wrap))
+        out = kad_swarm_out(conn->link->swarm, conn->number);
+    if (out.size > KAD_WRAP_LUMP)
+        out.size = KAD_WRAP_LUMP;
+    if (!out.size || !kad_wrap_write(conn->wrap, out))
+        return false;
+    kad_swarm_sent(conn->link->swarm, conn->number, out.size);
+    return true;
+}
+
 static void flush(struct libp2p_conn *conn)
 {
     struct kad_swarm *swarm = conn->link->swarm;
 
     while (conn->connected && !conn->blocked) {
-        const struct kad_bytes out = kad_swarm_out(swarm, conn->number);
+        const struct kad_bytes out =
+            conn->wrap ? kad_wrap_out(conn->wrap) : kad_swarm_out(swarm, conn->number);
         size_t n;
 
-        if (!out.size)
+        if (!out.size && (!conn->wrap || !wrap_some(conn)))
             return;
+        if (!out.size)
+            continue;
         n = kad_stream_write(conn->stream, out);
         conn->blocked = n < out.size;
-        if (n)
+        if (n && conn->wrap)
+            kad_wrap_sent(conn->wrap, n);
+        else if (n)
             kad_swarm_sent(swarm, conn->number, n);
     }
 }

@@ -150,7 +150,11 @@ int kad_libp2p_open(struct kad_node *node, struct kad_libp2p **out_link, char *o
     link->node = node;
     link->meet_at = link->keep_at = KAD_NEVER;
     link->local = counts_local(&node->config);
-    error = kad_streams_new(node->loop, node->allocator, &kad_libp2p_calls, link, &link->streams);
+    error =
+        kad_wrap_tls_init(&link->tls, node->config.libp2p.certificate, node->config.libp2p.certificate_key,
+                          node->config.libp2p.authorities, out_why, why_size);
+    if (!error)
+        error = kad_streams_new(node->loop, node->allocator, &kad_libp2p_calls, link, &link->streams);
     if (!error && !node->config.disabled)
         error = open_ports(link, out_why, why_size);
     if (!error)
@@ -306,6 +310,7 @@ void kad_libp2p_free(struct kad_libp2p *link)
     kad_libp2p_conns_clear(link);
     if (link->streams)
         kad_streams_close(link->streams, NULL);
+    kad_wrap_tls_clear(&link->tls);
     kad_swarm_free(link->swarm);
     kad_free(link->node->allocator, link, sizeof(*link));
 }

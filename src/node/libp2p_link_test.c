@@ -163,14 +163,14 @@ TEST(nodes_over_tcp_join_provide_and_find) /* I001, I031, I032 */
 TEST(a_node_dies_and_comes_back_to_whom_it_knew)
 {
     static struct member members[4];
-    char folder[] = "/tmp/kad-libp2p-XXXXXX", path[64];
+    char place[] = "/tmp/kad-libp2p-XXXXXX", path[64];
     struct kad_node_config config;
     struct kad_swarm_peer peer;
 
     make(members, 3);
-    EXPECT(mkdtemp(folder) != NULL);
+    EXPECT(mkdtemp(place) != NULL);
     configure(&config, &members[3], 4, addresses[0]);
-    config.data_dir = folder;
+    config.data_dir = place;
     member_start(&members[3], &config);
     await_contacts(&members[3], 3);
     EXPECT_EQ(provide(&members[0], 9), 0);
@@ -180,7 +180,7 @@ TEST(a_node_dies_and_comes_back_to_whom_it_knew)
     EXPECT_EQ(find(&members[0], 10), 0);
 
     configure(&config, &members[3], 4, NULL); /* nobody tells it whom to join through */
-    config.data_dir = folder;
+    config.data_dir = place;
     member_start(&members[3], &config);
     await_contacts(&members[3], 3);
     EXPECT_EQ(find(&members[3], 10), 0);
@@ -190,10 +190,10 @@ TEST(a_node_dies_and_comes_back_to_whom_it_knew)
     unmake(members, 4);
     for (const char *const *name = (const char *const[]){"libp2p.state", "libp2p.peers", "lock", NULL}; *name;
          name++) {
-        snprintf(path, sizeof(path), "%s/%s", folder, *name);
+        snprintf(path, sizeof(path), "%s/%s", place, *name);
         unlink(path);
     }
-    EXPECT_EQ(rmdir(folder), 0);
+    EXPECT_EQ(rmdir(place), 0);
 }
 
 /* A port that is taken is told before anything runs; the node can be freed. */
@@ -246,6 +246,132 @@ TEST(names_are_dialled)
     await_contacts(&members[1], 1);
     await_contacts(&members[0], 1);
     unmake(members, 2);
+}
+
+/* -- WebSockets --------------------------------------------------------------------------------------------------- */
+
+static void join_as(struct member *member, unsigned last, enum kad_listen_as as, const char *certificate,
+                    const char *key, const char *authorities, const char *bootstrap)
+{
+    struct kad_node_config config;
+
+    configure(&config, member, last, bootstrap);
+    config.listen_as[0] = as;
+    config.libp2p.certificate = certificate;
+    config.libp2p.certificate_key = key;
+    config.libp2p.authorities = authorities;
+    member_start(member, &config);
+}
+
+TEST(nodes_over_websockets_join_provide_and_find) /* I: "/ws" */
+{
+    static struct member members[4];
+
+    member_open_loop();
+    for (unsigned i = 0; i < 4; i++) {
+        join_as(&members[i], i + 1, i % 2 ? KAD_LISTEN_TCP : KAD_LISTEN_WS, NULL, NULL, NULL,
+                i ? addresses[0] : NULL);
+        address_of(&members[i], addresses[i]);
+    }
+    EXPECT(strstr(addresses[0], "/ws/p2p/") != NULL);
+    for (unsigned i = 0; i < 4; i++)
+        await_contacts(&members[i], 3);
+    EXPECT_EQ(provide(&members[1], 1), 0);
+    for (unsigned i = 0; i < 4; i++)
+        EXPECT_EQ(find(&members[i], 1), 0);
+    unmake(members, 4);
+}
+
+static char folder[64], certificate[96], key[96], other_certificate[96], other_key[96];
+
+static void make_certificate(const char *name, char out_certificate[96], char out_key[96])
+{
+    char command[512];
+
+    snprintf(out_certificate, 96, "%s/%s.pem", folder, name);
+    snprintf(out_key, 96, "%s/%s.key", folder, name);
+    snprintf(command, sizeof(command),
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=%s "
+             "-addext subjectAltName=IP:127.0.0.1,DNS:localhost -keyout %s -out %s 2>/dev/null",
+             name, out_key, out_certificate);
+    EXPECT_EQ(system(command), 0);
+}
+
+static void make_certificates(void)
+{
+    strcpy(folder, "/tmp/kad-libp2p-XXXXXX");
+    EXPECT(mkdtemp(folder) != NULL);
+    make_certificate("one", certificate, key);
+    make_certificate("other", other_certificate, other_key);
+}
+
+static void remove_certificates(void)
+{
+    const char *const files[] = {certificate, key, other_certificate, other_key};
+
+    for (size_t i = 0; i < KAD_COUNT_OF(files); i++)
+        EXPECT_EQ(unlink(files[i]), 0);
+    EXPECT_EQ(rmdir(folder), 0);
+}
+
+/* By address and by name, the certificate being one that is believed. */
+TEST(nodes_over_tls_join_provide_and_find) /* I: "/tls/ws" */
+{
+    static struct member members[3];
+    struct kad_endpoint at;
+    char text[KAD_MULTIADDR_TEXT];
+
+    make_certificates();
+    member_open_loop();
+    join_as(&members[0], 1, KAD_LISTEN_WSS, certificate, key, certificate, NULL);
+    address_of(&members[0], addresses[0]);
+    EXPECT(strstr(addresses[0], "/tls/ws/p2p/") != NULL);
+    join_as(&members[1], 2, KAD_LISTEN_TCP, NULL, NULL, certificate, addresses[0]);
+    EXPECT_EQ(kad_node_listening(members[0].node, &at, 1), 1);
+    snprintf(text, sizeof(text), "/dns4/localhost/tcp/%u/tls/ws%s", at.port, strstr(addresses[0], "/p2p/"));
+    join_as(&members[2], 3, KAD_LISTEN_TCP, NULL, NULL, certificate, text);
+    for (unsigned i = 0; i < 3; i++)
+        await_contacts(&members[i], 2);
+    EXPECT_EQ(provide(&members[1], 1), 0);
+    EXPECT_EQ(find(&members[2], 1), 0);
+    EXPECT_EQ(find(&members[0], 1), 0);
+    unmake(members, 3);
+    remove_certificates();
+}
+
+/* Whoever cannot show a certificate that we believe is nobody, whatever name stands behind the address. */
+TEST(a_certificate_that_nobody_vouches_for_is_refused)
+{
+    static struct member members[2];
+    struct kad_node_config config;
+    char why[256];
+    const struct kad_swarm_counters *counters;
+
+    make_certificates();
+    member_open_loop();
+    join_as(&members[0], 1, KAD_LISTEN_WSS, certificate, key, NULL, NULL);
+    address_of(&members[0], addresses[0]);
+    join_as(&members[1], 2, KAD_LISTEN_TCP, NULL, NULL, other_certificate, addresses[0]);
+    counters = kad_swarm_counters(kad_node_swarm(members[1].node));
+    while (!counters->dial_failed)
+        uv_run(&member_loop, UV_RUN_ONCE);
+    EXPECT_EQ(counters->up, 0);
+    EXPECT_EQ(n_contacts(&members[1]), 0);
+    unmake(members, 2);
+
+    member_open_loop();
+    configure(&config, &members[0], 1, NULL);
+    config.listen_as[0] = KAD_LISTEN_WSS;
+    config.libp2p.certificate = certificate;
+    config.libp2p.certificate_key = other_key;
+    EXPECT_EQ(kad_node_new(&config, &members[0].node, why, sizeof(why)), KAD_E_INVALID);
+    EXPECT(strstr(why, "libp2p_key") != NULL);
+    config.libp2p.certificate = config.libp2p.certificate_key = NULL;
+    EXPECT_EQ(kad_node_new(&config, &members[0].node, why, sizeof(why)), KAD_E_INVALID);
+    EXPECT(strstr(why, "certificate") != NULL);
+    members[0].node = NULL;
+    member_close_loop();
+    remove_certificates();
 }
 
 /* Who it is not is not let in: another's peer id stands behind the address. */

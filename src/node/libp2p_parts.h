@@ -12,6 +12,7 @@
 
 #include "net/resolve.h"
 #include "net/stream.h"
+#include "node/libp2p_wrap.h"
 #include "node/libp2p_link.h"
 #include "node/parts.h"
 
@@ -32,6 +33,7 @@ struct kad_libp2p {
     size_t n_ports;
     struct libp2p_conn **conns; /* by the low 16 bits of the number that the swarm gave; NULL: none */
     uint32_t room_conns;
+    struct kad_wrap_tls tls;
     struct libp2p_names *names; /* being looked up */
     uv_prepare_t prepare;
     uv_timer_t timer;

@@ -78,6 +78,15 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
     return KAD_OK;
 }
 
+static bool needs_certificate(const struct kad_node_config *config)
+{
+    for (size_t i = 0; i < config->n_listen && i < KAD_NODE_LISTEN_MAX; i++) {
+        if (config->listen_as[i] == KAD_LISTEN_WSS)
+            return true;
+    }
+    return false;
+}
+
 static int check(const struct kad_node_config *config, char *why, size_t why_size)
 {
     const char *field;
@@ -90,6 +99,9 @@ static int check(const struct kad_node_config *config, char *why, size_t why_siz
         snprintf(why, why_size, "bootstrap: more than %d", KAD_NODE_BOOTSTRAP_MAX);
     else if (config->store == KAD_STORE_LMDB && !config->data_dir)
         snprintf(why, why_size, "store: lmdb needs a data directory");
+    else if (config->network->stream_protocol && needs_certificate(config) &&
+             (!config->libp2p.certificate || !config->libp2p.certificate_key))
+        snprintf(why, why_size, "listen: TLS needs a certificate and its key");
     else if (config->libp2p.n_protocols > KAD_NODE_PROTOCOLS_MAX ||
              config->libp2p.n_announce > KAD_NODE_ANNOUNCE_MAX)
         snprintf(why, why_size, "libp2p: too many protocols or addresses");
