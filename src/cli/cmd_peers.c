@@ -6,6 +6,7 @@
 
 #include "cli/print.h"
 #include "cli/show.h"
+#include "http/content.h"
 
 static const struct kad_option announce_options[] = {
     KAD_NUMBER("port", port, "N", 1, 65535, "the port peers connect to (default: that of this node's DHT)"),
@@ -182,11 +183,12 @@ static int withdraw_named(struct kad_cli *cli)
     return kad_ask_show(cli, code, answer, show_tombstones);
 }
 
-static int run_withdraw(struct kad_cli *cli)
+static int withdraw_here(struct kad_cli *cli)
 {
     json_t *parameters;
 
-    if (strchr(cli->arguments[0], ':') && strncmp(cli->arguments[0], "magnet:", 7) != 0)
+    if (strchr(cli->arguments[0], ':') && strncmp(cli->arguments[0], "magnet:", 7) != 0 &&
+        cli->arguments[0][0] != '/')
         return withdraw_named(cli);
     parameters = json_object();
     json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
@@ -195,13 +197,67 @@ static int run_withdraw(struct kad_cli *cli)
     return kad_ask(cli, "POST", "/api/dht/withdraw", parameters, show_withdrawn);
 }
 
+/* "provider:CID", as kad provide calls it in each network; false: it is something else. */
+static bool names_content(const char *text, char *out_name, size_t room)
+{
+    const bool said = strncmp(text, "provider:", 9) == 0;
+    char cid[KAD_CID_TEXT], why[KAD_CONTENT_WHY];
+    struct kad_content content;
+
+    if ((!said && strlen(text) == 40) || kad_content_read(said ? text + 9 : text, &content, why) != KAD_OK)
+        return false;
+    kad_content_cid(&content, cid);
+    snprintf(out_name, room, "provider:%s", cid);
+    return true;
+}
+
+/* What was provided in all networks of the node ends in all. */
+static int run_withdraw(struct kad_cli *cli)
+{
+    static char name[KAD_CID_TEXT + 10], *arguments[] = {name, NULL};
+    json_t *status = NULL, *network;
+    const json_t *networks;
+    int best = KAD_EXIT_NOT_FOUND;
+    size_t i;
+
+    if (cli->options.network.n > 0 || cli->options.standalone ||
+        !names_content(cli->arguments[0], name, sizeof name))
+        return withdraw_here(cli);
+    if (kad_ask_quietly(cli, "GET", "/api/node", json_object(), &status) != KAD_EXIT_DONE) {
+        json_decref(status);
+        return withdraw_here(cli); /* which says why */
+    }
+    networks = json_object_get(status, "networks");
+    if (json_array_size(networks) > 1)
+        cli->arguments = arguments;
+    json_array_foreach(networks, i, network)
+    {
+        int code;
+
+        if (strcmp(json_string_value(network), "mainline") == 0 && json_array_size(networks) > 1)
+            continue;
+        if (json_array_size(networks) > 1)
+            cli->options.network = (struct kad_list){.items = {json_string_value(network)}, .n = 1};
+        code = withdraw_here(cli);
+        if (i == 0 || code == KAD_EXIT_DONE)
+            best = code;
+    }
+    json_decref(status);
+    return best;
+}
+
 const struct kad_command kad_command_withdraw = {
     .name = "withdraw",
     .arguments = "KEY",
     .summary = "publish a kept value or announce no more",
     .details = "What other nodes of Mainline hold stays with them until it expires: its protocol has no "
                "deletion. A name of\n"
-               "the kad network (room:lobby, provider:CONTENT) is taken back where it is held, too.",
+               "the kad network (room:lobby, provider:CONTENT) is taken back where it is held, too. In "
+               "libp2p's networks KEY is a "
+               "CID, a hash\n"
+               "or a name, and what others hold expires, too; what was provided in several networks ends in "
+               "all, unless "
+               "--network names one.",
     .options = withdraw_options,
     .n_least = 1,
     .n_most = 1,

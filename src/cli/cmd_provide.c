@@ -37,15 +37,6 @@ static const struct kad_option query_options[] = {
     KAD_OPTIONS_END,
 };
 
-/* {"key": "provider:CONTENT"} */
-static json_t *about(const struct kad_cli *cli, const char *content)
-{
-    json_t *parameters = kad_ask_parameters(cli);
-
-    json_object_set_new(parameters, "key", json_sprintf("provider:%s", content));
-    return parameters;
-}
-
 /* -- many -------------------------------------------------------------------------------------------------------- */
 
 /* The arguments, or a file's lines. NULL: what is wrong was said, and *out_code is the exit code. */
@@ -139,6 +130,65 @@ static int ask_many(struct kad_cli *cli, const char *path, json_t *keys, int64_t
     return found >= need ? KAD_EXIT_DONE : worst;
 }
 
+/* -- one, in each of the networks ------------------------------------------------------------------------------- */
+
+/* What one network says, of several. */
+static void show_of_network(struct kad_cli *cli, const json_t *row, kad_show *show)
+{
+    const char *error = json_string_value(json_object_get(row, "error"));
+
+    printf("%s:\n", kad_json_text(row, "network"));
+    fflush(stdout);
+    if (error)
+        fprintf(stderr, "kad: %s: %s: %s\n", kad_json_text(row, "network"), error,
+                kad_json_text(row, "reason"));
+    else
+        show(cli, row, KAD_EXIT_DONE);
+}
+
+typedef void prepare_row(struct kad_cli *cli, json_t *row);
+
+/* Shown as the answer of the one network that was asked, or of each. Takes over `parameters`. */
+static int ask_one(struct kad_cli *cli, const char *path, json_t *parameters, prepare_row *prepare,
+                   kad_show *show)
+{
+    json_t *answer = NULL, *rows, *row;
+    int code;
+    size_t i;
+
+    code = kad_ask_quietly(cli, "POST", path, parameters, &answer);
+    rows = json_object_get(answer, "keys");
+    if (!json_is_array(rows))
+        return answer ? kad_ask_show(cli, code, answer, NULL) : code;
+    json_array_foreach(rows, i, row)
+    {
+        if (prepare)
+            prepare(cli, row);
+    }
+    if (json_array_size(rows) == 1) {
+        row = json_incref(json_array_get(rows, 0));
+        json_decref(answer);
+        return kad_ask_show(cli, code, row, show);
+    }
+    if (cli->options.json) {
+        json_dumpf(answer, stdout, 0);
+        putchar('\n');
+    } else {
+        json_array_foreach(rows, i, row) show_of_network(cli, row, show);
+    }
+    json_decref(answer);
+    return code;
+}
+
+/* {"keys": [CONTENT]} */
+static json_t *about(const struct kad_cli *cli, const char *content)
+{
+    json_t *parameters = kad_ask_parameters(cli);
+
+    json_object_set_new(parameters, "keys", json_pack("[s]", content));
+    return parameters;
+}
+
 /* -- provide ----------------------------------------------------------------------------------------------------- */
 
 static void show_provided(const struct kad_cli *cli, const json_t *row)
@@ -170,7 +220,7 @@ static int run_provide(struct kad_cli *cli)
         json_object_set_new(parameters, "address", json_string(cli->options.at));
     if (cli->options.keep)
         json_object_set_new(parameters, "keep", json_true());
-    return kad_ask(cli, "POST", "/api/dht/put", parameters, kad_show_stored);
+    return ask_one(cli, "/api/dht/provide", parameters, NULL, kad_show_stored);
 }
 
 const struct kad_command kad_command_provide = {
@@ -182,7 +232,10 @@ const struct kad_command kad_command_provide = {
                "lasts 12 hours: see --keep. kad withdraw provider:CONTENT takes it back. For networks with\n"
                "identities; Mainline has kad announce. In libp2p's networks nothing is signed, and the "
                "record lasts\n"
-               "12 hours with the preset icn and 48 with ipfs. Of many, those that were told are printed.",
+               "12 hours with the preset icn and 48 with ipfs. Of many, those that were told are printed. A "
+               "node in several "
+               "networks\n"
+               "with providers tells all, unless --network names one.",
     .options = provide_options,
     .n_least = 0,
     .n_most = 4096,
@@ -246,12 +299,12 @@ static void show_found(const struct kad_cli *cli, const json_t *row)
 }
 
 /* Whether each is to be had, of the first few: records outlive those they are about. */
-static void verify(struct kad_cli *cli, const json_t *answer)
+static void verify(struct kad_cli *cli, json_t *row)
 {
     json_t *provider, *pong;
     size_t i;
 
-    json_array_foreach(json_object_get(answer, "providers"), i, provider)
+    json_array_foreach(json_object_get(row, "providers"), i, provider)
     {
         json_t *parameters = json_object();
         int code;
@@ -261,6 +314,7 @@ static void verify(struct kad_cli *cli, const json_t *answer)
             return;
         }
         json_object_set(parameters, "peer", json_object_get(provider, "peer_id"));
+        json_object_set(parameters, "network", json_object_get(row, "network"));
         json_object_set_new(parameters, "timeout_ms",
                             json_integer(cli->options.timeout.given ? cli->options.timeout.value : TRY_MS));
         code = kad_ask_quietly(cli, "POST", "/api/dht/ping", parameters, &pong);
@@ -273,12 +327,8 @@ static void verify(struct kad_cli *cli, const json_t *answer)
 
 static int find_providers(struct kad_cli *cli, json_t *parameters)
 {
-    json_t *answer = NULL;
-    const int code = kad_ask_quietly(cli, "POST", "/api/dht/get", parameters, &answer);
-
-    if (answer && cli->options.verify)
-        verify(cli, answer);
-    return kad_ask_show(cli, code, answer, show_providers);
+    return ask_one(cli, "/api/dht/providers", parameters, cli->options.verify ? verify : NULL,
+                   show_providers);
 }
 
 static int run_providers(struct kad_cli *cli)
@@ -313,7 +363,10 @@ const struct kad_command kad_command_providers = {
     .details = "Prints a line each: the identity, and its addresses if it said any; else kad find says "
                "where it is. Of many,\n"
                "CONTENT stands before; --need K ends the search when K of them were found, as pieces of an "
-               "erasure code want it.\nExit status 1: nobody, or fewer.",
+               "erasure code want it.\n"
+               "A node in several networks asks all that have providers, and says which answered what, "
+               "unless --network "
+               "names one.\nExit status 1: nobody, or fewer.",
     .options = providers_options,
     .n_least = 0,
     .n_most = 4096,

@@ -20,6 +20,7 @@ struct kad_api_call {
     const struct kad_api *api;
     const struct kad_route *route;
     struct kad_many *many; /* it is many requests, and not this one */
+    bool everywhere;       /* no network was named */
     struct kad_api_asker asker;
     struct kad_request request; /* its bytes borrow from params */
     struct kad_params params;
@@ -161,8 +162,8 @@ static bool ask_many(struct kad_api_call *call, struct kad_api_answer *out_answe
     int error;
 
     call->ended = false;
-    error =
-        kad_many_begin(call->api, call->asker, call->route, &call->params, on_many, call, &call->many, &why);
+    error = kad_many_begin(call->api, call->asker, call->route, &call->params, call->everywhere, on_many,
+                           call, &call->many, &why);
     if (!error)
         return false;
     *out_answer = error == KAD_E_INVALID ? wrong(400, "bad request", why)
@@ -246,6 +247,7 @@ struct kad_api_call *kad_api_begin(const struct kad_api *api, struct kad_api_ask
         done(user, wrong(500, kad_json_error_text(KAD_E_MEMORY), NULL));
         return NULL;
     }
+    call->everywhere = !json_object_get(parameters, "network");
     api = of_network(api, path, parameters);
     if (!api) {
         json_decref(parameters);

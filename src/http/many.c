@@ -6,25 +6,38 @@
 
 #include "http/content.h"
 #include "http/json.h"
+#include "node/libp2p_link.h"
 
-#define AT_ONCE 16
+#define AT_ONCE  16
+#define NETWORKS 9 /* of a daemon: the first, and eight others */
 
+struct key {
+    struct kad_id place;
+    char cid[KAD_CID_TEXT]; /* empty: it is no content that has one */
+    bool found;
+};
+
+/* A key in one of the networks. */
 struct child {
     struct kad_many *many;
+    struct key *key;
     struct kad_api_call *call; /* while it runs */
-    struct kad_id place;
-    json_t *answer; /* NULL: not yet, or never */
+    json_t *answer;            /* NULL: not yet, or never */
 };
 
 struct kad_many {
-    const struct kad_api *api;
+    const struct kad_api *networks[NETWORKS];
+    size_t n_networks;
     struct kad_api_asker asker;
     const char *path; /* of each request */
     json_t *keys, *parameters;
-    struct child *children;
-    size_t *order; /* of asking */
+    struct key *all;
+    struct child *children; /* of each key, all networks */
+    size_t *order;          /* of keys, by place */
     size_t n, next, n_running, n_found;
     int64_t need;
+    bool stops; /* with so many */
+    bool mixed; /* libp2p's networks and others */
     bool pumping, cancelled, is_over;
     unsigned status; /* of the first that went wrong otherwise than by not being found */
     kad_ms began_at;
@@ -32,15 +45,28 @@ struct kad_many {
     void *user;
 };
 
+static size_t n_children(const struct kad_many *many)
+{
+    return many->n * many->n_networks;
+}
+
 static void many_free(struct kad_many *many)
 {
-    for (size_t i = 0; many->children && i < many->n; i++)
+    for (size_t i = 0; many->children && i < n_children(many); i++)
         json_decref(many->children[i].answer);
     free(many->children);
+    free(many->all);
     free(many->order);
     json_decref(many->keys);
     json_decref(many->parameters);
     free(many);
+}
+
+/* -- the end ----------------------------------------------------------------------------------------------------- */
+
+static const char *name_of(const struct kad_api *api)
+{
+    return kad_network_name(kad_node_config_of(api->node)->network);
 }
 
 static json_t *row(struct kad_many *many, size_t i)
@@ -49,7 +75,8 @@ static json_t *row(struct kad_many *many, size_t i)
     json_t *object =
         answer ? json_incref(answer) : kad_json_error("given up", "as many as needed were found");
 
-    json_object_set(object, "asked", json_array_get(many->keys, i));
+    json_object_set(object, "asked", json_array_get(many->keys, i / many->n_networks));
+    json_object_set_new(object, "network", json_string(name_of(many->networks[i % many->n_networks])));
     return object;
 }
 
@@ -64,7 +91,7 @@ static void finish(struct kad_many *many)
     kad_api_done *const done = many->done;
     void *const user = many->user;
 
-    for (size_t i = 0; i < many->n; i++)
+    for (size_t i = 0; i < n_children(many); i++)
         json_array_append_new(list, row(many, i));
     answer.json = json_object();
     if (!enough) {
@@ -77,16 +104,18 @@ static void finish(struct kad_many *many)
     json_object_set_new(answer.json, "need", json_integer(many->need));
     json_object_set_new(answer.json, "found", json_integer((json_int_t)many->n_found));
     json_object_set_new(answer.json, "duration_ms",
-                        json_integer(kad_node_now(many->api->node) - many->began_at));
+                        json_integer(kad_node_now(many->networks[0]->node) - many->began_at));
     json_object_set_new(answer.json, "keys", list);
     many_free(many);
     done(user, answer);
 }
 
+/* -- while it runs ----------------------------------------------------------------------------------------------- */
+
 static void give_up(struct kad_many *many)
 {
     many->is_over = true;
-    for (size_t i = 0; i < many->n; i++) {
+    for (size_t i = 0; i < n_children(many); i++) {
         if (many->children[i].call)
             kad_api_cancel(many->children[i].call);
     }
@@ -98,32 +127,38 @@ static void on_child(void *user, struct kad_api_answer answer)
 {
     struct child *child = user;
     struct kad_many *many = child->many;
+    const bool found = answer.status == 200;
 
     free(answer.text);
     child->call = NULL;
     many->n_running--;
-    if (many->is_over && answer.status != 200) /* of those that are no longer wanted */
+    if (many->is_over && !found) /* of those that are no longer wanted */
         json_decref(answer.json);
     else
         child->answer = answer.json;
-    if (answer.status == 200)
-        many->n_found++;
-    else if (answer.status != 404 && !many->status && !many->is_over)
+    many->n_found += found && !child->key->found;
+    child->key->found |= found;
+    if (!found && answer.status != 404 && !many->status && !many->is_over)
         many->status = answer.status;
-    if (!many->is_over && ((int64_t)many->n_found >= many->need || answer.status == 400))
+    if (!many->is_over && ((many->stops && (int64_t)many->n_found >= many->need) || answer.status == 400))
         give_up(many);
     if (!many->pumping)
         pump(many);
 }
 
-static void begin(struct kad_many *many, struct child *child, const char *key)
+static void begin(struct kad_many *many, size_t i)
 {
+    struct child *child = &many->children[i];
+    const struct kad_api *api = many->networks[i % many->n_networks];
+    const char *given = json_string_value(json_array_get(many->keys, i / many->n_networks));
+    const bool by_cid = many->mixed && *child->key->cid && !kad_node_is_libp2p(api->node);
     json_t *parameters = json_copy(many->parameters);
     struct kad_api_call *call;
 
-    json_object_set_new(parameters, "key", json_sprintf("provider:%s", key));
+    json_object_set_new(parameters, "key", json_sprintf("provider:%s", by_cid ? child->key->cid : given));
+    json_object_set_new(parameters, "network", json_string(name_of(api)));
     many->n_running++;
-    call = kad_api_begin(many->api, many->asker, "POST", many->path, parameters, on_child, child);
+    call = kad_api_begin(api, many->asker, "POST", many->path, parameters, on_child, child);
     if (call)
         child->call = call;
 }
@@ -131,30 +166,35 @@ static void begin(struct kad_many *many, struct child *child, const char *key)
 static void pump(struct kad_many *many)
 {
     many->pumping = true;
-    while (!many->is_over && many->next < many->n && many->n_running < AT_ONCE) {
-        const size_t i = many->order[many->next++];
+    while (!many->is_over && many->next < n_children(many) && many->n_running < AT_ONCE) {
+        const size_t at = many->next++, key = many->order[at / many->n_networks];
 
-        begin(many, &many->children[i], json_string_value(json_array_get(many->keys, i)));
+        begin(many, key * many->n_networks + at % many->n_networks);
     }
     many->pumping = false;
     if (many->n_running == 0)
         finish(many);
 }
 
-/* By where they stand; those that say no such thing first. */
+/* -- the beginning ----------------------------------------------------------------------------------------------- */
+
+/* By where they stand; those that are no content first. */
 static void sort(struct kad_many *many)
 {
     for (size_t i = 0; i < many->n; i++) {
-        const char *key = json_string_value(json_array_get(many->keys, i));
+        const char *text = json_string_value(json_array_get(many->keys, i));
+        struct key *key = &many->all[i];
         char why[KAD_CONTENT_WHY];
         struct kad_content content;
         size_t at = i;
 
-        many->children[i].many = many;
-        if (kad_content_read(key, &content, why) == KAD_OK)
-            kad_content_key(&content, &many->children[i].place);
-        for (; at > 0 && memcmp(&many->children[many->order[at - 1]].place, &many->children[i].place,
-                                sizeof(struct kad_id)) > 0;
+        for (size_t j = 0; j < many->n_networks; j++)
+            many->children[i * many->n_networks + j] = (struct child){.many = many, .key = key};
+        if (kad_content_read(text, &content, why) == KAD_OK) {
+            kad_content_key(&content, &key->place);
+            kad_content_cid(&content, key->cid);
+        }
+        for (; at > 0 && memcmp(&many->all[many->order[at - 1]].place, &key->place, sizeof key->place) > 0;
              at--)
             many->order[at] = many->order[at - 1];
         many->order[at] = i;
@@ -178,9 +218,32 @@ static const char *check(const json_t *keys)
     return NULL;
 }
 
+/* Those with provider records; where something is asked for that only ours have, only ours. */
+static void choose_networks(struct kad_many *many, const struct kad_api *asked, bool everywhere)
+{
+    const struct kad_api *first = asked->first ? asked->first : asked;
+    const bool ours =
+        json_object_get(many->parameters, "prefix") || json_object_get(many->parameters, "address");
+    bool libp2p = false, others = false;
+
+    for (size_t i = 0; everywhere && i <= first->n_others && many->n_networks < NETWORKS; i++) {
+        const struct kad_api *api = i ? &first->others[i - 1] : first;
+        const bool is_libp2p = kad_node_is_libp2p(api->node);
+
+        if ((is_libp2p && ours) || !kad_network_has_identities(kad_node_config_of(api->node)->network))
+            continue;
+        libp2p |= is_libp2p;
+        others |= !is_libp2p;
+        many->networks[many->n_networks++] = api;
+    }
+    many->mixed = libp2p && others;
+    if (many->n_networks == 0)
+        many->networks[many->n_networks++] = asked; /* which says what is wrong, if something is */
+}
+
 int kad_many_begin(const struct kad_api *api, struct kad_api_asker asker, const struct kad_route *route,
-                   struct kad_params *params, kad_api_done *done, void *user, struct kad_many **out_many,
-                   const char **out_why)
+                   struct kad_params *params, bool everywhere, kad_api_done *done, void *user,
+                   struct kad_many **out_many, const char **out_why)
 {
     const json_t *keys = json_object_get(params->object, "keys");
     const size_t n = json_array_size(keys);
@@ -192,7 +255,6 @@ int kad_many_begin(const struct kad_api *api, struct kad_api_asker asker, const 
     many = calloc(1, sizeof *many);
     if (!many)
         return KAD_E_MEMORY;
-    many->api = api;
     many->asker = asker;
     many->path = route->kind == KAD_REQUEST_PUT ? "/api/dht/put" : "/api/dht/get";
     many->n = n;
@@ -201,12 +263,15 @@ int kad_many_begin(const struct kad_api *api, struct kad_api_asker asker, const 
     many->done = done;
     many->user = user;
     many->keys = json_deep_copy(keys);
-    many->children = calloc(n, sizeof *many->children);
-    many->order = calloc(n, sizeof *many->order);
     json_object_del(params->object, "keys");
-    kad_params_number(params, "need", 1, (int64_t)n, &many->need);
+    many->stops =
+        kad_params_number(params, "need", 1, (int64_t)n, &many->need) && route->kind != KAD_REQUEST_PUT;
     many->parameters = json_copy(params->object);
-    if (params->why[0] || !many->keys || !many->children || !many->order || !many->parameters) {
+    choose_networks(many, api, everywhere);
+    many->all = calloc(n, sizeof *many->all);
+    many->order = calloc(n, sizeof *many->order);
+    many->children = calloc(n_children(many), sizeof *many->children);
+    if (params->why[0] || !many->keys || !many->children || !many->all || !many->order || !many->parameters) {
         const int error = params->why[0] ? KAD_E_INVALID : KAD_E_MEMORY;
 
         *out_why = params->why;
