@@ -42,7 +42,7 @@ struct kad_options {
     struct kad_list network, bootstrap;
     struct kad_number timeout; /* milliseconds */
     /* requests */
-    bool trace, first, keep, seed, scrape, raw, mutable, new_key;
+    bool trace, first, keep, later, seed, scrape, raw, mutable, new_key;
     const char *salt, *file, *key_file, *at, *as, *class_name, *duration;
     struct kad_number seq, cas, port, prefix;
     /* kad node */

@@ -17,6 +17,7 @@ static const struct kad_option provide_options[] = {
     KAD_TEXT("at", at, "IP:PORT", "where it is to be had (default: where this node's peer record says)"),
     KAD_TEXT("file", file, "FILE", "a line of FILE, or - for standard input, names each piece of content"),
     KAD_FLAG("keep", keep, "say it again and again, until kad withdraw"),
+    KAD_FLAG("later", later, "with --keep: say it within minutes, with others near its key: for many"),
     KAD_FLAG("trace", trace, "show every step of the lookup"),
     KAD_OPTIONS_END,
 };
@@ -96,6 +97,8 @@ static int ask_many(struct kad_cli *cli, const char *path, json_t *keys, int64_t
         json_object_set_new(parameters, "need", json_integer(left < n ? left : n));
         if (cli->options.keep)
             json_object_set_new(parameters, "keep", json_true());
+        if (cli->options.later)
+            json_object_set_new(parameters, "later", json_true());
         if (cli->options.first)
             json_object_set_new(parameters, "first", json_true());
         code = kad_ask_quietly(cli, "POST", path, parameters, &answer);
@@ -207,6 +210,8 @@ static int run_provide(struct kad_cli *cli)
 
     if (cli->options.keep && cli->options.standalone)
         return kad_cli_usage(cli, "--keep needs a node that stays: not with --standalone");
+    if (cli->options.later && !cli->options.keep)
+        return kad_cli_usage(cli, "--later goes with --keep");
     if (cli->n_arguments != 1 || cli->options.file) {
         json_t *keys = cli->options.at ? NULL : read_keys(cli, &code);
 
@@ -220,6 +225,8 @@ static int run_provide(struct kad_cli *cli)
         json_object_set_new(parameters, "address", json_string(cli->options.at));
     if (cli->options.keep)
         json_object_set_new(parameters, "keep", json_true());
+    if (cli->options.later)
+        json_object_set_new(parameters, "later", json_true());
     return ask_one(cli, "/api/dht/provide", parameters, NULL, kad_show_stored);
 }
 
@@ -235,7 +242,10 @@ const struct kad_command kad_command_provide = {
                "12 hours with the preset icn and 48 with ipfs. Of many, those that were told are printed. A "
                "node in several "
                "networks\n"
-               "with providers tells all, unless --network names one.",
+               "with providers tells all, unless --network names one. With --later the kad network is not "
+               "asked about each at\n"
+               "once: those near each other in the key space are said together, within minutes and at a "
+               "fraction of the packets.",
     .options = provide_options,
     .n_least = 0,
     .n_most = 4096,

@@ -40,6 +40,8 @@ static const struct kad_option put_options[] = {
     KAD_TEXT("file", file, "FILE", "the value is the content of FILE"),
     KAD_FLAG("raw", raw, "the value is bencoded already"),
     KAD_FLAG("keep", keep, "publish it again and again, until kad withdraw"),
+    KAD_FLAG("later", later,
+             "with --class and --keep: within minutes, with others near its key; see kad provide"),
     KAD_TEXT("as", as, "ID",
              "with --class: signed by this identity, which the node was before kad id rotate"),
     KAD_FLAG("mutable", mutable, "a value that can be replaced, signed with --key-file"),
@@ -317,6 +319,10 @@ void kad_show_stored(struct kad_cli *cli, const json_t *answer, int code)
         return;
     printf("%s\n", kad_json_text(answer, json_is_string(json_object_get(answer, "name")) ? "name" : "key"));
     fflush(stdout);
+    if (json_is_true(json_object_get(answer, "later"))) {
+        fprintf(stderr, "is published within minutes\n");
+        return;
+    }
     fprintf(stderr, "stored at %lld nodes", (long long)kad_json_number(answer, "stored"));
     if (kad_json_number(answer, "refused") > 0)
         fprintf(stderr, ", refused by %lld (%s)", (long long)kad_json_number(answer, "refused"),
@@ -334,8 +340,10 @@ static int check_put(const struct kad_cli *cli)
     if (!options->mutable && (options->key_file || options->new_key || options->salt ||
                               (!options->class_name && (options->seq.given || options->cas.given))))
         return kad_cli_usage(cli, "--key-file, --new-key, --salt, --seq and --cas go with --mutable");
-    if (options->as && !options->class_name)
-        return kad_cli_usage(cli, "--as goes with --class");
+    if ((options->as || options->later) && !options->class_name)
+        return kad_cli_usage(cli, "--as and --later go with --class");
+    if (options->later && !options->keep)
+        return kad_cli_usage(cli, "--later goes with --keep");
     if (options->class_name && (options->mutable || options->raw))
         return kad_cli_usage(cli, "--mutable and --raw are not for --class: its nodes sign and seal");
     if (cli->n_arguments > 1 && !options->class_name && !is_named(cli))
@@ -359,6 +367,8 @@ static void set_named(const struct kad_cli *cli, json_t *parameters, struct kad_
     json_object_set_new(parameters, "key", json_string(name));
     if (value.size > 0 || cli->options.class_name)
         set_hex(parameters, "value_hex", value.data, value.size);
+    if (cli->options.later)
+        json_object_set_new(parameters, "later", json_true());
     if (cli->options.as)
         json_object_set_new(parameters, "as", json_string(cli->options.as));
     if (cli->options.seq.given)

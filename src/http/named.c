@@ -173,6 +173,7 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
     int error;
 
     kad_params_flag(params, "keep", &request->keep);
+    kad_params_flag(params, "later", &request->later);
     kad_params_flag(params, "withdraw", &draft.withdrawn);
     given = read_value(params, &draft.value);
     if (read_address(params, &draft.value))
@@ -192,6 +193,9 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
         request->cas = number;
         request->has_cas = true;
     }
+    if (request->later && (!request->keep || request->has_cas))
+        kad_params_wrong(params, "later", "goes with keep, and not with cas");
+    params->later = request->later;
     if (kad_params_number(params, "ttl_ms", 1, 365 * 24 * KAD_HOUR, &number))
         draft.valid_until = now + number;
     if (kad_params_number(params, "replicas", 1, 64, &number))
@@ -320,6 +324,8 @@ void kad_named_answer(json_t *object, const struct kad_event *event, const struc
     json_object_set_new(object, "class", json_string(params->name.class_->name));
     json_object_set_new(object, "receipts", receipts(event));
     if (event->done.kind == KAD_REQUEST_PUT) {
+        if (params->later)
+            json_object_set_new(object, "later", json_true());
         if (event->done.held_sequence >= 0)
             json_object_set_new(object, "held_seq", json_integer(event->done.held_sequence));
         return;

@@ -24,6 +24,7 @@ struct kad_params {
     size_t n_bytes;
     struct kad_node *node; /* whom it is asked of; NULL in tests */
     bool stays;            /* moves of identities are not followed (http/follow.h) */
+    bool later;            /* what is put is published within minutes, and not asked about */
     bool has_name;         /* in kad's own network: what `key` said */
     char name_text[KAD_SECURE_NAME_MAX + 80];
     struct kad_secure_name name;

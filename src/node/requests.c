@@ -5,7 +5,8 @@
 #include "kad/secure.h"
 #include "node/parts.h"
 
-#define RESTORE_AT_ONCE 8 /* publications told anew at a time */
+#define RESTORE_AT_ONCE 8  /* publications told anew at a time */
+#define MANY            64 /* kept publications that are told anew by regions */
 
 static struct kad_pending *add(struct kad_node *node, kad_node_callback *callback, void *user)
 {
@@ -237,6 +238,7 @@ void kad_requests_restore(struct kad_node *node)
         int error;
 
         renew(node, &kept->request);
+        kept->request.later = node->kept.n >= MANY && kept->request.renews && !kept->request.has_cas;
         error = kad_node_request(node, &kept->request, restored, node, NULL);
         if (error == KAD_E_LIMIT || error == KAD_E_MEMORY) {
             node->restore_at = node->now + KAD_SECOND; /* others are at it; later */
