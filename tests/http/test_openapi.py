@@ -11,7 +11,7 @@ import jsonschema
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from face import Face, ask  # noqa: E402
-from program import ROOT, check, eventually, main  # noqa: E402
+from program import ROOT, Node, check, eventually, main  # noqa: E402
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -32,9 +32,16 @@ class Document:
     def follow(self, node):
         return self.resolver.resolve(node["$ref"])[1] if "$ref" in node else node
 
+    def template(self, path):
+        """"/x/{name}" of what stands for one."""
+        for known in self.all["paths"]:
+            if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", known), path):
+                return known
+        return path
+
     def holds(self, method, path, answer):
         """The answer is one that the document declares."""
-        plain = path.split("?")[0]
+        plain = self.template(path.split("?")[0])
         operation = self.all["paths"][plain][method.lower()]
         declared = operation["responses"].get(str(answer.status))
         check(declared, method, path, "answers", answer.status, "which is not declared:", answer.body[:300])
@@ -115,6 +122,65 @@ def try_all(document, where, net):
     recorder(tell, os.path.join(net.data, "%s.journal" % ("local" if isinstance(where, str) else "tcp")))
 
 
+def libp2p_nodes(folder):
+    """Two, so that one has somebody to ask."""
+    nodes = []
+    for name in ("one", "other"):
+        node = Node(folder, name, "--network", "libp2p", "--listen", "/ip4/127.0.0.1/tcp/0", "--api", "127.0.0.1:0", "--metrics",
+                    "none", "--store", "mem", *(["--bootstrap", nodes[0].address] if nodes else []))
+
+        def listening():
+            log = open(node.log).read()
+            return os.path.exists(node.socket) and re.search(r"listening address=(\S+)", log), re.search(r"event=api address=(\S+)", log)
+        address, api = eventually("it listens", lambda: all(listening()) and listening())
+        node.address, (host, port) = address.group(1), api.group(1).split(":")
+        node.peer, node.api = node.address.rsplit("/", 1)[1], (host, int(port))
+        nodes.append(node)
+    nodes[1].await_ready()
+    eventually("both know both", lambda: nodes[0].ask("status")["peer_count"] == 1)
+    return nodes
+
+
+def try_libp2p(document, where, nodes):
+    """What only nodes of libp2p's networks have."""
+    cid, other = "bafkreiashvgh54wrmafbwoqpnlo4mcqq6bndjfojicps5s7uzqev2aaknm", nodes[1]
+
+    def tell(method, path, body=None, status=200):
+        answer = ask(where, method, path, body)
+        check(answer.status == status, method, path, body, "answers", answer.status, answer.body[:300])
+        document.holds(method, path, answer)
+        return answer.json if "json" in answer.headers.get("content-type", "") else answer
+
+    check(tell("GET", "/api/node")["peer_id"] == nodes[0].peer, "itself")
+    for path in ("/api/network/peers", "/api/network/table", "/api/network/stats", "/metrics"):
+        tell("GET", path)
+    tell("POST", "/api/network/join", {"addresses": other.address})
+    tell("POST", "/api/network/join", {"addresses": "nowhere"}, status=400)
+    check(tell("POST", "/api/dht/put", {"key": "provider:" + cid})["stored"] == 2, "put")
+    check(len(tell("GET", "/api/dht/get?key=provider:" + cid)["providers"]) == 1, "get")
+    tell("POST", "/api/dht/put", {"key": "/pk/" + nodes[0].peer})
+    tell("GET", "/api/dht/get?key=/pk/" + nodes[0].peer)
+    tell("GET", "/api/dht/get?key=/pk/" + other.peer, status=404)
+    check(tell("GET", "/api/dht/find?id=" + other.peer)["peer_id"] == other.peer, "find")
+    tell("GET", "/api/dht/closest?key=" + other.peer)
+    tell("POST", "/api/dht/ping", {"peer": other.peer})
+    for path in ("announce", "take"):
+        tell("POST", "/api/dht/" + path, {}, status=400)
+    check(tell("POST", "/api/dht/provide", {"keys": [cid, "0x01"], "keep": True})["found"] == 2, "provide")
+    check(tell("POST", "/api/dht/providers", {"keys": [cid, "0x02"], "need": 1})["found"] == 1, "providers")
+    tell("POST", "/api/dht/providers", {"keys": ["0x02"]}, status=404)
+    tell("POST", "/api/dht/providers", {"keys": []}, status=400)
+    tell("POST", "/api/dht/withdraw", {"key": cid})
+    check(tell("GET", "/routing/v1/providers/" + cid)["Providers"][0]["ID"] == nodes[0].peer, "routing")
+    check(tell("GET", "/routing/v1/providers/QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n")["Providers"] == [], "nobody's")
+    check(tell("GET", "/routing/v1/peers/" + other.peer)["Peers"][0]["ID"] == other.peer, "routing")
+    check(len(tell("GET", "/routing/v1/dht/closest/peers/" + cid)["Peers"]) == 1, "routing")
+    for path in ("providers/x", "peers/x", "ipns/x", "dht/closest/peers/x!"):
+        tell("GET", "/routing/v1/" + path, status=400)
+    tell("GET", "/routing/v1/ipns/" + other.peer, status=404)
+    tell("PUT", "/routing/v1/ipns/" + other.peer, b"not signed", status=400)
+
+
 def recorder(tell, path):
     tell("POST", "/api/record/start", {}, status=400)
     started = tell("POST", "/api/record/start", {"path": path}).json
@@ -159,13 +225,16 @@ def test(folder):
     with open(os.path.join(ROOT, "docs", "openapi.json"), "rb") as file:
         text = file.read()
     check(ask(net.api, "GET", "/openapi.json").body == text, "the program has another document")
-    for where in (net.api, net.socket):
+    nodes = libp2p_nodes(folder)
+    for where, libp2p in ((net.api, nodes[0].api), (net.socket, nodes[0].socket)):
         document = Document(text)
         try_all(document, where, net)
+        try_libp2p(document, libp2p, nodes)
         events(document, where, net)
         check(not document.untried(), "not tried:", document.untried())
     examples(net)
     check(net.stop() == 0, "exit status")
+    check([node.stop() for node in nodes] == [0, 0], "exit status")
 
 
 main(test)
