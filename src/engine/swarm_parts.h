@@ -103,6 +103,7 @@ struct swarm_conn {
     struct swarm_ask *asks;     /* in flight */
     struct swarm_serve *serves; /* streams of theirs */
     uint32_t identify_stream;
+    size_t n_identified;  /* bytes of what it said there that were heeded */
     uint32_t push_stream; /* on which it says who it is now; 0: none */
 };
 

@@ -55,6 +55,7 @@ static void answer_identify(struct kad_swarm *swarm, struct swarm_conn *conn, ui
 
 void kad_swarm_identify(struct kad_swarm *swarm, struct swarm_conn *conn)
 {
+    conn->n_identified = 0;
     conn->identify_stream = kad_link_open(conn->link, swarm->protocols[SWARM_IDENTIFY], NULL, swarm->now);
 }
 
@@ -151,8 +152,10 @@ static void take_identify(struct kad_swarm *swarm, struct swarm_conn *conn,
         kad_swarm_greet(swarm, peer);
 }
 
-/* It has ended: all parts of it are there. */
-static void read_identify(struct kad_swarm *swarm, struct swarm_conn *conn, uint32_t stream)
+/* What a peer says of itself, in one part or several. Whole parts are heeded before it has ended, for its end may be long in coming;
+ * `taken` is as much of it as was before. */
+static void read_identify(struct kad_swarm *swarm, struct swarm_conn *conn, uint32_t stream, size_t *taken,
+                          bool ended)
 {
     static const struct kad_identify nothing;
     const struct kad_bytes unread = kad_link_unread(conn->link, stream);
@@ -169,11 +172,14 @@ static void read_identify(struct kad_swarm *swarm, struct swarm_conn *conn, uint
             came.size -= size;
         }
     }
-    if (good && conn->peer)
+    if (good && conn->peer && *taken < unread.size) {
+        *taken = unread.size;
         take_identify(swarm, conn, &identify);
-    else if (unread.size)
+    } else if (ended && !good && unread.size) {
         swarm->counters.malformed++;
-    kad_link_read(conn->link, stream, unread.size);
+    }
+    if (ended)
+        kad_link_read(conn->link, stream, unread.size);
 }
 
 /* -- ping ------------------------------------------------------------------------------------------------------- */
@@ -453,6 +459,8 @@ static void stream_data(struct kad_swarm *swarm, struct swarm_conn *conn, const 
     if (is_ours(conn, event->stream)) {
         if (event->context)
             take_answer(swarm, conn, event->context, false);
+        else if (event->stream == conn->identify_stream && unread.size <= 4 * KAD_IDENTIFY_TAKEN_MAX)
+            read_identify(swarm, conn, event->stream, &conn->n_identified, false);
         else if (unread.size > 4 * KAD_IDENTIFY_TAKEN_MAX)
             kad_link_reset(conn->link, event->stream);
     } else if (event->protocol == SWARM_PING) {
@@ -470,7 +478,7 @@ static void stream_ended(struct kad_swarm *swarm, struct swarm_conn *conn, const
         if (event->context)
             take_answer(swarm, conn, event->context, true);
         else if (event->stream == conn->identify_stream)
-            read_identify(swarm, conn, event->stream);
+            read_identify(swarm, conn, event->stream, &conn->n_identified, true);
         return;
     }
     if (event->protocol >= SWARM_KAD && event->context) {
@@ -478,8 +486,10 @@ static void stream_ended(struct kad_swarm *swarm, struct swarm_conn *conn, const
         return;
     }
     if (event->protocol == SWARM_PUSH && event->stream == conn->push_stream) {
+        size_t none = 0;
+
         conn->push_stream = 0;
-        read_identify(swarm, conn, event->stream);
+        read_identify(swarm, conn, event->stream, &none, true);
     }
     if (event->protocol != SWARM_IDENTIFY)
         (void)kad_link_write(conn->link, event->stream, (struct kad_bytes){0}, true, swarm->now);

@@ -49,6 +49,19 @@ TEST(nodes_meet_and_fill_their_tables) /* I001, I057 */
     unmake(net);
 }
 
+/* What a peer says of itself is heeded when it is there: the end of that stream may come much later. */
+TEST(nodes_that_met_know_each_other_at_once)
+{
+    struct swarm_net *net = calloc(1, sizeof(*net));
+
+    swarm_net_init(net, kad_network_libp2p_icn());
+    swarm_net_add(net, KAD_SWARM_SERVER);
+    swarm_node_connect(swarm_net_add(net, KAD_SWARM_SERVER), &net->nodes[0]);
+    swarm_net_run(net, 100);
+    EXPECT_EQ(n_contacts(&net->nodes[1]), 1);
+    unmake(net);
+}
+
 TEST(pieces_of_any_size_make_no_difference)
 {
     struct swarm_net *net = calloc(1, sizeof(*net));

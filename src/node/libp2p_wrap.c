@@ -47,18 +47,22 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
     return context;
 }
 
+static bool client_new(struct kad_wrap_tls *tls)
+{
+    tls->client = context_new(TLS_client_method());
+    if (tls->client)
+        SSL_CTX_set_verify(tls->client, SSL_VERIFY_PEER, NULL);
+    return tls->client != NULL;
+}
+
 int kad_wrap_tls_init(struct kad_wrap_tls *tls, const char *certificate, const char *key,
                       const char *authorities, char *out_why, size_t why_size)
 {
     *tls = (struct kad_wrap_tls){NULL, NULL};
-    tls->client = context_new(TLS_client_method());
-    if (!tls->client)
+    if (authorities && !client_new(tls))
         return KAD_E_MEMORY;
-    SSL_CTX_set_verify(tls->client, SSL_VERIFY_PEER, NULL);
     if (authorities && SSL_CTX_load_verify_file(tls->client, authorities) != 1)
         return refuse(out_why, why_size, "libp2p_authorities", authorities);
-    if (!authorities)
-        SSL_CTX_set_default_verify_paths(tls->client);
     if (!certificate)
         return KAD_OK;
     tls->server = context_new(TLS_server_method());
@@ -102,8 +106,11 @@ static bool expect(SSL *ssl, const struct kad_multiaddr *to, const char *host)
 
 static int begin_tls(struct kad_wrap *wrap, const struct kad_wrap_config *config, const char *host)
 {
-    SSL_CTX *context = config->to ? config->tls->client : config->tls->server;
+    SSL_CTX *context;
 
+    if (config->to && !config->tls->client && client_new(config->tls))
+        SSL_CTX_set_default_verify_paths(config->tls->client);
+    context = config->to ? config->tls->client : config->tls->server;
     if (!context)
         return KAD_E_INVALID;
     wrap->ssl = SSL_new(context);

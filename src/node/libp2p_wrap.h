@@ -18,7 +18,8 @@ struct ssl_ctx_st;
 
 /* Certificates of ours and of others, for TLS. NULL where there are none. */
 struct kad_wrap_tls {
-    struct ssl_ctx_st *server, *client;
+    struct ssl_ctx_st *server,
+        *client; /* client: made when it is needed, if the system's authorities are believed: they are many */
 };
 /* 0; KAD_E_INVALID with the reason in `out_why`: a file cannot be read, or the key is another's. Without `certificate` there is no
  * server; with no `authorities` the system's are believed. */
@@ -28,7 +29,7 @@ void kad_wrap_tls_clear(struct kad_wrap_tls *tls);
 
 struct kad_wrap_config {
     const struct kad_allocator *allocator;
-    const struct kad_wrap_tls *tls; /* KAD_TRANSPORT_WSS only */
+    struct kad_wrap_tls *tls; /* KAD_TRANSPORT_WSS only */
     enum kad_multiaddr_transport transport;
     const struct kad_multiaddr *to; /* a client's, lent for the call; NULL: a server */
     kad_ws_take *take;
