@@ -14,6 +14,7 @@
 
 /* A request the node gives up by itself after 30 s at most unless told otherwise; then it still has to say so. */
 #define DEFAULT_TIMEOUT_MS (60 * KAD_SECOND)
+#define VALUE_TIMEOUT_MS   (15 * KAD_MINUTE) /* a long value is many such requests (http/blocks.h) */
 #define GRACE_MS           (3 * KAD_SECOND)
 
 void kad_default_data_dir(char *out_path, size_t size)
@@ -108,6 +109,15 @@ static int say_no_node(const struct kad_cli *cli, const char *socket, int error)
     }
 }
 
+static kad_ms patience(const struct kad_cli *cli, const char *path)
+{
+    if (cli->options.timeout.given)
+        return cli->options.timeout.value + GRACE_MS;
+    if (strcmp(path, "/api/dht/get") == 0 || strcmp(path, "/api/dht/put") == 0)
+        return VALUE_TIMEOUT_MS;
+    return DEFAULT_TIMEOUT_MS;
+}
+
 static int ask_socket(struct kad_cli *cli, const char *method, const char *path, json_t *parameters,
                       json_t **out_answer)
 {
@@ -120,7 +130,7 @@ static int ask_socket(struct kad_cli *cli, const char *method, const char *path,
         .method = method,
         .path = path,
         .body = has_body ? body : NULL,
-        .timeout_ms = cli->options.timeout.given ? cli->options.timeout.value + GRACE_MS : DEFAULT_TIMEOUT_MS,
+        .timeout_ms = patience(cli, path),
         .waiting = show ? show_waiting : NULL,
     };
     json_t *answer = NULL;

@@ -14,6 +14,7 @@
 #include "cli/print.h"
 #include "cli/show.h"
 #include "crypto/crypto.h"
+#include "http/blocks.h"
 #include "http/target.h"
 #include "wire/krpc/bencode.h"
 
@@ -182,7 +183,9 @@ const struct kad_command kad_command_get = {
 
 /* -- put --------------------------------------------------------------------------------------------------------- */
 
-#define VALUE_ROOM 4096 /* more than may be stored, so that what is too long is seen to be */
+#define VALUE_ROOM \
+    (KAD_BLOCKS_VALUE_MAX + 1) /* more than may be stored, so that what is too long is seen to be */
+#define STRING_MAX 996         /* bytes that are 1000 once bencoded */
 
 /* "/ipns/k51..." and the like, of libp2p's networks, with its value behind it; of "/pk/" the value is in the name. */
 static bool is_named(const struct kad_cli *cli)
@@ -193,8 +196,8 @@ static bool is_named(const struct kad_cli *cli)
            (cli->n_arguments == 2 || cli->options.file || strncmp(name, "/pk/", 4) == 0);
 }
 
-/* Reads the value's bytes, from an argument, a file or standard input. 0 or an exit code. */
-static int read_value(struct kad_cli *cli, uint8_t bytes[VALUE_ROOM], size_t *out_size)
+/* Reads the value's bytes, from an argument, a file or standard input; VALUE_ROOM of them at most. 0 or an exit code. */
+static int read_value(struct kad_cli *cli, uint8_t *bytes, size_t *out_size)
 {
     const int at = cli->options.class_name || is_named(cli) ? 1 : 0; /* behind its name */
     const char *argument = cli->n_arguments > at ? cli->arguments[at] : NULL;
@@ -242,9 +245,10 @@ static int bencode(struct kad_cli *cli, struct kad_bytes bytes, uint8_t room[KAD
 
 static void set_hex(json_t *parameters, const char *name, const void *bytes, size_t size)
 {
-    char text[2 * KAD_RECORD_VALUE_MAX + 1];
+    char *text = malloc(2 * size + 1);
 
-    json_object_set_new(parameters, name, json_string(kad_hex(bytes, size, text)));
+    json_object_set_new(parameters, name, text ? json_string(kad_hex(bytes, size, text)) : NULL);
+    free(text);
 }
 
 /* One more than what is stored now; the first is 1. 0 or an exit code. */
@@ -324,6 +328,9 @@ void kad_show_stored(struct kad_cli *cli, const json_t *answer, int code)
         return;
     }
     fprintf(stderr, "stored at %lld nodes", (long long)kad_json_number(answer, "stored"));
+    if (kad_json_number(answer, "blocks") > 0)
+        fprintf(stderr, ", %lld bytes in %lld blocks", (long long)kad_json_number(answer, "size"),
+                (long long)kad_json_number(answer, "blocks"));
     if (kad_json_number(answer, "refused") > 0)
         fprintf(stderr, ", refused by %lld (%s)", (long long)kad_json_number(answer, "refused"),
                 kad_json_text(answer, "refusal"));
@@ -377,26 +384,31 @@ static void set_named(const struct kad_cli *cli, json_t *parameters, struct kad_
         json_object_set_new(parameters, "cas", json_integer(cli->options.cas.value));
 }
 
-static int run_put(struct kad_cli *cli)
+/* More than Mainline takes: the node knows whether its network cuts such a value into blocks. */
+static bool is_long(const struct kad_cli *cli, struct kad_bytes value)
+{
+    return value.size > STRING_MAX && !cli->options.class_name && !cli->options.raw && !cli->options.mutable;
+}
+
+static int put(struct kad_cli *cli, struct kad_bytes value)
 {
     struct kad_record record = {.type = KAD_RECORD_IMMUTABLE};
-    uint8_t bytes[VALUE_ROOM], room[KAD_RECORD_VALUE_MAX];
+    uint8_t room[KAD_RECORD_VALUE_MAX];
     json_t *parameters, *answer;
-    const bool named = is_named(cli);
-    size_t size = 0;
-    int code = check_put(cli);
+    const bool named = cli->options.class_name || is_named(cli);
+    int code = KAD_EXIT_DONE;
 
-    if (code == KAD_EXIT_DONE && !(named && cli->n_arguments == 1 && !cli->options.file))
-        code = read_value(cli, bytes, &size);
-    if (code == KAD_EXIT_DONE && size > KAD_RECORD_VALUE_MAX)
-        code = kad_cli_usage(cli, "the value is too long: %zu bytes", size);
-    if (code == KAD_EXIT_DONE && !cli->options.class_name && !named)
-        code = bencode(cli, (struct kad_bytes){bytes, size}, room, &record.value);
+    if (value.size > KAD_BLOCKS_VALUE_MAX)
+        return kad_cli_usage(cli, "the value is too long: 1 MiB at most");
+    if (!named && !is_long(cli, value))
+        code = bencode(cli, value, room, &record.value);
     if (code != KAD_EXIT_DONE)
         return code;
     parameters = kad_ask_parameters(cli);
-    if (cli->options.class_name || named)
-        set_named(cli, parameters, (struct kad_bytes){bytes, size});
+    if (named)
+        set_named(cli, parameters, value);
+    else if (is_long(cli, value))
+        set_hex(parameters, "value_hex", value.data, value.size);
     else
         set_hex(parameters, "bencoded_hex", record.value.data, record.value.size);
     if (cli->options.keep)
@@ -415,6 +427,21 @@ static int run_put(struct kad_cli *cli)
     return kad_ask_show(cli, code, answer, kad_show_stored);
 }
 
+static int run_put(struct kad_cli *cli)
+{
+    uint8_t *bytes = malloc(VALUE_ROOM);
+    size_t size = 0;
+    int code =
+        bytes ? check_put(cli) : kad_cli_fail(cli, KAD_EXIT_INTERNAL, kad_error_text(KAD_E_MEMORY), NULL);
+
+    if (code == KAD_EXIT_DONE && !(is_named(cli) && cli->n_arguments == 1 && !cli->options.file))
+        code = read_value(cli, bytes, &size);
+    if (code == KAD_EXIT_DONE)
+        code = put(cli, (struct kad_bytes){bytes, size});
+    free(bytes);
+    return code;
+}
+
 const struct kad_command kad_command_put = {
     .name = "put",
     .arguments = "[NAME] TEXT|-",
@@ -429,7 +456,8 @@ const struct kad_command kad_command_put = {
         "In the kad network --class and NAME say what it is to be found by, and the node seals and signs it: "
         "kad put "
         "--class\n"
-        "room lobby \"hello\", and then kad get room:lobby. "
+        "room lobby \"hello\", and then kad get room:lobby. A value that is too long for one record, up to 1 "
+        "MiB, is\ncut into blocks there, which kad get puts together again. "
         "In libp2p's networks NAME is /ipns/PEER, /pk/PEER (whose value is in the name, if the key is short) "
         "or\n"
         "/namespace/name. Nodes forget what is not published again: see --keep. Exit status 4: refused, say "

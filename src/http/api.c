@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/many.h"
+#include "http/block_moves.h"
 #include "http/evidence.h"
 #include "http/follow.h"
 #include "http/json.h"
 #include "http/libp2p.h"
 #include "http/looks.h"
+#include "http/many.h"
 #include "http/named.h"
 #include "http/news.h"
 #include "http/params.h"
@@ -26,6 +27,8 @@ struct kad_api_call {
     struct kad_params params;
     json_t *trace; /* NULL: not wanted */
     struct kad_follow follow;
+    struct kad_block_move *move; /* of a long value; NULL: none is under way */
+    json_t *answer;              /* of a get whose blocks are still to come */
     kad_api_done *done;
     void *user;
     uint64_t id;
@@ -38,6 +41,7 @@ static void call_free(struct kad_api_call *call)
     kad_params_clear(&call->params);
     kad_follow_clear(&call->follow);
     json_decref(call->trace);
+    json_decref(call->answer);
     free(call);
 }
 
@@ -62,6 +66,70 @@ static struct kad_api_answer not_taken(int error)
         return wrong(500, kad_json_error_text(error), NULL);
     }
 }
+
+static void finish(struct kad_api_call *call, struct kad_api_answer answer)
+{
+    call->done(call->user, answer);
+    if (call->begun)
+        call_free(call);
+    else
+        call->ended = true;
+}
+
+/* -- long values: http/blocks.h ------------------------------------------------------------------------------------ */
+
+static void say_blocks(json_t *object, size_t n, size_t size)
+{
+    json_object_set_new(object, "blocks", json_integer((json_int_t)n));
+    json_object_set_new(object, "size", json_integer((json_int_t)size));
+}
+
+static struct kad_api_answer blocks_failed(const struct kad_block_moved *moved)
+{
+    return wrong(moved->error == KAD_E_CORRUPT ? 502 : kad_json_status_of(moved->error),
+                 kad_json_error_text(moved->error), moved->why);
+}
+
+static void on_fetched(void *user, const struct kad_block_moved *moved)
+{
+    struct kad_api_call *call = user;
+    struct kad_api_answer answer = {.status = 200};
+
+    if (moved->error) {
+        finish(call, blocks_failed(moved));
+        return;
+    }
+    answer.json = call->answer;
+    call->answer = NULL;
+    kad_named_whole(answer.json, moved->value);
+    finish(call, answer);
+}
+
+/* The rest of a value whose root has been found. */
+static void fetch(struct kad_api_call *call, struct kad_api_answer answer, struct kad_bytes bytes)
+{
+    struct kad_blocks_root root;
+    int error = kad_blocks_read(bytes, &root);
+
+    if (!call->asker.trusted) {
+        json_decref(answer.json);
+        finish(call,
+               wrong(401, "unauthorized", "a long value is a thousand lookups: with the node's token only"));
+        return;
+    }
+    if (!error) {
+        say_blocks(answer.json, kad_blocks_total(&root), root.size);
+        call->answer = answer.json;
+        error = kad_block_get(call->api->node, bytes, &call->request, on_fetched, call, &call->move);
+    } else {
+        json_decref(answer.json);
+    }
+    if (error)
+        finish(call, wrong(error == KAD_E_CORRUPT ? 502 : 500, kad_json_error_text(error),
+                           "what stands under this name begins like a long value, and is none"));
+}
+
+/* -- requests ------------------------------------------------------------------------------------------------------ */
 
 static void on_event(void *user, const struct kad_event *event);
 
@@ -97,6 +165,8 @@ static void on_event(void *user, const struct kad_event *event)
 {
     struct kad_api_call *call = user;
     struct kad_api_answer answer = {0};
+    uint8_t root[KAD_SECURE_VALUE_MAX];
+    size_t n_root;
 
     kad_news_request(call->api->feed, call->api->node, event, &call->request, call->asker.trusted);
     kad_evidence_done(call->api->evidence, call->api->node, event);
@@ -113,12 +183,43 @@ static void on_event(void *user, const struct kad_event *event)
         kad_follow_end(&call->follow, &answer);
         if (call->trace)
             json_object_set(answer.json, "trace", call->trace);
+        if (call->params.blocks.n)
+            say_blocks(answer.json, call->params.blocks.n, call->params.blocks.size);
+        if (kad_named_root(event, &call->params, root, &n_root)) {
+            fetch(call, answer, (struct kad_bytes){root, n_root});
+            return;
+        }
     }
-    call->done(call->user, answer);
-    if (call->begun)
-        call_free(call);
-    else
-        call->ended = true;
+    finish(call, answer);
+}
+
+/* True: `out_answer` says at once what became of it. */
+static bool begin(struct kad_api_call *call, struct kad_api_answer *out_answer)
+{
+    const int error = kad_node_request(call->api->node, &call->request, on_event, call, &call->id);
+
+    if (error != KAD_OK) {
+        *out_answer = not_taken(error);
+        return true;
+    }
+    kad_news_begun(call->api->feed, call->api->node, call->id, &call->request, call->asker.trusted);
+    return false;
+}
+
+/* All blocks are there: now what names them, so that nobody finds a value that is not whole. */
+static void on_put(void *user, const struct kad_block_moved *moved)
+{
+    struct kad_api_call *call = user;
+    struct kad_api_answer answer;
+
+    if (moved->error) {
+        finish(call, blocks_failed(moved));
+        return;
+    }
+    if (call->request.keep)
+        kad_block_withdraw(call->api->node, &call->params.name, call->params.blocks.salt);
+    if (begin(call, &answer))
+        finish(call, answer);
 }
 
 /* Starts the request. True: `out_answer` says at once what became of it. */
@@ -135,24 +236,20 @@ static bool ask(struct kad_api_call *call, const struct kad_route *route, struct
     if (call->request.trace)
         call->trace = json_array();
     call->request.trace = call->trace || kad_feed_wanted(call->api->feed);
-    error = kad_node_request(call->api->node, &call->request, on_event, call, &call->id);
-    if (error != KAD_OK) {
+    if (call->params.blocks.n == 0)
+        return begin(call, out_answer);
+    error = kad_block_put(call->api->node, &call->params.blocks, &call->request, call->params.life_ms, on_put,
+                          call, &call->move);
+    if (error != KAD_OK)
         *out_answer = not_taken(error);
-        return true;
-    }
-    kad_news_begun(call->api->feed, call->api->node, call->id, &call->request, call->asker.trusted);
-    return false;
+    return error != KAD_OK;
 }
 
 static void on_many(void *user, struct kad_api_answer answer)
 {
     struct kad_api_call *call = user;
 
-    call->done(call->user, answer);
-    if (call->begun)
-        call_free(call);
-    else
-        call->ended = true;
+    finish(call, answer);
 }
 
 /* True: `out_answer` says what is wrong. */
@@ -279,6 +376,8 @@ void kad_api_cancel(struct kad_api_call *call)
 {
     if (call->many)
         kad_many_cancel(call->many);
+    else if (call->move)
+        kad_block_cancel(call->move);
     else
         kad_node_cancel(call->api->node, call->id);
 }

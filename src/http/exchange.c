@@ -8,11 +8,15 @@
 
 #include "base/text.h"
 #include "http/asset.h"
+#include "http/blocks.h"
 #include "http/json.h"
 #include "http/routes.h"
 
 /* Of those that had to wait, in one turn. */
 #define RESUMED_AT_ONCE 32
+
+#define BODY_MAX_USUAL ((size_t)64 * 1024)
+#define BODY_MAX_LONG  ((size_t)2 * KAD_BLOCKS_VALUE_MAX + 4096)
 
 static void release(struct kad_exchange *exchange)
 {
@@ -252,13 +256,23 @@ static enum MHD_Result begin(struct kad_exchange *exchange, const char *method, 
     return ask(exchange, method, url);
 }
 
+/* A value may be long (http/blocks.h), where who puts it is trusted: twice its bytes in hexadecimal, and the rest. Who made the limit
+ * lower than it usually is wants no such. */
+static size_t body_max(const struct kad_exchange *exchange)
+{
+    const size_t limit = exchange->door->face->limits.body_max;
+    const bool may_be_long = exchange->is_put && exchange->trusted && limit >= BODY_MAX_USUAL;
+
+    return may_be_long && limit < BODY_MAX_LONG ? BODY_MAX_LONG : limit;
+}
+
 /* False: too large. */
 static bool add_body(struct kad_exchange *exchange, const char *bytes, size_t size)
 {
-    if (size > exchange->door->face->limits.body_max - exchange->body_size)
+    if (size > body_max(exchange) - exchange->body_size)
         return false;
     if (exchange->body_size + size > exchange->body_room) {
-        const size_t room = exchange->body_size + size + 1024;
+        const size_t room = exchange->body_size + size + exchange->body_size / 2 + 1024;
         char *body = realloc(exchange->body, room);
 
         if (!body)
@@ -276,8 +290,8 @@ static bool announces_too_much(const struct kad_exchange *exchange)
     const char *length = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Length");
     int64_t size;
 
-    return length && (kad_parse_number(length, 0, INT64_MAX, &size) != KAD_OK ||
-                      (uint64_t)size > exchange->door->face->limits.body_max);
+    return length &&
+           (kad_parse_number(length, 0, INT64_MAX, &size) != KAD_OK || (uint64_t)size > body_max(exchange));
 }
 
 const char *kad_exchange_header(const struct kad_exchange *exchange, const char *name)
@@ -326,13 +340,14 @@ static enum MHD_Result open_exchange(struct kad_door *door, struct MHD_Connectio
     exchange->client = info->socket_context;
     exchange->connection = connection;
     exchange->n_holders = 1;
+    exchange->is_put = strcmp(method, "POST") == 0 && strcmp(url, "/api/dht/put") == 0;
     *out_exchange = exchange;
     door->face->web->requests++;
     if (!is_for_members(door, url) && !pass(exchange, method, url, &result))
         return result;
     if (announces_too_much(exchange)) {
         door->face->web->refused[KAD_WEB_TOO_LARGE]++;
-        snprintf(why, sizeof why, "at most %zu bytes", door->face->limits.body_max);
+        snprintf(why, sizeof why, "at most %zu bytes", body_max(exchange));
         return kad_exchange_send_error(exchange, 413, "body too large", why);
     }
     return MHD_YES;

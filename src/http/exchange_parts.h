@@ -24,6 +24,7 @@ struct kad_exchange {
     enum kad_exchange_state state;
     const char *network;       /* of a stream: the one it hears of; NULL: all */
     bool trusted, of_stranger; /* of_stranger: counted in the door's n_strangers */
+    bool is_put;
     char *body;
     size_t body_size, body_room;
     uv_poll_t watch;    /* the connection's descriptor, while WAITING */

@@ -278,7 +278,12 @@ json_t *kad_json_done(const struct kad_event *event, const struct kad_request *r
 
 unsigned kad_json_status(const struct kad_event *event)
 {
-    switch (event->done.error) {
+    return kad_json_status_of(event->done.error);
+}
+
+unsigned kad_json_status_of(int error)
+{
+    switch (error) {
     case KAD_OK:
         return 200;
     case KAD_E_NOT_FOUND:

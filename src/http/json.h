@@ -24,6 +24,7 @@ json_t *kad_json_hop(const struct kad_event *event);            /* KAD_EVENT_HOP
 json_t *kad_json_done(const struct kad_event *event, const struct kad_request *request, json_t *trace);
 /* The HTTP status that goes with it. */
 unsigned kad_json_status(const struct kad_event *event);
+unsigned kad_json_status_of(int error);
 /* {"error": ..., "reason": ...}; reason may be NULL. */
 json_t *kad_json_error(const char *error, const char *reason);
 /* "DHT query timeout", and kad_error_text() for all else. */

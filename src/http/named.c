@@ -1,6 +1,7 @@
 #include "http/named.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -135,13 +136,11 @@ static bool names_addresses(const struct kad_params *params)
            (params->name.class_->type == KAD_CLASS_PROVIDER || params->name.class_->type == KAD_CLASS_PEER);
 }
 
-/* Its own; or the content's hash, for a value without a name. */
-static void name_it(struct kad_params *params, struct kad_bytes value)
+/* A value without a name has its hash. */
+static void name_content(struct kad_params *params, struct kad_bytes value)
 {
     char digits[65];
 
-    if (read_name(params, "key"))
-        return;
     kad_secure_content_name(value, &params->name);
     kad_hex(params->name.bytes, params->name.size < 32 ? params->name.size : 32, digits);
     snprintf(params->name_text, sizeof params->name_text, "%s:%s", params->name.class_->name, digits);
@@ -153,8 +152,7 @@ static bool read_value(struct kad_params *params, struct kad_bytes *out_value)
 {
     struct kad_bytes bencoded;
 
-    if (kad_params_text(params, "value", out_value) ||
-        kad_params_hex(params, "value_hex", 0, KAD_SECURE_VALUE_MAX, out_value))
+    if (kad_params_large(params, "value", KAD_BLOCKS_VALUE_MAX, out_value))
         return true;
     if (!kad_params_hex(params, "bencoded_hex", 1, KAD_RECORD_VALUE_MAX, &bencoded))
         return false;
@@ -163,12 +161,26 @@ static bool read_value(struct kad_params *params, struct kad_bytes *out_value)
     return true;
 }
 
+/* What does not fit a record is cut, and its root stands there. */
+static void cut(struct kad_params *params, bool has_name, struct kad_bytes *value)
+{
+    if (!kad_blocks_wanted(params->name.class_, *value))
+        return;
+    if (kad_blocks_cut(has_name ? &params->name : NULL, *value, &params->blocks) != KAD_OK) {
+        kad_params_wrong(params, "value", "out of memory");
+        return;
+    }
+    *value = (struct kad_bytes){params->blocks.root, params->blocks.n_root};
+    if (!has_name)
+        name_content(params, *value);
+}
+
 void kad_named_put(struct kad_params *params, struct kad_request *request)
 {
     const kad_ms now = kad_node_now(params->node);
     struct kad_secure_draft draft = {.name = &params->name, .made_at = now};
     uint8_t entropy[32], *room;
-    bool given, at_address = false;
+    bool given, at_address = false, has_name;
     int64_t number;
     int error;
 
@@ -178,7 +190,10 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
     given = read_value(params, &draft.value);
     if (read_address(params, &draft.value))
         given = at_address = true;
-    name_it(params, draft.value);
+    has_name = read_name(params, "key");
+    if (!has_name)
+        name_content(params, draft.value);
+    cut(params, has_name, &draft.value);
     draft.seed = signer_of(params);
     if (at_address && !names_addresses(params))
         kad_params_wrong(params, "address", "goes with peer: and provider: names");
@@ -197,7 +212,7 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
         kad_params_wrong(params, "later", "goes with keep, and not with cas");
     params->later = request->later;
     if (kad_params_number(params, "ttl_ms", 1, 365 * 24 * KAD_HOUR, &number))
-        draft.valid_until = now + number;
+        draft.valid_until = now + (params->life_ms = number);
     if (kad_params_number(params, "replicas", 1, 64, &number))
         request->replicas = (uint8_t)number;
     if (params->why[0])
@@ -279,6 +294,32 @@ static void set_opened(json_t *object, const struct kad_record *record, const st
     json_object_set_new(object, "seq", json_integer(record->sequence));
     json_object_set_new(object, "made_at", kad_json_instant(record->made_at));
     json_object_set_new(object, "valid_until", until(record->valid_until));
+}
+
+bool kad_named_root(const struct kad_event *event, const struct kad_params *params,
+                    uint8_t out_root[KAD_SECURE_VALUE_MAX], size_t *out_size)
+{
+    struct kad_secure_opened opened;
+
+    if (event->done.kind != KAD_REQUEST_GET || event->done.error || !event->done.record ||
+        !params->has_name || !kad_blocks_possible(params->name.class_) ||
+        kad_secure_open(&params->name, event->done.record, secret_of(params), out_root, &opened) != KAD_OK ||
+        !kad_blocks_is_root(opened.value))
+        return false;
+    memmove(out_root, opened.value.data, opened.value.size);
+    *out_size = opened.value.size;
+    return true;
+}
+
+void kad_named_whole(json_t *object, struct kad_bytes value)
+{
+    json_t *text = json_stringn((const char *)value.data, value.size); /* NULL: not UTF-8 */
+    char *digits = malloc(2 * value.size + 1);
+
+    json_object_set_new(object, "value", text ? text : json_null());
+    json_object_set_new(object, "value_hex",
+                        digits ? json_string(kad_hex(value.data, value.size, digits)) : json_null());
+    free(digits);
 }
 
 static json_t *receipts(const struct kad_event *event)

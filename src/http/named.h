@@ -19,6 +19,12 @@ void kad_named_take(struct kad_params *params, struct kad_request *request);
 /* The key alone: of a request to stop publishing. */
 void kad_named_key(struct kad_params *params, const char *parameter, struct kad_request *request);
 
+/* The root in what a get found (http/blocks.h): the value itself is still to be fetched. False: it is all there. */
+bool kad_named_root(const struct kad_event *event, const struct kad_params *params,
+                    uint8_t out_root[KAD_SECURE_VALUE_MAX], size_t *out_size);
+/* The whole value into the answer to a get, when its blocks are there. */
+void kad_named_whole(json_t *object, struct kad_bytes value);
+
 /* Says in an answer's object what the records in `event` are. */
 void kad_named_answer(json_t *object, const struct kad_event *event, const struct kad_params *params);
 

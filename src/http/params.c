@@ -2,6 +2,7 @@
 #include "http/params.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -18,6 +19,9 @@ void kad_params_clear(struct kad_params *params)
 {
     json_decref(params->object);
     params->object = NULL;
+    kad_blocks_clear(&params->blocks);
+    free(params->large);
+    params->large = NULL;
 }
 
 void kad_params_wrong(struct kad_params *params, const char *name, const char *why)
@@ -110,6 +114,41 @@ bool kad_params_hex(struct kad_params *params, const char *name, size_t least, s
             *out_bytes = (struct kad_bytes){at, size};
             found = true;
         }
+    }
+    json_decref(value);
+    return found;
+}
+
+bool kad_params_large(struct kad_params *params, const char *name, size_t most, struct kad_bytes *out_bytes)
+{
+    char hex_name[64];
+    json_t *value = take(params, name);
+    const bool is_hex = !value;
+    size_t size;
+    bool found = false;
+
+    snprintf(hex_name, sizeof hex_name, "%.50s_hex", name);
+    name = is_hex ? hex_name : name;
+    value = is_hex ? take(params, name) : value;
+    if (!value)
+        return false;
+    size = json_string_length(value) / (is_hex ? 2 : 1); /* 0: it is no string */
+    if (!json_is_string(value)) {
+        kad_params_wrong(params, name, is_hex ? "not a string of hexadecimal digits" : "not a string");
+    } else if (size > most) {
+        char why[96];
+
+        snprintf(why, sizeof why, "%zu bytes are too long: at most %zu", size, most);
+        kad_params_wrong(params, name, why);
+    } else if (params->large || !(params->large = malloc(size + 1))) {
+        kad_params_wrong(params, name, "out of memory");
+    } else if (is_hex && kad_unhex(json_string_value(value), params->large, size) != KAD_OK) {
+        kad_params_wrong(params, name, "not hexadecimal");
+    } else {
+        if (!is_hex && size)
+            memcpy(params->large, json_string_value(value), size);
+        *out_bytes = (struct kad_bytes){params->large, size};
+        found = true;
     }
     json_decref(value);
     return found;

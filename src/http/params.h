@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-#include "kad/secure.h"
+#include "http/blocks.h"
 
 struct kad_node;
 
@@ -28,6 +28,9 @@ struct kad_params {
     bool has_name;         /* in kad's own network: what `key` said */
     char name_text[KAD_SECURE_NAME_MAX + 80];
     struct kad_secure_name name;
+    uint8_t *large;           /* ours: a value longer than `bytes` */
+    struct kad_blocks blocks; /* ours: the value of a put that does not fit a record; n 0: it does */
+    kad_ms life_ms;           /* of a put: what it asked for; 0: nothing */
 };
 
 /* Takes over `object` (NULL: none). */
@@ -40,6 +43,8 @@ bool kad_params_finish(struct kad_params *params); /* all taken and nothing wron
 bool kad_params_text(struct kad_params *params, const char *name, struct kad_bytes *out_text); /* UTF-8 */
 bool kad_params_hex(struct kad_params *params, const char *name, size_t least, size_t most,
                     struct kad_bytes *out_bytes);
+/* Bytes that may be many: `name` as text, or `name`_hex. At most `most`, once per params. */
+bool kad_params_large(struct kad_params *params, const char *name, size_t most, struct kad_bytes *out_bytes);
 bool kad_params_number(struct kad_params *params, const char *name, int64_t least, int64_t most,
                        int64_t *out_number);
 bool kad_params_flag(struct kad_params *params, const char *name, bool *out_flag);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/types.h"
+#include "http/block_moves.h"
 #include "http/evidence.h"
 #include "http/join.h"
 #include "http/json.h"
@@ -197,8 +198,7 @@ static void read_sample(struct kad_params *params, struct kad_request *request)
 static void read_value(struct kad_params *params, struct kad_bytes *out_value)
 {
     struct kad_bytes value, bencoded;
-    const bool is_string = kad_params_text(params, "value", &value) ||
-                           kad_params_hex(params, "value_hex", 0, KAD_RECORD_VALUE_MAX, &value);
+    const bool is_string = kad_params_large(params, "value", KAD_BLOCKS_VALUE_MAX, &value);
 
     if (kad_params_hex(params, "bencoded_hex", 1, KAD_RECORD_VALUE_MAX, &bencoded)) {
         if (is_string)
@@ -284,12 +284,15 @@ static struct kad_api_answer withdraw(const struct kad_api *api, struct kad_api_
 {
     struct kad_request request = {.kind = KAD_REQUEST_GET};
     struct kad_bytes salt = {0};
+    size_t n_blocks = 0;
 
     (void)asker;
     if (kad_libp2p_wanted(params)) {
         kad_libp2p_key(params, "key", &request);
     } else if (kad_named_wanted(params)) {
         kad_named_key(params, "key", &request);
+        if (params->has_name)
+            n_blocks = kad_block_withdraw(params->node, &params->name, NULL);
     } else {
         read_salt(params, &salt);
         read_target(params, "key", salt, &request);
@@ -300,8 +303,9 @@ static struct kad_api_answer withdraw(const struct kad_api *api, struct kad_api_
         return (struct kad_api_answer){
             .status = 404,
             .json = kad_json_error(kad_json_error_text(KAD_E_NOT_FOUND), "this node does not publish it")};
-    return (struct kad_api_answer){
-        .status = 200, .json = json_pack("{s:o, s:b}", "key", kad_json_id(&request.target), "withdrawn", 1)};
+    return (struct kad_api_answer){.status = 200,
+                                   .json = json_pack("{s:o, s:b, s:I}", "key", kad_json_id(&request.target),
+                                                     "withdrawn", 1, "blocks", (json_int_t)n_blocks)};
 }
 
 static struct kad_api_answer bad_request(const struct kad_params *params)

@@ -39,4 +39,8 @@ void kad_kept_list_clear(struct kad_kept_list *list);
 KAD_CHECK int kad_kept_add(struct kad_kept_list *list, struct kad_kept *kept);
 bool kad_kept_remove(struct kad_kept_list *list, const struct kad_id *key); /* of either kind */
 
+struct kad_node;
+/* The put that this node keeps published under a key; NULL: none. Lent until the next call of the node's. */
+const struct kad_request *kad_node_kept(const struct kad_node *node, const struct kad_id *key);
+
 #endif

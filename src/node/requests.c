@@ -192,6 +192,17 @@ bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key)
     return kept || published;
 }
 
+const struct kad_request *kad_node_kept(const struct kad_node *node, const struct kad_id *key)
+{
+    for (size_t i = 0; i < node->kept.n; i++) {
+        const struct kad_request *request = &node->kept.list[i].request;
+
+        if (request->kind == KAD_REQUEST_PUT && memcmp(&request->target, key, sizeof *key) == 0)
+            return request;
+    }
+    return NULL;
+}
+
 /* -- from before the restart ------------------------------------------------------------------------------------ */
 
 static void restored(void *user, const struct kad_event *event)
