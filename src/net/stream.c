@@ -8,7 +8,9 @@
 #include "net/address.h"
 
 struct kad_listener {
-    uv_tcp_t tcp;
+    uv_tcp_t tcp, spare; /* spare: for who cannot be let in */
+    bool refusing, again, closing;
+    unsigned n_parts; /* of these two, what the loop has */
     struct kad_streams *streams;
     struct kad_listener *next;
     struct kad_endpoint bound;
@@ -72,14 +74,19 @@ static void free_when_empty(struct kad_streams *streams)
         on_closed(context);
 }
 
-static void listener_closed(uv_handle_t *handle)
+static void listener_part_closed(struct kad_listener *listener)
 {
-    struct kad_listener *listener = handle->data;
     struct kad_streams *streams = listener->streams;
 
-    kad_free(streams->allocator, listener, sizeof(*listener));
+    if (--listener->n_parts == 0)
+        kad_free(streams->allocator, listener, sizeof(*listener));
     streams->n_handles--;
     free_when_empty(streams);
+}
+
+static void listener_closed(uv_handle_t *handle)
+{
+    listener_part_closed(handle->data);
 }
 
 void kad_streams_close(struct kad_streams *streams, void (*on_closed)(void *context))
@@ -89,6 +96,7 @@ void kad_streams_close(struct kad_streams *streams, void (*on_closed)(void *cont
         kad_stream_close(streams->first);
     for (struct kad_listener *listener = streams->listeners, *next; listener; listener = next) {
         next = listener->next;
+        listener->closing = true;
         if (listener->fd < 0) {
             uv_close((uv_handle_t *)&listener->tcp, listener_closed);
         } else {
@@ -209,6 +217,35 @@ static int begin(struct kad_stream *stream)
 
 /* -- coming to be ------------------------------------------------------------------------------------------------- */
 
+static void refuse(struct kad_listener *listener);
+
+static void refused(uv_handle_t *handle)
+{
+    struct kad_listener *listener = handle->data;
+
+    listener->refusing = false;
+    if (listener->again && !listener->closing) {
+        listener->again = false;
+        refuse(listener);
+    }
+    listener_part_closed(listener);
+}
+
+/* There is no memory for who came. He is taken all the same, or the loop would ask for no more. */
+static void refuse(struct kad_listener *listener)
+{
+    listener->streams->counters.failed++;
+    listener->again = listener->refusing; /* after the one before */
+    if (listener->refusing || uv_tcp_init(listener->streams->loop, &listener->spare) < 0)
+        return;
+    listener->refusing = true;
+    listener->spare.data = listener;
+    listener->n_parts++;
+    listener->streams->n_handles++;
+    (void)uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&listener->spare);
+    uv_close((uv_handle_t *)&listener->spare, refused);
+}
+
 static void knocked(uv_stream_t *tcp, int status)
 {
     struct kad_listener *listener = tcp->data;
@@ -221,8 +258,10 @@ static void knocked(uv_stream_t *tcp, int status)
     if (status < 0)
         return;
     stream = stream_new(streams, NULL);
-    if (!stream)
-        return; /* it stays in the queue: the loop asks again */
+    if (!stream) {
+        refuse(listener);
+        return;
+    }
     if (uv_accept(tcp, (uv_stream_t *)&stream->tcp) < 0 ||
         uv_tcp_getpeername(&stream->tcp, &address.any, &size) < 0 || begin(stream) < 0) {
         streams->counters.failed++;
@@ -380,6 +419,7 @@ int kad_listener_start(struct kad_listener *listener)
 
     if (status == 0) {
         listener->streams->n_handles++;
+        listener->n_parts++;
         listener->tcp.data = listener;
         status = uv_tcp_open(&listener->tcp, listener->fd);
         if (status < 0)

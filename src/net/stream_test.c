@@ -264,6 +264,41 @@ TEST(a_reset_ends_a_connection)
     close_loop();
 }
 
+static bool starved;
+
+static void *starving(void *context, void *old, size_t old_size, size_t new_size)
+{
+    return starved && new_size ? NULL : kad_allocator_system.resize(context, old, old_size, new_size);
+}
+
+/* Without memory nobody is let in; with some again, everybody who comes then is. */
+TEST(who_cannot_be_let_in_keeps_nobody_out)
+{
+    static const struct kad_stream_calls calls = {
+        .accepted = accepted, .connected = connected, .bytes = bytes, .writable = writable, .ended = ended};
+    const struct kad_allocator allocator = {.resize = starving};
+    struct side server = {.n_closed = 0};
+    struct kad_endpoint at;
+    int fds[4];
+
+    EXPECT_EQ(uv_loop_init(&loop), 0);
+    EXPECT_EQ(kad_streams_new(&loop, &allocator, &calls, &server, &server.streams), 0);
+    at = listen_at(&server, KAD_IPV4);
+    starved = true;
+    for (int i = 0; i < 3; i++)
+        fds[i] = dial_raw(&at);
+    UNTIL(kad_streams_counters(server.streams)->failed >= 3);
+    EXPECT_EQ(server.n_accepted, 0);
+    starved = false;
+    fds[3] = dial_raw(&at);
+    UNTIL(server.n_accepted);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    UNTIL(server.n_ended);
+    close_side(&server);
+    close_loop();
+}
+
 TEST(a_port_is_taken_once)
 {
     struct side server, other;

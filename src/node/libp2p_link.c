@@ -11,6 +11,7 @@
 #include "node/libp2p_parts.h"
 
 #define LOOK_MS (30 * KAD_SECOND) /* between looks at the interfaces of this machine */
+#define ASK_MS  10                /* between questions to all connections when they have to be woken */
 #define ROUNDS  16                /* of orders and what came of them, before the loop has its turn */
 
 static const enum kad_multiaddr_transport transports[] = {[KAD_LISTEN_TCP] = KAD_TRANSPORT_TCP,
@@ -188,15 +189,36 @@ static void on_timer(uv_timer_t *timer)
     link->moved = true;
 }
 
-static void set_timer(struct kad_libp2p *link, kad_ms now)
+static kad_ms wake_at(const struct kad_libp2p *link)
 {
-    const kad_ms wake_at = kad_swarm_wake_at(link->swarm);
-    kad_ms at = wake_at < link->look_at ? wake_at : link->look_at;
+    kad_ms at = kad_swarm_wake_at(link->swarm);
 
+    at = at < link->look_at ? at : link->look_at;
     at = at < link->meet_at ? at : link->meet_at;
     at = at < link->keep_at ? at : link->keep_at;
+    return at;
+}
 
+static void start_timer(struct kad_libp2p *link, kad_ms at, kad_ms now)
+{
+    link->timer_at = at;
     uv_timer_start(&link->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
+}
+
+/* To ask all connections when they have to be woken is not done for each thing that comes. */
+static void set_timer(struct kad_libp2p *link, kad_ms now)
+{
+    kad_ms at;
+
+    if (now >= link->asked_at + ASK_MS) {
+        link->asked_at = now;
+        at = wake_at(link);
+    } else {
+        at = now + ASK_MS;
+        if (uv_is_active((uv_handle_t *)&link->timer) && link->timer_at <= at)
+            return;
+    }
+    start_timer(link, at, now);
 }
 
 /* What the swarm has for the engine. */
@@ -242,7 +264,7 @@ static void pump(uv_prepare_t *prepare)
             kad_libp2p_carry_out(link, &order);
     }
     if (link->moved) /* on with it once others had their turn */
-        uv_timer_start(&link->timer, on_timer, 0, 0);
+        start_timer(link, now, now);
     else
         set_timer(link, now);
 }

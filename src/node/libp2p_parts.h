@@ -45,8 +45,9 @@ struct kad_libp2p {
     char agent[32];
     struct kad_bytes kept; /* the file of who was connected; empty: read to its end */
     size_t kept_at;
-    kad_ms meet_at, keep_at; /* the next of these; and when they are written down again */
-    kad_ms look_at;          /* at the interfaces again */
+    kad_ms meet_at, keep_at;   /* the next of these; and when they are written down again */
+    kad_ms timer_at, asked_at; /* when the timer fires; when all were asked for that */
+    kad_ms look_at;            /* at the interfaces again */
     size_t n_told;
     struct {
         size_t n;
