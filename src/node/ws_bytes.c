@@ -280,8 +280,8 @@ bool kad_ws_input(struct kad_ws *ws, struct kad_bytes bytes)
     if (ws->over || !ws->open || !bytes.size)
         return !ws->over;
     ws->in = bytes;
-    if (wslay_event_recv(ws->wslay) != 0)
-        ws->over = true;
+    if (wslay_event_recv(ws->wslay) != 0 || !wslay_event_get_read_enabled(ws->wslay))
+        ws->over = true; /* no memory; or no frame, which has its answer */
     ws->in = (struct kad_bytes){0};
     return !ws->over;
 }
