@@ -23,6 +23,8 @@ struct kad_rules {
      * public key. */
     void (*id_of_key)(const uint8_t public_key[32], struct kad_id *out_id);
     void (*key_of)(struct kad_bytes identity, uint8_t out_public_key[32]);
+    bool
+        one_list; /* an answer names the k nearest of both families, not of each; never the asker, wherever it is */
     bool no_tokens; /* whoever speaks has shown by it that it receives: puts need nothing else */
     /* May this sender put it? NULL: whoever has a record may. */
     bool (*may_put)(const struct kad_record *record, const struct kad_id *sender);

@@ -46,6 +46,7 @@ static void name_closest_of(struct serving *s, int family)
         const struct kad_contact *contact = kad_book_contact(s->dht->book, closest[i]);
 
         if (kad_endpoint_equal(&contact->endpoint, &s->from->endpoint) ||
+            (s->dht->rules->one_list && kad_id_equal(&contact->id, &s->query->sender)) ||
             (outsider && kad_endpoint_scope(&contact->endpoint) != KAD_SCOPE_PUBLIC))
             continue;
         if (s->dht->rules->identity_size)
@@ -55,10 +56,37 @@ static void name_closest_of(struct serving *s, int family)
     }
 }
 
+/* The nearest of both families' lists, each of which has the nearest first; who is in both is named once. */
+static void merge_named(struct serving *s, unsigned n_first)
+{
+    const struct kad_contact *named[KAD_MESSAGE_CONTACTS];
+    struct kad_bytes identities[KAD_MESSAGE_CONTACTS];
+    const unsigned n = s->reply.n_contacts;
+    unsigned a = 0, b = n_first;
+    uint16_t merged = 0;
+
+    if (!n_first || n_first == n)
+        return;
+    memcpy(named, s->named, n * sizeof(*named));
+    memcpy(identities, s->identities, n * sizeof(*identities));
+    while (merged < s->dht->settings->k && (a < n_first || b < n)) {
+        const bool first =
+            b == n || (a < n_first && kad_id_compare(&s->query->target, &named[a]->id, &named[b]->id) <= 0);
+        const unsigned at = first ? a++ : b++;
+
+        if (merged && kad_id_equal(&s->named[merged - 1]->id, &named[at]->id))
+            continue;
+        s->named[merged] = named[at];
+        s->identities[merged++] = identities[at];
+    }
+    s->reply.n_contacts = merged;
+}
+
 static void name_closest(struct serving *s)
 {
     const bool same_family = !s->query->want_ipv4 && !s->query->want_ipv6;
     const bool came_by_v4 = s->from->endpoint.family == KAD_IPV4;
+    unsigned n_first;
 
     s->reply.want_ipv4 = s->query->want_ipv4 || (same_family && came_by_v4);
     s->reply.want_ipv6 = s->query->want_ipv6 || (same_family && !came_by_v4);
@@ -66,8 +94,11 @@ static void name_closest(struct serving *s)
     s->reply.named_identities = s->dht->rules->identity_size ? s->identities : NULL;
     if (s->reply.want_ipv4)
         name_closest_of(s, 0);
+    n_first = s->reply.n_contacts;
     if (s->reply.want_ipv6)
         name_closest_of(s, 1);
+    if (s->dht->rules->one_list)
+        merge_named(s, n_first);
 }
 
 static void give_token(struct serving *s)

@@ -389,7 +389,7 @@ static bool deliver_question(struct kad_swarm *swarm, struct swarm_serve *serve,
     bool good;
 
     good = peer && kad_swarm_message(unread, KAD_P2P_TAKEN_MAX, &head.message, &size) > 0 &&
-           kad_swarm_look(swarm, serve, head.message);
+           kad_swarm_look(swarm, serve, &head.message);
     if (!good) {
         swarm->counters.malformed++;
         kad_swarm_served(swarm, serve, false);
@@ -403,6 +403,7 @@ static bool deliver_question(struct kad_swarm *swarm, struct swarm_serve *serve,
     out_datagram->peer = peer->is_server && peer->endpoint.family ? peer->endpoint : conn->remote;
     out_datagram->identity = (struct kad_bytes){peer->id, peer->n_id};
     good = frame(swarm, &head, out_datagram);
+    assert(good && "there is room for as much as is taken");
     kad_link_read(conn->link, serve->stream, size);
     swarm->serving = serve;
     return good;

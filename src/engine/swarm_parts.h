@@ -67,11 +67,12 @@ struct swarm_peer {
     uint32_t slot;
     uint8_t id[KAD_PEER_ID_MAX];
     uint8_t n_id;
-    bool is_server, greets; /* greets: the engine is to hear of it */
-    uint8_t n_failed;       /* times in a row that it was not to be had */
-    uint8_t n_dials;        /* under way */
-    uint8_t next_addr;      /* to be dialled */
-    uint8_t protocol;       /* of ours, which it speaks */
+    bool is_server, is_client; /* it said that it speaks our protocol, or what it speaks, without it */
+    bool greets;               /* the engine is to hear of it */
+    uint8_t n_failed;          /* times in a row that it was not to be had */
+    uint8_t n_dials;           /* under way */
+    uint8_t next_addr;         /* to be dialled */
+    uint8_t protocol;          /* of ours, which it speaks */
     bool dialling;
     kad_ms dial_at; /* dialling: the next address; else: not before */
     struct swarm_conn *conn;
@@ -137,6 +138,8 @@ struct kad_swarm {
     size_t room_frame;
     uint8_t *echo; /* the question that the engine has, if its answer is the same again */
     size_t n_echo, room_echo;
+    uint8_t
+        own[KAD_P2P_PEER_MAX + KAD_P2P_KEY_MAX + 16]; /* a provider's question, without what is not its own */
 
     struct swarm_name {
         struct kad_id key;
@@ -225,8 +228,8 @@ void kad_swarm_push(struct kad_swarm *swarm);
 void kad_swarm_ask_waiting(struct kad_swarm *swarm, struct swarm_peer *peer);
 /* Streams of theirs are no more. */
 void kad_swarm_lose_streams(struct kad_swarm *swarm, struct swarm_conn *conn);
-/* What the question is: false, none. Its type and key are kept for the answer. */
-bool kad_swarm_look(struct kad_swarm *swarm, struct swarm_serve *serve, struct kad_bytes message);
+/* What the question is: false, none. Its type and key are kept for the answer; *message becomes what the engine is to be asked. */
+bool kad_swarm_look(struct kad_swarm *swarm, struct swarm_serve *serve, struct kad_bytes *message);
 /* The engine's question is answered (`sent`), or is not going to be. */
 void kad_swarm_served(struct kad_swarm *swarm, struct swarm_serve *serve, bool sent);
 void kad_swarm_serve_list(struct kad_swarm *swarm, struct swarm_serve *serve);
@@ -237,7 +240,8 @@ void kad_swarm_serve_list(struct kad_swarm *swarm, struct swarm_serve *serve);
  * cannot be said. */
 size_t kad_swarm_write_question(struct kad_swarm *swarm, const struct kad_p2p_frame *frame, uint8_t *out_type,
                                 uint8_t *out, size_t room);
-/* The same for an answer, to a question of this type and key. */
+/* The same for an answer, to a question of this type and key. Who is asked for by name stands first if we know where it is; of the
+ * others none is a client. */
 size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_frame *frame, uint8_t type,
                               struct kad_bytes key, uint8_t *out, size_t room);
 /* A whole message at the beginning of what came: its bytes without the length, and with it. 0: not all there; negative: none. */

@@ -146,6 +146,7 @@ static void take_identify(struct kad_swarm *swarm, struct swarm_conn *conn,
         peer->is_server = kad_identify_speaks(identify, swarm->protocols[i]);
         peer->protocol = (uint8_t)i;
     }
+    peer->is_client = !peer->is_server;
     if (!peer->is_server)
         peer->protocol = SWARM_KAD;
     else if (peer->endpoint.family)
@@ -332,11 +333,41 @@ static void serve_ended(struct kad_swarm *swarm, struct swarm_serve *serve)
     serve_end(swarm, serve);
 }
 
-/* Of a value that is put the answer is the question. Of providers only who speaks counts, and only if it can be reached. */
-bool kad_swarm_look(struct kad_swarm *swarm, struct swarm_serve *serve, struct kad_bytes bytes)
+/* Of providers only who speaks counts, wherever in the list it stands, and only if it says where it can be reached: that, and of its
+ * addresses as many as a record holds, is what the engine is asked. */
+static bool take_own(struct kad_swarm *swarm, const struct swarm_peer *peer,
+                     const struct kad_p2p_message *message, struct kad_bytes *out_question)
 {
+    const struct kad_bytes id = {peer->id, peer->n_id};
+    struct kad_proto_writer writer = {.bytes = swarm->own, .room = sizeof(swarm->own)};
+    struct kad_bytes addrs[KAD_P2P_ADDRS];
+    size_t n_addrs = 0;
+
+    for (unsigned i = 0; i < message->n_providers && !n_addrs; i++) {
+        const struct kad_p2p_peer *named = &message->providers[i];
+        struct kad_bytes rest = named->body, addr;
+        struct kad_multiaddr parts;
+
+        if (named->id.size != id.size || memcmp(named->id.data, id.data, id.size) != 0)
+            continue;
+        while (n_addrs < KAD_P2P_ADDRS && kad_p2p_next_addr(&rest, &addr)) {
+            if (kad_multiaddr_parse(addr, &parts) == 0 && parts.n_bare)
+                addrs[n_addrs++] = (struct kad_bytes){addr.data, parts.n_bare};
+        }
+    }
+    if (!n_addrs)
+        return false;
+    kad_p2p_put_head(&writer, KAD_P2P_ADD_PROVIDER, message->key);
+    kad_p2p_put_peer(&writer, KAD_P2P_PROVIDERS_FIELD, id, addrs, n_addrs, 0);
+    *out_question = (struct kad_bytes){swarm->own, writer.n};
+    return !writer.full;
+}
+
+/* Of a value that is put the answer is the question. */
+bool kad_swarm_look(struct kad_swarm *swarm, struct swarm_serve *serve, struct kad_bytes *question)
+{
+    const struct kad_bytes bytes = *question;
     struct kad_p2p_message message;
-    const struct swarm_peer *peer = serve->conn->peer;
 
     if (kad_p2p_decode(bytes, &message) < 0 || !kad_p2p_is_request(&message) ||
         message.key.size > sizeof(serve->key))
@@ -345,11 +376,8 @@ bool kad_swarm_look(struct kad_swarm *swarm, struct swarm_serve *serve, struct k
     serve->n_key = (uint8_t)message.key.size;
     if (serve->n_key)
         memcpy(serve->key, message.key.data, serve->n_key);
-    if (message.type == KAD_P2P_ADD_PROVIDER) {
-        const struct kad_bytes id = message.n_providers ? message.providers[0].id : (struct kad_bytes){0};
-
-        return id.size == peer->n_id && memcmp(id.data, peer->id, id.size) == 0;
-    }
+    if (message.type == KAD_P2P_ADD_PROVIDER)
+        return take_own(swarm, serve->conn->peer, &message, question);
     if (message.type != KAD_P2P_PUT_VALUE)
         return true;
     if (swarm->room_echo < bytes.size + KAD_VARINT_MAX) {
@@ -459,9 +487,11 @@ static void stream_data(struct kad_swarm *swarm, struct swarm_conn *conn, const 
     if (is_ours(conn, event->stream)) {
         if (event->context)
             take_answer(swarm, conn, event->context, false);
-        else if (event->stream == conn->identify_stream && unread.size <= 4 * KAD_IDENTIFY_TAKEN_MAX)
+        else if (event->stream != conn->identify_stream) /* behind an answer that was taken */
+            kad_link_read(conn->link, event->stream, unread.size);
+        else if (unread.size <= 4 * KAD_IDENTIFY_TAKEN_MAX)
             read_identify(swarm, conn, event->stream, &conn->n_identified, false);
-        else if (unread.size > 4 * KAD_IDENTIFY_TAKEN_MAX)
+        else
             kad_link_reset(conn->link, event->stream);
     } else if (event->protocol == SWARM_PING) {
         echo(swarm, conn, event->stream);
@@ -474,11 +504,14 @@ static void stream_data(struct kad_swarm *swarm, struct swarm_conn *conn, const 
 
 static void stream_ended(struct kad_swarm *swarm, struct swarm_conn *conn, const struct kad_link_event *event)
 {
+    if (is_ours(conn, event->stream) && event->context) {
+        take_answer(swarm, conn, event->context, true);
+        return;
+    }
     if (is_ours(conn, event->stream)) {
-        if (event->context)
-            take_answer(swarm, conn, event->context, true);
-        else if (event->stream == conn->identify_stream)
+        if (event->stream == conn->identify_stream)
             read_identify(swarm, conn, event->stream, &conn->n_identified, true);
+        (void)kad_link_write(conn->link, event->stream, (struct kad_bytes){0}, true, swarm->now);
         return;
     }
     if (event->protocol >= SWARM_KAD && event->context) {
@@ -491,6 +524,7 @@ static void stream_ended(struct kad_swarm *swarm, struct swarm_conn *conn, const
         conn->push_stream = 0;
         read_identify(swarm, conn, event->stream, &none, true);
     }
+    kad_link_read(conn->link, event->stream, kad_link_unread(conn->link, event->stream).size);
     if (event->protocol != SWARM_IDENTIFY)
         (void)kad_link_write(conn->link, event->stream, (struct kad_bytes){0}, true, swarm->now);
 }

@@ -92,15 +92,26 @@ static size_t put_length(uint8_t *out, size_t n)
     return size + n;
 }
 
-/* Our own provider record says where we listen now. */
-static void put_self(struct kad_swarm *swarm, struct kad_proto_writer *writer)
+/* We ourselves, where we listen now. */
+static void put_self(struct kad_swarm *swarm, struct kad_proto_writer *writer, uint32_t field)
 {
     struct kad_bytes addrs[KAD_SWARM_LISTEN];
 
     for (unsigned i = 0; i < swarm->n_listen; i++)
         addrs[i] = (struct kad_bytes){swarm->listen[i], swarm->n_listen_bytes[i]};
-    kad_p2p_put_peer(writer, KAD_P2P_PROVIDERS_FIELD, (struct kad_bytes){swarm->self, swarm->n_self}, addrs,
-                     swarm->n_listen, 0);
+    kad_p2p_put_peer(writer, field, (struct kad_bytes){swarm->self, swarm->n_self}, addrs, swarm->n_listen,
+                     0);
+}
+
+/* Among those who are closer, a peer with all that we know of it. */
+static void put_peer(struct kad_proto_writer *writer, const struct swarm_peer *peer)
+{
+    struct kad_bytes addrs[KAD_SWARM_ADDRS];
+
+    for (unsigned i = 0; i < peer->n_addrs; i++)
+        addrs[i] = (struct kad_bytes){peer->addrs[i].bytes, peer->addrs[i].n};
+    kad_p2p_put_peer(writer, KAD_P2P_CLOSER_FIELD, (struct kad_bytes){peer->id, peer->n_id}, addrs,
+                     peer->n_addrs, peer->conn != NULL);
 }
 
 static bool is_self(const struct kad_swarm *swarm, struct kad_bytes id)
@@ -124,7 +135,7 @@ size_t kad_swarm_write_question(struct kad_swarm *swarm, const struct kad_p2p_fr
         if (message.has_record)
             kad_p2p_put_record(&writer, &message.record);
         if (message.n_providers && is_self(swarm, message.providers[0].id))
-            put_self(swarm, &writer);
+            put_self(swarm, &writer, KAD_P2P_PROVIDERS_FIELD);
         else if (message.n_providers)
             kad_proto_put_bytes(&writer, KAD_P2P_PROVIDERS_FIELD, message.providers[0].body);
     } else {
@@ -138,18 +149,14 @@ static void put_known(struct kad_swarm *swarm, struct kad_proto_writer *writer, 
                       const struct kad_p2p_peer *named)
 {
     const struct swarm_peer *peer = kad_swarm_peer_find(swarm, named->id);
-    struct kad_bytes addrs[KAD_SWARM_ADDRS];
     const size_t before = writer->n;
 
-    if (field == KAD_P2P_PROVIDERS_FIELD && is_self(swarm, named->id)) {
-        put_self(swarm, writer);
-    } else if (field == KAD_P2P_PROVIDERS_FIELD || !peer || !peer->n_addrs) {
+    if (is_self(swarm, named->id))
+        put_self(swarm, writer, field);
+    else if (field == KAD_P2P_PROVIDERS_FIELD || !peer || !peer->n_addrs)
         kad_proto_put_bytes(writer, field, named->body);
-    } else {
-        for (unsigned i = 0; i < peer->n_addrs; i++)
-            addrs[i] = (struct kad_bytes){peer->addrs[i].bytes, peer->addrs[i].n};
-        kad_p2p_put_peer(writer, field, named->id, addrs, peer->n_addrs, peer->conn != NULL);
-    }
+    else if (!peer->is_client)
+        put_peer(writer, peer);
     if (writer->full) { /* as many as fit */
         writer->n = before;
         writer->full = false;
@@ -157,10 +164,24 @@ static void put_known(struct kad_swarm *swarm, struct kad_proto_writer *writer, 
     }
 }
 
+/* Who is asked for by its name is named in front, be it a client, the asker or ourselves, if we know where it is. */
+static bool put_wanted(struct kad_swarm *swarm, struct kad_proto_writer *writer, struct kad_bytes id)
+{
+    const struct swarm_peer *peer = kad_swarm_peer_find(swarm, id);
+    const bool self = is_self(swarm, id) && swarm->n_listen;
+
+    if (self)
+        put_self(swarm, writer, KAD_P2P_CLOSER_FIELD);
+    else if (peer && peer->n_addrs)
+        put_peer(writer, peer);
+    return self || (peer && peer->n_addrs);
+}
+
 size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_frame *frame, uint8_t type,
                               struct kad_bytes key, uint8_t *out, size_t room)
 {
     const bool has_key = type != KAD_P2P_FIND_NODE;
+    bool wanted;
     struct kad_p2p_message message;
     struct kad_proto_writer writer = {.bytes = out + LENGTH_MAX, .room = room - LENGTH_MAX};
 
@@ -169,12 +190,17 @@ size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_fram
     kad_p2p_put_head(&writer, (enum kad_p2p_type)type, has_key ? key : (struct kad_bytes){0});
     if (message.has_record)
         kad_p2p_put_record(&writer, &message.record);
+    wanted = type == KAD_P2P_FIND_NODE && put_wanted(swarm, &writer, key);
     if (writer.full)
         return 0;
     for (unsigned i = 0; i < message.n_providers; i++)
         put_known(swarm, &writer, KAD_P2P_PROVIDERS_FIELD, &message.providers[i]);
-    for (unsigned i = 0; i < message.n_closer; i++)
-        put_known(swarm, &writer, KAD_P2P_CLOSER_FIELD, &message.closer[i]);
+    for (unsigned i = 0; i < message.n_closer; i++) {
+        const struct kad_bytes id = message.closer[i].id;
+
+        if (!wanted || id.size != key.size || memcmp(id.data, key.data, id.size) != 0)
+            put_known(swarm, &writer, KAD_P2P_CLOSER_FIELD, &message.closer[i]);
+    }
     return put_length(out, writer.n);
 }
 

@@ -185,7 +185,9 @@ static void hand_over(struct swarm_net *net, struct swarm_node *node, uint32_t c
     EXPECT(copy != NULL);
     memcpy(copy, out.data, n);
     kad_swarm_sent(node->swarm, connection, n);
-    if (wire && net->nodes[wire->node[1 - side]].on && !net->nodes[wire->node[1 - side]].silent)
+    if (!wire && net->outside)
+        net->outside(net->outsider, connection, (struct kad_bytes){copy, n});
+    else if (wire && net->nodes[wire->node[1 - side]].on && !net->nodes[wire->node[1 - side]].silent)
         kad_swarm_bytes(net->nodes[wire->node[1 - side]].swarm, wire->connection[1 - side], copy, n,
                         net->now);
     free(copy);
@@ -196,6 +198,8 @@ static void hang_up(struct swarm_net *net, const struct swarm_node *node, uint32
     unsigned side;
     struct swarm_wire *wire = wire_of(net, node->number, connection, &side);
 
+    if (!wire && net->outside)
+        net->outside(net->outsider, connection, (struct kad_bytes){0});
     if (!wire)
         return;
     wire->used = false;

@@ -40,6 +40,9 @@ struct swarm_net {
     size_t piece; /* bytes are handed over in pieces of at most so many; 0: as they are */
     kad_ms now;
     const struct kad_network *network;
+    /* What a node says on a connection that no other node has; empty: it closed it. */
+    void (*outside)(void *outsider, uint32_t connection, struct kad_bytes bytes);
+    void *outsider;
     void (*adjust)(struct kad_settings
                        *settings); /* of nodes that are added from now on; NULL: as the network has them */
 };

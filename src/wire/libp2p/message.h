@@ -67,7 +67,7 @@ void kad_p2p_put_record(struct kad_proto_writer *writer, const struct kad_p2p_re
  * KAD_P2P_PEER_MAX are left out. */
 #define KAD_P2P_CLOSER_FIELD    8
 #define KAD_P2P_PROVIDERS_FIELD 9
-#define KAD_P2P_PEER_MAX        1024
+#define KAD_P2P_PEER_MAX        1000 /* what a provider's record holds: KAD_RECORD_VALUE_MAX */
 void kad_p2p_put_peer(struct kad_proto_writer *writer, uint32_t field, struct kad_bytes id,
                       const struct kad_bytes *addrs, size_t n_addrs, uint8_t connection);
 
