@@ -153,6 +153,20 @@ static int configure_networks(struct running *running, size_t n)
     return code;
 }
 
+/* Where all others join. */
+static void name_first(const struct kad_node_config *first, char out_text[KAD_ENDPOINT_TEXT])
+{
+    char address[KAD_ENDPOINT_TEXT], *colon;
+
+    kad_endpoint_format(&first->listen[0], address);
+    colon = strrchr(address, ':');
+    if (kad_config_is_libp2p(first->network)) /* loopback, so IPv4 */
+        snprintf(out_text, KAD_ENDPOINT_TEXT, "/ip4/%.*s/tcp/%s%s", (int)(colon - address), address,
+                 colon + 1, first->listen_as[0] == KAD_LISTEN_WS ? "/ws" : "");
+    else
+        snprintf(out_text, KAD_ENDPOINT_TEXT, "%s", address);
+}
+
 /* Of many nodes the first one speaks; the others only when something is wrong. */
 static int configure(struct running *running, size_t n)
 {
@@ -175,7 +189,7 @@ static int configure(struct running *running, size_t n)
     if (code != KAD_EXIT_DONE)
         return code;
     if (n > 1 && running->n_networks == 1) {
-        kad_endpoint_format(&first->listen[0], running->bootstrap);
+        name_first(first, running->bootstrap);
         if (kad_local_net_fill(running->nodes, n, running->bootstrap) != KAD_OK)
             return kad_cli_usage(running->cli,
                                  "--nodes needs one --listen with a loopback address and a port, such as "

@@ -385,7 +385,7 @@ static int check_sources(const struct kad_config *config, char *why)
 static int check_libp2p(const struct kad_config *config, char *why)
 {
     for (unsigned i = 0; i < config->n_listen; i++) {
-        if (kad_value_is_libp2p(config->network) && config->listen_as[i] == KAD_LISTEN_WSS &&
+        if (kad_config_is_libp2p(config->network) && config->listen_as[i] == KAD_LISTEN_WSS &&
             (!*config->libp2p_certificate || !*config->libp2p_key))
             return refuse(why, "listen: /tls/ws needs libp2p_certificate and libp2p_key");
     }

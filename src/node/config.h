@@ -109,6 +109,7 @@ KAD_CHECK int kad_config_set(struct kad_config *config, const char *key, const c
                              char out_why[KAD_CONFIG_WHY]);
 /* Whether there is such a key, and it is a network's, not the daemon's. */
 bool kad_config_is_networks(const char *key);
+bool kad_config_is_libp2p(const struct kad_network *network);
 KAD_CHECK int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY]);
 /* Texts and strings are borrowed from `config`, which must outlive the node. */
 void kad_config_node(const struct kad_config *config, struct kad_node_config *out_node);

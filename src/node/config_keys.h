@@ -55,7 +55,6 @@ size_t kad_value_count(const struct kad_config *config, const struct kad_key *ke
 char *kad_value_print(const struct kad_config *config, const struct kad_key *key, size_t entry,
                       char out_text[KAD_VALUE_TEXT]);
 
-bool kad_value_is_libp2p(const struct kad_network *network);
 /* The preset was set: the network is that one of libp2p's from now on. */
 void kad_value_take_preset(struct kad_config *config);
 

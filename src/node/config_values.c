@@ -160,7 +160,7 @@ static int read_choice(unsigned *field, const struct kad_key *key, const char *t
     return KAD_E_INVALID;
 }
 
-bool kad_value_is_libp2p(const struct kad_network *network)
+bool kad_config_is_libp2p(const struct kad_network *network)
 {
     return network == kad_network_libp2p_icn() || network == kad_network_libp2p_ipfs();
 }
@@ -189,14 +189,14 @@ static int read_network(struct kad_config *config, const char *text, char *why, 
         return KAD_E_INVALID;
     }
     /* "libp2p" leaves open which of its networks it is. */
-    if (network != kad_network_libp2p_icn() || !kad_value_is_libp2p(config->network))
+    if (network != kad_network_libp2p_icn() || !kad_config_is_libp2p(config->network))
         take_network(config, network);
     return KAD_OK;
 }
 
 void kad_value_take_preset(struct kad_config *config)
 {
-    if (kad_value_is_libp2p(config->network))
+    if (kad_config_is_libp2p(config->network))
         take_network(config, config->preset == KAD_PRESET_IPFS ? kad_network_libp2p_ipfs()
                                                                : kad_network_libp2p_icn());
 }
@@ -290,7 +290,7 @@ static int read_listen(struct kad_config *config, const char *text, char *why, s
     struct kad_endpoint endpoints[KAD_NODE_LISTEN_MAX];
     int n;
 
-    if (*text == '/' && kad_value_is_libp2p(config->network))
+    if (*text == '/' && kad_config_is_libp2p(config->network))
         return read_listen_multiaddr(config, text, why, why_size);
     n = kad_endpoint_parse(text, 0, &endpoints[0]) < 0
             ? kad_interface_endpoints(text, endpoints, KAD_NODE_LISTEN_MAX)
@@ -320,7 +320,7 @@ static int read_bootstrap_node(struct kad_config *config, const char *text, char
 
     if (strcmp(text, "public") != 0 && kad_bootstrap_name_read(text, config->network, &name) < 0) {
         snprintf(why, why_size, "\"%s\" is neither %s nor `public`", text,
-                 kad_value_is_libp2p(config->network) ? "a multiaddr that can be dialled" : "host:port");
+                 kad_config_is_libp2p(config->network) ? "a multiaddr that can be dialled" : "host:port");
         return KAD_E_INVALID;
     }
     if (config->n_bootstrap == KAD_NODE_BOOTSTRAP_MAX) {
@@ -458,7 +458,7 @@ static char *print_listen(const struct kad_config *config, size_t entry, char ou
     uint8_t bytes[64];
     size_t n;
 
-    if (!kad_value_is_libp2p(config->network))
+    if (!kad_config_is_libp2p(config->network))
         return kad_endpoint_format(&config->listen[entry], out_text);
     n = kad_multiaddr_make(&config->listen[entry], as[config->listen_as[entry]], bytes, sizeof(bytes));
     if (kad_multiaddr_write((struct kad_bytes){bytes, n}, out_text, KAD_VALUE_TEXT) < 0)
