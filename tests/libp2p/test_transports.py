@@ -104,12 +104,21 @@ def deaths(folder, js):
         check(peer.stop() == 0, "it does not end well")
 
 
+def many(folder):
+    """A whole network in one daemon, as for the others: kad node --nodes."""
+    kad = KadPeer(folder, "many", "--nodes", "10", listen="/ip4/127.0.83.1/tcp/9000")
+    eventually("all have met", lambda: kad.contacts() == 9)
+    check(kad.ask("provide", "0xABCD")["stored"] == 10, "provided")
+    check(kad.stop() == 0, "it does not end well")
+
+
 def test(folder):
     js = JsNodes(folder)
     websockets(folder, js)
     tls(folder)
     names(folder, js)
     deaths(folder, js)
+    many(folder)
     js.stop()
 
 
