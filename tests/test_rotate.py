@@ -120,6 +120,16 @@ def rotates(folder):
     leads_to(reader, [[first, third], [first, second, third]], mover.at)
     leads_to(reader, [[second, third]], mover.at)
 
+    # On a schedule: with its next start, once it is old enough, and found as ever.
+    check(mover.node.stop() == 0)
+    check(identity(mover.start("--set", "rotate_every=1h")) == third)
+    check(mover.node.stop() == 0)
+    node = mover.start("--set", "rotate_every=1ms")
+    fourth = identity(node)
+    check(fourth != third and "event=identity_rotated was=" + third in open(node.log).read(), fourth)
+    eventually("it says when it is due again", lambda: "identity_rotation_due" in open(node.log).read())
+    leads_to(reader, [[third, fourth]], mover.at)
+
     # Over: it has said so for long enough. What is held ends within the hour; what is not put any more is not put.
     check(mover.node.stop() == 0)
     node = mover.start("--set", "moved_for_ms=1ms")

@@ -484,6 +484,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
     out_node->announce_self = config->announce_self;
     out_node->moved_for_ms = config->moved_for_ms;
+    out_node->rotate_every_ms = config->rotate_every_ms;
     out_node->disabled = !config->dht_enabled;
     out_node->store = (enum kad_store_kind)config->store;
     out_node->store_max_bytes = config->store_max_bytes;

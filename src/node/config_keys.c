@@ -40,6 +40,7 @@ const struct kad_key kad_keys[] = {
     TEXT("node", data_dir, "where id, contacts, publications and the store are kept; `none`: nothing is"),
     TEXT("node", identity, "the file of this node's key pair (kad id), in networks with identities; empty: `identity` in the data directory, made if need be"),
     {"node", "announce_self", KAD_KEY_FLAG, FIELD(announce_self), 0, 0, NULL, "in networks with identities: keeps a `peer:` record of its addresses, so that who knows its id1... finds it"},
+    {"node", "rotate_every_ms", KAD_KEY_DURATION, FIELD(rotate_every_ms), 0, 315360000000, NULL, "in networks with identities: a node that starts with an identity older than this makes another and moves to it, as `kad id rotate` does; one that runs warns when it is due; 0: never"},
     {"node", "moved_for_ms", KAD_KEY_DURATION, FIELD(moved_for_ms), 0, 31536000000, NULL, "after `kad id rotate`: so long the node tells those who look for its old id1... which one it is now; needs the old key file, beside the new one, and announce_self"},
     TEXT("node", passphrase_file, "a file whose first line is the passphrase of a sealed key pair; empty: the variable KAD_PASSPHRASE, or the terminal is asked"),
     TEXT("node", node_id, "the id to take, in hexadecimal; empty: the saved one, or made. With identities it must be the key pair's own, or the node does not start; without, follow_address takes another when this one does not fit the address"),

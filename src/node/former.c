@@ -207,7 +207,7 @@ static void stop(struct kad_node *node, struct kad_former *former)
 
 void kad_former_begin(struct kad_node *node)
 {
-    node->former_at = wanted(node) ? node->now + SOON : KAD_NEVER;
+    node->former_at = kad_ms_min(wanted(node) ? node->now + SOON : KAD_NEVER, node->rotate_at);
 }
 
 kad_ms kad_former_wake_at(const struct kad_node *node)
@@ -219,7 +219,13 @@ void kad_former_tick(struct kad_node *node)
 {
     if (node->now < node->former_at)
         return;
-    node->former_at = KAD_NEVER;
+    if (node->now >= node->rotate_at) {
+        kad_tell(node, KAD_LOG_WARN, "identity_rotation_due", "what", "taken with the next start", NULL);
+        node->rotate_at = KAD_NEVER;
+    }
+    node->former_at = node->rotate_at;
+    if (!wanted(node))
+        return;
     if (!node->restored || node->n_restoring) {
         node->former_at = node->now + SOON;
         return;

@@ -47,6 +47,47 @@ static const struct kad_node *kin(const struct kad_node *node)
     return NULL;
 }
 
+/* Another one, as `kad id rotate` makes it. What stands in the way is told, and is no reason not to start. */
+static void rotate(struct kad_node *node, const struct kad_key_wish *wish, const struct kad_key_file *file)
+{
+    struct kad_key_wish search = *wish;
+    struct kad_identity old, fresh = {.secret = {0}};
+    char why[256], text[KAD_IDENTITY_TEXT];
+    int error;
+
+    search.path = NULL;
+    if (kad_key_file_open(file, wish->passphrase, &old) != KAD_OK)
+        return; /* who opens it to take it says why */
+    error = kad_key_file_load_or_make(&search, &fresh, NULL, why, sizeof(why));
+    if (!error)
+        error = kad_key_file_rotate(wish->path, file, &old, &fresh, file->is_sealed ? wish->passphrase : NULL,
+                                    kad_node_clock(node), NULL, why, sizeof(why));
+    if (error)
+        kad_tell(node, KAD_LOG_WARN, "identity_not_rotated", "why", why, NULL);
+    else
+        kad_tell(node, KAD_LOG_INFO, "identity_rotated", "was", kad_identity_format(file->public_key, text),
+                 NULL);
+    kad_identity_wipe(&old);
+    kad_identity_wipe(&fresh);
+}
+
+/* P012: on a schedule. */
+static void rotate_if_due(struct kad_node *node, const struct kad_key_wish *wish)
+{
+    const kad_ms every = node->config.rotate_every_ms;
+    struct kad_key_file file;
+    char why[256];
+
+    if (!every || !wish->path || kad_key_file_load(wish->path, &file, why, sizeof(why)) != KAD_OK)
+        return;
+    node->rotate_at = kad_key_file_since(wish->path, &file) + every;
+    if (node->rotate_at <= kad_node_clock(node)) {
+        rotate(node, wish, &file);
+        node->rotate_at = kad_node_clock(node) + every;
+    }
+    kad_key_file_wipe(&file);
+}
+
 int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
 {
     char path[KAD_DATA_PATH + sizeof(KAD_KEY_FILE_NAME) + 1];
@@ -76,6 +117,7 @@ int kad_node_take_identity(struct kad_node *node, char *why, size_t why_size)
             snprintf(path, sizeof(path), "%s/%s", node->storage->data_dir.path, KAD_KEY_FILE_NAME);
             wish.path = path;
         }
+        rotate_if_due(node, &wish);
         error = kad_key_file_load_or_make(&wish, &identity, &made, why, why_size);
         if (!error && wish.path && !made)
             kad_former_load(node, wish.path);

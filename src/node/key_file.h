@@ -81,6 +81,9 @@ KAD_CHECK int kad_key_file_rotate(const char *path, const struct kad_key_file *o
                                   const struct kad_identity *identity, const char *passphrase, kad_ms now,
                                   struct kad_move *out_move, char *out_why, size_t why_size);
 
+/* Since when the file at `path` has this identity: when it was moved to, else when the file was written. Unix time. */
+kad_ms kad_key_file_since(const char *path, const struct kad_key_file *file);
+
 /* How far a search is. */
 struct kad_key_progress {
     unsigned bits;    /* looked for */

@@ -1,6 +1,7 @@
 /* key_rotate - one identity takes over another's file. See key_file.h. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "node/key_file.h"
 
@@ -67,4 +68,13 @@ int kad_key_file_rotate(const char *path, const struct kad_key_file *old,
     if (!error && out_move)
         *out_move = move;
     return error;
+}
+
+kad_ms kad_key_file_since(const char *path, const struct kad_key_file *file)
+{
+    struct stat status;
+
+    if (file->n_moves)
+        return file->moves[file->n_moves - 1].made_at;
+    return stat(path, &status) == 0 ? (kad_ms)status.st_mtim.tv_sec * KAD_SECOND : 0;
 }

@@ -336,6 +336,7 @@ int kad_node_new(const struct kad_node_config *config, struct kad_node **out_nod
     node->restore_at = KAD_NEVER;
     node->presence.at = KAD_NEVER;
     node->former_at = KAD_NEVER;
+    node->rotate_at = KAD_NEVER;
     node->variety_at = KAD_NEVER;
     kad_clock_init(&node->clock);
     node->now = kad_clock_now(&node->clock);

@@ -154,6 +154,7 @@ struct kad_node {
     size_t n_formers;
     kad_ms former_at; /* when they are looked at again */
     int64_t former_sequence;
+    kad_ms rotate_at;           /* its identity is old enough for another then */
     kad_ms variety_at;          /* when its contacts' networks are counted again; KAD_NEVER: not yet */
     kad_ms variety_pause;       /* between the last two counts */
     bool variety_poor, crowded; /* as was told */
