@@ -17,6 +17,7 @@ struct kad_ws {
     kad_ws_take *take;
     void *context;
     bool is_client, open, over;
+    bool is_data;               /* the frame that comes is not a ping or the like */
     char accept[KAD_WS_ACCEPT]; /* client: expected */
     char *head;                 /* HEAD_MAX: of theirs, until it is open */
     size_t n_head;
@@ -156,6 +157,7 @@ static void frame_began(wslay_event_context_ptr wslay,
     struct kad_ws *ws = user;
 
     (void)wslay;
+    ws->is_data = !wslay_is_ctrl_frame(frame->opcode);
     ws->over |= frame->opcode == WSLAY_TEXT_FRAME; /* nobody has anything to say in words */
 }
 
@@ -165,7 +167,7 @@ static void frame_came(wslay_event_context_ptr wslay, const struct wslay_event_o
     struct kad_ws *ws = user;
 
     (void)wslay;
-    if (!ws->over && chunk->data_length)
+    if (!ws->over && ws->is_data && chunk->data_length)
         ws->take(ws->context, (uint8_t *)(uintptr_t)chunk->data, chunk->data_length);
 }
 

@@ -192,10 +192,14 @@ TEST(only_bytes_are_taken)
 
         say(server, head);
         EXPECT(kad_ws_output(server->ws, out, sizeof(out)) > 0);
-        say(server, "\x89\x80zzzz");
+        say(server, "\x89\x82zzzz;8");
         EXPECT(!server->over);
-        EXPECT_EQ(kad_ws_output(server->ws, out, sizeof(out)), 2);
-        EXPECT_MEM(out, "\x8a\x00", 2);
+        EXPECT_EQ(kad_ws_output(server->ws, out, sizeof(out)), 4);
+        EXPECT_MEM(out,
+                   "\x8a\x02"
+                   "AB",
+                   4);
+        EXPECT_EQ(server->n, 0); /* what a ping carries is not for us */
         close_end(server);
     }
 }
