@@ -554,6 +554,10 @@ struct kad_published {
 bool kad_engine_published(const struct kad_engine *engine, const struct kad_id *key,
                           struct kad_published *out_published);
 
+/* What is hashed to this key, as the record of a request under way says (record.salt); borrowed until the engine is called again.
+ * False: none has it. */
+bool kad_engine_name(const struct kad_engine *engine, const struct kad_id *key, struct kad_bytes *out_name);
+
 /* What became of a datagram that came. */
 enum kad_drop {
     KAD_DROP_NONE = 0,     /* accepted */

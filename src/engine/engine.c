@@ -329,6 +329,18 @@ bool kad_engine_key_of(const struct kad_engine *engine, const struct kad_contact
     return true;
 }
 
+bool kad_engine_name(const struct kad_engine *engine, const struct kad_id *key, struct kad_bytes *out_name)
+{
+    for (const struct kad_operation *operation = engine->dht.operations; operation;
+         operation = operation->next) {
+        if (!operation->request.record.salt.size || !kad_id_equal(&operation->request.target, key))
+            continue;
+        *out_name = operation->request.record.salt;
+        return true;
+    }
+    return false;
+}
+
 bool kad_engine_published(const struct kad_engine *engine, const struct kad_id *key,
                           struct kad_published *out_published)
 {

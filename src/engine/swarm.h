@@ -51,6 +51,9 @@ struct kad_swarm_config {
     unsigned accept_per_s; /* connections a second from one host; 0: 50 */
     bool limit_loopback;   /* these too: else many nodes on this machine are not one host */
     kad_ms dial_ms;        /* until an address counts as dead; 0: 5 s */
+    /* What is hashed to a key that the swarm was not told of, or has forgotten (kad_engine_name()); NULL: nobody knows. */
+    bool (*name_of)(void *context, const struct kad_id *key, struct kad_bytes *out_name);
+    void *context;
 };
 
 /* 0, KAD_E_MEMORY, KAD_E_INVALID. */

@@ -165,6 +165,28 @@ TEST(a_client_asks_and_is_in_no_table)
     unmake(net);
 }
 
+/* After a restart, or with more names than the swarm remembers. */
+TEST(what_a_request_says_is_hashed_to_its_key_is_asked_for)
+{
+    struct swarm_net *net = make(4);
+    struct swarm_node *client = swarm_net_add(net, KAD_SWARM_CLIENT);
+    struct kad_request request = {.kind = KAD_REQUEST_GET};
+    uint8_t digest[32] = {3}, multihash[34];
+    struct kad_bytes name;
+
+    swarm_node_connect(client, &net->nodes[1]);
+    swarm_net_run(net, 20000);
+    provide(&net->nodes[0], digest);
+    kad_multihash_sha256(digest, multihash);
+    kad_sha256(multihash, sizeof(multihash), request.target.bytes);
+    request.record.type = KAD_CLASS_PROVIDER;
+    request.record.salt = (struct kad_bytes){multihash, sizeof(multihash)};
+    swarm_node_request(client, &request);
+    EXPECT_EQ(client->n_records, 1);
+    EXPECT(!kad_engine_name(client->engine, &request.target, &name)); /* it is over */
+    unmake(net);
+}
+
 TEST(dead_peers_are_noticed)
 {
     struct swarm_net *net = make(8);

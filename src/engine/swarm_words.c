@@ -74,6 +74,8 @@ static struct kad_bytes name_of(struct kad_swarm *swarm, struct kad_bytes key, u
     name = kad_swarm_name(swarm, &id);
     if (name.size)
         return name;
+    if (swarm->config.name_of && swarm->config.name_of(swarm->config.context, &id, &name))
+        return name;
     if (memcmp(id.bytes, swarm->place.bytes, sizeof(id.bytes)) == 0)
         return (struct kad_bytes){swarm->self, swarm->n_self};
     peer = kad_swarm_peer_at(swarm, &id);

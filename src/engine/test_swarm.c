@@ -17,6 +17,13 @@ void swarm_net_init(struct swarm_net *net, const struct kad_network *network)
     net->network = network;
 }
 
+static bool name_of(void *context, const struct kad_id *key, struct kad_bytes *out_name)
+{
+    const struct swarm_node *node = context;
+
+    return kad_engine_name(node->engine, key, out_name);
+}
+
 struct swarm_node *swarm_net_add(struct swarm_net *net, enum kad_swarm_mode mode)
 {
     struct swarm_node *node = &net->nodes[net->n_nodes];
@@ -25,6 +32,8 @@ struct swarm_node *swarm_net_add(struct swarm_net *net, enum kad_swarm_mode mode
         .protocols = {net->network == kad_network_libp2p_icn() ? "/icn/kad/1.0.0" : "/ipfs/kad/1.0.0"},
         .mode = mode,
         .local = true,
+        .name_of = name_of,
+        .context = node,
     };
     struct kad_engine_config engine = {
         .network = net->network,

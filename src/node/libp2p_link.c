@@ -59,6 +59,13 @@ static bool counts_local(const struct kad_node_config *config)
     return true;
 }
 
+static bool name_of(void *context, const struct kad_id *key, struct kad_bytes *out_name)
+{
+    const struct kad_libp2p *link = context;
+
+    return kad_engine_name(link->node->engine, key, out_name);
+}
+
 static int make_swarm(struct kad_libp2p *link)
 {
     const struct kad_node_config *config = &link->node->config;
@@ -71,6 +78,8 @@ static int make_swarm(struct kad_libp2p *link)
         .max_links = config->libp2p.max_connections,
         .accept_per_s = config->libp2p.accept_per_s,
         .limit_loopback = config->settings.limit_local,
+        .name_of = name_of,
+        .context = link,
     };
     int error;
 
