@@ -6,7 +6,7 @@
  *     name       /ipns/PEER, /pk/PEER, /namespace/rest; and provider:CONTENT, under which stands who has some content
  *
  * The engine knows all these by their SHA-256; what is hashed is told to the node's connections, which have to say it
- * (kad_swarm_learn_key()). docs/api.md, "libp2p", has the parameters.
+ * (kad_swarm_learn_key()). docs/libp2p.md has the parameters.
  */
 #ifndef KAD_HTTP_LIBP2P_H
 #define KAD_HTTP_LIBP2P_H
