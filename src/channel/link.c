@@ -9,7 +9,7 @@
 #define HEAD            2    /* bytes of length before a message of the handshake */
 #define MESSAGE_MOST    8192 /* bytes of one: keys and signatures of RSA with 8,192 bits, and room */
 #define EXTENSIONS_MOST 64   /* muxers that are looked at */
-#define SWEEP_MS        1000 /* how often streams are looked through for idle ones */
+#define SWEEP_MS        1000 /* streams are looked through for idle ones no more often */
 #define UNSENT_LEAST    65536
 #define END_MS          250 /* an end waits so long for the other side to have read what agrees to the protocol */
 
@@ -279,7 +279,7 @@ static void come_up(struct kad_link *link, kad_ms now)
 {
     link->phase = PHASE_UP;
     link->tell_up = true;
-    link->sweep_at = now + SWEEP_MS;
+    link->sweep_at = now + link->config.idle_ms;
 }
 
 /* The handshake is over: from here on all is sealed. */
@@ -493,9 +493,17 @@ static void take_sealed(struct kad_link *link, uint8_t *bytes, size_t n, kad_ms 
     }
 }
 
+/* No stream is idle before the first of them can be: while there are none, that is later and later. */
+static void put_off_sweep(struct kad_link *link, kad_ms now)
+{
+    if (link->phase == PHASE_UP && link->yamux.n_in + link->yamux.n_out == 0)
+        link->sweep_at = now + link->config.idle_ms;
+}
+
 void kad_link_bytes(struct kad_link *link, uint8_t *bytes, size_t n, kad_ms now)
 {
     link->heard_at = now;
+    put_off_sweep(link, now);
     if (link->phase == PHASE_DOWN)
         return;
     if (!link->pipe.sealed) {
@@ -536,14 +544,19 @@ void kad_link_close(struct kad_link *link)
 
 static void reset_idle(struct kad_link *link, kad_ms now)
 {
+    kad_ms next = now + link->config.idle_ms;
+
     for (uint32_t i = 0; i < link->yamux.n_slots; i++) {
         struct kad_yamux_stream *stream = link->yamux.streams[i];
 
-        if (!stream || now - stream->used_at < link->config.idle_ms || (stream->news & KAD_YAMUX_RESET))
+        if (!stream || (stream->news & KAD_YAMUX_RESET))
             continue;
-        kad_yamux_expire(&link->yamux, stream);
+        if (now - stream->used_at >= link->config.idle_ms)
+            kad_yamux_expire(&link->yamux, stream);
+        else if (stream->used_at + link->config.idle_ms < next)
+            next = stream->used_at + link->config.idle_ms;
     }
-    link->sweep_at = now + SWEEP_MS;
+    link->sweep_at = next > now + SWEEP_MS ? next : now + SWEEP_MS;
 }
 
 /* js-libp2p loses what came in one piece with the end of a stream and the words that agree to its protocol. So the end of ours waits
@@ -592,8 +605,6 @@ void kad_link_tick(struct kad_link *link, kad_ms now)
         kad_yamux_ping(&link->yamux);
         link->pinged_at = now;
     }
-    if (link->yamux.gone && link->yamux.n_in + link->yamux.n_out == 0)
-        end(link, KAD_LINK_LEFT);
 }
 
 kad_ms kad_link_wake_at(const struct kad_link *link)
@@ -723,6 +734,8 @@ bool kad_link_next_event(struct kad_link *link, struct kad_link_event *out_event
         if (tell_news(link, stream, out_event))
             return true;
     }
+    if (link->phase == PHASE_UP && link->yamux.gone && link->yamux.n_in + link->yamux.n_out == 0)
+        end(link, KAD_LINK_LEFT);
     if (!link->tell_down)
         return false;
     link->tell_down = false;
@@ -766,6 +779,11 @@ static struct kad_yamux_stream *find(const struct kad_link *link, uint32_t strea
     return found && !(found->news & KAD_YAMUX_RESET) ? found : NULL;
 }
 
+void kad_link_speak(struct kad_link *link, unsigned n_protocols)
+{
+    link->config.n_protocols = n_protocols;
+}
+
 uint32_t kad_link_open(struct kad_link *link, const char *protocol, void *context, kad_ms now)
 {
     uint8_t said[KAD_MULTISTREAM_ROOM];
@@ -774,6 +792,7 @@ uint32_t kad_link_open(struct kad_link *link, const char *protocol, void *contex
 
     if (link->phase != PHASE_UP)
         return 0;
+    put_off_sweep(link, now);
     stream = kad_yamux_open(&link->yamux);
     if (!stream)
         return 0;

@@ -104,6 +104,8 @@ struct kad_bytes kad_link_peer_key(const struct kad_link *link); /* the message 
 int32_t kad_link_rtt_ms(const struct kad_link *link);            /* of the last ping; -1: unknown */
 unsigned kad_link_n_streams(const struct kad_link *link);
 
+/* From now on streams of the other side may speak the first `n_protocols` of the config's list, which is that long. */
+void kad_link_speak(struct kad_link *link, unsigned n_protocols);
 /* A stream of ours, in a protocol whose name outlives it. 0: a ceiling, no memory, or the link is not up. */
 uint32_t kad_link_open(struct kad_link *link, const char *protocol, void *context, kad_ms now);
 void kad_link_set_context(struct kad_link *link, uint32_t stream, void *context);

@@ -172,3 +172,61 @@ TEST(our_end_of_their_stream_waits)
         link_pair_free(&pair);
     }
 }
+
+/* A thousand links that wake once a second each, for the sake of streams that are idle after a minute, would be no idle node. */
+TEST(a_link_wakes_when_something_is_due)
+{
+    struct link_pair pair;
+    uint32_t stream;
+
+    link_pair_make(&pair, &link_usual);
+    link_pair_run(&pair);
+    EXPECT_EQ(kad_link_wake_at(pair.ends[0].link), pair.now + 30000); /* a ping */
+    pair.now += 20000;
+    stream = kad_link_open(pair.ends[0].link, "/silent/1", NULL, pair.now);
+    link_pair_run(&pair);
+    EXPECT_EQ(kad_link_n_streams(pair.ends[1].link), 1);
+    EXPECT_EQ(kad_link_wake_at(pair.ends[0].link), pair.now + 30000);
+    for (int i = 0; i < 2; i++) { /* pings go to and fro, and the stream stays idle */
+        pair.now += 30000;
+        EXPECT_EQ(kad_link_unread(pair.ends[1].link, stream).size, 0);
+        EXPECT_EQ(pair.ends[0].n_reset, 0);
+        link_pair_run(&pair);
+    }
+    EXPECT_EQ(kad_link_n_streams(pair.ends[0].link), 0);
+    EXPECT_EQ(kad_link_n_streams(pair.ends[1].link), 0);
+    link_pair_free(&pair);
+}
+
+TEST(who_is_left_goes)
+{
+    struct link_pair pair;
+
+    link_pair_make(&pair, &link_usual);
+    link_pair_run(&pair);
+    kad_link_close(pair.ends[1].link);
+    link_pair_run(&pair);
+    EXPECT_EQ(pair.ends[1].down, KAD_LINK_CLOSED);
+    EXPECT_EQ(pair.ends[0].down, KAD_LINK_LEFT);
+    EXPECT_EQ(kad_link_wake_at(pair.ends[0].link), KAD_NEVER);
+    link_pair_free(&pair);
+}
+
+/* What a node speaks may change while it is connected: from client to server, and back. */
+TEST(what_is_spoken_may_change)
+{
+    struct link_pair pair;
+
+    link_pair_make(&pair, &link_usual);
+    link_pair_run(&pair);
+    kad_link_speak(pair.ends[1].link, 0);
+    EXPECT(kad_link_open(pair.ends[0].link, "/echo/1", NULL, pair.now) != 0);
+    link_pair_run(&pair);
+    EXPECT_EQ(pair.ends[0].n_refused, 1);
+    kad_link_speak(pair.ends[1].link, 2);
+    EXPECT(kad_link_open(pair.ends[0].link, "/echo/1", NULL, pair.now) != 0);
+    link_pair_run(&pair);
+    EXPECT_EQ(pair.ends[0].n_refused, 1);
+    EXPECT_EQ(pair.ends[1].n_streams, 1);
+    link_pair_free(&pair);
+}

@@ -8,7 +8,6 @@
 #include "engine/network.h"
 
 #define FRAME_ROOM  (KAD_P2P_TAKEN_MAX + 64)
-#define SPARE_ASKS  64 /* kept for the next, with their room */
 #define ASK_ROOM    256
 #define HANDLE_SIZE 8
 
@@ -69,6 +68,7 @@ int kad_swarm_new(const struct kad_swarm_config *config, kad_ms now, struct kad_
     fill_in(&swarm->config);
     name_protocols(swarm);
     swarm->now = now;
+    swarm->wake_at = KAD_NEVER;
     swarm->last_greeting = &swarm->first_greeting;
     swarm->last_back = &swarm->first_back;
     swarm->last_serve = &swarm->first_serve;
@@ -180,6 +180,10 @@ void kad_swarm_set_mode(struct kad_swarm *swarm, enum kad_swarm_mode mode, kad_m
     if (swarm->config.mode == mode)
         return;
     swarm->config.mode = mode;
+    for (uint32_t i = 0; i < swarm->room_conns; i++) {
+        if (swarm->conns[i] && swarm->conns[i]->link)
+            kad_link_speak(swarm->conns[i]->link, kad_swarm_n_spoken(swarm));
+    }
     kad_swarm_push(swarm);
 }
 
@@ -187,6 +191,12 @@ void kad_swarm_set_mode(struct kad_swarm *swarm, enum kad_swarm_mode mode, kad_m
 
 void kad_swarm_ask_free(struct kad_swarm *swarm, struct swarm_ask *ask)
 {
+    ask->peer->n_asks--;
+    if (ask->room > 4 * ASK_ROOM) {
+        kad_free(swarm->config.allocator, ask->bytes, ask->room);
+        ask->bytes = NULL;
+        ask->room = 0;
+    }
     ask->next = swarm->free_asks;
     swarm->free_asks = ask;
     swarm->n_asks--;
@@ -219,7 +229,7 @@ static struct swarm_ask *ask_new(struct kad_swarm *swarm, size_t n_bytes)
     if (ask) {
         swarm->free_asks = ask->next;
         bytes = ask->bytes;
-        if (ask->room < room || ask->room > 4 * ASK_ROOM) {
+        if (ask->room < room) {
             kad_free(swarm->config.allocator, bytes, ask->room);
             bytes = NULL;
         } else {
@@ -238,7 +248,7 @@ static struct swarm_ask *ask_new(struct kad_swarm *swarm, size_t n_bytes)
     ask->bytes = bytes;
     ask->room = room;
     ask->n_bytes = n_bytes;
-    ask->until = KAD_NEVER;
+    ask->until = swarm->now + SWARM_ASK_MS;
     swarm->n_asks++;
     return ask;
 }
@@ -267,6 +277,7 @@ static void send_question(struct kad_swarm *swarm, const struct kad_datagram *da
     }
     memcpy(ask->bytes, bytes, n);
     ask->peer = peer;
+    peer->n_asks++;
     ask->pings = pings;
     ask->type = type;
     ask->endpoint = datagram->peer;
@@ -339,6 +350,13 @@ static bool frame(struct kad_swarm *swarm, const struct kad_p2p_frame *frame,
     return true;
 }
 
+/* Whoever it is, it may be forgotten while the engine hears of it. */
+static struct kad_bytes speaker(struct kad_swarm *swarm, const struct swarm_peer *peer)
+{
+    memcpy(swarm->speaker, peer->id, peer->n_id);
+    return (struct kad_bytes){swarm->speaker, peer->n_id};
+}
+
 /* What others hold came to them earlier; when, they do not say. It must count as older than what we publish now, having asked. */
 #define HELD_FOR (10 * KAD_MINUTE)
 
@@ -363,7 +381,7 @@ static bool deliver_answer(struct kad_swarm *swarm, struct swarm_ask *ask, struc
     if (good && head.message.size)
         kad_swarm_learn_from(swarm, head.message);
     out_datagram->peer = ask->endpoint;
-    out_datagram->identity = (struct kad_bytes){ask->peer->id, ask->peer->n_id};
+    out_datagram->identity = speaker(swarm, ask->peer);
     good = good && frame(swarm, &head, out_datagram);
     if (ask->conn && ask->stream) {
         struct swarm_conn *conn = ask->conn;
@@ -401,7 +419,7 @@ static bool deliver_question(struct kad_swarm *swarm, struct swarm_serve *serve,
     if (!peer->is_server || !peer->endpoint.family)
         head.flags |= KAD_P2P_CLIENT;
     out_datagram->peer = peer->is_server && peer->endpoint.family ? peer->endpoint : conn->remote;
-    out_datagram->identity = (struct kad_bytes){peer->id, peer->n_id};
+    out_datagram->identity = speaker(swarm, peer);
     good = frame(swarm, &head, out_datagram);
     assert(good && "there is room for as much as is taken");
     kad_link_read(conn->link, serve->stream, size);
@@ -434,7 +452,7 @@ static bool deliver_greeting(struct kad_swarm *swarm, struct kad_datagram *out_d
         swarm->last_greeting = &swarm->first_greeting;
     peer->greets = false;
     out_datagram->peer = peer->endpoint;
-    out_datagram->identity = (struct kad_bytes){peer->id, peer->n_id};
+    out_datagram->identity = speaker(swarm, peer);
     return frame(swarm, &head, out_datagram);
 }
 
@@ -509,8 +527,26 @@ bool kad_swarm_next_event(struct kad_swarm *swarm, struct kad_swarm_event *out_e
 
 /* -- for the sockets -------------------------------------------------------------------------------------------- */
 
+void kad_swarm_wake(struct kad_swarm *swarm, kad_ms at)
+{
+    if (at < swarm->wake_at)
+        swarm->wake_at = at;
+}
+
+/* When something is due on it. */
+static kad_ms due_at(const struct swarm_conn *conn)
+{
+    kad_ms at = conn->until;
+
+    if (conn->closing || !conn->link)
+        return at;
+    at = conn->ask_at < at ? conn->ask_at : at;
+    return kad_link_wake_at(conn->link) < at ? kad_link_wake_at(conn->link) : at;
+}
+
 void kad_swarm_order(struct kad_swarm *swarm, struct swarm_conn *conn)
 {
+    kad_swarm_wake(swarm, due_at(conn));
     if (conn->ordered)
         return;
     conn->ordered = true;
@@ -627,69 +663,68 @@ void kad_swarm_bytes(struct kad_swarm *swarm, uint32_t connection, uint8_t *byte
 
 /* -- time ------------------------------------------------------------------------------------------------------- */
 
-/* Providers that were announced to a node that says nothing more have arrived. */
-static void settle_unanswered(struct kad_swarm *swarm, struct swarm_conn *conn)
+/* The engine does not wait any more for questions that are so old: they make room for others. */
+static void drop_unanswered(struct kad_swarm *swarm, struct swarm_conn *conn)
 {
+    conn->ask_at = KAD_NEVER;
     for (struct swarm_ask **at = &conn->asks, *ask; (ask = *at);) {
         if (swarm->now < ask->until) {
+            conn->ask_at = ask->until < conn->ask_at ? ask->until : conn->ask_at;
             at = &ask->next_of_conn;
             continue;
         }
         *at = ask->next_of_conn;
         conn->n_in_flight--;
-        kad_swarm_ask_back(swarm, ask, false);
+        kad_link_set_context(conn->link, ask->stream, NULL);
+        kad_link_reset(conn->link, ask->stream);
+        kad_swarm_ask_free(swarm, ask);
     }
+    if (conn->peer)
+        kad_swarm_ask_waiting(swarm, conn->peer);
+    kad_swarm_order(swarm, conn);
 }
 
+static void tick_conn(struct kad_swarm *swarm, struct swarm_conn *conn)
+{
+    if (conn->closing) {
+        if (swarm->now >= conn->until)
+            kad_swarm_order(swarm, conn);
+        return;
+    }
+    if (!conn->link)
+        return;
+    if (swarm->now >= kad_link_wake_at(conn->link)) {
+        kad_link_tick(conn->link, swarm->now);
+        kad_swarm_news(swarm, conn);
+    }
+    if (!conn->closing && swarm->now >= conn->ask_at)
+        drop_unanswered(swarm, conn);
+}
+
+/* `wake_at` is the earliest instant of all or earlier, so that nobody has to look at all connections to know it: who changes
+ * something makes it earlier, and only here, when it has come, is it made later. */
 void kad_swarm_tick(struct kad_swarm *swarm, kad_ms now)
 {
     swarm->now = now;
+    if (now < swarm->wake_at)
+        return;
+    swarm->wake_at = KAD_NEVER;
     for (uint32_t i = 0; i < swarm->room_conns; i++) {
-        struct swarm_conn *conn = swarm->conns[i];
-
-        if (!conn || !conn->link)
-            continue;
-        if (conn->closing) {
-            if (now >= conn->until)
-                kad_swarm_order(swarm, conn);
-            continue;
-        }
-        if (now >= kad_link_wake_at(conn->link)) {
-            kad_link_tick(conn->link, now);
-            kad_swarm_news(swarm, conn);
-        }
-        if (swarm->conns[i] == conn && conn->asks) {
-            settle_unanswered(swarm, conn);
-            if (conn->peer)
-                kad_swarm_ask_waiting(swarm, conn->peer);
-        }
+        if (swarm->conns[i])
+            tick_conn(swarm, swarm->conns[i]);
     }
     kad_swarm_dial_tick(swarm);
+    for (uint32_t i = 0; i < swarm->room_conns; i++) {
+        if (swarm->conns[i])
+            kad_swarm_wake(swarm, due_at(swarm->conns[i]));
+    }
+    for (const struct swarm_peer *peer = swarm->first_dialling; peer; peer = peer->next_dialling)
+        kad_swarm_wake(swarm, peer->dial_at);
 }
 
 kad_ms kad_swarm_wake_at(const struct kad_swarm *swarm)
 {
-    kad_ms at = KAD_NEVER;
-
-    for (uint32_t i = 0; i < swarm->room_conns; i++) {
-        const struct swarm_conn *conn = swarm->conns[i];
-
-        if (!conn)
-            continue;
-        if (conn->until < at)
-            at = conn->until;
-        if (conn->link && !conn->closing && kad_link_wake_at(conn->link) < at)
-            at = kad_link_wake_at(conn->link);
-        for (const struct swarm_ask *ask = conn->asks; ask; ask = ask->next_of_conn)
-            at = ask->until < at ? ask->until : at;
-    }
-    if (swarm->n_dialling) {
-        for (const struct swarm_peer *peer = swarm->newest; peer; peer = peer->older) {
-            if (peer->dialling && peer->dial_at < at)
-                at = peer->dial_at;
-        }
-    }
-    return at;
+    return swarm->wake_at;
 }
 
 const struct kad_swarm_counters *kad_swarm_counters(const struct kad_swarm *swarm)
@@ -699,7 +734,8 @@ const struct kad_swarm_counters *kad_swarm_counters(const struct kad_swarm *swar
 
 size_t kad_swarm_memory(const struct kad_swarm *swarm)
 {
-    size_t size = sizeof(*swarm) + swarm->room_frame + swarm->room_peers * sizeof(struct swarm_peer *) +
+    size_t size = sizeof(*swarm) + swarm->room_frame + swarm->room_echo +
+                  swarm->room_peers * sizeof(struct swarm_peer *) +
                   swarm->n_peers * sizeof(struct swarm_peer) +
                   swarm->room_conns * sizeof(struct swarm_conn *);
 
@@ -713,7 +749,7 @@ size_t kad_swarm_memory(const struct kad_swarm *swarm)
 
 bool kad_swarm_sound(const struct kad_swarm *swarm, const char **out_why)
 {
-    unsigned n_links = 0, n_dials = 0;
+    unsigned n_links = 0, n_dials = 0, n_closing = 0;
 
     for (uint32_t i = 0; i < swarm->room_conns; i++) {
         const struct swarm_conn *conn = swarm->conns[i];
@@ -721,12 +757,17 @@ bool kad_swarm_sound(const struct kad_swarm *swarm, const char **out_why)
         if (!conn)
             continue;
         n_links += conn->link != NULL;
+        n_closing += conn->link && conn->closing;
+        *out_why = "an instant that nobody wakes for";
+        if (due_at(conn) < swarm->wake_at)
+            return false;
         n_dials += !conn->link && !conn->closing;
         if (conn->link && !kad_link_sound(conn->link, out_why))
             return false;
     }
     *out_why = "the number of connections";
-    if (n_links != swarm->n_links || n_links > swarm->config.max_links + swarm->config.max_dials)
+    if (n_links != swarm->n_links || n_closing != swarm->n_closing ||
+        n_links - n_closing > swarm->config.max_links + swarm->config.max_dials)
         return false;
     *out_why = "the number of dials";
     if (n_dials != swarm->n_dials)

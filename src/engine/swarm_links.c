@@ -14,6 +14,7 @@
 #define HANDSHAKE_MS (10 * KAD_SECOND)
 #define IDLE_MS      KAD_MINUTE
 #define PING_MS      (30 * KAD_SECOND)
+#define HELD_MS      KAD_MINUTE /* an open stream keeps its connection so long after it was used last */
 #define SETTLED_MS   (10 * KAD_SECOND) /* a connection younger than this is not closed for another's sake */
 #define NUMBERS      65536u
 
@@ -53,7 +54,7 @@ struct swarm_conn *kad_swarm_conn_new(struct kad_swarm *swarm)
         return NULL;
     conn->number = slot + NUMBERS * ++swarm->generation;
     conn->since = conn->used_at = swarm->now;
-    conn->until = KAD_NEVER;
+    conn->until = conn->ask_at = KAD_NEVER;
     swarm->conns[slot] = conn;
     return conn;
 }
@@ -61,10 +62,17 @@ struct swarm_conn *kad_swarm_conn_new(struct kad_swarm *swarm)
 void kad_swarm_conn_free(struct kad_swarm *swarm, struct swarm_conn *conn)
 {
     swarm->conns[conn->number % NUMBERS] = NULL;
-    if (conn->link)
+    if (conn->link) {
         swarm->n_links--;
+        swarm->n_closing -= conn->closing;
+    }
     kad_link_free(conn->link);
     kad_free(swarm->config.allocator, conn, sizeof(*conn));
+}
+
+unsigned kad_swarm_n_spoken(const struct kad_swarm *swarm)
+{
+    return swarm->config.mode == KAD_SWARM_SERVER ? swarm->n_protocols : SWARM_KAD;
 }
 
 bool kad_swarm_link(struct kad_swarm *swarm, struct swarm_conn *conn, bool initiator)
@@ -75,7 +83,7 @@ bool kad_swarm_link(struct kad_swarm *swarm, struct swarm_conn *conn, bool initi
         .identity = &swarm->identity,
         .initiator = initiator,
         .protocols = swarm->protocols,
-        .n_protocols = swarm->config.mode == KAD_SWARM_SERVER ? swarm->n_protocols : SWARM_KAD,
+        .n_protocols = kad_swarm_n_spoken(swarm),
         .max_in = STREAMS_IN,
         .max_out = STREAMS_OUT,
         .max_buffered = BUFFERED_MAX,
@@ -103,17 +111,34 @@ static kad_ms worth(const struct swarm_conn *conn)
     return conn->used_at + (conn->peer && conn->peer->is_server ? 5 * KAD_MINUTE : 0);
 }
 
-bool kad_swarm_make_room(struct kad_swarm *swarm)
+/* Others do not get all places: however many come, we can still dial. */
+static bool has_room(const struct kad_swarm *swarm, bool inbound)
+{
+    const unsigned most = swarm->config.max_links;
+    unsigned n = 0;
+
+    if (swarm->n_links - swarm->n_closing >= most)
+        return false;
+    for (uint32_t i = 0; inbound && i < swarm->room_conns; i++) {
+        const struct swarm_conn *conn = swarm->conns[i];
+
+        n += conn && conn->link && conn->inbound && !conn->closing;
+    }
+    return n < most - most / 8;
+}
+
+bool kad_swarm_make_room(struct kad_swarm *swarm, bool inbound)
 {
     struct swarm_conn *least = NULL;
 
-    if (swarm->n_links < swarm->config.max_links)
+    if (has_room(swarm, inbound))
         return true;
     for (uint32_t i = 0; i < swarm->room_conns; i++) {
         struct swarm_conn *conn = swarm->conns[i];
 
-        if (!conn || !conn->link || conn->closing || conn->n_in_flight ||
-            swarm->now - conn->since < SETTLED_MS || kad_link_n_streams(conn->link))
+        if (!conn || !conn->up || conn->closing || conn->n_in_flight || (inbound && !conn->inbound) ||
+            swarm->now - conn->since < SETTLED_MS ||
+            (kad_link_n_streams(conn->link) && swarm->now - conn->used_at < HELD_MS))
             continue;
         if (!least || worth(conn) < worth(least))
             least = conn;
@@ -123,7 +148,7 @@ bool kad_swarm_make_room(struct kad_swarm *swarm)
     swarm->counters.trimmed++;
     kad_link_close(least->link);
     kad_swarm_conn_end(swarm, least, true);
-    return swarm->n_links < swarm->config.max_links;
+    return has_room(swarm, inbound);
 }
 
 /* -- who comes -------------------------------------------------------------------------------------------------- */
@@ -151,7 +176,7 @@ int kad_swarm_accepted(struct kad_swarm *swarm, const struct kad_endpoint *from,
     struct swarm_conn *conn = NULL;
 
     swarm->now = now;
-    if (may_come(swarm, from) && kad_swarm_make_room(swarm))
+    if (may_come(swarm, from) && kad_swarm_make_room(swarm, true))
         conn = kad_swarm_conn_new(swarm);
     if (!conn) {
         swarm->counters.refused++;
@@ -176,7 +201,7 @@ static bool dial(struct kad_swarm *swarm, struct swarm_peer *peer, struct kad_by
     struct kad_multiaddr parts;
     struct swarm_conn *conn;
 
-    if (swarm->n_dials == swarm->config.max_dials || !kad_swarm_make_room(swarm) ||
+    if (swarm->n_dials == swarm->config.max_dials || !kad_swarm_make_room(swarm, false) ||
         kad_multiaddr_parse(addr, &parts) < 0)
         return false;
     conn = kad_swarm_conn_new(swarm);
@@ -197,6 +222,26 @@ static bool dial(struct kad_swarm *swarm, struct swarm_peer *peer, struct kad_by
     return true;
 }
 
+static void begin_race(struct kad_swarm *swarm, struct swarm_peer *peer)
+{
+    peer->dialling = true;
+    peer->next_dialling = swarm->first_dialling;
+    peer->at_dialling = &swarm->first_dialling;
+    if (peer->next_dialling)
+        peer->next_dialling->at_dialling = &peer->next_dialling;
+    swarm->first_dialling = peer;
+}
+
+static void end_race(struct swarm_peer *peer)
+{
+    if (!peer->dialling)
+        return;
+    peer->dialling = false;
+    *peer->at_dialling = peer->next_dialling;
+    if (peer->next_dialling)
+        peer->next_dialling->at_dialling = peer->at_dialling;
+}
+
 /* Nobody is to be had: whoever waited for it hears of it, and for a while it is not tried again. */
 static void give_up(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
@@ -206,9 +251,7 @@ static void give_up(struct kad_swarm *swarm, struct swarm_peer *peer)
         wait *= 2;
     if (peer->n_failed < UINT8_MAX)
         peer->n_failed++;
-    if (peer->dialling)
-        swarm->n_dialling--;
-    peer->dialling = false;
+    end_race(peer);
     peer->dial_at = swarm->now + (wait < SWARM_BACKOFF_MOST ? wait : SWARM_BACKOFF_MOST);
     while (peer->first_ask) {
         struct swarm_ask *ask = peer->first_ask;
@@ -228,6 +271,7 @@ static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
         if (dial(swarm, peer, addr))
             peer->next_addr++;
         peer->dial_at = swarm->now + SWARM_RACE_MS;
+        kad_swarm_wake(swarm, peer->dial_at);
         return;
     }
     peer->dial_at = KAD_NEVER;
@@ -250,9 +294,8 @@ void kad_swarm_want(struct kad_swarm *swarm, struct swarm_peer *peer)
         }
         return;
     }
-    peer->dialling = true;
+    begin_race(swarm, peer);
     peer->next_addr = 0;
-    swarm->n_dialling++;
     race(swarm, peer);
 }
 
@@ -264,11 +307,9 @@ void kad_swarm_dial_tick(struct kad_swarm *swarm)
         if (conn && !conn->link && swarm->now >= conn->until)
             kad_swarm_conn_end(swarm, conn, true);
     }
-    if (!swarm->n_dialling)
-        return;
-    for (struct swarm_peer *peer = swarm->newest, *older; peer && swarm->n_dialling; peer = older) {
-        older = peer->older;
-        if (peer->dialling && swarm->now >= peer->dial_at)
+    for (struct swarm_peer *peer = swarm->first_dialling, *next; peer; peer = next) {
+        next = peer->next_dialling;
+        if (swarm->now >= peer->dial_at)
             race(swarm, peer);
     }
 }
@@ -300,6 +341,18 @@ int kad_swarm_connect(struct kad_swarm *swarm, struct kad_bytes addr, kad_ms now
 
 /* -- up and down ------------------------------------------------------------------------------------------------ */
 
+/* One of its addresses answered: the others need not be tried any more. */
+static void win_race(struct kad_swarm *swarm, struct swarm_peer *peer, const struct swarm_conn *winner)
+{
+    end_race(peer);
+    for (uint32_t i = 0; i < swarm->room_conns && peer->n_dials; i++) {
+        struct swarm_conn *conn = swarm->conns[i];
+
+        if (conn && conn != winner && conn->peer == peer && !conn->up && !conn->closing)
+            kad_swarm_conn_end(swarm, conn, true);
+    }
+}
+
 void kad_swarm_came_up(struct kad_swarm *swarm, struct swarm_conn *conn)
 {
     const struct kad_bytes id = kad_link_peer(conn->link);
@@ -320,13 +373,10 @@ void kad_swarm_came_up(struct kad_swarm *swarm, struct swarm_conn *conn)
         kad_swarm_peer_addr(swarm, peer, (struct kad_bytes){conn->addr, conn->n_addr});
     peer->n_failed = 0;
     peer->protocol = peer->protocol >= SWARM_KAD ? peer->protocol : SWARM_KAD;
-    if (peer->dialling) {
-        peer->dialling = false;
-        swarm->n_dialling--;
-    }
     peer->dial_at = 0;
     if (!peer->conn)
         peer->conn = conn;
+    win_race(swarm, peer, conn);
     kad_swarm_identify(swarm, conn);
     kad_swarm_ask_waiting(swarm, peer);
 }
@@ -363,12 +413,13 @@ void kad_swarm_conn_end(struct kad_swarm *swarm, struct swarm_conn *conn, bool c
     if (conn->closing)
         return;
     conn->closing = true;
+    swarm->n_closing += conn->link != NULL;
     conn->until = swarm->now + KAD_SECOND; /* its socket has so long to take what is left */
     kad_swarm_lose_streams(swarm, conn);
     fail_asks(swarm, conn);
     if (!conn->link) {
         swarm->n_dials--;
-        swarm->counters.dial_failed++;
+        swarm->counters.dial_failed += !peer || !peer->conn; /* else another address won */
     }
     if (peer && !conn->up && peer->n_dials) {
         peer->n_dials--;

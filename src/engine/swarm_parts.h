@@ -22,12 +22,11 @@
 #define SWARM_BACKOFF_MS   5000 /* after a peer was not to be had; doubled each time, up to */
 #define SWARM_BACKOFF_MOST (5 * KAD_MINUTE)
 #define SWARM_IN_FLIGHT    16 /* questions at once on a connection: js and rust take 32 streams */
-#define SWARM_UNANSWERED \
-    (2 * KAD_SECOND) /* what nobody answers has arrived, if nothing was heard for so long */
-#define SWARM_NAMES    4096
-#define SWARM_EVENTS   256
-#define SWARM_HOSTS    256
-#define SWARM_ADDR_MAX 128 /* bytes of an address that is remembered */
+#define SWARM_ASK_MS       (15 * KAD_SECOND) /* nobody waits longer for an answer: go and rust 10 s, and so do we */
+#define SWARM_NAMES        4096
+#define SWARM_EVENTS       256
+#define SWARM_HOSTS        256
+#define SWARM_ADDR_MAX     128 /* bytes of an address that is remembered */
 
 struct swarm_conn;
 struct swarm_peer;
@@ -47,7 +46,7 @@ struct swarm_ask {
     struct kad_endpoint endpoint; /* where the engine asked */
     uint8_t *bytes;               /* what is to be written */
     size_t n_bytes, room;
-    kad_ms until; /* nobody answers it: it has arrived; KAD_NEVER */
+    kad_ms until; /* nobody waits for it any more */
 };
 
 /* A stream of theirs on which questions of Kademlia's come. */
@@ -64,6 +63,7 @@ struct swarm_serve {
 struct swarm_peer {
     struct swarm_peer *older, *newer; /* in the order of use */
     struct swarm_peer *next_greeting;
+    struct swarm_peer *next_dialling, **at_dialling; /* those that are dialled */
     uint32_t slot;
     uint8_t id[KAD_PEER_ID_MAX];
     uint8_t n_id;
@@ -71,6 +71,7 @@ struct swarm_peer {
     bool greets;               /* the engine is to hear of it */
     uint8_t n_failed;          /* times in a row that it was not to be had */
     uint8_t n_dials;           /* under way */
+    uint16_t n_asks;           /* questions to it, wherever they are */
     uint8_t next_addr;         /* to be dialled */
     uint8_t protocol;          /* of ours, which it speaks */
     bool dialling;
@@ -100,6 +101,7 @@ struct swarm_conn {
     uint8_t n_addr;
     uint8_t addr[KAD_MULTIADDR_MAX]; /* dialled */
     kad_ms since, used_at, until;
+    kad_ms ask_at; /* the first of its questions is given up, or later */
     struct swarm_conn *next_order;
     struct swarm_ask *asks;     /* in flight */
     struct swarm_serve *serves; /* streams of theirs */
@@ -122,12 +124,14 @@ struct kad_swarm {
     uint32_t room_conns;
     uint16_t generation;
     unsigned n_links, n_dials; /* n_links: of those with a link */
+    unsigned n_closing;        /* of which so many are on their way out */
+    kad_ms wake_at;            /* nothing is due before; perhaps later */
 
     struct swarm_peer **peers;
     uint32_t room_peers;
-    unsigned n_peers, n_dialling;
+    unsigned n_peers;
     struct kad_index by_peer, by_place;
-    struct swarm_peer *oldest, *newest;
+    struct swarm_peer *oldest, *newest, *first_dialling;
 
     struct swarm_peer *first_greeting, **last_greeting;
     struct swarm_ask *free_asks, *first_back, **last_back;
@@ -136,7 +140,8 @@ struct kad_swarm {
     struct swarm_serve *serving; /* its question is the engine's now */
     uint8_t *frame;              /* lent to the engine */
     size_t room_frame;
-    uint8_t *echo; /* the question that the engine has, if its answer is the same again */
+    uint8_t speaker[KAD_PEER_ID_MAX]; /* lent with it */
+    uint8_t *echo;                    /* the question that the engine has, if its answer is the same again */
     size_t n_echo, room_echo;
     uint8_t
         own[KAD_P2P_PEER_MAX + KAD_P2P_KEY_MAX + 16]; /* a provider's question, without what is not its own */
@@ -176,7 +181,9 @@ enum { SWARM_IDENTIFY, SWARM_PUSH, SWARM_PING, SWARM_KAD }; /* in `protocols` */
 
 /* -- swarm.c ---------------------------------------------------------------------------------------------------- */
 
-void kad_swarm_order(struct kad_swarm *swarm, struct swarm_conn *conn); /* there is something to do for it */
+/* There is something to do for it, or will be at another time than before. */
+void kad_swarm_order(struct kad_swarm *swarm, struct swarm_conn *conn);
+void kad_swarm_wake(struct kad_swarm *swarm, kad_ms at); /* not later */
 void kad_swarm_tell(struct kad_swarm *swarm, enum kad_swarm_event_kind kind, struct kad_bytes peer,
                     const struct kad_endpoint *endpoint);
 /* The engine is to hear of it: as if it had asked whether we are there, upon which the engine asks it. */
@@ -194,6 +201,7 @@ struct swarm_conn *kad_swarm_conn_new(struct kad_swarm *swarm);
 void kad_swarm_conn_free(struct kad_swarm *swarm, struct swarm_conn *conn);
 struct swarm_conn *kad_swarm_conn(const struct kad_swarm *swarm, uint32_t number);
 bool kad_swarm_link(struct kad_swarm *swarm, struct swarm_conn *conn, bool initiator);
+unsigned kad_swarm_n_spoken(const struct kad_swarm *swarm); /* of `protocols`: a client speaks no Kademlia */
 /* Its end: questions on it are put again or fail, and the socket is closed. */
 void kad_swarm_conn_end(struct kad_swarm *swarm, struct swarm_conn *conn, bool close_socket);
 /* Dials to whom there are questions for, or whom we are told to meet. */
@@ -201,7 +209,8 @@ void kad_swarm_want(struct kad_swarm *swarm, struct swarm_peer *peer);
 void kad_swarm_dial_tick(struct kad_swarm *swarm);
 /* Who it is, is known. */
 void kad_swarm_came_up(struct kad_swarm *swarm, struct swarm_conn *conn);
-bool kad_swarm_make_room(struct kad_swarm *swarm);
+/* For one more link; `inbound`: of those that others open, which do not get all. The one worth least is closed. False: there is none. */
+bool kad_swarm_make_room(struct kad_swarm *swarm, bool inbound);
 
 /* -- swarm_peers.c ---------------------------------------------------------------------------------------------- */
 

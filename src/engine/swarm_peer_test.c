@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 #include "crypto/peer_id.h"
 #include "engine/test_swarm.h"
+#include "wire/libp2p/codec.h"
 #include "wire/libp2p/message.h"
 
 /* A peer that is a link and nothing else, connected to the first node. */
@@ -314,4 +315,85 @@ TEST(questions_of_one_stream_are_answered_in_order_and_after_its_end)
     EXPECT(peer->ended && !peer->reset);
     EXPECT_EQ(kad_link_n_streams(peer->link), 0);
     part(peer);
+}
+
+/* Questions that nobody answers make room for others: 16 at once, and each for 15 seconds; who asked has given them up before. */
+TEST(a_node_that_never_answers_keeps_no_question)
+{
+    struct swarm_net *net = calloc(1, sizeof(*net));
+    struct swarm_node *asks, *silent;
+    const struct kad_swarm_counters *counters;
+
+    swarm_net_init(net, kad_network_libp2p_icn());
+    silent = swarm_net_add(net, KAD_SWARM_SERVER);
+    asks = swarm_net_add(net, KAD_SWARM_SERVER);
+    swarm_node_connect(asks, silent);
+    swarm_net_run(net, 2000);
+    counters = kad_swarm_counters(asks->swarm);
+    silent->silent = true;
+    for (int round = 1; round <= 3; round++) {
+        const uint64_t before = counters->requests_out;
+
+        for (uint8_t i = 0; i < 40; i++) {
+            uint8_t bytes[64], question[64];
+            struct kad_proto_writer writer = {.bytes = question, .room = sizeof(question)};
+            struct kad_p2p_frame frame = {.kind = KAD_P2P_QUERY, .transaction = {&i, 1}};
+            struct kad_datagram datagram = {.peer = silent->endpoint,
+                                            .identity = kad_swarm_self(silent->swarm)};
+            size_t n;
+
+            kad_p2p_put_head(&writer, KAD_P2P_FIND_NODE, some_key);
+            frame.message = (struct kad_bytes){question, writer.n};
+            n = kad_p2p_frame_write_head(&frame, bytes, sizeof(bytes));
+            memcpy(bytes + n, question, writer.n);
+            datagram.bytes = (struct kad_bytes){bytes, n + writer.n};
+            kad_swarm_send(asks->swarm, &datagram, net->now);
+        }
+        EXPECT(counters->requests_out - before <= 16);
+        EXPECT(counters->requests_out > before);
+        swarm_net_run(net, 16000);
+    }
+    swarm_net_clear(net);
+    free(net);
+}
+
+/* However many come, there are places to dial from; and who comes is let in again once somebody can go. */
+TEST(others_do_not_take_all_places)
+{
+    struct kad_swarm_config config = {.allocator = &kad_allocator_system,
+                                      .protocols = {"/icn/kad/1.0.0"},
+                                      .local = true,
+                                      .max_links = 16,
+                                      .accept_per_s = 1000};
+    struct kad_endpoint from = {.family = KAD_IPV4, .address = {10, 1, 1, 1}, .port = 4000};
+    struct kad_swarm_order order;
+    struct kad_swarm *swarm;
+    const uint8_t other[8] = {4, 10, 2, 2, 2, 6, 1, 1};
+    uint32_t connection = 0, last = 0;
+    unsigned n = 0;
+    const char *why;
+
+    EXPECT_EQ(kad_swarm_new(&config, 1000, &swarm), 0);
+    while (n < 100 && kad_swarm_accepted(swarm, &from, KAD_TRANSPORT_TCP, 1000, &connection) == 0) {
+        last = connection;
+        n++;
+    }
+    EXPECT_EQ(n, 14);
+    EXPECT_EQ(kad_swarm_connect(swarm, (struct kad_bytes){other, sizeof(other)}, 1000), 0);
+    EXPECT(kad_swarm_next_order(swarm, &order) && order.kind == KAD_SWARM_DIAL);
+    kad_swarm_connected(swarm, order.connection, 1000);
+    EXPECT(kad_swarm_accepted(swarm, &from, KAD_TRANSPORT_TCP, 1000, &connection) < 0);
+    kad_swarm_closed(swarm, last, 1000);
+    EXPECT_EQ(kad_swarm_accepted(swarm, &from, KAD_TRANSPORT_TCP, 1000, &connection), 0);
+    EXPECT(kad_swarm_sound(swarm, &why));
+    kad_swarm_tick(swarm, 20000); /* who does not say who it is goes */
+    while (kad_swarm_next_order(swarm, &order)) {
+        if (order.kind == KAD_SWARM_WRITE)
+            kad_swarm_sent(swarm, order.connection, kad_swarm_out(swarm, order.connection).size);
+    }
+    kad_swarm_tick(swarm, 21000);
+    EXPECT_EQ(kad_swarm_wake_at(swarm), KAD_NEVER); /* nothing is left to wait for */
+    EXPECT_EQ(kad_swarm_accepted(swarm, &from, KAD_TRANSPORT_TCP, 21000, &connection), 0);
+    EXPECT(kad_swarm_sound(swarm, &why));
+    kad_swarm_free(swarm);
 }

@@ -112,7 +112,7 @@ static void forget(struct kad_swarm *swarm, struct swarm_peer *peer)
 
 static bool is_needed(const struct swarm_peer *peer)
 {
-    return peer->conn || peer->dialling || peer->greets || peer->n_dials || peer->first_ask;
+    return peer->conn || peer->dialling || peer->greets || peer->n_dials || peer->n_asks;
 }
 
 /* A slot for one more; the oldest that nobody needs gives way. UINT32_MAX: there is none. */

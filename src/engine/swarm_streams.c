@@ -222,7 +222,7 @@ static void send_ask(struct kad_swarm *swarm, struct swarm_conn *conn, struct sw
     conn->asks = ask;
     conn->n_in_flight++;
     conn->used_at = swarm->now;
-    ask->until = !ask->pings && ask->type == KAD_P2P_ADD_PROVIDER ? swarm->now + SWARM_UNANSWERED : KAD_NEVER;
+    conn->ask_at = ask->until < conn->ask_at ? ask->until : conn->ask_at;
     kad_swarm_order(swarm, conn);
 }
 
@@ -234,7 +234,10 @@ void kad_swarm_ask_waiting(struct kad_swarm *swarm, struct swarm_peer *peer)
         peer->first_ask = ask->next;
         if (!peer->first_ask)
             peer->last_ask = &peer->first_ask;
-        send_ask(swarm, peer->conn, ask);
+        if (swarm->now < ask->until)
+            send_ask(swarm, peer->conn, ask);
+        else
+            kad_swarm_ask_free(swarm, ask); /* the engine has given it up */
     }
 }
 
