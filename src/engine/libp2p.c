@@ -51,13 +51,13 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
 /* T024: k 20, alpha 3, refresh every 5 minutes, 10 seconds for a query. IPFS: alpha 10, refresh every 10 minutes (libp2p/specs, kad-dht;
  * ipfs/specs). Nothing is stored again by holders there, and nothing is signed. In T024's network who is gone is out of the table
  * by the time its buckets are refreshed: a ping over a connection that stands costs little. */
-#define SETTINGS(alpha_, refresh_, again_, ping_, pace_)                                                     \
+#define SETTINGS(alpha_, refresh_, again_, ping_, pace_, request_)                                           \
     {                                                                                                        \
         .k = 20, .alpha = (alpha_), .alpha_end = 10, .lookup_retries = 0, .lookup_spare = 8, .replicas = 20, \
         .lookup_beyond = 2, .lookup_widen = 20, .paths = 4, .per_introducer = 8, .region_k = 0,              \
         .path_keep_going = true, .quorum = 0, .query_timeout_ms = 10 * KAD_SECOND, .patience_min_ms = 100,   \
-        .patience_max_ms = 2000, .request_timeout_ms = 30 * KAD_SECOND, .max_requests = 256,                 \
-        .max_queries = 1024, .narrow_per_lookup = 6, .table_wide = 64, .table_cache = 8, .max_failures = 2,  \
+        .patience_max_ms = 2000, .request_timeout_ms = (request_), .max_requests = 256, .max_queries = 1024, \
+        .narrow_per_lookup = 6, .table_wide = 64, .table_cache = 8, .max_failures = 2,                       \
         .narrow_per_bucket = 3, .narrow_per_table = 6, .wide_per_bucket = 8, .wide_per_table = 32,           \
         .ping_after_ms = (ping_), .refresh_after_ms = (refresh_), .refresh_pace_ms = (pace_),                \
         .verify_per_s = 25, .min_contacts = 5, .dead_percent = 0, .ping_min_ms = 2 * KAD_MINUTE,             \
@@ -76,7 +76,7 @@ static const struct kad_network icn = {
     .name = "libp2p",
     .codec = &kad_libp2p_codec,
     .rules = RULES(kad_p2p_class_of_icn),
-    .settings = SETTINGS(3, 5 * KAD_MINUTE, 5 * KAD_HOUR, 3 * KAD_MINUTE, 2 * KAD_SECOND),
+    .settings = SETTINGS(3, 5 * KAD_MINUTE, 5 * KAD_HOUR, 3 * KAD_MINUTE, 2 * KAD_SECOND, 10 * KAD_SECOND),
     .carrier = KAD_CARRIER_HOST,
     .stream_protocol = "/icn/kad/1.0.0",
     .port = 9000,
@@ -87,7 +87,8 @@ static const struct kad_network ipfs = {
     .name = "libp2p-ipfs",
     .codec = &kad_libp2p_codec,
     .rules = RULES(kad_p2p_class_of_ipfs),
-    .settings = SETTINGS(10, 10 * KAD_MINUTE, 22 * KAD_HOUR, 15 * KAD_MINUTE, 10 * KAD_SECOND),
+    .settings =
+        SETTINGS(10, 10 * KAD_MINUTE, 22 * KAD_HOUR, 15 * KAD_MINUTE, 10 * KAD_SECOND, 30 * KAD_SECOND),
     .carrier = KAD_CARRIER_HOST,
     .stream_protocol = "/ipfs/kad/1.0.0",
     .port = 4001,

@@ -14,15 +14,18 @@ import hashlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 import program  # noqa: E402
+from p2p import unbase58  # noqa: E402
 from program import Failure, check, eventually, main  # noqa: E402,F401
 
 PROTOCOL = "/icn/kad/1.0.0"
@@ -35,6 +38,12 @@ def multihash(content):
 
 def cid(content):
     return "b" + base64.b32encode(b"\x01\x55" + multihash(content)).decode().lower().rstrip("=")
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
 
 
 def memory(pid):
@@ -98,9 +107,14 @@ class JsNodes:
     def call(self, what, **more):
         return self.answer(self.send(what, **more))
 
-    def start(self, host="127.0.0.1", port=0, query_self_ms=2000, **more):
+    def start(self, host="127.0.0.1", port=0, query_self_ms=600000, **more):
         return JsNode(self, self.call("start", protocol=PROTOCOL, listen=["/ip4/%s/tcp/%d" % (host, port)],
                                       querySelf=query_self_ms, **more))
+
+    def look_for_themselves(self, nodes):
+        """As each does by itself every five minutes; one after the other, for they share a thread."""
+        for node in nodes:
+            node.call("closest", key=unbase58(node.peer).hex())
 
     def stop(self):
         self.process.stdin.close()
@@ -111,8 +125,9 @@ class KadPeer(program.Node):
     """One daemon, on 127.0.0.1 unless it is told otherwise."""
 
     def __init__(self, folder, name, *more, bootstrap=(), listen="/ip4/127.0.0.1/tcp/0"):
-        arguments = ["--network", "libp2p", "--preset", "icn", "--listen", listen, "--api", "none", "--metrics", "none",
-                     "--set", "libp2p_accept_per_s=65536"]
+        self.metrics_port = free_port()
+        arguments = ["--network", "libp2p", "--preset", "icn", "--listen", listen, "--api", "none",
+                     "--metrics", "127.0.0.1:%d" % self.metrics_port, "--set", "libp2p_accept_per_s=65536"]
         for address in bootstrap:
             arguments += ["--bootstrap", address]
         super().__init__(folder, name, *(arguments + list(more)))
@@ -124,6 +139,12 @@ class KadPeer(program.Node):
         check(self.process.poll() is None, "the node ended:", open(self.log).read()[-2000:])
         found = re.search(r"event=listening address=(\S+)", open(self.log).read())
         return found and os.path.exists(self.socket) and found.group(1)
+
+    def metric(self, name):
+        text = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.metrics_port, timeout=20).read().decode()
+        found = re.findall(r"^%s(?:\{[^}]*\})? (\S+)$" % name, text, re.M)
+        check(found, "there is no metric", name)
+        return sum(float(value) for value in found)
 
     def contacts(self):
         return self.ask("status")["peer_count"]

@@ -453,7 +453,16 @@ class Connection:
         return answer
 
     def close(self):
-        self.socket.close()
+        shut(self.socket)
+
+
+def shut(sock):
+    """Ends it although a thread waits in it."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    sock.close()
 
 
 def dial(host, port, identity=None, **more):
@@ -527,6 +536,6 @@ class Listener:
         return True
 
     def close(self):
-        self.listening.close()
+        shut(self.listening)
         for connection in self.connections:
             connection.close()

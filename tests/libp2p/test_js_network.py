@@ -29,6 +29,9 @@ def meet(js, kad):
     check(known["metadata"]["AgentVersion"].startswith("kad/"), known)
     check("/icn/kad/1.0.0" in known["protocols"], known)
 
+    eventually("they have ours", lambda: all(table["peers"] for table in all_of(js, [node.send("table") for node in nodes])))
+    js.look_for_themselves(nodes)
+
     def complete():
         return all(len(table["peers"]) == N for table in all_of(js, [node.send("table") for node in nodes]))
     eventually("every js node has all others and ours in its table", complete)
@@ -74,7 +77,7 @@ def lookups(js, kad, nodes):
 
 def strangers(js, kad, nodes):
     """One that has just come and knows ours only: what it does not know itself it has from ours."""
-    newcomer = js.start(query_self_ms=600000)
+    newcomer = js.start()
     newcomer.call("dial", address=kad.address)
     eventually("it has ours in its table", lambda: kad.peer in newcomer.call("table")["peers"])
     found = newcomer.call("find", peer=nodes[3].peer)

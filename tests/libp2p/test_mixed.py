@@ -24,6 +24,9 @@ class Net:
             node.call("dial", address=self.kads[i % N].address)
             self.nodes.append(node)
 
+        eventually("js have somebody", lambda: all(table["peers"] for table in self.all_js("table")))
+        self.js.look_for_themselves(self.nodes)
+
     def all_js(self, what, nodes=None, **more):
         nodes = nodes or self.nodes
         numbers = [node.send(what, **more) for node in nodes]
@@ -104,7 +107,7 @@ def values(net):
 
 def test(folder):
     net = Net(folder)
-    eventually("all have met", net.complete)
+    eventually("all have met", net.complete, 400)
     provided(net)
     found(net)
     values(net)
