@@ -48,7 +48,8 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
         .sign_record = kad_p2p_renew,                                                                \
     }
 
-/* T024: k 20, alpha 3, refresh every 5 minutes, 10 seconds for a query. IPFS: alpha 10, refresh every 10 minutes (libp2p/specs, kad-dht;
+/* T024: k 20, alpha 3, refresh every 5 minutes, 10 seconds for a query, be it one message or a
+ * whole lookup. IPFS: alpha 10, refresh every 10 minutes (libp2p/specs, kad-dht;
  * ipfs/specs). Nothing is stored again by holders there, and nothing is signed. In T024's network who is gone is out of the table
  * by the time its buckets are refreshed: a ping over a connection that stands costs little. */
 #define SETTINGS(alpha_, refresh_, again_, ping_, pace_, request_)                                           \
