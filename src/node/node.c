@@ -542,6 +542,7 @@ void kad_node_free(struct kad_node *node)
     if (node->own_loop_made)
         close_own_loop(node);
     kad_kept_list_clear(&node->kept);
+    kad_taken_clear(&node->taken, node->allocator);
     kad_mailbox_clear(&node->mailbox);
     kad_udp_buffers_free(node->buffers);
     kad_free(node->allocator, node->out.datagrams, KAD_NODE_BATCH * sizeof(*node->out.datagrams));

@@ -38,6 +38,7 @@
 #include "node/link.h"
 #include "node/load.h"
 #include "node/mailbox.h"
+#include "node/taken.h"
 #include "node/tally.h"
 #include "store/view.h"
 #include "kad/node.h"
@@ -150,6 +151,7 @@ struct kad_node {
     bool restored; /* all of `kept` is the engine's again */
     kad_ms restore_at;
     struct kad_presence presence;
+    struct kad_taken taken;
     struct kad_former formers[KAD_MOVES_MAX];
     size_t n_formers;
     kad_ms former_at; /* when they are looked at again */

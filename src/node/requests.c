@@ -151,14 +151,19 @@ void kad_requests_event(struct kad_node *node, const struct kad_event *event)
 {
     struct kad_pending *pending = event->user;
     struct kad_event theirs = *event;
+    struct kad_record *letters = NULL;
+    size_t n_letters = 0;
 
     theirs.user = pending->user;
+    if (event->kind == KAD_EVENT_DONE && event->done.kind == KAD_REQUEST_TAKE)
+        kad_taken_filter(&node->taken, node->allocator, &theirs, node->now, &letters, &n_letters);
     if (event->kind == KAD_EVENT_DONE) {
         kad_tally_count(&node->tally, event, pending->record_type);
         done(node, pending, &theirs);
     }
     if (pending->callback)
         pending->callback(pending->user, &theirs);
+    kad_free(node->allocator, letters, n_letters * sizeof(*letters));
     if (event->kind == KAD_EVENT_DONE)
         drop(node, pending);
 }
