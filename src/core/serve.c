@@ -6,6 +6,7 @@
 #include "base/endpoint.h"
 #include "core/bloom.h"
 #include "core/hold.h"
+#include "core/serve_merge.h"
 
 struct serving {
     struct kad_dht *dht;
@@ -56,32 +57,6 @@ static void name_closest_of(struct serving *s, int family)
     }
 }
 
-/* The nearest of both families' lists, each of which has the nearest first; who is in both is named once. */
-static void merge_named(struct serving *s, unsigned n_first)
-{
-    const struct kad_contact *named[KAD_MESSAGE_CONTACTS];
-    struct kad_bytes identities[KAD_MESSAGE_CONTACTS];
-    const unsigned n = s->reply.n_contacts;
-    unsigned a = 0, b = n_first;
-    uint16_t merged = 0;
-
-    if (!n_first || n_first == n)
-        return;
-    memcpy(named, s->named, n * sizeof(*named));
-    memcpy(identities, s->identities, n * sizeof(*identities));
-    while (merged < s->dht->settings->k && (a < n_first || b < n)) {
-        const bool first =
-            b == n || (a < n_first && kad_id_compare(&s->query->target, &named[a]->id, &named[b]->id) <= 0);
-        const unsigned at = first ? a++ : b++;
-
-        if (merged && kad_id_equal(&s->named[merged - 1]->id, &named[at]->id))
-            continue;
-        s->named[merged] = named[at];
-        s->identities[merged++] = identities[at];
-    }
-    s->reply.n_contacts = merged;
-}
-
 static void name_closest(struct serving *s)
 {
     const bool same_family = !s->query->want_ipv4 && !s->query->want_ipv6;
@@ -98,7 +73,8 @@ static void name_closest(struct serving *s)
     if (s->reply.want_ipv6)
         name_closest_of(s, 1);
     if (s->dht->rules->one_list)
-        merge_named(s, n_first);
+        s->reply.n_contacts = kad_serve_merge(&s->query->target, s->dht->settings->k, n_first,
+                                              s->reply.n_contacts, s->named, s->identities);
 }
 
 static void give_token(struct serving *s)
