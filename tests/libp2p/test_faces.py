@@ -147,7 +147,7 @@ def values(nodes):
 
 
 def routing(nodes):
-    done = subprocess.run([NODE, os.path.join(HERE, "routing.mjs"), "http://" + nodes[3].api, cid(b"1"), nodes[1].peer],
+    done = subprocess.run([NODE, os.path.join(HERE, "helia", "routing.mjs"), "http://" + nodes[3].api, cid(b"1"), nodes[1].peer],
                           stdout=subprocess.PIPE, timeout=120, check=True)
     got = json.loads(done.stdout)
     bare = [node.address.split("/p2p/")[0] for node in nodes]
