@@ -29,7 +29,8 @@ def stages():
 
 def packages(stage):
     installs = [rest for word, rest in stage if word == "RUN" and "apt-get install" in rest]
-    return {word for rest in installs for word in rest.split("&&")[1].split() if re.fullmatch(r"[a-z0-9.+-]+", word)}
+    words = {word.rstrip(")") for rest in installs for word in rest.split("&&")[1].split()} # ")": on some processors only
+    return {word for word in words if re.fullmatch(r"[a-z0-9.+-]+", word)}
 
 
 def needed_packages():

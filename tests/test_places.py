@@ -107,7 +107,8 @@ def test(folder):
     # The table changes, and with it who is denied.
     mmdb.write(table, {host + "/32": place("GB", 64500) for host in hosts[:6]}, "Test-Places")
     node.process.send_signal(signal.SIGHUP)
-    eventually("all of the system are", lambda: {row["address"] for row in contacts(node)} == stay - set(addresses[:6]))
+    # Who was denied as French is of no known place now, and may come back.
+    eventually("all of the system are", lambda: not {row["address"] for row in contacts(node)} & set(addresses[:6]))
     configure("places_allow = GB")
     node.process.send_signal(signal.SIGHUP) # of public addresses only: these are loopback's
     node.ask("closest", "5" * 64)

@@ -195,8 +195,8 @@ class Group:
             look(self.peer, some, what)
 
     def look_at_kept(self, node):
-        with open(os.path.join(node.data, "mainline.state"), "rb") as file:
-            state = file.read()
+        path = os.path.join(node.data, "mainline.state") # there is none before the first is kept
+        state = open(path, "rb").read() if os.path.exists(path) else b""
         for told in self.rounds:
             for value in told.kept:
                 check(value in state, "kept, acknowledged, and not in the state file:", value)
