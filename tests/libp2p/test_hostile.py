@@ -156,16 +156,18 @@ def garbage_in_yamux(world):
 
 
 def frame_of_a_gibibyte(world):
-    connection = world.dial(silent=True)
-    stream = connection.open()
-    stream.say(p2p.MULTISTREAM, KAD)
-    connection.raw(struct.pack(">BBHII", 0, 0, 0, stream.number, 1 << 30))
-    try:
-        for _ in range(2000):
-            connection.raw(bytes(50000))
-    except OSError:
-        pass
-    check(closed(connection.socket), "a frame beyond the window is read")
+    """Refused by its head; and who sends on is not read."""
+    for follows in (0, 2000):
+        connection = world.dial(silent=True)
+        stream = connection.open()
+        stream.say(p2p.MULTISTREAM, KAD)
+        connection.raw(struct.pack(">BBHII", 0, 0, 0, stream.number, 1 << 30))
+        try:
+            for _ in range(follows):
+                connection.raw(bytes(50000))
+        except OSError:
+            pass
+        check(closed(connection.socket, 10), "a frame beyond the window is waited for")
 
 
 def prefix_of_four_mebibytes(world):
