@@ -131,13 +131,13 @@ struct kad_node_config {
     const struct kad_class *classes; /* in such networks: record classes of the program's own; lent */
     size_t n_classes;                /* how many */
     const struct kad_places *places; /* where others are, as far as the host knows; lent; NULL: nowhere */
-    /* In such networks: with a key file older than this the node makes another identity at its start, as `kad id rotate` does; 0: never.
-     * And so long after a rotation who looks for the old identity is told the new one. */
-    kad_ms rotate_every_ms, moved_for_ms;
-    bool announce_self; /* in such networks: the node keeps a `peer:` record of where it is */
-    bool disabled;      /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
-    bool has_id;        /* `id` is to be used */
-    struct kad_id id;   /* else the saved one, else made */
+    /* In such networks: with a key file older than this the node makes another identity at its start, as `kad id rotate` does; 0: never. */
+    kad_ms rotate_every_ms;
+    kad_ms moved_for_ms; /* and so long after a rotation who looks for the old identity is told the new one */
+    bool announce_self;  /* in such networks: the node keeps a `peer:` record of where it is */
+    bool disabled;       /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
+    bool has_id;         /* `id` is to be used */
+    struct kad_id id;    /* else the saved one, else made */
     enum kad_log_level log_level; /* what `log` gets */
     kad_log_function *log;        /* NULL: silent */
     void *log_context;            /* handed to it */
