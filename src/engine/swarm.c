@@ -314,7 +314,8 @@ static void send_answer(struct kad_swarm *swarm, const struct kad_p2p_frame *fra
         sent = true; /* nobody answers these */
     } else if (frame->kind == KAD_P2P_REPLY) {
         n = kad_swarm_write_answer(swarm, frame, serve->type, (struct kad_bytes){serve->key, serve->n_key},
-                                   bytes, sizeof(bytes));
+                                   (struct kad_bytes){conn->peer->id, conn->peer->n_id}, bytes,
+                                   sizeof(bytes));
         sent =
             n && kad_link_write(conn->link, serve->stream, (struct kad_bytes){bytes, n}, false, swarm->now);
     }

@@ -249,10 +249,10 @@ void kad_swarm_serve_list(struct kad_swarm *swarm, struct swarm_serve *serve);
  * cannot be said. */
 size_t kad_swarm_write_question(struct kad_swarm *swarm, const struct kad_p2p_frame *frame, uint8_t *out_type,
                                 uint8_t *out, size_t room);
-/* The same for an answer, to a question of this type and key. Who is asked for by name stands first if we know where it is; of the
- * others none is a client. */
+/* The same for an answer, to a question of this type and key. Who is asked for by name stands first if we know where it is, but for the
+ * asker; of the others none is a client. */
 size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_frame *frame, uint8_t type,
-                              struct kad_bytes key, uint8_t *out, size_t room);
+                              struct kad_bytes key, struct kad_bytes asker, uint8_t *out, size_t room);
 /* A whole message at the beginning of what came: its bytes without the length, and with it. 0: not all there; negative: none. */
 KAD_CHECK int kad_swarm_message(struct kad_bytes came, size_t most, struct kad_bytes *out_message,
                                 size_t *out_size);

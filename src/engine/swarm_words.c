@@ -116,9 +116,14 @@ static void put_peer(struct kad_proto_writer *writer, const struct swarm_peer *p
                      peer->n_addrs, peer->conn != NULL);
 }
 
+static bool is(struct kad_bytes id, struct kad_bytes other)
+{
+    return id.size == other.size && memcmp(id.data, other.data, id.size) == 0;
+}
+
 static bool is_self(const struct kad_swarm *swarm, struct kad_bytes id)
 {
-    return id.size == swarm->n_self && memcmp(id.data, swarm->self, id.size) == 0;
+    return is(id, kad_swarm_self(swarm));
 }
 
 size_t kad_swarm_write_question(struct kad_swarm *swarm, const struct kad_p2p_frame *frame, uint8_t *out_type,
@@ -166,7 +171,8 @@ static void put_known(struct kad_swarm *swarm, struct kad_proto_writer *writer, 
     }
 }
 
-/* Who is asked for by its name is named in front, be it a client, the asker or ourselves, if we know where it is. */
+/* Who is asked for by its name is named in front, be it a client or ourselves, if we know where it is. Not the asker: js-libp2p 3.3.11,
+ * told of itself when it looks for itself, is not found by others after it. */
 static bool put_wanted(struct kad_swarm *swarm, struct kad_proto_writer *writer, struct kad_bytes id)
 {
     const struct swarm_peer *peer = kad_swarm_peer_find(swarm, id);
@@ -180,7 +186,7 @@ static bool put_wanted(struct kad_swarm *swarm, struct kad_proto_writer *writer,
 }
 
 size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_frame *frame, uint8_t type,
-                              struct kad_bytes key, uint8_t *out, size_t room)
+                              struct kad_bytes key, struct kad_bytes asker, uint8_t *out, size_t room)
 {
     const bool has_key = type != KAD_P2P_FIND_NODE;
     bool wanted;
@@ -192,7 +198,7 @@ size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_fram
     kad_p2p_put_head(&writer, (enum kad_p2p_type)type, has_key ? key : (struct kad_bytes){0});
     if (message.has_record)
         kad_p2p_put_record(&writer, &message.record);
-    wanted = type == KAD_P2P_FIND_NODE && put_wanted(swarm, &writer, key);
+    wanted = type == KAD_P2P_FIND_NODE && !is(asker, key) && put_wanted(swarm, &writer, key);
     if (writer.full)
         return 0;
     for (unsigned i = 0; i < message.n_providers; i++)
@@ -200,7 +206,7 @@ size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_fram
     for (unsigned i = 0; i < message.n_closer; i++) {
         const struct kad_bytes id = message.closer[i].id;
 
-        if (!wanted || id.size != key.size || memcmp(id.data, key.data, id.size) != 0)
+        if (!wanted || !is(id, key))
             put_known(swarm, &writer, KAD_P2P_CLOSER_FIELD, &message.closer[i]);
     }
     return put_length(out, writer.n);
