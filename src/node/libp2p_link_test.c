@@ -5,6 +5,7 @@
 
 #include <ftw.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,12 @@ static void unmake(struct member *members, unsigned n)
             member_stop(&members[i]);
     }
     member_close_loop();
+}
+
+/* As every program on libuv does: a peer that is gone is an error of a write, and no reason to end. */
+__attribute__((constructor)) static void ignore_pipes(void)
+{
+    signal(SIGPIPE, SIG_IGN);
 }
 
 TEST(nodes_over_tcp_join_provide_and_find) /* I001, I031, I032 */
