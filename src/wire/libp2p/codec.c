@@ -113,7 +113,8 @@ static void take_value(const struct kad_p2p_record *from, int64_t made_at, struc
     name_record(to, from->key, made_at);
     to->type = kad_p2p_type_of(from->key);
     to->value = from->value;
-    if (to->type == KAD_P2P_VALUE && kad_ipns_check(from->key, from->value, &ipns) == 0) {
+    if (to->type == KAD_P2P_VALUE &&
+        kad_ipns_read(from->key, from->value, &ipns) == 0) { /* signed or not: check_record() looks */
         to->sequence = (int64_t)ipns.sequence;
         to->valid_until = ipns.valid_until;
     }

@@ -123,22 +123,40 @@ static bool is_signed(struct kad_bytes key, const struct fields *said)
                                said->bytes[SIGNATURE]);
 }
 
-int kad_ipns_check(struct kad_bytes name, struct kad_bytes value, struct kad_ipns *out_ipns)
+/* What a record says, its signature aside. */
+static bool read_record(struct kad_bytes name, struct kad_bytes value, struct fields *said,
+                        struct kad_ipns *out_ipns)
 {
-    struct fields said, covered;
-    struct kad_bytes key;
+    struct fields covered;
 
     if (name.size <= sizeof(prefix) - 1 || memcmp(name.data, prefix, sizeof(prefix) - 1) != 0 ||
-        value.size > KAD_IPNS_MAX || !read_fields(value, &said) || !said.bytes[DATA].size ||
-        !read_data(said.bytes[DATA], &covered) || !say_the_same(&said, &covered))
-        return KAD_E_INVALID;
+        value.size > KAD_IPNS_MAX || !read_fields(value, said) || !said->bytes[DATA].size ||
+        !read_data(said->bytes[DATA], &covered) || !say_the_same(said, &covered))
+        return false;
     if (covered.number[VALIDITY_TYPE] != 0 || covered.number[SEQUENCE] >= INT64_MAX ||
         kad_ipns_read_time(covered.bytes[VALIDITY], &out_ipns->valid_until) < 0)
-        return KAD_E_INVALID;
+        return false;
     out_ipns->value = covered.bytes[VALUE];
     out_ipns->sequence = covered.number[SEQUENCE];
     out_ipns->ttl_ns = covered.number[TTL];
-    return key_of(name, &said, &key) && is_signed(key, &said) ? 0 : KAD_E_INVALID;
+    return true;
+}
+
+int kad_ipns_read(struct kad_bytes name, struct kad_bytes value, struct kad_ipns *out_ipns)
+{
+    struct fields said;
+
+    return read_record(name, value, &said, out_ipns) ? 0 : KAD_E_INVALID;
+}
+
+int kad_ipns_check(struct kad_bytes name, struct kad_bytes value, struct kad_ipns *out_ipns)
+{
+    struct fields said;
+    struct kad_bytes key;
+
+    return read_record(name, value, &said, out_ipns) && key_of(name, &said, &key) && is_signed(key, &said)
+               ? 0
+               : KAD_E_INVALID;
 }
 
 /* -- time: RFC 3339, UTC ---------------------------------------------------------------------------------------- */

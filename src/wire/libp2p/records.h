@@ -36,6 +36,8 @@ struct kad_ipns {
     kad_ms valid_until; /* Unix time */
     uint64_t ttl_ns;
 };
+/* What it says, whoever signed it. 0 or KAD_E_INVALID. */
+KAD_CHECK int kad_ipns_read(struct kad_bytes name, struct kad_bytes value, struct kad_ipns *out_ipns);
 /* Checks that the name's key ("/ipns/" and a peer id) signed it, and what it says. 0 or KAD_E_INVALID. Whether it has expired is for
  * who has a clock. */
 KAD_CHECK int kad_ipns_check(struct kad_bytes name, struct kad_bytes value, struct kad_ipns *out_ipns);
