@@ -15,43 +15,12 @@
 
 #define ROWS 256
 
-static struct swarm_net *make(unsigned n, void (*adjust)(struct kad_settings *settings))
-{
-    struct swarm_net *net = calloc(1, sizeof(*net));
-
-    swarm_net_init(net, kad_network_libp2p_icn());
-    net->adjust = adjust;
-    for (unsigned i = 0; i < n; i++) {
-        struct swarm_node *node = swarm_net_add(net, KAD_SWARM_SERVER);
-
-        if (i > 0)
-            swarm_node_connect(node, &net->nodes[0]);
-        swarm_net_run(net, 200);
-    }
-    swarm_net_run(net, 20000);
-    return net;
-}
-
-static void unmake(struct swarm_net *net)
-{
-    swarm_net_clear(net);
-    free(net);
-}
-
 static struct kad_id id_of(const struct swarm_node *node)
 {
     struct kad_info info;
 
     kad_engine_info(node->engine, &info);
     return info.id;
-}
-
-static size_t n_contacts(const struct swarm_node *node)
-{
-    struct kad_info info;
-
-    kad_engine_info(node->engine, &info);
-    return info.n_contacts[0];
 }
 
 /* All contacts, or those of the farthest bucket, without those in reserve. */
@@ -127,7 +96,7 @@ static void providers(struct swarm_node *node)
 
 static void peer_discovery(unsigned n)
 {
-    struct swarm_net *net = make(n, NULL);
+    struct swarm_net *net = swarm_net_make(n, 200, NULL);
     struct swarm_node *a = &net->nodes[n > 3 ? 7 : 0];
     struct kad_request request = {.kind = KAD_REQUEST_CLOSEST};
     const kad_ms began = net->now;
@@ -147,7 +116,7 @@ static void peer_discovery(unsigned n)
         }
         EXPECT_EQ(nearer, i);
     }
-    unmake(net);
+    swarm_net_free(net);
 }
 
 TEST(test_case_1_peer_discovery) /* I042 - I045 */
@@ -159,7 +128,7 @@ TEST(test_case_1_peer_discovery) /* I042 - I045 */
 TEST(test_case_2_provider_record_publication) /* I046 - I049 */
 {
     for (unsigned n = 3; n <= 30; n += 27) {
-        struct swarm_net *net = make(n, NULL);
+        struct swarm_net *net = swarm_net_make(n, 200, NULL);
         unsigned holders = 0;
 
         provide(&net->nodes[0], true);
@@ -171,14 +140,14 @@ TEST(test_case_2_provider_record_publication) /* I046 - I049 */
             holders += info.n_records == 1;
         }
         EXPECT(holders == (n - 1 < 20 ? n - 1 : 20) || holders == 19); /* we are one of the 20 */
-        unmake(net);
+        swarm_net_free(net);
     }
 }
 
 TEST(test_case_3_provider_record_lookup) /* I051 - I054 */
 {
     for (unsigned n = 3; n <= 30; n += 27) {
-        struct swarm_net *net = make(n, NULL);
+        struct swarm_net *net = swarm_net_make(n, 200, NULL);
         const struct kad_id a = id_of(&net->nodes[0]);
 
         provide(&net->nodes[0], false);
@@ -193,35 +162,35 @@ TEST(test_case_3_provider_record_lookup) /* I051 - I054 */
             EXPECT(kad_swarm_find_place(net->nodes[i].swarm, &a, &peer));
             EXPECT(peer.n_addrs > 0);
         }
-        unmake(net);
+        swarm_net_free(net);
     }
 }
 
 TEST(test_case_4_dht_bootstrap) /* I055 - I058 */
 {
-    struct swarm_net *net = make(30, NULL);
+    struct swarm_net *net = swarm_net_make(30, 200, NULL);
     struct swarm_node *node = swarm_net_add(net, KAD_SWARM_SERVER);
     uint64_t asked;
 
     for (unsigned i = 4; i < 7; i++)
         swarm_node_connect(node, &net->nodes[i]);
     swarm_net_run(net, 30 * KAD_SECOND);
-    EXPECT(n_contacts(node) > 10);
+    EXPECT(swarm_node_contacts(node) > 10);
     asked = kad_engine_counters(node->engine)->queries_out[KAD_FIND_NODE];
     EXPECT(asked > 3);
-    unmake(net);
+    swarm_net_free(net);
 }
 
 TEST(test_case_5_routing_table_refresh) /* I059 - I063 */
 {
-    struct swarm_net *net = make(51, NULL);
+    struct swarm_net *net = swarm_net_make(51, 200, NULL);
     struct swarm_node *node = &net->nodes[0];
     struct kad_id dead[10], fresh[10];
     const uint64_t refreshes = kad_engine_counters(node->engine)->refreshes;
     const uint64_t asked = kad_engine_counters(node->engine)->queries_out[KAD_FIND_NODE];
     unsigned n_fresh = 0;
 
-    EXPECT_EQ(n_contacts(node), 50);
+    EXPECT_EQ(swarm_node_contacts(node), 50);
     for (unsigned i = 0; i < 10; i++) {
         dead[i] = id_of(&net->nodes[40 + i]);
         swarm_node_stop(&net->nodes[40 + i]);
@@ -240,14 +209,14 @@ TEST(test_case_5_routing_table_refresh) /* I059 - I063 */
         n_fresh += has(node, &fresh[i]);
     }
     EXPECT(n_fresh >= 5);
-    EXPECT(n_contacts(node) >= 45 && n_contacts(node) <= 55);
-    unmake(net);
+    EXPECT(swarm_node_contacts(node) >= 45 && swarm_node_contacts(node) <= 55);
+    swarm_net_free(net);
 }
 
 TEST(test_case_6_provider_record_expiry) /* I064 - I067 */
 {
     for (int provides = 0; provides < 2; provides++) { /* still, or not any more */
-        struct swarm_net *net = make(6, NULL);
+        struct swarm_net *net = swarm_net_make(6, 200, NULL);
 
         provide(&net->nodes[1], provides);
         if (!provides)
@@ -267,13 +236,13 @@ TEST(test_case_6_provider_record_expiry) /* I064 - I067 */
             kad_engine_info(net->nodes[i].engine, &info);
             EXPECT_EQ(info.n_records, 0);
         }
-        unmake(net);
+        swarm_net_free(net);
     }
 }
 
 TEST(test_case_7_query_timeout) /* I068 - I071: nobody is there who could answer */
 {
-    struct swarm_net *net = make(3, NULL);
+    struct swarm_net *net = swarm_net_make(3, 200, NULL);
     struct swarm_node *node = &net->nodes[0];
     struct kad_request request = {.kind = KAD_REQUEST_FIND, .timeout_ms = 10 * KAD_SECOND};
     kad_ms began;
@@ -285,7 +254,7 @@ TEST(test_case_7_query_timeout) /* I068 - I071: nobody is there who could answer
     swarm_node_request(node, &request);
     EXPECT_EQ(node->reason, KAD_REASON_DEADLINE);
     EXPECT(net->now - began >= 10 * KAD_SECOND && net->now - began <= 10 * KAD_SECOND + 200);
-    unmake(net);
+    swarm_net_free(net);
 }
 
 static void narrow(struct kad_settings *settings)
@@ -295,7 +264,7 @@ static void narrow(struct kad_settings *settings)
 
 TEST(test_case_8_k_bucket_replacement) /* I072 - I075 */
 {
-    struct swarm_net *net = make(2, narrow);
+    struct swarm_net *net = swarm_net_make(2, 200, narrow);
     struct swarm_node *node = &net->nodes[0];
     struct kad_table_row rows[ROWS];
     struct kad_id stale;
@@ -334,5 +303,5 @@ TEST(test_case_8_k_bucket_replacement) /* I072 - I075 */
     EXPECT_EQ(most, 20);
     EXPECT_EQ(n, 20);
     EXPECT_EQ(left, 0);
-    unmake(net);
+    swarm_net_free(net);
 }

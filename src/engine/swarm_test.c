@@ -10,43 +10,13 @@
 #include "engine/test_swarm.h"
 #include "wire/libp2p/message.h"
 
-static struct swarm_net *make(unsigned n)
-{
-    struct swarm_net *net = calloc(1, sizeof(*net));
-
-    swarm_net_init(net, kad_network_libp2p_icn());
-    for (unsigned i = 0; i < n; i++) {
-        struct swarm_node *node = swarm_net_add(net, KAD_SWARM_SERVER);
-
-        if (i > 0)
-            swarm_node_connect(node, &net->nodes[0]);
-        swarm_net_run(net, 500);
-    }
-    swarm_net_run(net, 20000);
-    return net;
-}
-
-static void unmake(struct swarm_net *net)
-{
-    swarm_net_clear(net);
-    free(net);
-}
-
-static size_t n_contacts(const struct swarm_node *node)
-{
-    struct kad_info info;
-
-    kad_engine_info(node->engine, &info);
-    return info.n_contacts[0];
-}
-
 TEST(nodes_meet_and_fill_their_tables) /* I001, I057 */
 {
-    struct swarm_net *net = make(8);
+    struct swarm_net *net = swarm_net_make(8, 500, NULL);
 
     for (unsigned i = 0; i < 8; i++)
-        EXPECT_EQ(n_contacts(&net->nodes[i]), 7);
-    unmake(net);
+        EXPECT_EQ(swarm_node_contacts(&net->nodes[i]), 7);
+    swarm_net_free(net);
 }
 
 /* What a peer says of itself is heeded when it is there: the end of that stream may come much later. */
@@ -58,8 +28,8 @@ TEST(nodes_that_met_know_each_other_at_once)
     swarm_net_add(net, KAD_SWARM_SERVER);
     swarm_node_connect(swarm_net_add(net, KAD_SWARM_SERVER), &net->nodes[0]);
     swarm_net_run(net, 100);
-    EXPECT_EQ(n_contacts(&net->nodes[1]), 1);
-    unmake(net);
+    EXPECT_EQ(swarm_node_contacts(&net->nodes[1]), 1);
+    swarm_net_free(net);
 }
 
 TEST(pieces_of_any_size_make_no_difference)
@@ -76,8 +46,8 @@ TEST(pieces_of_any_size_make_no_difference)
         swarm_net_run(net, 500);
     }
     swarm_net_run(net, 20000);
-    EXPECT_EQ(n_contacts(&net->nodes[2]), 2);
-    unmake(net);
+    EXPECT_EQ(swarm_node_contacts(&net->nodes[2]), 2);
+    swarm_net_free(net);
 }
 
 /* A provider record of our own: its Peer message names us; the swarm puts the addresses in. */
@@ -121,7 +91,7 @@ static void find_providers(struct swarm_node *node, const uint8_t digest[32])
 
 TEST(what_one_provides_all_find) /* I031, I032 */
 {
-    struct swarm_net *net = make(10);
+    struct swarm_net *net = swarm_net_make(10, 500, NULL);
     const uint8_t digest[32] = {0xab, 0xcd};
     struct kad_info info;
 
@@ -133,42 +103,42 @@ TEST(what_one_provides_all_find) /* I031, I032 */
         EXPECT_EQ(net->nodes[i].n_records, 1);
         EXPECT_MEM(net->nodes[i].owners[0], info.id.bytes, 32);
     }
-    unmake(net);
+    swarm_net_free(net);
 }
 
 TEST(the_closest_are_found) /* I030 */
 {
-    struct swarm_net *net = make(12);
+    struct swarm_net *net = swarm_net_make(12, 500, NULL);
     struct kad_request request = {.kind = KAD_REQUEST_CLOSEST};
 
     kad_swarm_learn_key(net->nodes[0].swarm, (struct kad_bytes){(const uint8_t *)"anything", 8},
                         &request.target);
     swarm_node_request(&net->nodes[0], &request);
     EXPECT_EQ(net->nodes[0].n_contacts, 11);
-    unmake(net);
+    swarm_net_free(net);
 }
 
 TEST(a_client_asks_and_is_in_no_table)
 {
-    struct swarm_net *net = make(4);
+    struct swarm_net *net = swarm_net_make(4, 500, NULL);
     struct swarm_node *client = swarm_net_add(net, KAD_SWARM_CLIENT);
     const uint8_t digest[32] = {1};
 
     swarm_node_connect(client, &net->nodes[1]);
     swarm_net_run(net, 20000);
-    EXPECT(n_contacts(client) == 4);
+    EXPECT(swarm_node_contacts(client) == 4);
     for (unsigned i = 0; i < 4; i++)
-        EXPECT_EQ(n_contacts(&net->nodes[i]), 3);
+        EXPECT_EQ(swarm_node_contacts(&net->nodes[i]), 3);
     provide(&net->nodes[0], digest);
     find_providers(client, digest);
     EXPECT_EQ(client->n_records, 1);
-    unmake(net);
+    swarm_net_free(net);
 }
 
 /* After a restart, or with more names than the swarm remembers. */
 TEST(what_a_request_says_is_hashed_to_its_key_is_asked_for)
 {
-    struct swarm_net *net = make(4);
+    struct swarm_net *net = swarm_net_make(4, 500, NULL);
     struct swarm_node *client = swarm_net_add(net, KAD_SWARM_CLIENT);
     struct kad_request request = {.kind = KAD_REQUEST_GET};
     uint8_t digest[32] = {3}, multihash[34];
@@ -184,12 +154,12 @@ TEST(what_a_request_says_is_hashed_to_its_key_is_asked_for)
     swarm_node_request(client, &request);
     EXPECT_EQ(client->n_records, 1);
     EXPECT(!kad_engine_name(client->engine, &request.target, &name)); /* it is over */
-    unmake(net);
+    swarm_net_free(net);
 }
 
 TEST(dead_peers_are_noticed)
 {
-    struct swarm_net *net = make(8);
+    struct swarm_net *net = swarm_net_make(8, 500, NULL);
     const uint8_t digest[32] = {2};
 
     provide(&net->nodes[1], digest);
@@ -197,5 +167,5 @@ TEST(dead_peers_are_noticed)
         swarm_node_stop(&net->nodes[i]);
     find_providers(&net->nodes[4], digest);
     EXPECT_EQ(net->nodes[4].n_records, 1);
-    unmake(net);
+    swarm_net_free(net);
 }

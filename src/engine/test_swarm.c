@@ -318,3 +318,35 @@ void swarm_net_clear(struct swarm_net *net)
             swarm_node_stop(&net->nodes[i]);
     }
 }
+
+struct swarm_net *swarm_net_make(unsigned n, kad_ms apart, void (*adjust)(struct kad_settings *settings))
+{
+    struct swarm_net *net = calloc(1, sizeof(*net));
+
+    EXPECT(net != NULL);
+    swarm_net_init(net, kad_network_libp2p_icn());
+    net->adjust = adjust;
+    for (unsigned i = 0; i < n; i++) {
+        struct swarm_node *node = swarm_net_add(net, KAD_SWARM_SERVER);
+
+        if (i > 0)
+            swarm_node_connect(node, &net->nodes[0]);
+        swarm_net_run(net, apart);
+    }
+    swarm_net_run(net, 20000);
+    return net;
+}
+
+void swarm_net_free(struct swarm_net *net)
+{
+    swarm_net_clear(net);
+    free(net);
+}
+
+size_t swarm_node_contacts(const struct swarm_node *node)
+{
+    struct kad_info info;
+
+    kad_engine_info(node->engine, &info);
+    return info.n_contacts[0];
+}

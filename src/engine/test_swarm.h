@@ -51,6 +51,10 @@ void swarm_net_init(struct swarm_net *net, const struct kad_network *network);
 struct swarm_node *swarm_net_add(struct swarm_net *net, enum kad_swarm_mode mode);
 void swarm_node_stop(struct swarm_node *node); /* without a word: its connections end */
 void swarm_net_clear(struct swarm_net *net);
+/* A network of T024 of `n` servers, begun `apart` after one another, all told of the first, and twenty seconds on. `adjust` may be NULL. */
+struct swarm_net *swarm_net_make(unsigned n, kad_ms apart, void (*adjust)(struct kad_settings *settings));
+void swarm_net_free(struct swarm_net *net);
+size_t swarm_node_contacts(const struct swarm_node *node); /* in its table */
 /* `node` is to meet `other`. */
 void swarm_node_connect(struct swarm_node *node, const struct swarm_node *other);
 /* Until nothing moves, then on to the next instant, until `ms` are over. */
