@@ -5,22 +5,14 @@
 #include "base/test.h"
 #include "sim/test_run.h"
 
-#define WORLD "network kad-toy; peers 400; latency world; tables ideal; check 64;"
-
-static void expect_nobody_denied(struct sim_run *run)
-{
-    EXPECT_EQ((int)test_figure(run, "stored"), 100);
-    EXPECT_MSG(test_figure(run, "found") >= 100, "%.2f %%", test_figure(run, "found"));
-}
-
 /* Nearer than anybody honest, and there before: a put to the twenty nearest would reach them alone. It goes to all of the region, and
  * costs what they cost. */
 TEST(sybils_around_a_key_keep_no_record_from_honest_holders)
 {
-    struct sim_run *run = test_run("seed 41;" WORLD "attack sybil 40 around 4 for 4m at 5s;"
+    struct sim_run *run = test_run("seed 41;" TEST_HOSTILE_WORLD "attack sybil 40 around 4 for 4m at 5s;"
                                    "put 4 at 60s; get 400 at 90s over 20s");
 
-    expect_nobody_denied(run);
+    test_nobody_denied(run);
     EXPECT_MSG(test_figure(run, "honest copies") >= 14, "%.1f", test_figure(run, "honest copies"));
     EXPECT_MSG(test_figure(run, "copies per put") <= 66, "%.1f", test_figure(run, "copies per put"));
     sim_run_free(run);
@@ -29,20 +21,21 @@ TEST(sybils_around_a_key_keep_no_record_from_honest_holders)
 /* One between each two honest nodes, so that no density gives them away. */
 TEST(sybils_that_keep_apart_do_not_either)
 {
-    struct sim_run *run = test_run("seed 42;" WORLD "attack sybil 60 around 4 apart for 4m at 5s;"
-                                   "put 4 at 60s; get 400 at 90s over 20s");
+    struct sim_run *run =
+        test_run("seed 42;" TEST_HOSTILE_WORLD "attack sybil 60 around 4 apart for 4m at 5s;"
+                 "put 4 at 60s; get 400 at 90s over 20s");
 
-    expect_nobody_denied(run);
+    test_nobody_denied(run);
     sim_run_free(run);
 }
 
 TEST(sybils_that_come_later_hide_no_record)
 {
     struct sim_run *run =
-        test_run("seed 43;" WORLD "put 4 at 5s; attack sybil 60 around 4 held for 4m at 20s;"
+        test_run("seed 43;" TEST_HOSTILE_WORLD "put 4 at 5s; attack sybil 60 around 4 held for 4m at 20s;"
                  "get 400 at 90s over 20s");
 
-    expect_nobody_denied(run);
+    test_nobody_denied(run);
     sim_run_free(run);
 }
 

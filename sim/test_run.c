@@ -38,3 +38,9 @@ double test_figure(struct sim_run *run, const char *name)
                (unsigned long long)run->scenario.config.seed, name);
     return value;
 }
+
+void test_nobody_denied(struct sim_run *run)
+{
+    EXPECT_EQ((int)test_figure(run, "stored"), 100);
+    EXPECT_MSG(test_figure(run, "found") >= 100, "%.2f %%", test_figure(run, "found"));
+}

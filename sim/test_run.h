@@ -9,4 +9,8 @@ struct sim_run *test_run(const char *text);
 struct sim_run *test_run_begin(const char *text); /* nothing has happened yet */
 double test_figure(struct sim_run *run, const char *name);
 
+/* Where full participants turn hostile: all that was put was stored, and found. */
+#define TEST_HOSTILE_WORLD "network kad-toy; peers 400; latency world; tables ideal; check 64;"
+void test_nobody_denied(struct sim_run *run);
+
 #endif
