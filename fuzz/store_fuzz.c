@@ -134,14 +134,21 @@ static void count_peer(void *context, const struct kad_endpoint *peer, bool seed
     (*n)++;
 }
 
+/* Either half of the records has the whole of the ceilings to itself. */
 static void check(struct kad_store *store, const struct memory *memory)
 {
+    static const enum kad_mem_half halves[] = {KAD_MEM_PLAIN, KAD_MEM_CLASSED, KAD_MEM_BOTH};
     struct kad_store_stats stats;
 
-    store->ops->stats(store, &stats);
-    require(stats.n_records <= RECORDS_MAX && stats.record_bytes <= BYTES_MAX);
-    require(stats.n_keys <= KEYS_MAX && stats.n_peers <= PEERS_MAX && stats.n_keys <= stats.n_peers);
-    require(stats.memory == memory->in_use);
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        const unsigned n = halves[i] == KAD_MEM_BOTH ? 2 : 1;
+
+        kad_mem_store_see(store, (struct kad_mem_eye){.half = halves[i]});
+        store->ops->stats(store, &stats);
+        require(stats.n_records <= n * RECORDS_MAX && stats.record_bytes <= n * BYTES_MAX);
+        require(stats.n_keys <= KEYS_MAX && stats.n_peers <= PEERS_MAX && stats.n_keys <= stats.n_peers);
+        require(stats.memory == memory->in_use);
+    }
 }
 
 static void operate(struct kad_store *store, const uint8_t *data, size_t size, const struct memory *memory)
