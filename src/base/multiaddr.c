@@ -235,21 +235,28 @@ size_t kad_multiaddr_append_peer(uint8_t *bytes, size_t n, size_t room, struct k
 
 #define PEER_MAX 44
 
+/* The multihash of a key (libp2p peer-ids): the key itself, or its SHA-256. */
+static bool is_peer(const uint8_t *bytes, size_t n)
+{
+    return n > 2 && bytes[1] == n - 2 && (bytes[0] == 0x00 || (bytes[0] == 0x12 && bytes[1] == 32));
+}
+
 /* base58, or a CIDv1 with the codec of keys (0x72), whose multihash it is. */
 static int read_peer(const char *text, size_t n, uint8_t *out_bytes, size_t room, size_t *out_size)
 {
-    int error;
+    const bool bare = n >= 2 && (text[0] == '1' || strncmp(text, "Qm", 2) == 0);
+    const int error = bare ? kad_base_read(KAD_BASE58, text, n, out_bytes, room, out_size)
+                           : kad_multibase_read(text, n, out_bytes, room, out_size);
 
-    if (n >= 2 && (text[0] == '1' || strncmp(text, "Qm", 2) == 0))
-        return kad_base_read(KAD_BASE58, text, n, out_bytes, room, out_size);
-    error = kad_multibase_read(text, n, out_bytes, room, out_size);
     if (error)
         return error;
-    if (*out_size < 3 || out_bytes[0] != 1 || out_bytes[1] != 0x72)
-        return KAD_E_INVALID;
-    *out_size -= 2;
-    memmove(out_bytes, out_bytes + 2, *out_size);
-    return 0;
+    if (!bare) {
+        if (*out_size < 2 || out_bytes[0] != 1 || out_bytes[1] != 0x72)
+            return KAD_E_INVALID;
+        *out_size -= 2;
+        memmove(out_bytes, out_bytes + 2, *out_size);
+    }
+    return is_peer(out_bytes, *out_size) ? 0 : KAD_E_INVALID;
 }
 
 static int read_ip(const char *text, size_t n, enum kad_family family, uint8_t *out_bytes, size_t *out_size)

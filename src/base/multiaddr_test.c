@@ -142,6 +142,8 @@ TEST(what_is_no_address_is_refused)
         "/nothing/1",
         "/dns/",
         "/p2p/hello",
+        "/p2p/zip6sazp", /* a CID of keys, but no multihash */
+        "/p2p/11",
         "/ip6/[::1]",
     };
     static const char *const hexes[] = {
