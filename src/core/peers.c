@@ -22,6 +22,13 @@ static unsigned kept(const void *context, const struct kad_contact *contact)
     return kad_score_kept(member->scores, &contact->id, &contact->endpoint, member->scored_at);
 }
 
+static bool doubts(const void *context)
+{
+    const struct kad_member *member = context;
+
+    return kad_score_doubts(member->scores, member->scored_at);
+}
+
 int kad_peers_new(struct kad_dht *dht, kad_ms now)
 {
     const struct kad_settings *settings = dht->settings;
@@ -38,7 +45,7 @@ int kad_peers_new(struct kad_dht *dht, kad_ms now)
     dht->member->scores = kad_scores_new(&config);
     if (!dht->member->scores)
         return KAD_E_MEMORY;
-    dht->member->opinion = (struct kad_table_opinion){.kept = kept, .context = dht->member};
+    dht->member->opinion = (struct kad_table_opinion){.kept = kept, .doubts = doubts, .context = dht->member};
     dht->member->scored_at = now;
     return KAD_OK;
 }

@@ -7,9 +7,10 @@
 #include "base/hash.h"
 #include "core/id.h"
 
-#define FIRST_ROOM 16
-#define STEPS      64     /* of a half-life */
-#define STEP_65536 64830u /* 2^(-1/64) */
+#define FIRST_ROOM   16
+#define STEPS        64     /* of a half-life */
+#define STEP_65536   64830u /* 2^(-1/64) */
+#define DOUBT_HALVES 8      /* half-lives after which nothing is left of what was held against somebody */
 
 /* -- fading ----------------------------------------------------------------------------------------------------- */
 
@@ -43,6 +44,22 @@ struct kad_score_entry kad_score_as_of(const struct kad_scores *scores, const st
     e.waited_ms = faded(e.waited_ms, steps);
     e.faded_at += (kad_ms)steps * step_ms(scores);
     return e;
+}
+
+static_assert(KAD_SCORE_HELD_MOST >> DOUBT_HALVES < KAD_SCORE_ONE, "faded to nothing by then");
+
+void kad_score_doubt(struct kad_scores *scores, const struct kad_score_entry *entry)
+{
+    kad_ms until = entry->banned_until;
+
+    if (entry->held)
+        until = kad_ms_max(until, entry->faded_at + DOUBT_HALVES * STEPS * step_ms(scores) + step_ms(scores));
+    scores->doubts_until = kad_ms_max(scores->doubts_until, until);
+}
+
+bool kad_score_doubts(const struct kad_scores *scores, kad_ms now)
+{
+    return scores && now < scores->doubts_until;
 }
 
 /* -- who -------------------------------------------------------------------------------------------------------- */
@@ -262,6 +279,8 @@ void kad_scores_configure(struct kad_scores *scores, kad_ms half_life_ms, kad_ms
 {
     scores->config.half_life_ms = half_life_ms;
     scores->config.ban_ms = ban_ms;
+    for (uint32_t i = 0; i < scores->n; i++)
+        kad_score_doubt(scores, &scores->entries[i]);
 }
 
 size_t kad_score_memory(const struct kad_scores *scores)

@@ -67,6 +67,8 @@ enum kad_role kad_score_role(const struct kad_scores *scores, const struct kad_i
 /* The same without what a good line alone makes. */
 unsigned kad_score_kept(const struct kad_scores *scores, const struct kad_id *id,
                         const struct kad_endpoint *endpoint, kad_ms now);
+/* May anybody's score be below what is held against nobody's? In constant time; false most of a network's life. */
+bool kad_score_doubts(const struct kad_scores *scores, kad_ms now);
 /* The worst of what holds for the identity and for its address. NULL scores: fine. Either may be NULL. */
 enum kad_peer_state kad_score_state(const struct kad_scores *scores, const struct kad_id *id,
                                     const struct kad_endpoint *endpoint, kad_ms now);

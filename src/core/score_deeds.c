@@ -31,6 +31,7 @@ static void hold_against(struct kad_scores *scores, struct kad_score_entry *entr
     entry->held = more(entry->held, points, KAD_SCORE_HELD_MOST);
     if (entry->held >= KAD_SCORE_BANNED && entry->banned_until <= now)
         ban(scores, entry, now);
+    kad_score_doubt(scores, entry);
 }
 
 static void answered(struct kad_score_entry *entry, int rtt_ms, size_t bytes, kad_ms now)
@@ -60,8 +61,10 @@ static void hold_group(struct kad_scores *scores, const struct kad_endpoint *end
     if (kad_endpoint_scope(endpoint) != KAD_SCOPE_PUBLIC)
         return; /* behind one private address may be all we know */
     entry = kad_score_noted(scores, KAD_SCORE_GROUP, NULL, &group, now);
-    if (entry)
-        entry->held = more(entry->held, points / GROUP, KAD_SCORE_HELD_MOST);
+    if (!entry)
+        return;
+    entry->held = more(entry->held, points / GROUP, KAD_SCORE_HELD_MOST);
+    kad_score_doubt(scores, entry);
 }
 
 bool kad_score_note(struct kad_scores *scores, const struct kad_id *id, const struct kad_endpoint *endpoint,
@@ -133,6 +136,7 @@ int kad_score_ban(struct kad_scores *scores, const struct kad_id *id, const stru
         entry->endpoint = *endpoint;
     entry->by_operator = true;
     entry->banned_until = for_ms < KAD_NEVER - now ? now + for_ms : KAD_NEVER;
+    kad_score_doubt(scores, entry);
     return KAD_OK;
 }
 

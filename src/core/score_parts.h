@@ -47,6 +47,7 @@ struct kad_scores {
     struct kad_score_entry *entries;
     uint32_t n, room;
     uint32_t newest, oldest;
+    kad_ms doubts_until; /* by then nothing is held against anybody any more */
 };
 
 /* `entry` as it stands now. */
@@ -69,6 +70,8 @@ struct kad_score_entry *kad_score_add(struct kad_scores *scores, enum kad_score_
 struct kad_score_entry *kad_score_noted(struct kad_scores *scores, enum kad_score_about about,
                                         const struct kad_id *id, const struct kad_endpoint *endpoint,
                                         kad_ms now);
+/* Something was held against this one, or it was banned. */
+void kad_score_doubt(struct kad_scores *scores, const struct kad_score_entry *entry);
 enum kad_peer_state kad_score_state_of(const struct kad_scores *scores, const struct kad_score_entry *entry,
                                        kad_ms now);
 

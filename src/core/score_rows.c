@@ -61,5 +61,6 @@ int kad_score_remember(struct kad_scores *scores, const struct kad_peer_row *row
     entry->refusals = row->refusals;
     entry->held = row->held;
     entry->rtt_8 = row->rtt_ms < 0 ? -1 : 8 * row->rtt_ms;
+    kad_score_doubt(scores, entry);
     return KAD_OK;
 }

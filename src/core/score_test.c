@@ -324,3 +324,36 @@ TEST(rows_survive_a_restart)
     kad_scores_free(before);
     kad_scores_free(after);
 }
+
+/* Where nobody need be asked about, nobody is distrusted; and a quarrel is over some day. */
+TEST(without_doubts_nobody_is_distrusted)
+{
+    struct kad_scores *scores = new_scores(64);
+    unsigned n_doubts = 0, n_calm = 0;
+    kad_ms now = T0;
+
+    EXPECT(!kad_score_doubts(NULL, now) && !kad_score_doubts(scores, now));
+    for (unsigned round = 0; round < 4000; round++) {
+        const uint32_t dice = round * 2654435761u >> 7;
+
+        /* Months of small faults, then years of silences only, and a ban now and then. */
+        now += round < 2000 ? KAD_HOUR : 6 * KAD_HOUR;
+        if (round < 2000 && dice % 50 == 0)
+            note(scores, dice % 7, dice & 64 ? KAD_DEED_BROKE : KAD_DEED_FORGED, -1, now);
+        else
+            note(scores, dice % 7, dice & 32 ? KAD_DEED_ANSWERED : KAD_DEED_SILENT, 900, now);
+        if (round == 2500)
+            EXPECT_EQ(kad_score_ban(scores, &(struct kad_id){{0, 3}}, NULL, 24 * KAD_HOUR, now), 0);
+        for (unsigned i = 0; i < 7; i++) {
+            const struct kad_id id = id_of(i);
+            const struct kad_endpoint endpoint = at((uint8_t)i, 1);
+
+            EXPECT(kad_score_doubts(scores, now) ||
+                   kad_score_kept(scores, &id, &endpoint, now) >= KAD_TABLE_DISTRUST);
+        }
+        n_doubts += kad_score_doubts(scores, now);
+        n_calm += !kad_score_doubts(scores, now);
+    }
+    EXPECT_MSG(n_doubts > 500 && n_calm > 1400 && !kad_score_doubts(scores, now), "%u, %u", n_doubts, n_calm);
+    kad_scores_free(scores);
+}

@@ -62,6 +62,7 @@ void kad_score_walk(struct kad_walk *walk, struct kad_scores *scores)
         read.newer = entry->newer;
         read.older = entry->older;
         *entry = read;
+        kad_score_doubt(scores, entry);
     }
 }
 
@@ -85,7 +86,8 @@ bool kad_score_sound(const struct kad_scores *scores, const char **out_why)
 
         if (kad_score_find(scores, (enum kad_score_about)entry->about, &entry->id, &entry->endpoint) != i)
             return false;
-        if (entry->held > KAD_SCORE_HELD_MOST || entry->answers > KAD_SCORE_SEEN_MOST)
+        if (entry->held > KAD_SCORE_HELD_MOST || entry->answers > KAD_SCORE_SEEN_MOST ||
+            (entry->banned_until && entry->banned_until > scores->doubts_until))
             return false;
     }
     return true;

@@ -135,7 +135,9 @@ static struct kad_slot *least_trusted(const struct kad_table *table, unsigned bu
     unsigned least = KAD_TABLE_DISTRUST;
     struct kad_slot *victim = NULL;
 
-    for (unsigned i = 0; opinion && i < b->n_slots; i++) {
+    if (!opinion || !opinion->doubts(opinion->context))
+        return NULL;
+    for (unsigned i = 0; i < b->n_slots; i++) {
         const unsigned kept =
             opinion->kept(opinion->context, kad_book_contact(table->book, b->slots[i].contact));
 

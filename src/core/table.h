@@ -31,6 +31,8 @@
 /* What the host thinks of somebody who may be kept; below KAD_TABLE_DISTRUST is who leaves first, and who displaces nobody. */
 struct kad_table_opinion {
     unsigned (*kept)(const void *context, const struct kad_contact *contact);
+    bool (*doubts)(
+        const void *context); /* false: nobody at all is distrusted now, and none need be asked about */
     const void *context;
 };
 #define KAD_TABLE_DISTRUST 30

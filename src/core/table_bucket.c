@@ -209,7 +209,8 @@ bool kad_table_distrusts(const struct kad_table *table, const struct kad_contact
 {
     const struct kad_table_opinion *opinion = table->config.opinion;
 
-    return opinion && opinion->kept(opinion->context, contact) < KAD_TABLE_DISTRUST;
+    return opinion && opinion->doubts(opinion->context) &&
+           opinion->kept(opinion->context, contact) < KAD_TABLE_DISTRUST;
 }
 
 /* -- splitting -------------------------------------------------------------------------------------------------- */
