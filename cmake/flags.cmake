@@ -23,6 +23,11 @@ check_c_compiler_flag(${KAD_MEMSET_STRATEGY} KAD_HAVE_MEMSET_STRATEGY)
 if(KAD_HAVE_MEMSET_STRATEGY)
     add_compile_options($<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C>>:${KAD_MEMSET_STRATEGY}>)
 endif()
+# Tables for unwinding are a tenth of the library, and nothing in it is unwound: no exception may cross it. With -g they stand in
+# .debug_frame, which debuggers read and strip takes away.
+set(KAD_NO_UNWINDING -fno-asynchronous-unwind-tables -fno-unwind-tables)
+add_compile_options("$<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C>>:${KAD_NO_UNWINDING}>")
+add_link_options("$<$<AND:$<CONFIG:Release>,$<LINK_LANGUAGE:C>>:${KAD_NO_UNWINDING}>") # of code made when linking
 # Paths relative to the root in __FILE__, so that builds agree and failures read well.
 add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(KAD_WERROR)

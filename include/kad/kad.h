@@ -9,6 +9,9 @@
  *     node.h      the same on sockets, on libuv                                               libkad-node
  *     testnet.h   a network of nodes on this machine, for tests                               libkad-node
  *
+ * A callback returns: no C++ exception and no longjmp may leave it through the library, which is built without tables for
+ * unwinding.
+ *
  * This header brings what is libkad's; include kad/node.h and kad/testnet.h with libkad-node.
  *
  * Versions are semantic (semver.org). Before 1.0 a new minor version may change what stands in these headers, and the
