@@ -272,12 +272,23 @@ static void take_testimony(struct kad_dht *dht, struct kad_operation *operation,
         take_ghost(dht, operation, answer, &attest);
 }
 
+static bool next_value(const struct kad_message *answer, unsigned i, struct kad_values *rest,
+                       struct kad_record *out_value)
+{
+    if (i > answer->n_records)
+        return rest->next && rest->next(rest, answer, out_value);
+    *out_value = i ? answer->records[i - 1] : answer->record;
+    return true;
+}
+
 bool kad_gather_take(struct kad_dht *dht, struct kad_operation *operation, const struct kad_query *query,
                      const struct kad_message *answer, kad_ms now)
 {
     const bool more = query->purpose == KAD_FOR_MORE;
     const uint32_t before = operation->gathered ? operation->gathered->n_records : 0;
-    const unsigned n = answer->record.type == KAD_RECORD_NONE ? 0 : 1u + answer->n_records;
+    const bool has_any = answer->record.type != KAD_RECORD_NONE;
+    struct kad_values rest = answer->more;
+    struct kad_record value;
     struct kad_gathered *gathered = gathered_of(dht, operation);
     struct kad_gather_holder *holder;
     bool honest = true, single = false;
@@ -285,8 +296,8 @@ bool kad_gather_take(struct kad_dht *dht, struct kad_operation *operation, const
     if (!gathered)
         return true;
     holder = holder_of(dht, gathered, query->contact);
-    for (unsigned i = 0; i < n; i++) {
-        const struct kad_record *record = i ? &answer->records[i - 1] : &answer->record;
+    for (unsigned i = 0; has_any && next_value(answer, i, &rest, &value); i++) {
+        const struct kad_record *record = &value;
         uint32_t place;
         bool forged;
 
@@ -306,16 +317,16 @@ bool kad_gather_take(struct kad_dht *dht, struct kad_operation *operation, const
             holder->value = (uint16_t)place;
         }
     }
-    if (!n && !more && operation->request.kind != KAD_REQUEST_PUT)
+    if (!has_any && !more && operation->request.kind != KAD_REQUEST_PUT)
         take_testimony(dht, operation, query->contact, answer);
     if (gathered->n_records)
         choose_best(dht, operation);
     if (holder) {
         holder->asked = false;
         /* Nothing follows what is one, or nothing; but a page of many keys may have nothing of ours. */
-        holder->from = honest && (operation->request.prefix_bits || (n && !single)) ? answer->from : 0;
+        holder->from = honest && (operation->request.prefix_bits || (has_any && !single)) ? answer->from : 0;
         holder->done = more && operation->request.kind == KAD_REQUEST_TAKE &&
-                       (!n || (gathered->n_records == before && holder->n_told == gathered->n_records));
+                       (!has_any || (gathered->n_records == before && holder->n_told == gathered->n_records));
     }
     return honest;
 }

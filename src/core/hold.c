@@ -231,6 +231,57 @@ static void give(struct kad_dht *dht, const struct kad_message *query, bool taki
     }
 }
 
+static uint32_t list(struct kad_hold_rest *rest, const struct kad_id *key, uint32_t at, uint32_t *out_next)
+{
+    rest->n_records =
+        (uint32_t)rest->dht->store->ops->list(rest->dht->store, key, rest->type, rest->now, rest->from[at],
+                                              rest->records, KAD_HOLD_LISTED, out_next);
+    rest->read = at + 1;
+    return rest->n_records;
+}
+
+static bool next_held(struct kad_values *values, const struct kad_message *message,
+                      struct kad_record *out_record)
+{
+    struct kad_hold_rest *rest = values->context;
+
+    for (; values->n < rest->n_lists * KAD_HOLD_LISTED; values->n++) {
+        const uint32_t at = (rest->first + values->n / KAD_HOLD_LISTED) % rest->n_lists;
+        uint32_t next;
+
+        if (rest->read != at + 1)
+            list(rest, &message->record.key, at, &next);
+        if (values->n % KAD_HOLD_LISTED >= rest->n_records)
+            continue;
+        *out_record = rest->records[values->n++ % KAD_HOLD_LISTED];
+        return true;
+    }
+    return false;
+}
+
+static void give_all(struct kad_dht *dht, const struct kad_message *query, kad_ms now,
+                     struct kad_hold_rest *rest, struct kad_message *reply)
+{
+    uint32_t next = 0;
+
+    rest->dht = dht;
+    rest->now = now;
+    rest->type = query->record_type;
+    rest->first = rest->n_lists = rest->read = rest->n_records = 0;
+    do {
+        rest->from[rest->n_lists] = next;
+        if (list(rest, &query->target, rest->n_lists, &next) > 0)
+            rest->n_lists++;
+    } while (next && rest->n_lists < KAD_HOLD_LISTS);
+    if (!rest->n_lists)
+        return;
+    rest->first = kad_rng_below(&dht->rng, rest->n_lists);
+    reply->record.key = query->target;
+    reply->more = (struct kad_values){.next = next_held, .context = rest};
+    if (!next_held(&reply->more, reply, &reply->record))
+        reply->more.next = NULL;
+}
+
 static void sign(struct kad_dht *dht, struct kad_message *reply)
 {
     dht->rules->sign_attest(&reply->attest, dht->member->secret);
@@ -278,13 +329,17 @@ static void testify(struct kad_dht *dht, const struct kad_message *query, kad_ms
     sign(dht, reply);
 }
 
-void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms now, struct kad_message *reply)
+void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms now,
+                  struct kad_hold_rest *rest, struct kad_message *reply)
 {
     if (query->prefix_bits) {
         kad_hold_get_prefix(dht, query, now, reply);
         return;
     }
-    give(dht, query, false, now, reply);
+    if (dht->rules->whole_lists)
+        give_all(dht, query, now, rest, reply);
+    else
+        give(dht, query, false, now, reply);
     if (reply->record.type == KAD_RECORD_NONE) {
         if (query->wants_attest && !concerns_mail(dht, query, now))
             testify(dht, query, now, reply);

@@ -46,12 +46,28 @@ struct kad_hold_kept {
 struct kad_hold_kept kad_hold_keep(struct kad_dht *dht, const struct kad_record *record,
                                    const struct kad_endpoint *publisher, const int64_t *cas, kad_ms now);
 
-/* The rest of an answer, which has a token and contacts already. `reply` borrows from the store and from dht. */
+/* The values of a key behind the first, for an answer that has as many as fit: read as it is encoded, from the store, beginning at a
+ * random one, so that of more than fit everybody's is given in time. */
+#define KAD_HOLD_LISTED 16 /* read at once */
+#define KAD_HOLD_LISTS  16 /* so often */
+struct kad_hold_rest {
+    struct kad_dht *dht;
+    kad_ms now;
+    uint8_t type;
+    uint32_t first, n_lists; /* where it begins, of how many */
+    uint32_t read;           /* 1 + the list that is in `records` */
+    uint32_t n_records;
+    uint32_t from[KAD_HOLD_LISTS];
+    struct kad_record records[KAD_HOLD_LISTED];
+};
+
+/* The rest of an answer, which has a token and contacts already. `reply` borrows from the store, from dht, and from *rest, which needs
+ * no beginning. */
 /* hold_prefix.c: the same for all keys that begin as the query's target does. */
 void kad_hold_get_prefix(const struct kad_dht *dht, const struct kad_message *query, kad_ms now,
                          struct kad_message *reply);
 void kad_hold_get(struct kad_dht *dht, const struct kad_message *query, kad_ms now,
-                  struct kad_message *reply);
+                  struct kad_hold_rest *rest, struct kad_message *reply);
 /* `record` is one of the query's. *out_strike: no honest node sends this. */
 enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
                               const struct kad_message *query, const struct kad_record *record, kad_ms now,

@@ -45,6 +45,18 @@ struct kad_peer {
 #define KAD_MESSAGE_RESULTS  (1 + KAD_MESSAGE_RECORDS)
 #define KAD_BLOOM_SIZE       256 /* BEP 33: m = 2048 bit, k = 2 */
 
+struct kad_message;
+
+/* More values than an array has room for, where an answer has as many as fit: of a message that came they stand in its bytes, of
+ * one to be encoded where they are kept. A copy of it is read from its beginning: while (next(&values, message, &record)). */
+struct kad_values {
+    bool (*next)(struct kad_values *values, const struct kad_message *message,
+                 struct kad_record *out_record); /* NULL: there are none */
+    struct kad_bytes rest;
+    void *context;
+    uint32_t n; /* that were read */
+};
+
 struct kad_message {
     enum kad_message_kind kind;
     enum kad_method method; /* of queries. Replies do not name theirs on every wire: the transaction tells */
@@ -88,6 +100,7 @@ struct kad_message {
     bool has_places;     /* `places` below are there */
     uint16_t n_contacts, n_peers, n_samples, n_records; /* n_records: beyond `record`, in `records` */
     uint16_t n_results;                                 /* reply to a PUT of several records */
+    struct kad_values more; /* reply to a GET: values of the key behind `record` and `records`; borrowed */
     /* To be encoded: n_contacts and n_samples of these, wherever they are kept, in place of the arrays below. NULL: the
      * arrays. Nothing that was decoded has them. */
     const struct kad_contact *const *named;

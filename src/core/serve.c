@@ -19,6 +19,7 @@ struct serving {
     struct kad_bytes identities[KAD_MESSAGE_CONTACTS]; /* beside them, where the network has any */
     uint8_t token[KAD_TOKEN_SIZE];
     uint8_t bloom_seeds[KAD_BLOOM_SIZE], bloom_peers[KAD_BLOOM_SIZE];
+    struct kad_hold_rest rest;
     struct kad_message reply;
 };
 
@@ -179,7 +180,7 @@ static void serve_get(struct serving *s)
     give_token(s);
     name_closest(s);
     if (s->dht->rules->class_of) {
-        kad_hold_get(s->dht, s->query, s->now, &s->reply);
+        kad_hold_get(s->dht, s->query, s->now, &s->rest, &s->reply);
         return;
     }
     if (s->dht->store->ops->get(s->dht->store, &s->query->target, s->now, held) != 0)

@@ -40,12 +40,12 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
            memcmp(record->public_key, sender->bytes, sizeof(sender->bytes)) == 0;
 }
 
-#define RULES(class_of_type)                                                                         \
-    {                                                                                                \
-        .id_bits = 256, .check_record = kad_p2p_check_record, .identity_size = KAD_PEER_ID_MAX,      \
-        .id_of = kad_p2p_id_of, .id_of_key = id_of_key, .key_of = key_of, .no_tokens = true,         \
-        .one_list = true, .may_put = may_put, .class_of = (class_of_type), .digest = kad_p2p_digest, \
-        .sign_record = kad_p2p_renew,                                                                \
+#define RULES(class_of_type)                                                                    \
+    {                                                                                           \
+        .id_bits = 256, .check_record = kad_p2p_check_record, .identity_size = KAD_PEER_ID_MAX, \
+        .id_of = kad_p2p_id_of, .id_of_key = id_of_key, .key_of = key_of, .no_tokens = true,    \
+        .one_list = true, .whole_lists = true, .may_put = may_put, .class_of = (class_of_type), \
+        .digest = kad_p2p_digest, .sign_record = kad_p2p_renew,                                 \
     }
 
 /* T024: k 20, alpha 3, refresh every 5 minutes, 10 seconds for a query, be it one message or a

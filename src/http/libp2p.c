@@ -422,9 +422,11 @@ void kad_libp2p_self(struct kad_node *node, json_t *object)
                   "identified", (json_int_t)counters->identified, "trimmed", (json_int_t)counters->trimmed));
 }
 
-size_t kad_libp2p_provider(const struct kad_record *record, struct kad_bytes *out_id,
+size_t kad_libp2p_provider(struct kad_node *node, const struct kad_record *record, struct kad_bytes *out_id,
                            struct kad_bytes out_addrs[KAD_LIBP2P_ADDRS])
 {
+    const struct kad_swarm *swarm = kad_node_swarm(node);
+    struct kad_swarm_peer peer;
     struct kad_bytes rest = record->value;
     struct kad_proto_field field;
     size_t n = 0;
@@ -437,16 +439,20 @@ size_t kad_libp2p_provider(const struct kad_record *record, struct kad_bytes *ou
     rest = record->value;
     while (n < KAD_LIBP2P_ADDRS && kad_p2p_next_addr(&rest, &out_addrs[n]))
         n++;
+    if (n > 0 || !swarm || !kad_swarm_find_peer(swarm, *out_id, &peer))
+        return n;
+    for (; n < peer.n_addrs && n < KAD_LIBP2P_ADDRS; n++)
+        out_addrs[n] = peer.addrs[n];
     return n;
 }
 
-static json_t *providers(const struct kad_event *event, kad_ms ttl_ms)
+static json_t *providers(struct kad_node *node, const struct kad_event *event, kad_ms ttl_ms)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < event->done.n_records; i++) {
         struct kad_bytes id, addrs[KAD_LIBP2P_ADDRS];
-        const size_t n = kad_libp2p_provider(&event->done.records[i], &id, addrs);
+        const size_t n = kad_libp2p_provider(node, &event->done.records[i], &id, addrs);
 
         if (id.size == 0)
             continue;
@@ -513,7 +519,7 @@ static void set_record(json_t *object, const struct kad_event *event, const stru
         return;
     }
     if (request->record.type == KAD_CLASS_PROVIDER)
-        json_object_set_new(object, "providers", providers(event, ttl_ms));
+        json_object_set_new(object, "providers", providers(node, event, ttl_ms));
     else if (event->done.record)
         set_value(object, name, event->done.record);
 }

@@ -35,8 +35,9 @@ json_t *kad_json_peer_id(struct kad_bytes id);
 json_t *kad_json_multiaddr(struct kad_bytes addr, struct kad_bytes id);
 
 #define KAD_LIBP2P_ADDRS 16 /* that are taken of a provider */
-/* Who a provider record is about, and where that is: how many addresses. Borrowed from it; an empty id: it says nobody. */
-size_t kad_libp2p_provider(const struct kad_record *record, struct kad_bytes *out_id,
+/* Who a provider record is about, and where that is: how many addresses, those that we know if it says none. Borrowed from it or from
+ * the node's connections; an empty id: it says nobody. */
+size_t kad_libp2p_provider(struct kad_node *node, const struct kad_record *record, struct kad_bytes *out_id,
                            struct kad_bytes out_addrs[KAD_LIBP2P_ADDRS]);
 
 #endif

@@ -136,10 +136,9 @@ struct kad_api_answer kad_routing_providers(const struct kad_event *event, const
     json_t *peers = json_array();
 
     (void)request;
-    (void)node;
     for (size_t i = 0; i < event->done.n_records; i++) {
         struct kad_bytes id, addrs[KAD_LIBP2P_ADDRS];
-        const size_t n = kad_libp2p_provider(&event->done.records[i], &id, addrs);
+        const size_t n = kad_libp2p_provider(node, &event->done.records[i], &id, addrs);
 
         if (id.size > 0)
             json_array_append_new(peers, peer(kad_json_peer_id(id), addrs_of(addrs, n)));

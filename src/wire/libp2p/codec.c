@@ -169,20 +169,33 @@ static enum kad_decode take_query(const struct kad_p2p_message *from, int64_t ma
     return KAD_DECODED;
 }
 
-/* Providers of a list: the first as `record`, the others behind it. */
-static void take_providers(const struct kad_p2p_message *from, int64_t made_at, struct kad_message *to)
+/* Of the providers behind the first. */
+static bool next_provider(struct kad_values *values, const struct kad_message *message,
+                          struct kad_record *out_record)
 {
-    for (unsigned i = 0; i < from->n_providers; i++) {
-        struct kad_record *record =
-            to->record.type == KAD_RECORD_NONE ? &to->record : &to->records[to->n_records];
+    struct kad_p2p_peer peer;
+    struct kad_id place;
 
-        if (record != &to->record && to->n_records == KAD_MESSAGE_RECORDS)
-            return;
-        memset(record, 0, sizeof(*record));
-        take_provider(&from->providers[i], from->key, made_at, record);
-        if (record != &to->record)
-            to->n_records++;
-    }
+    if (values->n == KAD_P2P_PROVIDERS || !kad_p2p_next_peer(&values->rest, KAD_P2P_PROVIDERS_FIELD, &peer))
+        return false;
+    values->n++;
+    *out_record = message->record; /* the same key, and as old */
+    out_record->value = peer.body;
+    kad_peer_id_place(peer.id, &place);
+    memcpy(out_record->public_key, place.bytes, sizeof(out_record->public_key));
+    return true;
+}
+
+/* Providers of a list: the first as `record`, the others as `more`. */
+static void take_providers(const struct kad_p2p_message *from, struct kad_bytes bytes, int64_t made_at,
+                           struct kad_message *to)
+{
+    struct kad_p2p_peer first;
+
+    if (!from->n_providers || !kad_p2p_next_peer(&bytes, KAD_P2P_PROVIDERS_FIELD, &first))
+        return;
+    take_provider(&first, from->key, made_at, &to->record);
+    to->more = (struct kad_values){.next = next_provider, .rest = bytes, .n = 1};
 }
 
 static enum kad_decode decode(struct kad_bytes bytes, enum kad_family family, struct kad_message *out_message)
@@ -217,7 +230,7 @@ static enum kad_decode decode(struct kad_bytes bytes, enum kad_family family, st
     if (message.has_record && message.type == KAD_P2P_GET_VALUE && message.record.key.size <= KAD_P2P_KEY_MAX)
         take_value(&message.record, frame.made_at, &out_message->record);
     else if (message.type == KAD_P2P_GET_PROVIDERS && message.key.size && message.key.size <= KAD_P2P_KEY_MAX)
-        take_providers(&message, frame.made_at, out_message);
+        take_providers(&message, frame.message, frame.made_at, out_message);
     return KAD_DECODED;
 }
 
@@ -279,17 +292,15 @@ static void put_query(const struct kad_message *message, struct kad_proto_writer
 
 static void put_reply(const struct kad_message *message, struct kad_proto_writer *writer)
 {
-    size_t before;
+    struct kad_values more = message->more;
+    struct kad_record record;
 
     put_record(&message->record, writer);
-    for (unsigned i = 0; i < message->n_records && !writer->full; i++) {
-        before = writer->n;
+    for (unsigned i = 0; i < message->n_records; i++)
         put_record(&message->records[i], writer);
-        if (writer->full && i) { /* as many as fit */
-            writer->n = before;
-            writer->full = false;
-            break;
-        }
+    while (more.next && more.next(&more, message, &record)) {
+        if (writer->n + kad_proto_size_bytes(KAD_P2P_PROVIDERS_FIELD, record.value.size) <= KAD_P2P_NAMED_MAX)
+            put_record(&record, writer);
     }
     put_contacts(message, writer);
 }

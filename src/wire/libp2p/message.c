@@ -105,6 +105,18 @@ bool kad_p2p_is_request(const struct kad_p2p_message *message)
     return message->has_record && of.size == key.size && memcmp(of.data, key.data, key.size) == 0;
 }
 
+bool kad_p2p_next_peer(struct kad_bytes *rest, uint32_t number, struct kad_p2p_peer *out_peer)
+{
+    struct kad_proto_field field;
+
+    while (kad_proto_next(rest, &field) > 0) {
+        if (field.number == number && field.kind == KAD_PROTO_BYTES && read_peer(field.bytes, out_peer) &&
+            kad_peer_id_is_valid(out_peer->id))
+            return true;
+    }
+    return false;
+}
+
 bool kad_p2p_next_addr(struct kad_bytes *rest, struct kad_bytes *out_addr)
 {
     struct kad_proto_field field;

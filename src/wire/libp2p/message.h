@@ -23,9 +23,10 @@ enum kad_p2p_type {
 
 #define KAD_P2P_KEY_MAX    80 /* bytes of a key, as go has it */
 #define KAD_P2P_CLOSER     64 /* peers that are taken of a list */
-#define KAD_P2P_PROVIDERS  128
+#define KAD_P2P_PROVIDERS  256
 #define KAD_P2P_ADDRS      16     /* addresses that are taken of a peer */
 #define KAD_P2P_ANSWER_MAX 16000  /* bytes of an answer of ours: rust takes 16 KiB, its length included */
+#define KAD_P2P_NAMED_MAX  12000  /* bytes of it for providers: those who are closer have the rest */
 #define KAD_P2P_TAKEN_MAX  131072 /* bytes of an answer that we take */
 
 /* One of a message's peers. Its addresses are read one by one. */
@@ -55,6 +56,11 @@ KAD_CHECK int kad_p2p_decode(struct kad_bytes bytes, struct kad_p2p_message *out
 /* Does it have what a request of its type must have: a key of 1 .. KAD_P2P_KEY_MAX bytes, a record of that key? */
 bool kad_p2p_is_request(const struct kad_p2p_message *message);
 
+#define KAD_P2P_CLOSER_FIELD    8 /* closerPeers and providerPeers: their numbers in Message */
+#define KAD_P2P_PROVIDERS_FIELD 9
+
+/* The next peer of a list that has an id; `rest` begins as the message. False: there are no more. */
+bool kad_p2p_next_peer(struct kad_bytes *rest, uint32_t field, struct kad_p2p_peer *out_peer);
 /* The next address of a peer; `rest` begins as its body. False: there are no more. */
 bool kad_p2p_next_addr(struct kad_bytes *rest, struct kad_bytes *out_addr);
 
@@ -63,11 +69,8 @@ bool kad_p2p_next_addr(struct kad_bytes *rest, struct kad_bytes *out_addr);
 /* Type (0 is left out, as proto3 has it) and, unless it is empty, key. */
 void kad_p2p_put_head(struct kad_proto_writer *writer, enum kad_p2p_type type, struct kad_bytes key);
 void kad_p2p_put_record(struct kad_proto_writer *writer, const struct kad_p2p_record *record);
-/* What stands in front of closerPeers or providerPeers is their number in Message: 8 or 9. Addresses that make the peer longer than
- * KAD_P2P_PEER_MAX are left out. */
-#define KAD_P2P_CLOSER_FIELD    8
-#define KAD_P2P_PROVIDERS_FIELD 9
-#define KAD_P2P_PEER_MAX        1000 /* what a provider's record holds: KAD_RECORD_VALUE_MAX */
+/* Addresses that make the peer longer than KAD_P2P_PEER_MAX are left out. */
+#define KAD_P2P_PEER_MAX 1000 /* what a provider's record holds: KAD_RECORD_VALUE_MAX */
 void kad_p2p_put_peer(struct kad_proto_writer *writer, uint32_t field, struct kad_bytes id,
                       const struct kad_bytes *addrs, size_t n_addrs, uint8_t connection);
 

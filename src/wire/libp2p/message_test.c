@@ -148,13 +148,13 @@ TEST(what_is_no_message_is_refused)
 
 TEST(lists_have_ceilings)
 {
-    static uint8_t much[16384], id[34] = {0x12, 32};
+    static uint8_t much[32768], id[34] = {0x12, 32};
     struct kad_proto_writer writer = {.bytes = much, .room = sizeof(much)};
 
     for (unsigned i = 0; i < KAD_P2P_PROVIDERS + 10; i++)
         kad_p2p_put_peer(&writer, i % 2 ? KAD_P2P_CLOSER_FIELD : KAD_P2P_PROVIDERS_FIELD,
                          (struct kad_bytes){id, 34}, NULL, 0, 2);
-    for (unsigned i = 0; i < 100; i++)
+    for (unsigned i = 0; i < KAD_P2P_PROVIDERS; i++)
         kad_p2p_put_peer(&writer, KAD_P2P_PROVIDERS_FIELD, (struct kad_bytes){id, 34}, NULL, 0, 0);
     kad_p2p_put_peer(&writer, KAD_P2P_CLOSER_FIELD, (struct kad_bytes){id, 33}, NULL, 0, 0); /* no peer id */
     EXPECT(!writer.full);

@@ -68,10 +68,11 @@ static bool is_public_key(struct kad_bytes name, struct kad_bytes value)
     return kad_peer_id_of_key(value, id, &n) == 0 && name.size == 4 + n && memcmp(name.data + 4, id, n) == 0;
 }
 
+/* Its addresses may be none: who answers for another keeps them for a shorter time than the record. Who announces itself must say them
+ * (engine/swarm.h). */
 static bool is_provider(const struct kad_record *record)
 {
     struct kad_p2p_message message;
-    struct kad_bytes rest = record->value, addr;
     uint8_t wrapped[KAD_RECORD_VALUE_MAX + 8];
     struct kad_proto_writer writer = {.bytes = wrapped, .room = sizeof(wrapped)};
     struct kad_id place;
@@ -81,8 +82,7 @@ static bool is_provider(const struct kad_record *record)
         message.n_providers != 1)
         return false;
     kad_peer_id_place(message.providers[0].id, &place);
-    return record->many && memcmp(place.bytes, record->public_key, 32) == 0 &&
-           kad_p2p_next_addr(&rest, &addr);
+    return record->many && memcmp(place.bytes, record->public_key, 32) == 0;
 }
 
 enum kad_refusal kad_p2p_check_record(const struct kad_record *record)
