@@ -1,6 +1,7 @@
 """Tables of a run, as markdown, and the verdict on kad's targets (FACTS section 4)."""
 import statistics
 
+import libp2p
 import web
 
 TARGETS = {"ping": 1.15, "find_node": 1.15, "get_peers": 1.15, "announce_peer": 1.15, "get": 1.2,
@@ -121,6 +122,8 @@ def judged(result):
                 rows.append((f"lookup, {world}: {key}, p50", found[key]["p50"], limit))
         if found.get("first"):
             rows.append((f"lookup, {world}: nearest not reached, %", 100 * (1 - found["nearest_reached"]), 0))
+    if result.get("libp2p"):
+        rows += libp2p.judged(result["libp2p"])
     return [row + (row[1] <= row[2] + 1e-9,) for row in rows]
 
 
@@ -132,6 +135,8 @@ def markdown(result):
     parts += [make(result) for key, make in makers.items() if result.get(key)]
     if result.get("http"):
         parts.append(web.report(result["http"], table))
+    if result.get("libp2p"):
+        parts.append(libp2p.report(result["libp2p"], table))
     if result.get("sim"):
         parts.append("## Simulator\n\n" + "\n".join(f"- {name}: `{found}`" for name, found in result["sim"].items()) + "\n")
     rows = judged(result)

@@ -41,14 +41,16 @@ async function drain (query, each) {
 }
 
 const calls = {
-  async start ({ protocol, listen, key = 'Ed25519', client = false, announce, bits, querySelf }) {
+  async start ({ protocol, listen, key = 'Ed25519', client = false, announce, bits, querySelf, connections }) {
     const node = await createLibp2p({
       privateKey: await generateKeyPair(key, bits),
       addresses: { listen, ...(announce ? { announce } : {}) },
       transports: [tcp(), webSockets()],
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
-      connectionManager: { inboundConnectionThreshold: 1000, maxIncomingPendingConnections: 1000 },
+      connectionManager: {
+        inboundConnectionThreshold: 1000, maxIncomingPendingConnections: 1000, ...(connections ? { maxConnections: connections } : {})
+      },
       connectionMonitor: { enabled: true },
       services: {
         identify: identify(),
@@ -106,16 +108,21 @@ const calls = {
   },
 
   async provide ({ node, cid }) {
-    return drain(nodes[node].services.dht.provide(CID.parse(cid), signal()), () => {})
+    const begun = performance.now()
+    const said = await drain(nodes[node].services.dht.provide(CID.parse(cid), signal()), () => {})
+    return { ...said, all: performance.now() - begun }
   },
 
   async providers ({ node, cid }) {
     const providers = new Map()
+    const begun = performance.now()
+    let first = null // ms
     const said = await drain(nodes[node].services.dht.findProviders(CID.parse(cid), signal()), event => {
       if (event.name !== 'PROVIDER' && event.name !== 'PEER_RESPONSE') return
       for (const { id, multiaddrs } of event.providers) providers.set(id.toString(), multiaddrs.map(a => a.toString()))
+      if (providers.size) first ??= performance.now() - begun
     })
-    return { ...said, providers: Object.fromEntries(providers) }
+    return { ...said, first, all: performance.now() - begun, providers: Object.fromEntries(providers) }
   },
 
   async find ({ node, peer }) {

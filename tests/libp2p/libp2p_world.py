@@ -2,7 +2,7 @@
 
   JsNodes         js-libp2p nodes in one process (js_nodes.mjs); calls may run side by side
   KadPeer         `kad node --network libp2p`, and the commands of the CLI that talk to it
-  cid(content)    the content id, version 1 and raw, of some bytes
+  cid(content)    the content id, version 1 and raw, of some bytes; cid_of() of their SHA-256
   memory(pid)     bytes of memory that are its own
 
 js-libp2p as it comes hides loopback addresses, takes five connections a second from a host, and looks for itself once in five
@@ -25,7 +25,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 
 import program  # noqa: E402
-from p2p import unbase58  # noqa: E402
+from p2p import place, unbase58  # noqa: E402,F401
 from program import Failure, check, eventually, main  # noqa: E402,F401
 
 PROTOCOL = "/icn/kad/1.0.0"
@@ -36,8 +36,12 @@ def multihash(content):
     return b"\x12\x20" + hashlib.sha256(content).digest()
 
 
+def cid_of(sha256):
+    return "b" + base64.b32encode(b"\x01\x55\x12\x20" + sha256).decode().lower().rstrip("=")
+
+
 def cid(content):
-    return "b" + base64.b32encode(b"\x01\x55" + multihash(content)).decode().lower().rstrip("=")
+    return cid_of(hashlib.sha256(content).digest())
 
 
 def free_port():
