@@ -332,7 +332,8 @@ bool kad_yamux_write(struct kad_yamux *yamux, struct kad_yamux_stream *stream, s
            say_data(yamux, stream, bytes, last, &taken))
         ;
     stream->fin_due = last;
-    if (!keep_unsent(yamux, stream, (struct kad_bytes){bytes.data + taken, bytes.size - taken})) {
+    if (taken < bytes.size &&
+        !keep_unsent(yamux, stream, (struct kad_bytes){bytes.data + taken, bytes.size - taken})) {
         kad_yamux_reset(yamux, stream); /* part of it is said, and there is no memory for the rest */
         return false;
     }
