@@ -72,6 +72,9 @@ static bool read_tables(struct sim_statement *statement, struct sim_scenario *sc
 
     if (over && !sim_word_time(over, &scenario->join_span))
         return false;
+    scenario->config.dialling.ready = sim_statement_take(statement, "connected");
+    if (scenario->config.dialling.ready && !sim_statement_is(statement, 1, "ideal"))
+        return false;
     return choose(statement, "ideal", "join", &scenario->ideal) && (!over || !scenario->ideal);
 }
 
@@ -126,6 +129,28 @@ static int check_one(const struct sim_reader *reader, bool good, const char *usa
     return good ? 0 : sim_complain(reader, "expected: %s", usage);
 }
 
+/* What connections may cost. 1: it is no such statement. */
+static int read_dialling(const struct sim_reader *reader, const struct sim_statement *s,
+                         struct sim_dialling *dialling)
+{
+    const bool two = s->n == 2;
+    const char *value = two ? s->words[1] : "";
+
+    if (strcmp(s->words[0], "connections") == 0)
+        return check_one(reader, two && sim_word_count(value, &dialling->links) && dialling->links > 0,
+                         "connections NUMBER");
+    if (strcmp(s->words[0], "dials") == 0)
+        return check_one(reader, two && sim_word_count(value, &dialling->dials) && dialling->dials > 0,
+                         "dials NUMBER");
+    if (strcmp(s->words[0], "dial_timeout") == 0)
+        return check_one(reader, two && sim_word_time(value, &dialling->dial_us) && dialling->dial_us > 0,
+                         "dial_timeout TIME");
+    if (strcmp(s->words[0], "dial_pause") == 0)
+        return check_one(reader, two && sim_word_time(value, &dialling->pause_us) && dialling->pause_us > 0,
+                         "dial_pause TIME");
+    return 1;
+}
+
 int sim_scenario_condition(const struct sim_reader *reader, struct sim_statement *s)
 {
     struct sim_scenario *scenario = reader->scenario;
@@ -142,8 +167,9 @@ int sim_scenario_condition(const struct sim_reader *reader, struct sim_statement
         return check_one(reader, good, "seed NUMBER");
     }
     if (strcmp(what, "network") == 0)
-        return check_one(reader, two && choose_network(scenario, value),
-                         "network mainline|kad-toy|kad-easy, before what changes settings");
+        return check_one(
+            reader, two && choose_network(scenario, value),
+            "network mainline|kad-toy|kad-easy|libp2p|libp2p-ipfs, before what changes settings");
     if (strcmp(what, "peers") == 0)
         return check_one(reader, two && sim_word_count(value, &config->n_nodes) && config->n_nodes > 0,
                          "peers NUMBER");
@@ -165,7 +191,8 @@ int sim_scenario_condition(const struct sim_reader *reader, struct sim_statement
     if (strcmp(what, "disk") == 0)
         return check_one(reader, choose(s, "lose", "keep", &scenario->lose_disk), "disk keep|lose");
     if (strcmp(what, "tables") == 0)
-        return check_one(reader, read_tables(s, scenario), "tables ideal | tables join [over TIME]");
+        return check_one(reader, read_tables(s, scenario),
+                         "tables ideal [connected] | tables join [over TIME]");
     if (strcmp(what, "ids") == 0)
         return check_one(reader, choose(s, "bep42", "random", &config->ids_fit), "ids random|bep42");
     if (strcmp(what, "family") == 0)
@@ -190,5 +217,7 @@ int sim_scenario_condition(const struct sim_reader *reader, struct sim_statement
         return count_setting(reader, s, what);
     if (strcmp(what, "set") == 0)
         return read_setting(reader, s);
-    return 1;
+    if (strcmp(what, "clients") == 0)
+        return check_one(reader, two && sim_word_share(value, &config->client_ppm), "clients SHARE%");
+    return read_dialling(reader, s, &config->dialling);
 }

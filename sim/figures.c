@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/id.h"
+#include "engine/network.h"
 #include "sim/attack.h"
 
 #define CRAWLED_MOST 2000 /* nodes whose tables are looked into */
@@ -210,7 +211,9 @@ enum which {
     STORED,
     COPIES,
     PUT_QUERIES,
+    PUT_DIALS,
     PUT_50,
+    PUT_95,
     PUT_99,
     GETS,
     FOUND,
@@ -218,7 +221,9 @@ enum which {
     AGREED,
     GET_HOPS,
     GET_QUERIES,
+    GET_DIALS,
     GET_50,
+    GET_95,
     GET_99,
     ANNOUNCES,
     ANNOUNCED,
@@ -243,13 +248,30 @@ enum which {
     DATAGRAMS,
     LOST,
     ABORTED,
+    LINKS,
+    DIALS,
+    DIALS_FAILED,
+    DIALS_SPARED,
+    TRIMMED,
     MEMORY,
     EVENTS,
     CHECKS,
 };
 
 /* Which tally must have begun for the figure to mean anything. */
-enum of { ALWAYS, OF_LOOKUPS, OF_PUTS, OF_GETS, OF_ANNOUNCES, OF_FINDS, OF_REFLECTION, OF_CONTESTS };
+enum of {
+    ALWAYS,
+    OF_LOOKUPS,
+    OF_PUTS,
+    OF_GETS,
+    OF_ANNOUNCES,
+    OF_FINDS,
+    OF_REFLECTION,
+    OF_CONTESTS,
+    OF_LINKS,
+    OF_PUT_DIALS,
+    OF_GET_DIALS
+};
 
 static const struct {
     const char *name, *unit;
@@ -279,7 +301,9 @@ static const struct {
     {"copies per put", "", COPIES, OF_PUTS},
     {"honest copies", "", HONEST_COPIES, OF_PUTS},
     {"queries per put", "", PUT_QUERIES, OF_PUTS},
+    {"dials per put", "", PUT_DIALS, OF_PUT_DIALS},
     {"put p50", "ms", PUT_50, OF_PUTS},
+    {"put p95", "ms", PUT_95, OF_PUTS},
     {"put p99", "ms", PUT_99, OF_PUTS},
     {"gets", "", GETS, OF_GETS},
     {"found", "%", FOUND, OF_GETS},
@@ -287,7 +311,9 @@ static const struct {
     {"agreed", "%", AGREED, OF_CONTESTS},
     {"hops to value", "", GET_HOPS, OF_GETS},
     {"queries per get", "", GET_QUERIES, OF_GETS},
+    {"dials per get", "", GET_DIALS, OF_GET_DIALS},
     {"value p50", "ms", GET_50, OF_GETS},
+    {"value p95", "ms", GET_95, OF_GETS},
     {"value p99", "ms", GET_99, OF_GETS},
     {"announces", "", ANNOUNCES, OF_ANNOUNCES},
     {"announced", "%", ANNOUNCED, OF_ANNOUNCES},
@@ -311,6 +337,11 @@ static const struct {
     {"datagrams", "", DATAGRAMS, ALWAYS},
     {"datagrams lost", "", LOST, ALWAYS},
     {"requests cut off", "", ABORTED, ALWAYS},
+    {"connections per node", "", LINKS, OF_LINKS},
+    {"dials", "", DIALS, OF_LINKS},
+    {"dials failed", "", DIALS_FAILED, OF_LINKS},
+    {"dials spared", "", DIALS_SPARED, OF_LINKS},
+    {"connections trimmed", "", TRIMMED, OF_LINKS},
     {"memory per node", "bytes", MEMORY, ALWAYS},
     {"events", "", EVENTS, ALWAYS},
     {"checks", "", CHECKS, ALWAYS},
@@ -325,6 +356,20 @@ bool sim_figure_exists(const char *name)
             return true;
     }
     return false;
+}
+
+static bool has_links(const struct sim_run *run)
+{
+    return run->scenario.config.network->carrier == KAD_CARRIER_HOST;
+}
+
+static double links_per_node(const struct sim_run *run)
+{
+    uint64_t links = 0;
+
+    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++)
+        links += sim_node_links(run->world, i);
+    return per(links, sim_world_n_on(run->world));
 }
 
 static bool means_something(const struct sim_run *run, enum of of)
@@ -346,6 +391,12 @@ static bool means_something(const struct sim_run *run, enum of of)
         return sim_attack_reflection(run).sent_bytes;
     case OF_CONTESTS:
         return run->gets.contested;
+    case OF_LINKS:
+        return has_links(run);
+    case OF_PUT_DIALS:
+        return has_links(run) && run->puts.started;
+    case OF_GET_DIALS:
+        return has_links(run) && run->gets.started;
     }
     return false;
 }
@@ -403,6 +454,10 @@ static double evaluate(struct sim_run *run, enum which which)
         return per(puts->stored, puts->ended);
     case PUT_QUERIES:
         return per(puts->queries, puts->ended);
+    case PUT_DIALS:
+        return per(puts->dials, puts->ended);
+    case PUT_95:
+        return percentile(&puts->took, 95);
     case PUT_50:
         return percentile(&puts->took, 50);
     case PUT_99:
@@ -419,6 +474,10 @@ static double evaluate(struct sim_run *run, enum which which)
         return mean_of(gets->first_hops);
     case GET_QUERIES:
         return per(gets->queries, gets->ended);
+    case GET_DIALS:
+        return per(gets->dials, gets->ended);
+    case GET_95:
+        return percentile(&gets->first, 95);
     case GET_50:
         return percentile(&gets->first, 50);
     case GET_99:
@@ -470,6 +529,16 @@ static double evaluate(struct sim_run *run, enum which which)
     case ABORTED:
         return (double)(lookups->aborted + gets->aborted + puts->aborted + run->announces.aborted +
                         run->finds.aborted);
+    case LINKS:
+        return links_per_node(run);
+    case DIALS:
+        return (double)counts->dials;
+    case DIALS_FAILED:
+        return (double)counts->dials_failed;
+    case DIALS_SPARED:
+        return (double)counts->dials_spared;
+    case TRIMMED:
+        return (double)counts->links_trimmed;
     case MEMORY:
         return per(sim_world_memory(run->world), sim_world_n_nodes(run->world));
     case EVENTS:

@@ -21,7 +21,7 @@
 #include "sim/skad.h"
 
 #define TEXT_MAX    65536
-#define FIGURES_MAX 64
+#define FIGURES_MAX 96
 
 struct options {
     const char *file; /* as given, for messages and for replaying */

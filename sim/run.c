@@ -305,9 +305,10 @@ static int set_up(struct sim_run *run)
     const struct sim_scenario *scenario = &run->scenario;
     const bool churns = scenario->churn.on.scale_ms > 0;
     const uint32_t off = churns ? off_share(run) : scenario->dead_ppm;
+    const uint32_t known = churns || !scenario->dead_ppm ? scenario->dead_ppm : 1000000;
 
     if (scenario->ideal) {
-        const int error = sim_world_fill(run->world, off, scenario->dead_ppm > 0);
+        const int error = sim_world_fill(run->world, off, known);
 
         if (error)
             return error;

@@ -22,7 +22,7 @@ struct sim_sample {
 
 struct sim_tally {
     uint64_t started, ended, aborted, succeeded; /* aborted: its node was switched off */
-    uint64_t queries, timeouts;
+    uint64_t queries, timeouts, dials;           /* dials: by its node while it was under way */
     uint64_t wanted, reached; /* lookups: of the true k closest, how many; how many it found */
     uint64_t hops[SIM_HOPS_MAX],
         first_hops[SIM_HOPS_MAX]; /* deepest; first answer of one of the true k closest */

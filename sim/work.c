@@ -5,9 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cid.h"
+#include "base/multiaddr.h"
 #include "core/id.h"
+#include "crypto/crypto.h"
 #include "engine/network.h"
 #include "kad/secure.h"
+#include "wire/libp2p/message.h"
 
 struct job {
     struct sim_run *run;
@@ -15,6 +19,7 @@ struct job {
     struct kad_id target;
     unsigned epoch;
     uint32_t item;
+    uint32_t n_dialled; /* by its node when it began */
     uint32_t n_closest;
     uint32_t closest[64]; /* the truth when it began */
     bool met;             /* one of them has answered */
@@ -91,7 +96,7 @@ static bool held(struct job *job, struct sim_world *world)
 
 static void count_contest(struct sim_run *run, uint32_t number, const struct kad_record *record);
 
-static void end(struct job *job, struct sim_world *world, const struct kad_event *event)
+static void end(struct job *job, struct sim_world *world, uint32_t node, const struct kad_event *event)
 {
     struct sim_tally *tally = job->tally;
     bool good = event->done.error == 0;
@@ -105,6 +110,7 @@ static void end(struct job *job, struct sim_world *world, const struct kad_event
     tally->ended++;
     tally->queries += event->done.n_queries;
     tally->timeouts += event->done.n_timeouts;
+    tally->dials += sim_node_dialled(world, node) - job->n_dialled;
     tally->hops[event->done.hops < SIM_HOPS_MAX ? event->done.hops : SIM_HOPS_MAX - 1]++;
     sample(&tally->took, event->done.duration_ms);
     if (tally == &job->run->lookups) {
@@ -139,14 +145,13 @@ static void told(void *context, struct sim_world *world, uint32_t node, const st
 {
     struct job *job = context;
 
-    (void)node;
     if (!event) {
         job->tally->aborted += job->epoch == job->run->epoch;
     } else if (event->kind != KAD_EVENT_DONE) {
         take_hop(job, event);
         return;
     } else {
-        end(job, world, event);
+        end(job, world, node, event);
     }
     kad_allocator_system.resize(NULL, job, sizeof(*job), 0);
 }
@@ -161,6 +166,7 @@ static void begin(struct sim_run *run, struct sim_tally *tally, uint32_t node, u
         return;
     *job = (struct job){
         .run = run, .tally = tally, .target = request->target, .item = item, .epoch = run->epoch};
+    job->n_dialled = sim_node_dialled(run->world, node);
     if (tally == &run->lookups)
         job->n_closest = (uint32_t)sim_world_closest(run->world, &job->target,
                                                      run->scenario.config.settings.k, job->closest);
@@ -185,10 +191,28 @@ static struct kad_id random_id(struct sim_run *run)
     return id;
 }
 
+static bool has_names(const struct sim_run *run)
+{
+    return run->scenario.config.network->stream_protocol;
+}
+
+/* In networks of libp2p a place can be asked for only by something that is hashed to it. */
+static struct kad_id random_place(struct sim_run *run)
+{
+    struct kad_id id = random_id(run), place;
+
+    if (!has_names(run))
+        return id;
+    if (sim_world_name(run->world, (struct kad_bytes){id.bytes, sizeof(id.bytes)}, &place) != 0)
+        sim_world_violated(run->world, SIM_NOBODY, "out of memory");
+    return place;
+}
+
 void sim_work_lookup(struct sim_run *run)
 {
     const uint32_t node = sim_world_anybody(run->world);
-    const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target = random_id(run), .trace = true};
+    const struct kad_request request = {
+        .kind = KAD_REQUEST_CLOSEST, .target = random_place(run), .trace = true};
 
     if (node != SIM_NOBODY)
         begin(run, &run->lookups, node, 0, &request);
@@ -294,12 +318,46 @@ static void make_provider(struct sim_run *run, uint32_t node, const char *text,
     request->renews = request->later = true;
 }
 
+struct content {
+    uint8_t multihash[34];
+    uint8_t peer[KAD_P2P_PEER_MAX];
+};
+
+/* That this node provides content, as libp2p's networks have it. `content` is borrowed by the request. */
+static void make_announced(struct sim_run *run, uint32_t node, const char *text, struct content *content,
+                           struct kad_request *request)
+{
+    struct kad_proto_writer writer = {.bytes = content->peer, .room = sizeof(content->peer)};
+    const enum kad_family family = run->scenario.config.ipv4 ? KAD_IPV4 : KAD_IPV6;
+    uint8_t digest[32], peer[KAD_IDENTITY_MAX], addr[64];
+    const size_t n_peer = sim_node_peer_id(run->world, node, peer);
+    struct kad_record *record = &request->record;
+    const size_t n_addr = kad_multiaddr_make(sim_node_endpoint(run->world, node, family), KAD_TRANSPORT_TCP,
+                                             addr, sizeof(addr));
+
+    kad_sha256((const uint8_t *)text, strlen(text), digest);
+    kad_multihash_sha256(digest, content->multihash);
+    kad_proto_put_bytes(&writer, 1, (struct kad_bytes){peer, n_peer});
+    kad_proto_put_bytes(&writer, 2, (struct kad_bytes){addr, n_addr});
+    record->type = KAD_CLASS_PROVIDER;
+    record->many = true;
+    record->salt = (struct kad_bytes){content->multihash, sizeof(content->multihash)};
+    record->value = (struct kad_bytes){content->peer, writer.n};
+    record->made_at = record->sequence = sim_world_ms(run->world);
+    record->valid_until = KAD_NEVER;
+    memcpy(record->public_key, sim_node_id(run->world, node)->bytes, sizeof(record->public_key));
+    request->renews = request->keep;
+    if (sim_world_name(run->world, record->salt, &record->key) != 0)
+        sim_world_violated(run->world, node, "out of memory");
+}
+
 void sim_work_put(struct sim_run *run, bool keep, bool bulk)
 {
     const uint32_t node = bulk && run->provider != SIM_NOBODY ? run->provider : sim_world_anybody(run->world);
     struct sim_item *item = node == SIM_NOBODY ? NULL : add_item(&run->records);
     struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep};
     uint8_t value[KAD_SECURE_VALUE_MAX];
+    struct content content;
     char text[TEXT_MAX];
 
     if (!item)
@@ -307,7 +365,9 @@ void sim_work_put(struct sim_run *run, bool keep, bool bulk)
     name_of(run, item->number, text);
     if (bulk)
         run->provider = node;
-    if (bulk && has_owners(run))
+    if (has_names(run))
+        make_announced(run, node, text, &content, &request);
+    else if (bulk && has_owners(run))
         make_provider(run, node, text, value, &request);
     else if (has_owners(run))
         make_signed(run, node, "listing", text, 1, value, &request.record);
@@ -335,7 +395,10 @@ void sim_work_get(struct sim_run *run, uint32_t number, unsigned side)
 {
     const struct sim_item *item = &run->records.items[number];
     const uint32_t node = reader(run, item, side);
-    const struct kad_request request = {.kind = KAD_REQUEST_GET, .target = item->key};
+    const struct kad_request request = {.kind = KAD_REQUEST_GET,
+                                        .target = item->key,
+                                        .first = has_names(run),
+                                        .record.type = has_names(run) ? KAD_CLASS_PROVIDER : 0};
 
     assert(number < run->records.n);
     if (node != SIM_NOBODY)

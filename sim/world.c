@@ -1,4 +1,4 @@
-#include "sim/world_parts.h"
+#include "sim/world_links.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -75,17 +75,22 @@ static int make_world(struct sim_world *world)
         world->sound_before = kad_alloc_zero(allocator, n * sizeof(*world->sound_before));
     world->batch = (struct kad_batch){
         .datagrams = kad_alloc(allocator, BATCH_ROOM * sizeof(struct kad_datagram)),
-        .memory = kad_alloc(allocator, BATCH_ROOM * KAD_DATAGRAM_MAX),
+        .memory = kad_alloc(allocator, BATCH_ROOM * kad_network_datagram(world->config.network)),
         .room = BATCH_ROOM,
+        .each = kad_network_datagram(world->config.network),
     };
     world->book = kad_book_new(allocator, UINT32_MAX / 16, sim_mix(world->config.seed, 0, 8));
     if (!world->nodes || !world->by_id || !world->on || !world->batch.datagrams || !world->batch.memory ||
         !world->book || (world->config.network->rules.identity_size && !world->keys) ||
         (world->config.check_every && !world->sound_before))
         return KAD_E_MEMORY;
+    world->client_settings = world->config.settings;
+    world->client_settings.read_only = true;
     error = sim_world_make_nodes(world);
     if (!error)
         sim_world_sort(world);
+    if (!error && world->config.network->carrier == KAD_CARRIER_HOST)
+        error = sim_links_new(world);
     return error;
 }
 
@@ -97,8 +102,10 @@ int sim_world_new(const struct sim_config *config, struct sim_world **out_world)
 
     if (error)
         return error;
-    if (config->network && config->network->puzzle_bits)
-        return KAD_E_INVALID; /* a second of searching for each node */
+    if (config->network &&
+        (config->network->puzzle_bits || /* a second of searching for each node */
+         (config->network->carrier == KAD_CARRIER_HOST && !config->network->rules.identity_of)))
+        return KAD_E_INVALID;
     if (config->n_nodes == 0 || config->n_nodes >= SIM_WAKE / SIM_FAMILIES - config->n_intruders ||
         (!config->ipv4 && !config->ipv6))
         return KAD_E_INVALID;
@@ -157,6 +164,7 @@ void sim_world_free(struct sim_world *world)
         kad_free(allocator, node->saved, node->n_saved * sizeof(*node->saved));
     }
     free_packets(world);
+    sim_links_free(world);
     kad_book_free(world->book);
     kad_index_clear(&world->addresses);
     kad_heap_clear(&world->heap);
@@ -164,7 +172,7 @@ void sim_world_free(struct sim_world *world)
     clear_pool(world, &world->timers);
     clear_pool(world, &world->pending);
     kad_free(allocator, world->batch.datagrams, BATCH_ROOM * sizeof(struct kad_datagram));
-    kad_free(allocator, world->batch.memory, BATCH_ROOM * KAD_DATAGRAM_MAX);
+    kad_free(allocator, world->batch.memory, BATCH_ROOM * kad_network_datagram(world->config.network));
     kad_free(allocator, world->on, world->config.n_nodes * sizeof(*world->on));
     if (world->sound_before)
         kad_free(allocator, world->sound_before, world->config.n_nodes * sizeof(*world->sound_before));
@@ -204,7 +212,9 @@ static void deliver(struct sim_world *world, uint32_t slot)
     const struct kad_datagram in = {.peer = packet.from, .bytes = {packet.bytes, packet.size}};
 
     sim_pool_give(&world->packets, slot);
-    if (world->nodes[packet.to].engine) {
+    if (world->nodes[packet.to].engine && world->links) {
+        sim_links_deliver(world, &packet);
+    } else if (world->nodes[packet.to].engine) {
         world->counts.delivered++;
         world->partner = packet.sender;
         sim_node_turn(world, packet.to, &in);

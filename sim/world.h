@@ -20,6 +20,7 @@
 #define SIM_WORLD_H
 
 #include "core/message.h"
+#include "core/rules.h"
 #include "core/store.h"
 #include "kad/engine.h"
 #include "sim/latency.h"
@@ -27,6 +28,16 @@
 #define SIM_NOBODY UINT32_MAX
 
 struct sim_world;
+
+/* In networks whose messages travel over connections (sim/world_links.c). */
+struct sim_dialling {
+    uint32_t links;  /* a node has at most */
+    uint32_t dials;  /* under way at once */
+    sim_us dial_us;  /* until an address that says nothing counts as dead */
+    sim_us pause_us; /* then it is left alone for so long, twice as long each time */
+    bool
+        ready; /* with ideal tables: everybody is connected to those he knows that are on, as far as there is room */
+};
 
 struct sim_config {
     const struct kad_network
@@ -42,8 +53,10 @@ struct sim_config {
     uint32_t reorder_ppm; /* delayed by up to 100 ms more */
     bool ids_fit;         /* ids made from addresses (BEP 42), which nodes know; else random */
     bool ipv4, ipv6;
-    uint32_t check_every;    /* after every so many events; 0: never */
-    uint32_t memory_ceiling; /* of one node, in bytes; 0: none */
+    struct sim_dialling dialling; /* zeros: what the swarm has (engine/swarm.h) */
+    uint32_t client_ppm;          /* share of nodes that ask and do not answer: in nobody's table */
+    uint32_t check_every;         /* after every so many events; 0: never */
+    uint32_t memory_ceiling;      /* of one node, in bytes; 0: none */
     /* A datagram to an address that is nobody's; NULL: it just vanishes. */
     /* A hostile node's engine is about to give this answer, which may be changed. False: it says nothing. NULL: none lies. */
     bool (*lie)(void *context, struct sim_world *world, uint32_t node, uint32_t asker,
@@ -61,6 +74,8 @@ struct sim_counts {
     uint64_t delivered, lost, duplicated, cut, off; /* cut: by a partition; off: the receiver was not there */
     uint64_t strays, stray_bytes;                   /* to addresses that are no node's */
     uint64_t starts, stops;
+    uint64_t dials, dials_failed, dials_spared; /* spared: to whom it had not been possible a moment before */
+    uint64_t links_up, links_trimmed;
     uint64_t on_ms; /* of nodes that are off by now, together; sim_world_effort() for all */
 };
 
@@ -75,8 +90,8 @@ KAD_CHECK int sim_world_new(const struct sim_config *config, struct sim_world **
 void sim_world_free(struct sim_world *world);
 
 /* All nodes on but for `off_ppm` of a million. Each table has in every bucket k (or `table_wide`) random ones of those that belong
- * there: of those that are on, or, with `off_known`, of all, so that tables are full of the dead. */
-KAD_CHECK int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known);
+ * there: of those that are on and so many that are off that `dead_ppm` of all are, as far as there are as many. */
+KAD_CHECK int sim_world_fill(struct sim_world *world, uint32_t off_ppm, uint32_t dead_ppm);
 
 sim_us sim_world_now(const struct sim_world *world);
 kad_ms sim_world_ms(const struct sim_world *world); /* what engines see */
@@ -126,6 +141,15 @@ struct kad_store *sim_node_store(struct sim_world *world, uint32_t node);   /* N
 uint32_t sim_node_at(const struct sim_world *world,
                      const struct kad_endpoint *endpoint); /* SIM_NOBODY: no node's */
 uint32_t sim_node_with_id(const struct sim_world *world, const struct kad_id *id);
+
+bool sim_node_client(const struct sim_world *world, uint32_t node);
+/* In networks of connections: how many it has, and how many it ever dialled. */
+uint32_t sim_node_links(const struct sim_world *world, uint32_t node);
+uint32_t sim_node_dialled(const struct sim_world *world, uint32_t node);
+/* In networks of libp2p what is asked for is called by what is hashed to it: this is, and *out_key is its place. KAD_E_MEMORY. */
+KAD_CHECK int sim_world_name(struct sim_world *world, struct kad_bytes name, struct kad_id *out_key);
+/* The peer id of a node there; its size. */
+size_t sim_node_peer_id(const struct sim_world *world, uint32_t node, uint8_t out_id[KAD_IDENTITY_MAX]);
 
 /* On; joins through what it saved, and `n_bootstraps` others that are on. */
 KAD_CHECK int sim_node_start(struct sim_world *world, uint32_t node, unsigned n_bootstraps);

@@ -55,6 +55,11 @@ const struct kad_endpoint *sim_node_endpoint(const struct sim_world *world, uint
     return &world->nodes[node].endpoints[family == KAD_IPV6];
 }
 
+bool sim_node_client(const struct sim_world *world, uint32_t node)
+{
+    return world->nodes[node].client;
+}
+
 struct kad_engine *sim_node_engine(struct sim_world *world, uint32_t node)
 {
     return world->nodes[node].engine;
@@ -92,7 +97,7 @@ static size_t collect(const struct sim_world *world, const struct kad_id *target
     if (found == n || from == to)
         return found;
     if (to - from == 1 || bit == 256) {
-        if (world->nodes[world->by_id[from]].engine)
+        if (world->nodes[world->by_id[from]].engine && !world->nodes[world->by_id[from]].client)
             out_nodes[found++] = world->by_id[from];
         return found;
     }

@@ -1,5 +1,5 @@
 /* world_net - what becomes of a datagram between two hosts: loss, bursts, duplicates, delays, partitions. */
-#include "sim/world_parts.h"
+#include "sim/world_links.h"
 
 #include <string.h>
 
@@ -12,8 +12,8 @@
 #define OUTSIDE_RTT  (80 * 1000) /* of hosts that are no nodes, and have no place */
 
 /* A node's number says where as well as its address does. */
-static void note(struct sim_world *world, uint32_t from, uint32_t receiver, const struct kad_endpoint *to,
-                 struct kad_bytes bytes)
+void sim_world_note(struct sim_world *world, uint32_t from, uint32_t receiver, const struct kad_endpoint *to,
+                    struct kad_bytes bytes)
 {
     const uint64_t where = receiver != SIM_NOBODY
                                ? (uint64_t)to->family << 32 | receiver
@@ -49,7 +49,7 @@ static bool burst_takes(struct sim_world *world, uint32_t from)
     return true;
 }
 
-static bool is_cut(const struct sim_world *world, uint32_t from, uint32_t to)
+bool sim_world_cut(const struct sim_world *world, uint32_t from, uint32_t to)
 {
     if (world->partition == SIM_WHOLE || from == SIM_NOBODY ||
         world->nodes[from].side == world->nodes[to].side)
@@ -57,8 +57,8 @@ static bool is_cut(const struct sim_world *world, uint32_t from, uint32_t to)
     return world->partition == SIM_CUT || world->nodes[to].side == 0;
 }
 
-static void post(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
-                 uint32_t to, struct kad_bytes bytes)
+void sim_world_post(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
+                    uint32_t to, struct kad_bytes bytes, sim_us late)
 {
     const struct sim_node *receiver = &world->nodes[to];
     const uint32_t slot = sim_pool_take(world, &world->packets);
@@ -70,7 +70,7 @@ static void post(struct sim_world *world, uint32_t from, const struct kad_endpoi
         return;
     if (from != SIM_NOBODY)
         rtt = sim_rtt(&world->config.latency, from, &world->nodes[from].position, to, &receiver->position);
-    delay = sim_delay(&world->config.latency, rtt, &world->net_rng);
+    delay = late + sim_delay(&world->config.latency, rtt, &world->net_rng);
     if (sim_chance(&world->net_rng, world->config.reorder_ppm))
         delay += sim_below(&world->net_rng, REORDER_MOST);
     packet = &((struct sim_packet *)world->packets.slots)[slot];
@@ -91,7 +91,7 @@ static void post(struct sim_world *world, uint32_t from, const struct kad_endpoi
 static void carry(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
                   uint32_t to, struct kad_bytes bytes)
 {
-    if (is_cut(world, from, to)) {
+    if (sim_world_cut(world, from, to)) {
         world->counts.cut++;
         return;
     }
@@ -99,10 +99,10 @@ static void carry(struct sim_world *world, uint32_t from, const struct kad_endpo
         world->counts.lost++;
         return;
     }
-    post(world, from, from_endpoint, to, bytes);
+    sim_world_post(world, from, from_endpoint, to, bytes, 0);
     if (sim_chance(&world->net_rng, world->config.duplicate_ppm)) {
         world->counts.duplicated++;
-        post(world, from, from_endpoint, to, bytes);
+        sim_world_post(world, from, from_endpoint, to, bytes, 0);
     }
 }
 
@@ -111,7 +111,11 @@ void sim_world_send(struct sim_world *world, uint32_t from, const struct kad_end
 {
     const uint32_t receiver = receiver_of(world, to);
 
-    note(world, from, receiver, to, bytes);
+    if (world->links) {
+        sim_links_send(world, from, to, bytes);
+        return;
+    }
+    sim_world_note(world, from, receiver, to, bytes);
     world->counts.datagrams++;
     world->counts.bytes += bytes.size;
     if (receiver != SIM_NOBODY) {

@@ -1,5 +1,5 @@
 /* world_node - nodes on and off, their turns, and their requests. */
-#include "sim/world_parts.h"
+#include "sim/world_links.h"
 
 #include <assert.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static int make_engine(struct sim_world *world, uint32_t number)
     struct sim_node *node = &world->nodes[number];
     struct kad_engine_config config = {
         .network = world->config.network,
-        .settings = &world->config.settings,
+        .settings = node->client ? &world->client_settings : &world->config.settings,
         .allocator = &world->memory.allocator,
         .id = &node->id,
         .book = world->book,
@@ -128,6 +128,8 @@ static int make_engine(struct sim_world *world, uint32_t number)
     node->on_at = world->n_on;
     world->on[world->n_on++] = number;
     world->counts.starts++;
+    if (world->links)
+        sim_links_start(world, number);
     return 0;
 }
 
@@ -258,6 +260,8 @@ void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
     if (how != SIM_CRASH_LOSE)
         save_table(world, node);
     world->counts.on_ms += time_on(world, node);
+    if (world->links)
+        sim_links_stop(world, number, how);
     kad_engine_free(node->engine);
     node->engine = NULL;
     node->scheduled_at = -1;
@@ -383,25 +387,45 @@ static int fill_table(struct sim_world *world, const struct ranks *ranks, uint32
     return error;
 }
 
-int sim_world_fill(struct sim_world *world, uint32_t off_ppm, bool off_known)
+/* Of those that are off, in millionths: so many in tables are `dead_ppm` of all there. */
+static uint32_t known_of_off(const struct sim_world *world, uint32_t dead_ppm)
+{
+    uint64_t on = 0, off = 0, wanted;
+
+    for (uint32_t i = 0; i < world->n_honest; i++) {
+        on += world->nodes[i].engine && !world->nodes[i].client;
+        off += !world->nodes[i].engine && !world->nodes[i].client;
+    }
+    if (!dead_ppm || !off)
+        return 0;
+    wanted = dead_ppm < 1000000 ? on * dead_ppm / (1000000 - dead_ppm) : off;
+    return wanted < off ? (uint32_t)(wanted * 1000000 / off) : 1000000;
+}
+
+int sim_world_fill(struct sim_world *world, uint32_t off_ppm, uint32_t dead_ppm)
 {
     const uint32_t n = world->n_honest;
     uint32_t *nodes = kad_alloc(&world->memory.allocator, n * sizeof(*nodes));
     struct ranks ranks = {.nodes = nodes};
     int error = nodes ? 0 : KAD_E_MEMORY;
+    uint32_t known;
 
     for (uint32_t i = 0; i < n && !error; i++) {
         if (!sim_chance(&world->rng, off_ppm))
             error = make_engine(world, i);
     }
+    known = known_of_off(world, dead_ppm);
     for (uint32_t i = 0; i < world->config.n_nodes && !error; i++) {
         const uint32_t number = world->by_id[i];
 
-        if (number < n && (off_known || world->nodes[number].engine))
+        if (number < n && !world->nodes[number].client &&
+            (world->nodes[number].engine || known == 1000000 || (known && sim_chance(&world->rng, known))))
             nodes[ranks.n++] = number;
     }
     for (uint32_t i = 0; i < world->n_on && !error; i++)
         error = fill_table(world, &ranks, world->on[i]);
+    if (!error && world->links && world->config.dialling.ready)
+        sim_links_make_ready(world);
     for (uint32_t i = 0; i < world->n_on && !error; i++)
         schedule_wake(world, world->on[i]);
     kad_free(&world->memory.allocator, nodes, n * sizeof(*nodes));

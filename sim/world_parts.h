@@ -29,7 +29,7 @@ struct sim_node {
     struct kad_id id;
     struct kad_endpoint endpoints[SIM_FAMILIES];
     uint16_t starts;
-    uint8_t side : 1, hostile : 1, forges : 1;
+    uint8_t side : 1, hostile : 1, forges : 1, client : 1;
 };
 
 /* Has it fetched: a matter of time only. */
@@ -45,6 +45,7 @@ struct sim_packet {
     uint32_t to;
     uint32_t sender; /* SIM_NOBODY: no node */
     uint32_t size;
+    uint32_t next;  /* of those that wait for a connection (sim/world_links.h) */
     uint8_t *bytes; /* owned */
 };
 
@@ -70,8 +71,14 @@ struct sim_pool {
     uint32_t n_free, n_slots, room;
 };
 
+struct sim_links; /* sim/world_links.h */
+struct sim_names;
+
 struct sim_world {
     struct sim_config config;
+    struct kad_settings client_settings; /* the same, of those that only ask */
+    struct sim_links *links;             /* in networks of connections; else NULL */
+    struct sim_names *names;
     struct sim_memory memory;
     struct kad_book *book;
     struct sim_node *nodes;
@@ -130,6 +137,13 @@ KAD_CHECK int sim_world_make_nodes(struct sim_world *world);
 /* Sends what a node or a host of no node's wants sent. */
 void sim_world_send(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
                     const struct kad_endpoint *to, struct kad_bytes bytes);
+
+/* On its way, whatever else may happen to it; `late` is added to the delay. */
+void sim_world_post(struct sim_world *world, uint32_t from, const struct kad_endpoint *from_endpoint,
+                    uint32_t to, struct kad_bytes bytes, sim_us late);
+bool sim_world_cut(const struct sim_world *world, uint32_t from, uint32_t to); /* by a partition */
+void sim_world_note(struct sim_world *world, uint32_t from, uint32_t receiver, const struct kad_endpoint *to,
+                    struct kad_bytes bytes); /* in the trace */
 
 /* A memory store that notices when something is served at or after its expiry. NULL: no memory. */
 struct kad_store *sim_guard_new(struct sim_world *world, uint32_t node);

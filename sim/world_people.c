@@ -96,12 +96,16 @@ static struct kad_id make_id(struct sim_world *world, uint32_t number)
     struct kad_identity identity;
     uint8_t secret[32];
     struct kad_rng rng;
+    struct kad_id id;
 
     if (world->keys) {
         sim_node_secret(world, number, secret);
         kad_identity_from_seed(&identity, secret);
         memcpy(world->keys[number], identity.public_key, sizeof(world->keys[number]));
-        return kad_identity_id(identity.public_key);
+        if (!world->config.network->rules.id_of_key)
+            return kad_identity_id(identity.public_key);
+        world->config.network->rules.id_of_key(identity.public_key, &id);
+        return id;
     }
     node_rng(world, number, &rng);
     return world->config.ids_fit ? kad_krpc_make_id(&node->endpoints[world->config.ipv4 ? 0 : 1], &rng)
@@ -115,6 +119,7 @@ int sim_world_make_nodes(struct sim_world *world)
 
         node->position = sim_position_of(&world->config.latency, i);
         node->scheduled_at = -1;
+        node->client = sim_mix(world->config.seed, i, 9) % 1000000 < world->config.client_ppm;
         if (world->config.ipv4)
             node->endpoints[0] = make_v4(world, &world->n_addresses);
         if (world->config.ipv6)

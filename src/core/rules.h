@@ -6,6 +6,8 @@
 #include "base/endpoint.h"
 #include "kad/engine.h" /* struct kad_class */
 
+#define KAD_IDENTITY_MAX 64 /* bytes of an identity, of whatever network */
+
 struct kad_rules {
     unsigned id_bits; /* 160 or 256 */
     /* By the record alone: key, sizes, signature, and that its life is no longer than its class's (whether it has begun and
@@ -23,6 +25,8 @@ struct kad_rules {
      * public key. */
     void (*id_of_key)(const uint8_t public_key[32], struct kad_id *out_id);
     void (*key_of)(struct kad_bytes identity, uint8_t out_public_key[32]);
+    /* The identity of whoever has this public key, of identity_size bytes at most; its size. NULL: as above. */
+    size_t (*identity_of)(const uint8_t public_key[32], uint8_t *out_identity);
     bool
         one_list; /* an answer names the k nearest of both families, not of each; never the asker, wherever it is */
     bool

@@ -194,10 +194,21 @@ int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_endpoint *e
     return kad_join_add_bootstrap(&engine->dht, endpoint, (struct kad_bytes){0}, now);
 }
 
+static struct kad_bytes identity_of(const struct kad_engine *engine, const uint8_t public_key[32],
+                                    uint8_t room[KAD_IDENTITY_MAX])
+{
+    const struct kad_rules *rules = &engine->network->rules;
+
+    if (!rules->identity_of)
+        return (struct kad_bytes){public_key, 32};
+    return (struct kad_bytes){room, rules->identity_of(public_key, room)};
+}
+
 int kad_engine_bootstrap_key(struct kad_engine *engine, const struct kad_endpoint *endpoint,
                              const uint8_t public_key[32], kad_ms now)
 {
-    const struct kad_bytes identity = {public_key, 32};
+    uint8_t bytes[KAD_IDENTITY_MAX];
+    const struct kad_bytes identity = identity_of(engine, public_key, bytes);
 
     if (engine->journal)
         kad_journal_bootstrap(engine->journal, endpoint, identity, now);
@@ -233,11 +244,12 @@ int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *cont
 int kad_engine_contact_key(struct kad_engine *engine, const struct kad_endpoint *endpoint,
                            const uint8_t public_key[32], bool trusted, kad_ms now)
 {
-    const struct kad_bytes identity = {public_key, 32};
-    struct kad_contact contact = {.endpoint = *endpoint};
     const struct kad_rules *rules = &engine->network->rules;
+    uint8_t bytes[KAD_IDENTITY_MAX];
+    const struct kad_bytes identity = identity_of(engine, public_key, bytes);
+    struct kad_contact contact = {.endpoint = *endpoint};
 
-    if (rules->identity_size != identity.size || !rules->id_of(identity, &contact.id))
+    if (rules->identity_size < identity.size || !rules->id_of(identity, &contact.id))
         return KAD_E_INVALID;
     if (engine->journal)
         kad_journal_contact(engine->journal, &contact, identity, trusted, now);

@@ -11,14 +11,22 @@
 #include "wire/libp2p/message.h"
 #include "wire/libp2p/records.h"
 
-static void id_of_key(const uint8_t public_key[32], struct kad_id *out_id)
+static size_t identity_of(const uint8_t public_key[32], uint8_t *out_identity)
 {
-    uint8_t key[KAD_PEER_KEY_OWN], peer[KAD_PEER_ID_MAX];
+    uint8_t key[KAD_PEER_KEY_OWN];
     size_t n = 0;
 
     kad_peer_key_ed25519(public_key, key);
-    if (kad_peer_id_of_key((struct kad_bytes){key, sizeof(key)}, peer, &n) < 0)
+    if (kad_peer_id_of_key((struct kad_bytes){key, sizeof(key)}, out_identity, &n) < 0)
         n = 0; /* an Ed25519 key always has one */
+    return n;
+}
+
+static void id_of_key(const uint8_t public_key[32], struct kad_id *out_id)
+{
+    uint8_t peer[KAD_PEER_ID_MAX];
+    const size_t n = identity_of(public_key, peer);
+
     kad_peer_id_place((struct kad_bytes){peer, n}, out_id);
 }
 
@@ -40,12 +48,12 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
            memcmp(record->public_key, sender->bytes, sizeof(sender->bytes)) == 0;
 }
 
-#define RULES(class_of_type)                                                                    \
-    {                                                                                           \
-        .id_bits = 256, .check_record = kad_p2p_check_record, .identity_size = KAD_PEER_ID_MAX, \
-        .id_of = kad_p2p_id_of, .id_of_key = id_of_key, .key_of = key_of, .no_tokens = true,    \
-        .one_list = true, .whole_lists = true, .may_put = may_put, .class_of = (class_of_type), \
-        .digest = kad_p2p_digest, .sign_record = kad_p2p_renew,                                 \
+#define RULES(class_of_type)                                                                          \
+    {                                                                                                 \
+        .id_bits = 256, .check_record = kad_p2p_check_record, .identity_size = KAD_PEER_ID_MAX,       \
+        .id_of = kad_p2p_id_of, .id_of_key = id_of_key, .key_of = key_of, .identity_of = identity_of, \
+        .no_tokens = true, .one_list = true, .whole_lists = true, .may_put = may_put,                 \
+        .class_of = (class_of_type), .digest = kad_p2p_digest, .sign_record = kad_p2p_renew,          \
     }
 
 /* T024: k 20, alpha 3, refresh every 5 minutes, 10 seconds for a query, be it one message or a
