@@ -10,6 +10,12 @@ static bool take_varint(struct kad_bytes *rest, uint64_t *out_value)
 {
     uint64_t value = 0;
 
+    if (rest->size && rest->data[0] < 0x80) {
+        *out_value = rest->data[0];
+        rest->data++;
+        rest->size--;
+        return true;
+    }
     for (unsigned i = 0; i < VARINT_MOST && i < rest->size; i++) {
         value |= (uint64_t)(rest->data[i] & 0x7f) << (7 * i);
         if (rest->data[i] & 0x80)
@@ -84,6 +90,10 @@ static void put_varint(struct kad_proto_writer *writer, uint64_t value)
     uint8_t bytes[VARINT_MOST];
     size_t n = 0;
 
+    if (value < 0x80 && writer->n < writer->room && !writer->full) { /* most are lengths and tags */
+        writer->bytes[writer->n++] = (uint8_t)value;
+        return;
+    }
     for (; value >= 0x80; value >>= 7)
         bytes[n++] = (uint8_t)(value | 0x80);
     bytes[n++] = (uint8_t)value;

@@ -59,7 +59,7 @@ int kad_link_new(const struct kad_link_config *config, kad_ms now, struct kad_li
                   config->max_unsent > UNSENT_LEAST ? config->max_unsent : UNSENT_LEAST);
     yamux.pipe = &link->pipe;
     kad_yamux_init(&link->yamux, &yamux);
-    kad_noise_xx_init(&handshake->noise, config->suite, config->identity->static_secret, config->ephemeral);
+    kad_noise_xx_init(&handshake->noise, config->suite, &config->identity->keys, config->ephemeral);
     kad_wipe(link->config.ephemeral, sizeof(link->config.ephemeral));
     kad_link_begin(link);
     *out_link = link;

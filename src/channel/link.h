@@ -27,7 +27,7 @@ struct kad_link;
 
 /* Who we are on all links of a process: a Noise key of its own, signed by the identity once. */
 struct kad_link_identity {
-    uint8_t static_secret[KAD_DH_SIZE];
+    struct kad_noise_keys keys;
     uint8_t payload[KAD_LINK_PAYLOAD];
     size_t n_payload;
 };

@@ -25,9 +25,10 @@ void kad_link_identity_make(struct kad_link_identity *identity, const struct kad
     const struct kad_bytes muxer = {(const uint8_t *)yamux_protocol, sizeof(yamux_protocol) - 1};
     struct kad_proto_writer writer = {.bytes = identity->payload, .room = sizeof(identity->payload)};
 
-    memcpy(identity->static_secret, static_secret, KAD_DH_SIZE);
+    memcpy(identity->keys.secret, static_secret, KAD_DH_SIZE);
+    suite->keypair(static_secret, identity->keys.public_key); /* once: a tenth of a handshake */
     memcpy(covered, signed_before, sizeof(signed_before) - 1);
-    suite->keypair(static_secret, covered + sizeof(signed_before) - 1);
+    memcpy(covered + sizeof(signed_before) - 1, identity->keys.public_key, KAD_DH_SIZE);
     kad_ed25519_sign(secret, covered, sizeof(covered), signature);
     kad_peer_key_ed25519(secret + 32, key);
     kad_proto_put_bytes(&writer, FIELD_KEY, (struct kad_bytes){key, sizeof(key)});

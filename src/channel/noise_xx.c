@@ -6,11 +6,10 @@
 #include "crypto/crypto.h"
 
 void kad_noise_xx_init(struct kad_noise_xx *xx, const struct kad_suite *suite,
-                       const uint8_t static_secret[KAD_DH_SIZE], const uint8_t ephemeral_secret[KAD_DH_SIZE])
+                       const struct kad_noise_keys *ours, const uint8_t ephemeral_secret[KAD_DH_SIZE])
 {
     memset(xx, 0, sizeof(*xx));
-    memcpy(xx->ours.secret, static_secret, KAD_DH_SIZE);
-    suite->keypair(static_secret, xx->ours.public_key);
+    xx->ours = *ours;
     memcpy(xx->ephemeral.secret, ephemeral_secret, KAD_DH_SIZE);
     suite->keypair(ephemeral_secret, xx->ephemeral.public_key);
     kad_noise_init(&xx->noise, suite, NULL, 0);

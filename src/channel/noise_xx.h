@@ -29,7 +29,7 @@ struct kad_noise_xx {
 };
 
 void kad_noise_xx_init(struct kad_noise_xx *xx, const struct kad_suite *suite,
-                       const uint8_t static_secret[KAD_DH_SIZE], const uint8_t ephemeral_secret[KAD_DH_SIZE]);
+                       const struct kad_noise_keys *ours, const uint8_t ephemeral_secret[KAD_DH_SIZE]);
 
 void kad_noise_xx_write_first(struct kad_noise_xx *xx, const struct kad_suite *suite,
                               uint8_t out_message[KAD_NOISE_XX_FIRST]);

@@ -54,14 +54,17 @@ struct pair {
 
 static void begin(struct pair *pair, const struct kad_suite *suite)
 {
-    uint8_t s[KAD_DH_SIZE], e[KAD_DH_SIZE];
+    struct kad_noise_keys keys;
+    uint8_t e[KAD_DH_SIZE];
 
     memset(e, 0x11, sizeof(e));
-    memset(s, 0x22, sizeof(s));
-    kad_noise_xx_init(&pair->initiator, suite, s, e);
+    memset(keys.secret, 0x22, sizeof(keys.secret));
+    suite->keypair(keys.secret, keys.public_key);
+    kad_noise_xx_init(&pair->initiator, suite, &keys, e);
     memset(e, 0x33, sizeof(e));
-    memset(s, 0x44, sizeof(s));
-    kad_noise_xx_init(&pair->responder, suite, s, e);
+    memset(keys.secret, 0x44, sizeof(keys.secret));
+    suite->keypair(keys.secret, keys.public_key);
+    kad_noise_xx_init(&pair->responder, suite, &keys, e);
 }
 
 static void expect_message(const struct pair *pair, const char *hex)
