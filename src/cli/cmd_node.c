@@ -18,6 +18,7 @@
 #include "crypto/crypto.h"
 #include "node/local_net.h"
 #include "node/config_change.h"
+#include "node/config_namespaces.h"
 #include "node/key_file.h"
 #include "node/log.h"
 #include "node/places.h"
@@ -132,7 +133,10 @@ static void lend_classes(struct running *running, size_t network, struct kad_nod
     for (unsigned i = 0; i < config->n_classes; i++)
         kad_config_class_make(&config->classes[i], &running->classes[network][i]);
     node->classes = running->classes[network];
-    node->n_classes = kad_network_has_identities(config->network) ? config->n_classes : 0;
+    if (kad_config_is_libp2p(config->network))
+        node->n_classes = kad_namespaces_class(config->libp2p_namespaces, running->classes[network]);
+    else
+        node->n_classes = kad_network_has_identities(config->network) ? config->n_classes : 0;
 }
 
 /* The networks named behind the first one. */

@@ -32,8 +32,8 @@ static void walk_held(struct kad_walk *walk, struct kad_record *record, uint8_t 
 {
     size_t size;
 
-    record->value.size = kad_walk_count(walk, record->value.size, KAD_RECORD_VALUE_MAX);
-    record->salt.size = kad_walk_count(walk, record->salt.size, KAD_RECORD_SALT_MAX);
+    record->value.size = kad_walk_count(walk, record->value.size, KAD_RECORD_VALUE_MOST);
+    record->salt.size = kad_walk_count(walk, record->salt.size, KAD_RECORD_SALT_MOST);
     size = record->value.size + record->salt.size;
     if (!kad_walk_reads(walk)) {
         kad_walk_bytes(walk, *bytes, size);

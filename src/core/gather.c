@@ -515,7 +515,7 @@ void kad_gather_tell(const struct kad_operation *operation, struct kad_event *ou
 static void walk_value(struct kad_walk *walk, struct kad_record *record)
 {
     kad_record_walk(walk, record);
-    record->value.size = kad_walk_count(walk, record->value.size, KAD_RECORD_VALUE_MAX);
+    record->value.size = kad_walk_count(walk, record->value.size, KAD_RECORD_VALUE_MOST);
     record->value.data = kad_walk_owned(walk, (uint8_t *)(uintptr_t)record->value.data, record->value.size);
     if (!record->value.data)
         record->value.size = 0;

@@ -46,7 +46,7 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
             return KAD_E_INVALID;
         break;
     case KAD_REQUEST_GET:
-        if (record->salt.size > KAD_RECORD_SALT_MAX)
+        if (record->salt.size > (dht->rules->class_of ? KAD_RECORD_SALT_MOST : KAD_RECORD_SALT_MAX))
             return KAD_E_INVALID;
         if (request->prefix_bits && (!dht->rules->class_of || !is_prefix(request)))
             return KAD_E_INVALID;

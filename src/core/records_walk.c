@@ -59,7 +59,7 @@ static void walk_results(struct kad_walk *walk, struct kad_results *results)
         struct kad_bytes *value = &result->record.value;
 
         kad_record_walk(walk, &result->record);
-        value->size = kad_walk_count(walk, value->size, KAD_RECORD_VALUE_MAX);
+        value->size = kad_walk_count(walk, value->size, KAD_RECORD_VALUE_MOST);
         value->data = kad_walk_owned(walk, (uint8_t *)(uintptr_t)value->data, value->size);
         if (!value->data)
             value->size = 0;

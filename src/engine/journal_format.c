@@ -59,8 +59,8 @@ static void walk_bytes(struct kad_walk *walk, struct kad_bytes *bytes, size_t mo
 void kad_journal_walk_record(struct kad_walk *walk, struct kad_record *record)
 {
     kad_record_walk(walk, record);
-    walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MAX);
-    walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MAX);
+    walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MOST);
+    walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MOST);
 }
 
 static void walk_contact(struct kad_walk *walk, struct kad_contact *contact)
@@ -74,13 +74,13 @@ static void walk_request(struct kad_walk *walk, struct kad_request *request)
     struct kad_record *record = &request->record;
 
     /* A host's request may be anything; what makes it invalid (too long a value) is cut to what still makes it so. */
-    if (record->value.size > KAD_RECORD_VALUE_MAX + 1)
-        record->value.size = KAD_RECORD_VALUE_MAX + 1;
-    if (record->salt.size > KAD_RECORD_SALT_MAX + 1)
-        record->salt.size = KAD_RECORD_SALT_MAX + 1;
+    if (record->value.size > KAD_RECORD_VALUE_MOST + 1)
+        record->value.size = KAD_RECORD_VALUE_MOST + 1;
+    if (record->salt.size > KAD_RECORD_SALT_MOST + 1)
+        record->salt.size = KAD_RECORD_SALT_MOST + 1;
     kad_request_walk(walk, request);
-    walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MAX + 1);
-    walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MAX + 1);
+    walk_bytes(walk, &record->value, KAD_RECORD_VALUE_MOST + 1);
+    walk_bytes(walk, &record->salt, KAD_RECORD_SALT_MOST + 1);
 }
 
 static void walk_time(struct kad_walk *walk, struct kad_journal_item *item, kad_ms *before)

@@ -52,9 +52,9 @@ json_t *kad_json_instant(kad_ms unix_ms)
 
 json_t *kad_json_hex(struct kad_bytes bytes)
 {
-    char text[2 * KAD_RECORD_VALUE_MAX + 1];
+    char text[2 * KAD_RECORD_VALUE_MOST + 1];
 
-    if (bytes.size > KAD_RECORD_VALUE_MAX)
+    if (bytes.size > KAD_RECORD_VALUE_MOST)
         return json_null();
     return json_string(kad_hex(bytes.data, bytes.size, text));
 }

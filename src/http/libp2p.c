@@ -154,7 +154,7 @@ static void read_preimage(struct kad_params *params, const char *name, struct ka
     n = strlen(digits);
     if (n > 0 && strspn(digits, "0123456789abcdefABCDEF") == n) {
         if (n % 2 || n / 2 > sizeof bytes || kad_unhex(digits, bytes, n / 2) != KAD_OK)
-            kad_params_wrong(params, name, "an even number of digits is wanted, of 80 bytes at most");
+            kad_params_wrong(params, name, "an even number of digits is wanted, of 128 bytes at most");
         else
             request->target = place_of(params, (struct kad_bytes){bytes, n / 2});
     } else if (kad_peer_id_read(text, strlen(text), bytes, &n) == KAD_OK) {
@@ -280,7 +280,7 @@ static void read_put_value(struct kad_params *params, struct kad_request *reques
     struct kad_ipns ipns;
 
     if (!kad_params_text(params, "value", &record->value) &&
-        !kad_params_hex(params, "value_hex", 1, KAD_RECORD_VALUE_MAX, &record->value) &&
+        !kad_params_hex(params, "value_hex", 1, KAD_RECORD_VALUE_MOST, &record->value) &&
         !is_told_by_name(record, &record->value))
         kad_params_wrong(params, "value", "wanted, and not given");
     if (params->why[0] || !begins(record->salt, "/ipns/"))
@@ -293,6 +293,23 @@ static void read_put_value(struct kad_params *params, struct kad_request *reques
     record->valid_until = ipns.valid_until;
 }
 
+/* Of other namespaces than its own a node takes those that the operator names. */
+static void want_taken(struct kad_params *params, const struct kad_record *wanted)
+{
+    const struct kad_node_config *config = kad_node_config_of(params->node);
+    const struct kad_record record = {.salt = wanted->salt, .value = {(const uint8_t *)"?", 1}};
+
+    if (params->why[0] || wanted->type != KAD_CLASS_USER)
+        return;
+    for (size_t i = 0; i < config->n_classes; i++) {
+        const struct kad_class *class_ = &config->classes[i];
+
+        if (class_->type == KAD_CLASS_USER && (!class_->valid || class_->valid(class_->context, &record)))
+            return;
+    }
+    kad_params_wrong(params, "key", "this node does not take its namespace: libp2p_namespaces names those");
+}
+
 static void read_put(struct kad_params *params, struct kad_request *request)
 {
     const kad_ms now = kad_node_now(params->node);
@@ -303,12 +320,15 @@ static void read_put(struct kad_params *params, struct kad_request *request)
         request->replicas = (uint8_t)replicas;
     request->record = (struct kad_record){.made_at = now, .sequence = now, .valid_until = KAD_NEVER};
     read_name(params, "key", false, request);
+    want_taken(params, &request->record);
     if (params->why[0])
         return;
     if (request->record.type == KAD_CLASS_PROVIDER)
         write_self(params, request);
     else
         read_put_value(params, request);
+    if (request->record.type == KAD_CLASS_USER)
+        request->record.valid_until = now + KAD_P2P_VALUE_LIFE;
     request->renews = request->keep;
 }
 
@@ -326,8 +346,7 @@ void kad_libp2p_read(struct kad_params *params, struct kad_request *request)
         break;
     case KAD_REQUEST_GET:
         read_name(params, "key", false, request);
-        if (request->record.salt.size > KAD_RECORD_SALT_MAX) /* of a longer hash: for the answer only */
-            request->record.salt = (struct kad_bytes){0};
+        want_taken(params, &request->record);
         request->fresh = !request->first;
         break;
     case KAD_REQUEST_PUT:

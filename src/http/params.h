@@ -15,7 +15,7 @@
 
 struct kad_node;
 
-#define KAD_PARAMS_BYTES 4096
+#define KAD_PARAMS_BYTES 12288
 
 struct kad_params {
     json_t *object; /* ours; shrinks as parameters are taken */

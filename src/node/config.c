@@ -9,6 +9,7 @@
 #include "engine/network.h"
 #include "net/fetch.h"
 #include "node/config_keys.h"
+#include "node/config_namespaces.h"
 #include "node/manifest.h"
 #include "node/places.h"
 
@@ -384,6 +385,10 @@ static int check_sources(const struct kad_config *config, char *why)
 
 static int check_libp2p(const struct kad_config *config, char *why)
 {
+    const int n = snprintf(why, KAD_CONFIG_WHY, "libp2p_namespaces: ");
+
+    if (kad_namespaces_check(config->libp2p_namespaces, why + n, KAD_CONFIG_WHY - (size_t)n) < 0)
+        return KAD_E_INVALID;
     for (unsigned i = 0; i < config->n_listen; i++) {
         if (kad_config_is_libp2p(config->network) && config->listen_as[i] == KAD_LISTEN_WSS &&
             (!*config->libp2p_certificate || !*config->libp2p_key))

@@ -54,6 +54,7 @@ struct kad_config {
     unsigned libp2p_max_connections, libp2p_accept_per_s;
     char libp2p_announce[KAD_NODE_ANNOUNCE_MAX][KAD_CONFIG_TEXT];
     unsigned n_libp2p_announce;
+    char libp2p_namespaces[KAD_CONFIG_TEXT]; /* config_namespaces.h */
     char libp2p_certificate[KAD_CONFIG_TEXT], libp2p_key[KAD_CONFIG_TEXT],
         libp2p_authorities[KAD_CONFIG_TEXT];
     char bootstrap[KAD_NODE_BOOTSTRAP_MAX]

@@ -149,6 +149,7 @@ const struct kad_key kad_keys[] = {
     {"libp2p", "libp2p_max_connections", KAD_KEY_COUNT, FIELD(libp2p_max_connections), 8, 32768, NULL, "connections at once; who was not used for longest gives way"},
     {"libp2p", "libp2p_accept_per_s", KAD_KEY_COUNT, FIELD(libp2p_accept_per_s), 1, 65536, NULL, "connections a second that are let in from one host"},
     {"libp2p", "libp2p_announce", KAD_KEY_ANNOUNCE, FIELD(libp2p_announce), 0, 0, NULL, "multiaddrs that others are told, once per address, in place of those listened at: such as /dns4/HOST/tcp/443/tls/ws behind a proxy"},
+    TEXT("libp2p", libp2p_namespaces, "values below /NAME/ are taken for each of these names by comma, beside /pk/ and /ipns/: any of up to 10 KiB. Of two the greater one stands, byte by byte; with :newest behind the name the one that came last. The same at all nodes"),
     TEXT("libp2p", libp2p_certificate, "a PEM file: the certificate for /tls/ws, and behind it what stands between it and its authority"),
     TEXT("libp2p", libp2p_key, "a PEM file: the private key of that certificate"),
     TEXT("libp2p", libp2p_authorities, "a PEM file: who is believed when others show certificates; empty: the system's"),

@@ -293,11 +293,11 @@ static void read_put(struct reader *reader, struct kad_request *request, bool ha
     record->sequence = (int64_t)read_number(reader, 8);
     size = read_number(reader, 1);
     record->salt = borrow(reader, size);
-    if (size > KAD_RECORD_SALT_MAX)
+    if (size > KAD_RECORD_SALT_MOST)
         reader->bad = true;
     size = read_number(reader, 2);
     record->value = borrow(reader, size);
-    if (size > KAD_RECORD_VALUE_MAX)
+    if (size > KAD_RECORD_VALUE_MOST)
         reader->bad = true;
     if (!has_classes)
         return;

@@ -25,7 +25,7 @@
 struct kad_mem_store_config {
     uint64_t max_records;
     uint64_t max_record_bytes;      /* values and salts */
-    unsigned max_records_per_group; /* publisher's /24 or /64; 0: no limit */
+    unsigned max_records_per_group; /* publisher's /24 or /64, longer ones counting as several; 0: no limit */
     /* Of records that say how long they are valid (kad_record.valid_until), which are those of networks with classes: */
     unsigned max_records_per_owner; /* one public key's; 0: no limit */
     unsigned class_percent;     /* no class may take more than this share of the two above; 0: all of it */

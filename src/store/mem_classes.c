@@ -45,9 +45,11 @@ uint64_t kad_mem_classes_memory(const struct kad_mem_classes *classes)
 
 static uint64_t owner(const struct kad_mem_classes *classes, const struct kad_record *record)
 {
+    static const uint8_t nobody[sizeof record->public_key];
     uint64_t group;
 
-    if (classes->config->max_records_per_owner == 0)
+    if (classes->config->max_records_per_owner == 0 ||
+        memcmp(record->public_key, nobody, sizeof nobody) == 0) /* of networks where values have no owner */
         return 0;
     group = kad_hash(classes->hash_key, record->public_key, sizeof record->public_key);
     return group ? group : 1;
@@ -77,7 +79,7 @@ int kad_mem_classes_add(struct kad_mem_classes *classes, const struct kad_record
     if (group &&
         kad_mem_groups_count(&classes->owners, classes->hash_key, group) >= config->max_records_per_owner)
         return KAD_E_LIMIT;
-    if (kad_mem_groups_add(&classes->owners, classes->hash_key, group) != KAD_OK)
+    if (kad_mem_groups_add(&classes->owners, classes->hash_key, group, 1) != KAD_OK)
         return KAD_E_MEMORY;
     share->n++;
     share->bytes += content(record);
@@ -88,7 +90,7 @@ void kad_mem_classes_remove(struct kad_mem_classes *classes, const struct kad_re
 {
     struct kad_mem_share *share = &classes->shares[record->type];
 
-    kad_mem_groups_remove(&classes->owners, classes->hash_key, owner(classes, record));
+    kad_mem_groups_remove(&classes->owners, classes->hash_key, owner(classes, record), 1);
     share->n--;
     share->bytes -= content(record);
 }
@@ -107,9 +109,9 @@ int kad_mem_classes_replace(struct kad_mem_classes *classes, const struct kad_re
         if (kad_mem_groups_count(&classes->owners, classes->hash_key, after) >=
             classes->config->max_records_per_owner)
             return KAD_E_LIMIT;
-        if (kad_mem_groups_add(&classes->owners, classes->hash_key, after) != KAD_OK)
+        if (kad_mem_groups_add(&classes->owners, classes->hash_key, after, 1) != KAD_OK)
             return KAD_E_MEMORY;
-        kad_mem_groups_remove(&classes->owners, classes->hash_key, before);
+        kad_mem_groups_remove(&classes->owners, classes->hash_key, before, 1);
     }
     share->bytes = (uint32_t)(others + content(record));
     return KAD_OK;

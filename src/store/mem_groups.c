@@ -15,27 +15,27 @@ uint32_t kad_mem_groups_count(const struct kad_index *groups, uint64_t hash_key,
     return at == KAD_INDEX_END ? 0 : kad_index_slot(groups, at);
 }
 
-int kad_mem_groups_add(struct kad_index *groups, uint64_t hash_key, uint64_t group)
+int kad_mem_groups_add(struct kad_index *groups, uint64_t hash_key, uint64_t group, uint32_t n)
 {
     const uint32_t count = kad_mem_groups_count(groups, hash_key, group);
 
-    if (group == 0)
+    if (group == 0 || n == 0)
         return KAD_OK;
     if (count == 0)
-        return kad_index_add(groups, kad_hash_word(hash_key, group), 1);
-    kad_index_move(groups, kad_hash_word(hash_key, group), count, count + 1);
+        return kad_index_add(groups, kad_hash_word(hash_key, group), n);
+    kad_index_move(groups, kad_hash_word(hash_key, group), count, count + n);
     return KAD_OK;
 }
 
-void kad_mem_groups_remove(struct kad_index *groups, uint64_t hash_key, uint64_t group)
+void kad_mem_groups_remove(struct kad_index *groups, uint64_t hash_key, uint64_t group, uint32_t n)
 {
     const uint32_t count = kad_mem_groups_count(groups, hash_key, group);
 
-    if (group == 0)
+    if (group == 0 || n == 0)
         return;
-    assert(count > 0 && "a group gives back what it took");
-    if (count == 1)
-        kad_index_remove(groups, kad_hash_word(hash_key, group), 1);
+    assert(count >= n && "a group gives back what it took");
+    if (count == n)
+        kad_index_remove(groups, kad_hash_word(hash_key, group), n);
     else
-        kad_index_move(groups, kad_hash_word(hash_key, group), count, count - 1);
+        kad_index_move(groups, kad_hash_word(hash_key, group), count, count - n);
 }

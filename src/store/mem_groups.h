@@ -11,8 +11,8 @@
 
 /* `group` is kad_endpoint_narrow_group(), or 0: nobody's, never counted. */
 uint32_t kad_mem_groups_count(const struct kad_index *groups, uint64_t hash_key, uint64_t group);
-KAD_CHECK int kad_mem_groups_add(struct kad_index *groups, uint64_t hash_key,
-                                 uint64_t group); /* 0, KAD_E_MEMORY */
-void kad_mem_groups_remove(struct kad_index *groups, uint64_t hash_key, uint64_t group);
+/* `n` more, or fewer. 0, KAD_E_MEMORY. */
+KAD_CHECK int kad_mem_groups_add(struct kad_index *groups, uint64_t hash_key, uint64_t group, uint32_t n);
+void kad_mem_groups_remove(struct kad_index *groups, uint64_t hash_key, uint64_t group, uint32_t n);
 
 #endif

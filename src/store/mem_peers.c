@@ -240,7 +240,7 @@ static void detach(struct kad_mem_peers *p, uint32_t slot, const struct kad_mem_
     if (key->indexed)
         kad_index_remove(&p->peer_index, hash_peer(p, peer->key, &peer->endpoint), slot);
     if (peer->paid)
-        kad_mem_groups_remove(&p->groups, p->hash_key, kad_endpoint_narrow_group(&peer->endpoint));
+        kad_mem_groups_remove(&p->groups, p->hash_key, kad_endpoint_narrow_group(&peer->endpoint), 1);
     kad_mem_key_unchain(p, key, slot);
     kad_mem_key_unlist(p, key, slot);
 }
@@ -349,7 +349,7 @@ static int add_within_limits(struct kad_mem_peers *p, uint32_t key_slot, const s
         return KAD_E_LIMIT;
     if (!full && watch && !watch->room(watch->context, sizeof *peer))
         return KAD_E_LIMIT;
-    if (paid && kad_mem_groups_add(&p->groups, p->hash_key, group) != KAD_OK)
+    if (paid && kad_mem_groups_add(&p->groups, p->hash_key, group, 1) != KAD_OK)
         return KAD_E_MEMORY;
     if (full) {
         *out_slot = p->keys[key_slot].oldest;
@@ -360,7 +360,7 @@ static int add_within_limits(struct kad_mem_peers *p, uint32_t key_slot, const s
     if (error == KAD_OK)
         p->peers[*out_slot].paid = paid;
     else if (paid)
-        kad_mem_groups_remove(&p->groups, p->hash_key, group);
+        kad_mem_groups_remove(&p->groups, p->hash_key, group, 1);
     return error;
 }
 

@@ -302,12 +302,34 @@ static void expire_sooner(struct kad_mem_records *records, uint32_t slot, kad_ms
         records->slots[slot].ticket = records->heap.next_order - 1;
 }
 
+/* What a record counts against its publisher's group: those of most networks once, longer ones by their length. */
+static uint32_t weight_of(size_t value_size, size_t salt_size)
+{
+    return 1 + (uint32_t)((value_size + salt_size) / (KAD_RECORD_VALUE_MAX + KAD_RECORD_SALT_MAX + 1));
+}
+
+static uint32_t weight(const struct kad_mem_block *block)
+{
+    return weight_of(block->value_size, block->salt_size);
+}
+
+static bool group_has_room(const struct kad_mem_records *records, uint64_t group, uint32_t more)
+{
+    const unsigned most = records->config->max_records_per_group;
+
+    return most == 0 || group == 0 || more == 0 ||
+           kad_mem_groups_count(&records->groups, records->hash_key, group) + more <= most;
+}
+
 static int replace(struct kad_mem_records *records, uint32_t slot, const struct kad_record *record)
 {
     struct kad_mem_block *old = records->slots[slot].block, *block;
     const uint64_t others = records->halves[is_classed(record)].bytes - old->value_size - old->salt_size;
 
-    if (others + record->value.size + record->salt.size > records->config->max_record_bytes)
+    const uint32_t before_it = weight(old), after = weight_of(record->value.size, record->salt.size);
+
+    if (others + record->value.size + record->salt.size > records->config->max_record_bytes ||
+        !group_has_room(records, old->group, after > before_it ? after - before_it : 0))
         return KAD_E_LIMIT;
     block = make_block(records, record, old->group);
     if (!block)
@@ -322,6 +344,15 @@ static int replace(struct kad_mem_records *records, uint32_t slot, const struct 
             kad_free(records->index.allocator, block, block_size(block));
             return error;
         }
+    }
+    if (after > before_it) { /* it has a count already, which only moves */
+        const int error =
+            kad_mem_groups_add(&records->groups, records->hash_key, old->group, after - before_it);
+
+        assert(error == KAD_OK);
+        (void)error;
+    } else {
+        kad_mem_groups_remove(&records->groups, records->hash_key, old->group, before_it - after);
     }
     if (block->expires_at < old->expires_at)
         expire_sooner(records, slot, block->expires_at);
@@ -381,8 +412,7 @@ static int add(struct kad_mem_records *records, const struct kad_record *record,
     if (records->n_records >= records->index.ceiling || half->n >= config->max_records ||
         half->bytes + record->value.size + record->salt.size > config->max_record_bytes)
         return KAD_E_LIMIT;
-    if (config->max_records_per_group > 0 &&
-        kad_mem_groups_count(&records->groups, records->hash_key, group) >= config->max_records_per_group)
+    if (!group_has_room(records, group, weight_of(record->value.size, record->salt.size)))
         return KAD_E_LIMIT;
     if (watch && !watch->room(watch->context, sizeof *block + LIFE_SIZE + PROOF_SIZE + record->value.size +
                                                   record->salt.size))
@@ -404,7 +434,7 @@ static int add(struct kad_mem_records *records, const struct kad_record *record,
     error = KAD_E_MEMORY;
     if (kad_index_add(&records->index, hash, slot) != KAD_OK)
         goto no_index;
-    if (kad_mem_groups_add(&records->groups, records->hash_key, group) != KAD_OK)
+    if (kad_mem_groups_add(&records->groups, records->hash_key, group, weight(block)) != KAD_OK)
         goto no_group;
     if (kad_heap_add(&records->heap, record->expires_at, slot) != KAD_OK) /* last: it cannot be taken back */
         goto no_heap;
@@ -421,7 +451,7 @@ static int add(struct kad_mem_records *records, const struct kad_record *record,
     return KAD_OK;
 
 no_heap:
-    kad_mem_groups_remove(&records->groups, records->hash_key, group);
+    kad_mem_groups_remove(&records->groups, records->hash_key, group, weight(block));
 no_group:
     kad_index_remove(&records->index, hash, slot);
 no_index:
@@ -461,7 +491,7 @@ static void drop(struct kad_mem_records *records, uint32_t slot, bool expired,
     if (watch)
         watch->record_gone(watch->context, &record);
     kad_index_remove(&records->index, hash_of(records, &block->key), slot);
-    kad_mem_groups_remove(&records->groups, records->hash_key, block->group);
+    kad_mem_groups_remove(&records->groups, records->hash_key, block->group, weight(block));
     if (block->flags & BLOCK_CLASSED) {
         kad_mem_classes_remove(records->classes, &record);
         if (expired)

@@ -57,23 +57,24 @@ struct kad_store_stats test_store_stats(const struct kad_store *store);
 bool test_store_among(const struct kad_endpoint *peers, size_t n, struct kad_endpoint peer);
 void test_store_expire_all(struct kad_store *store, kad_ms now); /* until nothing more is due */
 
-#define TEST_STORE_CASES(x)                                                                                 \
-    x(an_empty_store_has_nothing) x(a_record_comes_back_as_it_was) x(a_later_put_replaces)                  \
-        x(nothing_is_served_from_its_expiry_on) x(a_refresh_moves_the_expiry_both_ways)                     \
-            x(expiring_is_bounded_and_gives_all_back) x(records_stay_under_their_ceilings)                  \
-                x(a_group_pays_for_what_it_puts) x(peers_stay_under_their_ceilings)                         \
-                    x(a_group_adds_only_so_many_peers) x(local_addresses_are_nobodys_group)                 \
-                        x(a_full_key_gives_up_its_oldest) x(families_and_seeds_are_told_apart)              \
-                            x(a_choice_of_peers_is_fair) x(a_sample_of_keys_is_fair)                        \
-                                x(expired_peers_do_not_hide_live_ones) x(each_peer_is_shown_once)           \
-                                    x(a_key_has_a_value_of_each_owner) x(a_record_can_be_touched)           \
-                                        x(pages_show_every_value_once) x(classes_have_places_of_their_own)  \
-                                            x(what_expired_leaves_a_ghost_for_a_day) x(ghosts_are_bounded)  \
-                                                x(a_class_and_an_owner_have_their_shares)                   \
-                                                    x(removing_leaves_nothing_behind)                       \
-                                                        x(random_classes_match_a_model)                     \
-                                                            x(random_operations_match_a_model)              \
-                                                                x(random_operations_survive_want_of_memory) \
+#define TEST_STORE_CASES(x)                                                                                  \
+    x(an_empty_store_has_nothing) x(a_record_comes_back_as_it_was) x(a_later_put_replaces)                   \
+        x(nothing_is_served_from_its_expiry_on) x(a_refresh_moves_the_expiry_both_ways)                      \
+            x(expiring_is_bounded_and_gives_all_back) x(records_stay_under_their_ceilings)                   \
+                x(a_group_pays_for_what_it_puts) x(long_records_count_as_several)                            \
+                    x(peers_stay_under_their_ceilings) x(a_group_adds_only_so_many_peers)                    \
+                        x(local_addresses_are_nobodys_group) x(a_full_key_gives_up_its_oldest)               \
+                            x(families_and_seeds_are_told_apart) x(a_choice_of_peers_is_fair)                \
+                                x(a_sample_of_keys_is_fair) x(expired_peers_do_not_hide_live_ones)           \
+                                    x(each_peer_is_shown_once) x(a_key_has_a_value_of_each_owner)            \
+                                        x(a_record_can_be_touched) x(pages_show_every_value_once)            \
+                                            x(classes_have_places_of_their_own) x(                           \
+                                                what_expired_leaves_a_ghost_for_a_day) x(ghosts_are_bounded) \
+                                                x(a_class_and_an_owner_have_their_shares)                    \
+                                                    x(removing_leaves_nothing_behind)                        \
+                                                        x(random_classes_match_a_model)                      \
+                                                            x(random_operations_match_a_model)               \
+                                                                x(random_operations_survive_want_of_memory)  \
                                                                     x(every_single_allocation_may_fail)
 
 #define TEST_STORE_DECLARE(name) void test_store_##name(const struct test_store_kind *kind);

@@ -253,7 +253,9 @@ void test_store_a_class_and_an_owner_have_their_shares(const struct test_store_k
     EXPECT_EQ(n, 8); /* of this owner */
     for (unsigned i = 20; i < 60; i++)
         n += put(store, (struct place){i, i, ROOM, false}, 1, 10, KAD_NEVER, START) == KAD_OK;
-    EXPECT_EQ(n, 20); /* half of 40 */
+    EXPECT_EQ(n, 20);                 /* half of 40 */
+    for (unsigned i = 0; i < 12; i++) /* what has no owner is nobody's share */
+        EXPECT_EQ(put(store, (struct place){i, 255, NOTE + 1, false}, 1, 10, START + 100, START), KAD_OK);
     EXPECT_EQ(put(store, (struct place){1, 1, ROOM, false}, 2, 10, KAD_NEVER, START + 1),
               KAD_OK); /* a refresh */
     EXPECT_EQ(put(store, (struct place){1, 1, ROOM, false}, 3, 900, KAD_NEVER, START + 1), KAD_OK);

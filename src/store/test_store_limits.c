@@ -53,6 +53,34 @@ void test_store_a_group_pays_for_what_it_puts(const struct test_store_kind *kind
     kind->close(store);
 }
 
+/* A value of 10 KiB, as libp2p's networks have them, costs its publisher ten times what others do: quotas are of bytes. */
+void test_store_long_records_count_as_several(const struct test_store_kind *kind)
+{
+    static uint8_t value[10240];
+    const struct kad_endpoint a = test_store_host(false, 1, 1, 1);
+    struct kad_mem_store_config config = test_store_plenty();
+    struct test_store_content room;
+    struct kad_record record = test_store_make(1, 0, 1, false, START + 1000, &room);
+    struct kad_store *store;
+
+    config.max_records_per_group = 12;
+    store = test_store_open(kind, &config);
+    record.value = (struct kad_bytes){value, sizeof(value)};
+    EXPECT_EQ(store->ops->put(store, &record, &a, START), KAD_OK); /* as ten */
+    EXPECT_EQ(test_store_put(store, 2, 9, &a, START + 2000, START), KAD_OK);
+    EXPECT_EQ(test_store_put(store, 3, 1000, &a, START + 2000, START), KAD_OK);
+    EXPECT_EQ(test_store_put(store, 4, 9, &a, START + 2000, START), KAD_E_LIMIT);
+    record.value.size = 9;
+    EXPECT_EQ(store->ops->put(store, &record, &a, START), KAD_OK);
+    EXPECT_EQ(test_store_put(store, 4, 9, &a, START + 2000, START), KAD_OK);
+    record.value.size = sizeof(value); /* nor by growing later */
+    EXPECT_EQ(store->ops->put(store, &record, &a, START), KAD_E_LIMIT);
+    for (unsigned i = 5; i < 13; i++)
+        EXPECT_EQ(test_store_put(store, i, 9, &a, START + 2000, START), KAD_OK);
+    EXPECT_EQ(test_store_put(store, 13, 9, &a, START + 2000, START), KAD_E_LIMIT);
+    kind->close(store);
+}
+
 void test_store_peers_stay_under_their_ceilings(const struct test_store_kind *kind)
 {
     struct kad_mem_store_config config = test_store_plenty();

@@ -79,10 +79,61 @@ def without_addresses(folder):
     server.close()
 
 
+def stored(node, name):
+    """What a peer is told under it; None: nothing."""
+    connection = p2p.dial("127.0.0.1", node.port)
+    answer = connection.ask(p2p.message(p2p.GET_VALUE, name))
+    connection.close()
+    return answer.value
+
+
+def namespaces(folder, js):
+    """I045: values of namespaces that the operator names, put by either and got by the other; which of two stands."""
+    spaces = ("--set", "libp2p_namespaces=icn, app:newest")
+    first = KadPeer(folder, "first", *spaces)
+    server, asker = js.start(), js.start()
+    for node in (server, asker):
+        node.call("dial", address=first.address)
+    second = KadPeer(folder, "reader", *spaces, bootstrap=[first.address, server.address])
+    eventually("they know js", lambda: second.contacts() == 3 and first.contacts() == 3)
+
+    large, name = os.urandom(10000), b"/icn/" + b"long" * 25
+    check(asker.call("put", key=name.hex(), value=large.hex())["stored"] >= 2, "js could not put")
+    check(second.ask("get", name.decode())["value_hex"] == large.hex(), "not what js has put")
+    check(stored(first, name) == large, "ours does not hold it")
+    path = os.path.join(folder, "large")
+    for i, (got_by, value) in enumerate(((asker, os.urandom(10240)), (server, os.urandom(1001)))):
+        with open(path, "wb") as file:
+            file.write(value)
+        name = b"/icn/from-us-%d" % i
+        check(second.ask("put", name.decode(), "--file", path)["stored"] == 4, "not at all of them")
+        check(value.hex() in got_by.call("get", key=name.hex())["values"], "js has not got it")
+        check(first.ask("get", name.decode())["value_hex"] == value.hex(), "nor ours")
+
+    second.kad("put", "/icn/two", "2")
+    check(second.kad("put", "/icn/two", "1", expect=None).code != 0, "the smaller one stands")
+    check(first.ask("get", "/icn/two")["value"] == "2", "the greater one does not stand")
+    second.kad("put", "/app/two", "2")
+    first.kad("put", "/app/two", "1")
+    check(second.ask("get", "/app/two")["value"] == "1", "the newest does not stand")
+
+    too_long = p2p.dial("127.0.0.1", first.port)
+    try:
+        too_long.ask(p2p.message(p2p.PUT_VALUE, b"/icn/big", record=(b"/icn/big", b"x" * 10241)))
+        check(False, "10,241 bytes were taken")
+    except p2p.Broken:
+        pass
+    check("libp2p_namespaces" in first.kad("put", "/other/x", "y", expect=2).err, "other names are refused")
+    check("libp2p_namespaces" in first.kad("get", "/other/x", expect=2).err, "other names are refused")
+    for node in (first, second):
+        node.stop()
+
+
 def test(folder):
     without_addresses(folder)
     js = JsNodes(folder)
     providers(folder, js)
+    namespaces(folder, js)
     js.stop()
 
 

@@ -113,11 +113,25 @@ static void take_value(const struct kad_p2p_record *from, int64_t made_at, struc
     name_record(to, from->key, made_at);
     to->type = kad_p2p_type_of(from->key);
     to->value = from->value;
+    if (to->type == KAD_CLASS_USER)
+        to->valid_until = to->made_at + KAD_P2P_VALUE_LIFE;
     if (to->type == KAD_P2P_VALUE &&
         kad_ipns_read(from->key, from->value, &ipns) == 0) { /* signed or not: check_record() looks */
         to->sequence = (int64_t)ipns.sequence;
         to->valid_until = ipns.valid_until;
     }
+}
+
+/* When its holder got it is the holder's word, and that of a value that proves nothing is no better: where the newest stands, it
+ * says which that is. It was not later than now. */
+static void take_time(const struct kad_p2p_record *from, struct kad_record *to)
+{
+    kad_ms at;
+
+    if (to->type != KAD_CLASS_USER || kad_ipns_read_time(from->time_received, &at) < 0 || at > to->made_at)
+        return;
+    to->made_at = to->sequence = at;
+    to->valid_until = at + KAD_P2P_VALUE_LIFE;
 }
 
 static void take_provider(const struct kad_p2p_peer *from, struct kad_bytes key, int64_t made_at,
@@ -227,10 +241,14 @@ static enum kad_decode decode(struct kad_bytes bytes, enum kad_family family, st
     if (frame.kind == KAD_P2P_QUERY)
         return take_query(&message, frame.made_at, out_message);
     take_contacts(&message, out_message);
-    if (message.has_record && message.type == KAD_P2P_GET_VALUE && message.record.key.size <= KAD_P2P_KEY_MAX)
+    if (message.has_record && message.type == KAD_P2P_GET_VALUE &&
+        message.record.key.size <= KAD_P2P_KEY_MAX) {
         take_value(&message.record, frame.made_at, &out_message->record);
-    else if (message.type == KAD_P2P_GET_PROVIDERS && message.key.size && message.key.size <= KAD_P2P_KEY_MAX)
+        take_time(&message.record, &out_message->record);
+    } else if (message.type == KAD_P2P_GET_PROVIDERS && message.key.size &&
+               message.key.size <= KAD_P2P_KEY_MAX) {
         take_providers(&message, frame.message, frame.made_at, out_message);
+    }
     return KAD_DECODED;
 }
 

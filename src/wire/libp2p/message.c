@@ -100,6 +100,8 @@ bool kad_p2p_is_request(const struct kad_p2p_message *message)
         return true;
     if (!key.size || key.size > KAD_P2P_KEY_MAX)
         return false;
+    if (message->type == KAD_P2P_ADD_PROVIDER || message->type == KAD_P2P_GET_PROVIDERS)
+        return key.size <= KAD_P2P_CONTENT_MAX;
     if (message->type != KAD_P2P_PUT_VALUE)
         return true;
     return message->has_record && of.size == key.size && memcmp(of.data, key.data, key.size) == 0;

@@ -21,13 +21,14 @@ enum kad_p2p_type {
     KAD_P2P_PING = 5,
 };
 
-#define KAD_P2P_KEY_MAX    80 /* bytes of a key, as go has it */
-#define KAD_P2P_CLOSER     64 /* peers that are taken of a list */
-#define KAD_P2P_PROVIDERS  256
-#define KAD_P2P_ADDRS      16     /* addresses that are taken of a peer */
-#define KAD_P2P_ANSWER_MAX 16000  /* bytes of an answer of ours: rust takes 16 KiB, its length included */
-#define KAD_P2P_NAMED_MAX  12000  /* bytes of it for providers: those who are closer have the rest */
-#define KAD_P2P_TAKEN_MAX  131072 /* bytes of an answer that we take */
+#define KAD_P2P_KEY_MAX     128 /* bytes of a key: KAD_RECORD_SALT_MOST */
+#define KAD_P2P_CONTENT_MAX 80  /* of content, as go has it */
+#define KAD_P2P_CLOSER      64  /* peers that are taken of a list */
+#define KAD_P2P_PROVIDERS   256
+#define KAD_P2P_ADDRS       16     /* addresses that are taken of a peer */
+#define KAD_P2P_ANSWER_MAX  16000  /* bytes of an answer of ours: rust takes 16 KiB, its length included */
+#define KAD_P2P_NAMED_MAX   12000  /* bytes of it for providers: those who are closer have the rest */
+#define KAD_P2P_TAKEN_MAX   131072 /* bytes of an answer that we take */
 
 /* One of a message's peers. Its addresses are read one by one. */
 struct kad_p2p_peer {
@@ -53,7 +54,7 @@ struct kad_p2p_message {
 
 /* 0; KAD_E_INVALID: no such message. */
 KAD_CHECK int kad_p2p_decode(struct kad_bytes bytes, struct kad_p2p_message *out_message);
-/* Does it have what a request of its type must have: a key of 1 .. KAD_P2P_KEY_MAX bytes, a record of that key? */
+/* Does it have what a request of its type must have: a key that is not too long, a record of that key? */
 bool kad_p2p_is_request(const struct kad_p2p_message *message);
 
 #define KAD_P2P_CLOSER_FIELD    8 /* closerPeers and providerPeers: their numbers in Message */
@@ -70,7 +71,7 @@ bool kad_p2p_next_addr(struct kad_bytes *rest, struct kad_bytes *out_addr);
 void kad_p2p_put_head(struct kad_proto_writer *writer, enum kad_p2p_type type, struct kad_bytes key);
 void kad_p2p_put_record(struct kad_proto_writer *writer, const struct kad_p2p_record *record);
 /* Addresses that make the peer longer than KAD_P2P_PEER_MAX are left out. */
-#define KAD_P2P_PEER_MAX 1000 /* what a provider's record holds: KAD_RECORD_VALUE_MAX */
+#define KAD_P2P_PEER_MAX 1000 /* what a provider's record holds */
 void kad_p2p_put_peer(struct kad_proto_writer *writer, uint32_t field, struct kad_bytes id,
                       const struct kad_bytes *addrs, size_t n_addrs, uint8_t connection);
 

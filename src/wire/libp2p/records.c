@@ -9,25 +9,25 @@
 static const struct kad_class classes[][2] = {
     {{.name = "value",
       .type = KAD_P2P_VALUE,
-      .value_max = KAD_RECORD_VALUE_MAX,
+      .value_max = KAD_RECORD_VALUE_MOST,
       .owners_max = 1,
       .plain = true,
-      .ttl_ms = 48 * KAD_HOUR},
+      .ttl_ms = KAD_P2P_VALUE_LIFE},
      {.name = "provider",
       .type = KAD_CLASS_PROVIDER,
-      .value_max = KAD_RECORD_VALUE_MAX,
+      .value_max = KAD_P2P_PEER_MAX,
       .owners_max = 256,
       .plain = true,
       .ttl_ms = 12 * KAD_HOUR}},
     {{.name = "value",
       .type = KAD_P2P_VALUE,
-      .value_max = KAD_RECORD_VALUE_MAX,
+      .value_max = KAD_RECORD_VALUE_MOST,
       .owners_max = 1,
       .plain = true,
-      .ttl_ms = 48 * KAD_HOUR},
+      .ttl_ms = KAD_P2P_VALUE_LIFE},
      {.name = "provider",
       .type = KAD_CLASS_PROVIDER,
-      .value_max = KAD_RECORD_VALUE_MAX,
+      .value_max = KAD_P2P_PEER_MAX,
       .owners_max = 256,
       .plain = true,
       .ttl_ms = 48 * KAD_HOUR}},
@@ -73,7 +73,7 @@ static bool is_public_key(struct kad_bytes name, struct kad_bytes value)
 static bool is_provider(const struct kad_record *record)
 {
     struct kad_p2p_message message;
-    uint8_t wrapped[KAD_RECORD_VALUE_MAX + 8];
+    uint8_t wrapped[KAD_P2P_PEER_MAX + 8];
     struct kad_proto_writer writer = {.bytes = wrapped, .room = sizeof(wrapped)};
     struct kad_id place;
 
@@ -87,17 +87,18 @@ static bool is_provider(const struct kad_record *record)
 
 enum kad_refusal kad_p2p_check_record(const struct kad_record *record)
 {
+    const bool provider = record->type == KAD_CLASS_PROVIDER;
     struct kad_ipns ipns;
     uint8_t hash[32];
 
     if (!record->salt.size || record->salt.size > KAD_P2P_KEY_MAX || record->withdrawn || record->hashed)
         return KAD_REFUSAL_PROTOCOL;
-    if (record->value.size > KAD_RECORD_VALUE_MAX)
+    if (record->value.size > (provider ? KAD_P2P_PEER_MAX : KAD_RECORD_VALUE_MOST))
         return KAD_REFUSAL_TOO_BIG;
     kad_sha256(record->salt.data, record->salt.size, hash);
     if (memcmp(hash, record->key.bytes, sizeof(hash)) != 0)
         return KAD_REFUSAL_PROTOCOL;
-    if (record->type == KAD_CLASS_PROVIDER)
+    if (provider)
         return is_provider(record) ? KAD_REFUSAL_NONE : KAD_REFUSAL_PROTOCOL;
     if (record->many || record->type != kad_p2p_type_of(record->salt))
         return KAD_REFUSAL_PROTOCOL;

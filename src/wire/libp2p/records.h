@@ -14,7 +14,8 @@
 
 #include "core/rules.h"
 
-#define KAD_P2P_VALUE KAD_RECORD_MUTABLE
+#define KAD_P2P_VALUE      KAD_RECORD_MUTABLE
+#define KAD_P2P_VALUE_LIFE (48 * KAD_HOUR) /* as go and rust have it; put again, a value lives anew */
 
 /* Which of the types above lies under a name. */
 uint8_t kad_p2p_type_of(struct kad_bytes name);
