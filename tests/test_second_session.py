@@ -137,6 +137,52 @@ def refuses(where, key, seed):
     udp.close()
 
 
+def lets_itself_be_known(session):
+    """Answers what the node asks, until it has us in its table."""
+    while True:
+        message = session.receive()
+        if message[0] in (1, 2):
+            session.send(bytes([0x40 | message[0]]) + message[1:5])
+            return
+
+
+def leaves(folder, node, where, key, seed):
+    """P046: who says that it leaves is forgotten at once, and has no session any more; and the node says so, too, when it stops."""
+    def known():
+        return [row for row in node.ask("table")["rows"] if row["id"] == node_id]
+
+    node_id = second.h(second.public_key(seed)).hex()
+    udp = endpoint()
+    session = sessions.Session(udp, where, seed, key)
+    check(is_pong(session.begin(PING + b"abcd", 60), b"abcd"))
+    session.send(PING + b"efgh")
+    lets_itself_be_known(session)
+    eventually("it is in the table", known)
+    session.send(b"\x06" + bytes(4))
+    eventually("it is not in the table", lambda: not known())
+    session.send(PING + b"ijkl")
+    again = sessions.Session(udp, where, seed, key)
+    udp.sendto(again.write_init(PING + b"mnop", 60), where)
+    while True:
+        datagram = again.receive_raw()
+        try:
+            message = session.read(datagram)[1]
+        except sessions.Wrong:
+            break  # not of the session that is over
+        check(not is_pong(message, b"ijkl"), "an answer in a session that was left")
+    check(is_pong(again.read_response(datagram), b"mnop"))
+    again.send(PING + b"qrst")
+    lets_itself_be_known(again)
+    eventually("it is in the table again", known)
+    node.stop()
+    udp.settimeout(1)
+    while True:
+        message = again.receive()
+        if message[0] == 6:
+            check(message == b"\x06" + message[1:5], message)
+            return
+
+
 def test(folder):
     seed = identity()
     node, where = start(folder, "plain")
@@ -144,6 +190,7 @@ def test(folder):
         key = key_at(where)
         speaks(where, key, seed)
         refuses(where, key, seed)
+        leaves(folder, node, where, key, seed)
     finally:
         node.stop()
 

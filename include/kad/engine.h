@@ -311,6 +311,9 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
                          struct kad_batch *out);
 /* Does what time demands. When it leaves `out` full there may be more: send, and call it again. */
 void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *out);
+/* The last thing before it stops, where the network has sessions (elsewhere nothing): appends to `out` a word to the contacts nearest
+ * to it, as many as fit and at most 64, that it leaves. They forget it then, and need not find out. */
+void kad_engine_leave(struct kad_engine *engine, kad_ms now, struct kad_batch *out);
 /* When kad_engine_tick() is to be called at the latest. KAD_NEVER: only input can change anything. */
 kad_ms kad_engine_wake_at(const struct kad_engine *engine);
 /* The network refused to carry a datagram to this address (ICMP, no route): its queries fail now, not at their timeout. */
@@ -591,7 +594,7 @@ enum kad_unsent {
 const char *kad_drop_text(enum kad_drop drop);
 
 #define KAD_METHODS \
-    9 /* ping, find_node, get_peers, announce_peer, get, put, sample_infohashes, take, unknown */
+    10 /* ping, find_node, get_peers, announce_peer, get, put, sample_infohashes, take, leave, unknown */
 /* "find_node": the name of method 0 .. KAD_METHODS - 1, a constant. Any thread. */
 const char *kad_method_text(unsigned method);
 

@@ -206,6 +206,17 @@ static struct kad_channel_plan plan_to(const struct kad_channel *channel, const 
     return plan_init(0);
 }
 
+uint32_t kad_channel_session_with(const struct kad_channel *channel, const uint8_t key[KAD_KEY_SIZE])
+{
+    const struct kad_session *session;
+
+    for (uint32_t at = 0; (session = kad_sessions_next(&channel->sessions, key, &at));) {
+        if (session->state == KAD_SESSION_LIVE)
+            return session->index;
+    }
+    return 0;
+}
+
 bool kad_channel_crowded(const struct kad_channel *channel, kad_ms now)
 {
     const struct kad_sessions *sessions = &channel->sessions;

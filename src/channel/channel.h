@@ -108,6 +108,8 @@ struct kad_channel_in kad_channel_receive(struct kad_channel *channel, const str
  * who came from a new address is asked to show that it receives there. The next kad_channel_receive() does it, too. */
 void kad_channel_finish(struct kad_channel *channel, kad_ms now, struct kad_batch *out);
 
+/* The session in which whoever has this key is spoken to, as kad_channel_to.session names it; 0: there is none. */
+uint32_t kad_channel_session_with(const struct kad_channel *channel, const uint8_t key[KAD_KEY_SIZE]);
 /* In the place of the above: nothing is said to whom this session is with, and the session is over. */
 void kad_channel_shun(struct kad_channel *channel, uint32_t session);
 

@@ -2,11 +2,12 @@
 #include "core/dht.h"
 
 #include "base/endpoint.h"
+#include "core/notice.h"
 #include "core/operation.h"
 #include "core/peers.h"
 
 static void count_vote(struct kad_dht *dht, const struct kad_endpoint *voter,
-                       const struct kad_endpoint *address, kad_ms now)
+                       const struct kad_endpoint *address, kad_ms now, struct kad_outbox *out)
 {
     const uint8_t family = dht->tables[0] ? KAD_IPV4 : KAD_IPV6; /* the family our id is bound to */
     struct kad_event *event;
@@ -22,6 +23,8 @@ static void count_vote(struct kad_dht *dht, const struct kad_endpoint *voter,
         kad_reach_init(&dht->reach, dht->votes, dht->settings->address_quorum, dht->settings->limit_local);
         dht->reach.believed = known;
     }
+    if (dht->rules->moves && kad_reach_differs(&dht->reach, voter, address))
+        kad_notice_moved(dht, now, out);
     if (!kad_reach_vote(&dht->reach, voter, address, now))
         return;
     if (dht->watch & KAD_WATCH_STATE) {
@@ -136,7 +139,7 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
     }
     if (kad_endpoint_equal(&query.to, &from->endpoint)) {
         kad_dht_heard(dht, who, (int)(now - query.sent_at), now, out);
-        count_vote(dht, &from->endpoint, &answer->your_address, now);
+        count_vote(dht, &from->endpoint, &answer->your_address, now, out);
     } else { /* it has moved, or says so: what we sent went to its old address and proves nothing about this one */
         received.proved = false;
         kad_dht_verify(dht, &(struct kad_contact){answer->sender, from->endpoint}, from->identity, now, out);
@@ -189,4 +192,25 @@ void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, st
     }
     report_failure(dht, &query, NULL, now, out);
     kad_book_release(dht->book, query.contact);
+}
+
+void kad_answer_none_from(struct kad_dht *dht, const struct kad_id *id, kad_ms now, struct kad_outbox *out)
+{
+    uint32_t slot = kad_query_oldest(&dht->queries);
+
+    while (slot != KAD_NO_QUERY) {
+        const struct kad_query *waits = &dht->queries.queries[slot];
+        struct kad_query query;
+
+        if (waits->contact == KAD_NO_CONTACT ||
+            !kad_id_equal(&kad_book_contact(dht->book, waits->contact)->id, id)) {
+            slot = waits->newer;
+            continue;
+        }
+        kad_query_take(&dht->queries, slot, &query);
+        dht->counters->timeouts++;
+        report_failure(dht, &query, NULL, now, out);
+        kad_book_release(dht->book, query.contact);
+        slot = kad_query_oldest(&dht->queries); /* whoever was told may have asked others */
+    }
 }

@@ -324,6 +324,17 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, stru
     kad_book_release(dht->book, ref);
 }
 
+void kad_dht_seen(struct kad_dht *dht, const struct kad_peer *from, const struct kad_id *id, kad_ms now,
+                  struct kad_outbox *out)
+{
+    const struct kad_table *table = dht->tables[kad_family_index(from->endpoint.family)];
+    const kad_contact_ref known = table ? kad_table_with_id(table, id) : KAD_NO_CONTACT;
+
+    if (known != KAD_NO_CONTACT &&
+        !kad_endpoint_equal(&kad_book_contact(dht->book, known)->endpoint, &from->endpoint))
+        kad_dht_verify(dht, &(struct kad_contact){*id, from->endpoint}, from->identity, now, out);
+}
+
 void kad_dht_set_id(struct kad_dht *dht, const struct kad_id *id, kad_ms now)
 {
     dht->self = *id;

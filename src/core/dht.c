@@ -4,6 +4,7 @@
 
 #include "base/endpoint.h"
 #include "core/active.h"
+#include "core/notice.h"
 #include "core/operation.h"
 #include "core/peers.h"
 #include "core/records.h"
@@ -159,6 +160,8 @@ struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *
     kad_peers_tick(dht, now);
     if (message->has_sender && kad_peers_banned(dht, &message->sender, &from->endpoint))
         return (struct kad_received){.drop = KAD_DROP_BANNED};
+    if (message->kind == KAD_QUERY && message->method == KAD_LEAVE && message->refusal == KAD_REFUSAL_NONE)
+        return kad_notice_left(dht, from, message, now, out);
     if (message->kind == KAD_QUERY)
         return kad_serve(dht, from, message, now, out);
     return kad_answer(dht, from, message, now, out);

@@ -134,6 +134,7 @@ struct kad_received {
     bool proved;   /* its sender owns the address it came from: it answered us, or brought a token of ours */
     bool strike;   /* it broke the rules in a way no honest node does */
     bool stranger; /* a query of a node that could be a contact of ours, and is none */
+    bool left;     /* its sender is gone, and says so */
 };
 
 struct kad_received kad_dht_receive(struct kad_dht *dht, const struct kad_peer *from,
@@ -169,6 +170,8 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
 struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
                                const struct kad_message *answer, kad_ms now, struct kad_outbox *out);
 void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, struct kad_outbox *out);
+/* Who has this id answers nothing any more: what it was asked fails now, and nobody is blamed. */
+void kad_answer_none_from(struct kad_dht *dht, const struct kad_id *id, kad_ms now, struct kad_outbox *out);
 
 /* contacts.c: the table, with events and counters; and whom to believe. */
 void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad_ms now,
@@ -188,6 +191,9 @@ void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, stru
  * of at another address, where identities are proven (only by whoever can show that it is the one). */
 void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
                     kad_ms now, struct kad_outbox *out);
+/* Somebody has shown that it receives at this address, and said nothing else: a contact of ours that is known at another has moved. */
+void kad_dht_seen(struct kad_dht *dht, const struct kad_peer *from, const struct kad_id *id, kad_ms now,
+                  struct kad_outbox *out);
 /* The contact, retained, with the identity that makes its id where the network has identities. KAD_NO_CONTACT: it has none, or
  * one that is none; it is at a place that is shunned; no room. */
 kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *contact,

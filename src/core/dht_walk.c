@@ -652,6 +652,8 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->watch);
     KAD_WALK(walk, dht->events.n_lost);
     walk_counters(walk, dht->counters);
+    if (dht->member)
+        KAD_WALK(walk, dht->member->told_at);
     if (kad_peers_scores(dht)) {
         KAD_WALK(walk, dht->member->scored_at);
         kad_score_walk(walk, dht->member->scores);

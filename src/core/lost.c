@@ -38,7 +38,7 @@ void kad_lost_note(struct kad_dht *dht, kad_contact_ref contact, kad_ms now)
         lost->until = now;
     }
     many = many_left(dht, lost, now);
-    if (!asked_now(lost, now) || lost->n < KAD_LOST_MAX) {
+    if (contact != KAD_NO_CONTACT && (!asked_now(lost, now) || lost->n < KAD_LOST_MAX)) {
         const unsigned place = lost->n < KAD_LOST_MAX ? lost->n++ : lost->next++ % KAD_LOST_MAX;
 
         kad_book_release(dht->book, lost->contacts[place]);

@@ -29,7 +29,7 @@ struct kad_lost {
     uint8_t n, next; /* where the newest is written, or who is asked next */
 };
 
-/* It stood in the table, and left it because it is silent. */
+/* It stood in the table, and left it because it is silent. KAD_NO_CONTACT: somebody who said so himself, and is not to be asked. */
 void kad_lost_note(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);
 /* It answered. */
 void kad_lost_heard(struct kad_dht *dht, kad_contact_ref contact, kad_ms now);

@@ -38,6 +38,7 @@ struct kad_member {
         reserved[KAD_RESERVED_MAX]; /* nodes we joined through, in the table: they stay while they answer */
     uint8_t n_reserved;
     struct kad_active active;
+    kad_ms told_at; /* our neighbours were told last that we have another address */
 };
 
 #endif

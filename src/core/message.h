@@ -22,6 +22,7 @@ enum kad_method {
     KAD_PUT,
     KAD_SAMPLE,  /* some of the keys you hold peers for (BEP 51) */
     KAD_TAKE,    /* give me what is for me under this key, and forget it */
+    KAD_LEAVE,   /* I leave: nobody answers */
     KAD_UNKNOWN, /* a method we do not know; with a target it is answered like FIND_NODE */
     KAD_N_METHODS,
 };

@@ -74,6 +74,18 @@ static const struct kad_endpoint *majority(const struct kad_reach *reach)
     return 2 * n_for > reach->n_votes ? candidate : NULL;
 }
 
+bool kad_reach_differs(const struct kad_reach *reach, const struct kad_endpoint *voter,
+                       const struct kad_endpoint *address)
+{
+    const uint64_t group = voter_group(voter, is_local(scope_of(*voter)));
+
+    for (unsigned i = 0; i < reach->n_votes; i++) {
+        if (reach->votes[i].group == group)
+            return !kad_endpoint_equal(&reach->votes[i].address, address);
+    }
+    return false;
+}
+
 bool kad_reach_vote(struct kad_reach *reach, const struct kad_endpoint *voter,
                     const struct kad_endpoint *address, kad_ms now)
 {

@@ -30,6 +30,9 @@ struct kad_reach {
 
 void kad_reach_init(struct kad_reach *reach, struct kad_reach_vote votes[KAD_REACH_VOTERS], unsigned quorum,
                     bool count_local);
+/* Does this voter name another address, or another port, than the last time it (its group) was heard? */
+bool kad_reach_differs(const struct kad_reach *reach, const struct kad_endpoint *voter,
+                       const struct kad_endpoint *address);
 /* True when `believed` changed its address (port changes alone are not reported). */
 bool kad_reach_vote(struct kad_reach *reach, const struct kad_endpoint *voter,
                     const struct kad_endpoint *address, kad_ms now);

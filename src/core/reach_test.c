@@ -222,3 +222,20 @@ TEST(agrees_with_plain_counting)
         }
     }
 }
+
+/* Who says something else than the last time has seen us move; who was never heard has nothing to compare with. */
+TEST(a_voter_that_sees_us_elsewhere_is_noticed)
+{
+    const struct kad_endpoint voter = kad_endpoint_v4((const uint8_t[4]){20, 1, 1, 1}, 1),
+                              other = kad_endpoint_v4((const uint8_t[4]){20, 1, 2, 1}, 1),
+                              here = kad_endpoint_v4((const uint8_t[4]){30, 1, 1, 1}, 5),
+                              port = kad_endpoint_v4((const uint8_t[4]){30, 1, 1, 1}, 6);
+    struct kad_reach reach;
+
+    kad_reach_init(&reach, votes, 4, false);
+    EXPECT(!kad_reach_differs(&reach, &voter, &here));
+    kad_reach_vote(&reach, &voter, &here, 1);
+    EXPECT(!kad_reach_differs(&reach, &voter, &here));
+    EXPECT(kad_reach_differs(&reach, &voter, &port));
+    EXPECT(!kad_reach_differs(&reach, &other, &port));
+}

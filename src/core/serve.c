@@ -406,6 +406,7 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
         case KAD_TAKE:
             serve_take(&s);
             break;
+        case KAD_LEAVE: /* is not answered: core/notice.h */
         case KAD_N_METHODS:
             break;
         }

@@ -144,3 +144,10 @@ void kad_carrier_shun(struct kad_carrier *carrier, const struct kad_opened *open
     if (carrier->engine->network->carrier == KAD_CARRIER_SESSIONS)
         kad_channel_shun(kad_engine_member(carrier->engine)->channel, opened->from.channel);
 }
+
+bool kad_carrier_is_current(const struct kad_carrier *carrier, const struct kad_opened *opened)
+{
+    return carrier->engine->network->carrier != KAD_CARRIER_SESSIONS ||
+           kad_channel_session_with(kad_engine_member(carrier->engine)->channel, opened->key) ==
+               opened->from.channel;
+}

@@ -40,6 +40,8 @@ struct kad_opened {
 enum kad_drop kad_carrier_open(struct kad_carrier *carrier, const struct kad_datagram *in,
                                struct kad_opened *out_opened);
 void kad_carrier_close(struct kad_carrier *carrier);
+/* Did it come in the session that its sender is spoken to in? One that was held back until that is another says nothing about now. */
+bool kad_carrier_is_current(const struct kad_carrier *carrier, const struct kad_opened *opened);
 /* Instead of that: whoever sent it is not to hear of us. */
 void kad_carrier_shun(struct kad_carrier *carrier, const struct kad_opened *opened);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "crypto/identity.h"
 #include "engine/journal.h"
 #include "engine/network.h"
 
@@ -76,7 +77,7 @@ enum kad_drop kad_carrier_open_session(struct kad_carrier *carrier, const struct
     struct kad_engine *engine = carrier->engine;
     struct kad_channel *channel = kad_engine_member(engine)->channel;
     const unsigned first = carrier->batch->n;
-    const struct kad_channel_in opened = kad_channel_receive(channel, in, carrier->now, carrier->batch);
+    struct kad_channel_in opened = kad_channel_receive(channel, in, carrier->now, carrier->batch);
 
     if (carrier->batch->n != first)
         account(carrier, first);
@@ -87,7 +88,10 @@ enum kad_drop kad_carrier_open_session(struct kad_carrier *carrier, const struct
         break;
     case KAD_CHANNEL_HANDLED:
         out_opened->none = true;
-        return KAD_DROP_NONE;
+        if (!opened.proved)
+            return KAD_DROP_NONE;
+        opened.id = kad_identity_id(opened.key); /* a sign of life, and it may be from a new place */
+        break;
     case KAD_CHANNEL_REFUSED: /* with a key where the door named somebody; anything else anybody could write */
         if (memcmp(opened.key, (const uint8_t[KAD_KEY_SIZE]){0}, KAD_KEY_SIZE) != 0 &&
             is_pinned(&engine->dht, &in->peer))
@@ -122,7 +126,7 @@ static size_t wanted_by(const struct kad_engine *engine, const struct kad_peer *
 {
     const bool v6 = message->want_ipv6 || (!message->want_ipv4 && to->endpoint.family == KAD_IPV6);
 
-    if (message->kind != KAD_QUERY)
+    if (message->kind != KAD_QUERY || message->method == KAD_LEAVE)
         return 0;
     if (message->method == KAD_PING || message->method == KAD_PUT)
         return WANTED_FEW;
@@ -156,6 +160,14 @@ size_t kad_carrier_write_session(struct kad_carrier *carrier, const struct kad_p
     if (where.key && knocks(&carrier->engine->dht, to, message)) {
         where.expect = where.key;
         where.key = NULL;
+    }
+    if (message->method == KAD_LEAVE &&
+        message->kind == KAD_QUERY) { /* nobody begins a session to say that it ends */
+        where.session = where.key ? kad_channel_session_with(channel, where.key) : 0;
+        if (!where.session) {
+            *out_unsent = KAD_UNSENT_SESSION;
+            return 0;
+        }
     }
     plan = kad_channel_plan(channel, &where, wanted_by(carrier->engine, to, message), carrier->now);
     if (!plan.room) {

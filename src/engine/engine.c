@@ -5,6 +5,7 @@
 
 #include "base/endpoint.h"
 #include "core/dht.h"
+#include "core/notice.h"
 #include "core/limit.h"
 #include "core/operation.h"
 #include "core/peers.h"
@@ -71,6 +72,8 @@ static struct kad_received take_message(struct kad_carrier *carrier, const struc
     }
     if (for_an_answer && message.kind == KAD_QUERY)
         return (struct kad_received){.drop = KAD_DROP_ADDRESS_RATE};
+    if (message.method == KAD_LEAVE && message.kind == KAD_QUERY && !kad_carrier_is_current(carrier, opened))
+        return (struct kad_received){.drop = KAD_DROP_STALE};
     if (sheds(engine, from, &message, carrier->now))
         return (struct kad_received){.drop = KAD_DROP_SHED};
     if (!engine->own_book) /* one of many, and so not in the processor's caches */
@@ -106,9 +109,11 @@ void kad_engine_datagram(struct kad_engine *engine, const struct kad_datagram *i
     if (received.drop == KAD_DROP_NONE) {
         if (!opened.none)
             received = take_message(&carrier, &opened, verdict == KAD_LIMIT_ANSWER);
+        else if (opened.proved && opened.from.identity.size)
+            kad_dht_seen(&engine->dht, &opened.from, &opened.id, now, &carrier.outbox);
         if (received.strike && opened.from.identity.size)
             blame(engine, &opened, &received, now);
-        if (received.drop == KAD_DROP_BANNED)
+        if (received.drop == KAD_DROP_BANNED || received.left)
             kad_carrier_shun(&carrier, &opened);
         else
             kad_carrier_close(&carrier);
@@ -129,6 +134,17 @@ void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *ou
     if (engine->journal)
         kad_journal_tick(engine->journal, now, out);
     kad_dht_tick(&engine->dht, now, &carrier.outbox);
+}
+
+void kad_engine_leave(struct kad_engine *engine, kad_ms now, struct kad_batch *out)
+{
+    struct kad_carrier carrier = kad_carrier_for(engine, out, now);
+
+    if (engine->network->carrier != KAD_CARRIER_SESSIONS)
+        return;
+    if (engine->journal)
+        kad_journal_leave(engine->journal, now, out);
+    kad_notice_leave(&engine->dht, &carrier.outbox);
 }
 
 kad_ms kad_engine_wake_at(const struct kad_engine *engine)

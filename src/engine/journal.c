@@ -155,6 +155,13 @@ void kad_journal_tick(struct kad_journal *journal, kad_ms now, const struct kad_
     write_input(journal, &item);
 }
 
+void kad_journal_leave(struct kad_journal *journal, kad_ms now, const struct kad_batch *out)
+{
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_LEAVE, .now = now, .room = out->room - out->n};
+
+    write_input(journal, &item);
+}
+
 void kad_journal_unreachable(struct kad_journal *journal, const struct kad_endpoint *peer, kad_ms now)
 {
     struct kad_journal_item item = {.kind = KAD_JOURNAL_UNREACHABLE, .now = now, .endpoint = *peer};

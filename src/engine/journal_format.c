@@ -119,6 +119,7 @@ static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
         walk_bytes(walk, &item->identity, IDENTITY_MAX);
         break;
     case KAD_JOURNAL_TICK:
+    case KAD_JOURNAL_LEAVE:
         KAD_WALK(walk, item->room);
         break;
     case KAD_JOURNAL_UNREACHABLE:
@@ -242,11 +243,11 @@ void kad_journal_walk_item(struct kad_walk *walk, struct kad_journal_item *item,
 const char *kad_journal_kind_text(unsigned kind)
 {
     static const char *const texts[KAD_JOURNAL_N_KINDS] = {
-        "nothing",      "end",         "checkpoint", "datagram",     "tick",         "unreachable",
-        "request",      "cancel",      "withdraw",   "bootstrap",    "contact",      "events",
-        "settings",     "load",        "peer",       "places",       "store get",    "store put",
-        "store add",    "store peers", "store each", "store sample", "store expire", "store list",
-        "store remove", "store ghost", "store look", "place",
+        "nothing",    "end",          "checkpoint",  "datagram",   "tick",         "unreachable",
+        "request",    "cancel",       "withdraw",    "bootstrap",  "contact",      "events",
+        "settings",   "load",         "peer",        "places",     "leave",        "store get",
+        "store put",  "store add",    "store peers", "store each", "store sample", "store expire",
+        "store list", "store remove", "store ghost", "store look", "place",
     };
 
     return kind < KAD_JOURNAL_N_KINDS ? texts[kind] : "unknown";

@@ -265,8 +265,12 @@ TEST(a_changed_byte_is_found)
 
     record_a_minute(&net, &tape);
     for (size_t at = 0; at < tape.n; at += 1 + tape.n / 97) {
+        enum kad_replay_verdict verdict;
+
         tape.bytes[at] ^= 0x10;
-        EXPECT(test_tape_replay(&tape, NULL, NULL) == KAD_REPLAY_CORRUPT);
+        verdict = test_tape_replay(&tape, NULL, NULL);
+        /* a block's size that has grown looks like a file that ends early */
+        EXPECT(verdict == KAD_REPLAY_CORRUPT || verdict == KAD_REPLAY_CUT);
         tape.bytes[at] ^= 0x10;
     }
     EXPECT(test_tape_replay(&tape, NULL, NULL) == KAD_REPLAY_END);

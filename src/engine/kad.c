@@ -56,12 +56,12 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
         .reply_peers = 50,                                                                                   \
     }
 
-#define RULES(id_of_identity)                                                                                \
+#define RULES(id_of_identity, may_move)                                                                      \
     {                                                                                                        \
         .id_bits = 256, .check_record = kad_wire_check_record, .identity_size = KAD_IDENTITY_SIZE,           \
         .id_of = (id_of_identity), .class_of = kad_wire_class_of, .is_for = kad_wire_is_for,                 \
         .digest = kad_wire_digest, .sign_record = kad_wire_sign_record, .sign_attest = kad_wire_sign_attest, \
-        .check_attest = kad_wire_check_attest,                                                               \
+        .check_attest = kad_wire_check_attest, .moves = (may_move),                                          \
     }
 
 #define WEBSOCKET_MAX (16 * 1024) /* a stream has no packets: all that a message can hold */
@@ -69,7 +69,7 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
 static const struct kad_network kad = {
     .name = "kad",
     .codec = &kad_wire,
-    .rules = RULES(id_with_puzzle),
+    .rules = RULES(id_with_puzzle, true),
     .settings = SETTINGS,
     .carrier = KAD_CARRIER_SESSIONS,
     .port = 4242,
@@ -81,7 +81,7 @@ static const struct kad_network kad = {
 static const struct kad_network kad_easy = {
     .name = "kad-easy",
     .codec = &kad_wire,
-    .rules = RULES(id_without_puzzle),
+    .rules = RULES(id_without_puzzle, true),
     .settings = SETTINGS,
     .carrier = KAD_CARRIER_SESSIONS,
     .port = 4242,
@@ -92,7 +92,7 @@ static const struct kad_network kad_easy = {
 static const struct kad_network kad_toy = {
     .name = "kad-toy",
     .codec = &kad_wire,
-    .rules = RULES(id_without_puzzle),
+    .rules = RULES(id_without_puzzle, true),
     .settings = SETTINGS,
     .carrier = KAD_CARRIER_SESSIONS,
     .port = 4242,
@@ -103,7 +103,7 @@ static const struct kad_network kad_toy = {
 static const struct kad_network kad_ws = {
     .name = "kad-ws",
     .codec = &kad_wire,
-    .rules = RULES(id_with_puzzle),
+    .rules = RULES(id_with_puzzle, false),
     .settings = SETTINGS,
     .carrier = KAD_CARRIER_HOST,
     .port = 4280,
@@ -114,7 +114,7 @@ static const struct kad_network kad_ws = {
 static const struct kad_network kad_ws_easy = {
     .name = "kad-ws-easy",
     .codec = &kad_wire,
-    .rules = RULES(id_without_puzzle),
+    .rules = RULES(id_without_puzzle, false),
     .settings = SETTINGS,
     .carrier = KAD_CARRIER_HOST,
     .port = 4280,

@@ -615,6 +615,11 @@ static void apply(struct kad_replay *replay)
             kad_engine_tick(engine, item->now, &replay->batch);
         hash_batch(replay);
         break;
+    case KAD_JOURNAL_LEAVE:
+        if (lend_room(replay, item->room))
+            kad_engine_leave(engine, item->now, &replay->batch);
+        hash_batch(replay);
+        break;
     case KAD_JOURNAL_UNREACHABLE:
         kad_engine_unreachable(engine, &item->endpoint, item->now);
         break;

@@ -255,6 +255,17 @@ void test_net_off(struct test_node *node)
     node->engine = NULL;
 }
 
+void test_net_leave(struct test_node *node)
+{
+    struct kad_datagram datagrams[ROOM];
+    static uint8_t memory[ROOM * KAD_DATAGRAM_MAX];
+    struct kad_batch batch = {.datagrams = datagrams, .memory = memory, .room = ROOM};
+
+    kad_engine_leave(node->engine, node->net->now, &batch);
+    settle(node, &batch);
+    test_net_off(node);
+}
+
 int test_net_request(struct test_node *node, const struct kad_request *request)
 {
     const size_t before = node->n_done;

@@ -58,7 +58,8 @@ void test_net_init_on(struct test_net *net, const struct kad_network *network);
 void test_net_clear(struct test_net *net);
 struct test_node *test_net_add(struct test_net *net, bool ipv6); /* started, not joined */
 void test_net_off(struct test_node *node);
-void test_net_on(struct test_node *node); /* again, with its identity and other randomness */
+void test_net_leave(struct test_node *node); /* off, and says so before */
+void test_net_on(struct test_node *node);    /* again, with its identity and other randomness */
 /* The seed of its identity, in networks that have them. */
 void test_net_secret(const struct test_node *node, uint8_t out_secret[32]);
 void test_net_run(struct test_net *net, kad_ms duration_ms);

@@ -107,7 +107,7 @@ const char *kad_method_text(unsigned method)
 {
     static const char *const names[KAD_METHODS] = {
         "ping", "find_node",         "get_peers", "announce_peer", "get",
-        "put",  "sample_infohashes", "take",      "unknown",
+        "put",  "sample_infohashes", "take",      "leave",         "unknown",
     };
 
     return NAME(names, method);

@@ -488,6 +488,8 @@ static void begin_stop(struct kad_node *node)
     kad_node_take_events(node);
     kad_posted_take(node);
     assert(!node->pending && "each request ends");
+    kad_engine_leave(node->engine, node->now, &node->out);
+    kad_node_send(node, NULL);
     kad_bootstrap_clear(node);
     kad_recorder_stop(node);
     node->in_turn = false;

@@ -30,7 +30,8 @@ static void add_message(json_t *list, const char *what, struct kad_message *mess
                     : message->method == KAD_FIND_NODE ? "FIND_NODE"
                     : message->method == KAD_GET       ? "GET"
                     : message->method == KAD_PUT       ? "PUT"
-                                                       : "TAKE");
+                    : message->method == KAD_TAKE      ? "TAKE"
+                                                       : "LEAVE");
     vector_set_hex(one, "transaction", transaction, sizeof transaction);
     EXPECT_EQ(json_object_set_new(one, "fields", fields), 0);
     vector_set_hex(one, "bytes", bytes, size);
@@ -141,6 +142,9 @@ static void add_queries(json_t *list)
     }
     EXPECT_EQ(json_object_set_new(fields, "forget", forget), 0);
     add_message(list, "take, and forget two", &message, fields);
+
+    begin(&message, KAD_QUERY, KAD_LEAVE);
+    add_message(list, "somebody leaves", &message, json_object());
 }
 
 static json_t *endpoint_bytes(const struct kad_endpoint *endpoint)

@@ -303,7 +303,7 @@ def check_attest(holder, key, data):
 
 # -- Messages -----------------------------------------------------------------------------------------------------
 
-METHODS = {"PING": 1, "FIND_NODE": 2, "GET": 3, "PUT": 4, "TAKE": 5}
+METHODS = {"PING": 1, "FIND_NODE": 2, "GET": 3, "PUT": 4, "TAKE": 5, "LEAVE": 6}
 KINDS = {"query": 0, "reply": 1, "error": 2}
 TAGS = {"target": 1, "flags": 2, "class": 3, "prefix": 4, "sequence": 5, "cas": 6, "your_address": 7, "token": 8, "refusal": 9,
         "text": 10, "forget": 11, "attest": 12, "ghost": 13, "records": 14, "from": 15, "contacts": 16,

@@ -33,6 +33,7 @@ static const struct kad_wire_form forms[] = {
      T(YOUR_ADDRESS) | T(ATTEST) | T(RESULTS)},
     {5, KAD_TAKE, T(TARGET) | T(FLAGS) | T(CLASS) | T(TOKEN) | T(FORGET) | T(FROM), T(TARGET),
      T(YOUR_ADDRESS) | T(TOKEN) | RECORDS | CONTACTS},
+    {6, KAD_LEAVE, 0, 0, 0},
 };
 
 const struct kad_wire_form *kad_wire_form_of(unsigned code)

@@ -86,6 +86,8 @@ static void some_query(struct kad_rng *rng, struct kad_message *message)
 {
     const enum kad_method method = message->method;
 
+    if (method == KAD_LEAVE)
+        return; /* it has no fields */
     message->read_only = kad_rng_below(rng, 2);
     message->want_ipv4 = kad_rng_below(rng, 2);
     message->want_ipv6 = kad_rng_below(rng, 2);
@@ -128,6 +130,8 @@ static void some_reply(struct kad_rng *rng, struct kad_message *message)
 {
     const enum kad_method method = message->method;
 
+    if (method == KAD_LEAVE)
+        return;
     if (kad_rng_below(rng, 2))
         message->your_address = some_endpoint(rng);
     if (method == KAD_FIND_NODE || method == KAD_GET || method == KAD_TAKE)
@@ -174,7 +178,7 @@ static void some_error(struct kad_rng *rng, struct kad_message *message)
 
 static void some_message(struct kad_rng *rng, struct kad_message *message)
 {
-    static const enum kad_method methods[] = {KAD_PING, KAD_FIND_NODE, KAD_GET, KAD_PUT, KAD_TAKE};
+    static const enum kad_method methods[] = {KAD_PING, KAD_FIND_NODE, KAD_GET, KAD_PUT, KAD_TAKE, KAD_LEAVE};
     const enum kad_message_kind kind = (enum kad_message_kind)kad_rng_below(rng, 3);
 
     start(message, kind, methods[kad_rng_below(rng, KAD_COUNT_OF(methods))]);
@@ -458,7 +462,7 @@ TEST(what_is_refused)
         enum kad_refusal refusal;
     } wrong[] = {
         {BYTES(0, 0, 0, 0, 9), KAD_REFUSAL_METHOD},
-        {BYTES(6, 0, 0, 0, 9), KAD_REFUSAL_METHOD},
+        {BYTES(7, 0, 0, 0, 9), KAD_REFUSAL_METHOD},
         {BYTES(63, 0, 0, 0, 9), KAD_REFUSAL_METHOD},
         {BYTES(2, 0, 0, 0, 9), KAD_REFUSAL_PROTOCOL},              /* no target */
         {BYTES(1, 0, 0, 0, 9, 2, 0, 1, 0), KAD_REFUSAL_PROTOCOL},  /* flags without a flag */
@@ -466,6 +470,7 @@ TEST(what_is_refused)
         {BYTES(1, 0, 0, 0, 9, 3, 0, 1, 1), KAD_REFUSAL_PROTOCOL},  /* a class to ping */
         {BYTES(4, 0, 0, 0, 9, 8, 0, 1, 1), KAD_REFUSAL_PROTOCOL},  /* a put of nothing */
         {BYTES(1, 0, 0, 0, 9, 15, 0, 4, 0, 0, 0, 1), KAD_REFUSAL_PROTOCOL},
+        {BYTES(6, 0, 0, 0, 9, 2, 0, 1, 1), KAD_REFUSAL_PROTOCOL}, /* flags of one that leaves */
     };
     struct kad_message message;
 
