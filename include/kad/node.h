@@ -88,6 +88,8 @@ struct kad_node_libp2p {
                                                  when it listens on loopback alone */
     unsigned max_connections; /* at once; 0: 300 */
     unsigned accept_per_s;    /* connections a second from one host; 0: 50 */
+    unsigned max_per_host;    /* at once, opened from one address or /64; 0: 32 */
+    unsigned max_per_subnet;  /* and from one /24 or /48; 0: 64 */
     const char
         *announce[KAD_NODE_ANNOUNCE_MAX]; /* multiaddrs that others are told, in place of those listened at */
     size_t n_announce; /* how many; 0: those listened at, with all addresses of this machine */

@@ -114,6 +114,8 @@ struct kad_bytes kad_link_unread(const struct kad_link *link, uint32_t stream);
 void kad_link_read(struct kad_link *link, uint32_t stream, size_t n);
 /* All or nothing; `last`: no more after it. False: over a ceiling, or the stream is gone. */
 bool kad_link_write(struct kad_link *link, uint32_t stream, struct kad_bytes bytes, bool last, kad_ms now);
+/* Bytes written that wait, over all streams, for windows that the other side does not open. */
+size_t kad_link_kept(const struct kad_link *link);
 void kad_link_reset(struct kad_link *link, uint32_t stream);
 /* The other side has agreed to the protocol of this stream. */
 bool kad_link_has_agreed(const struct kad_link *link, uint32_t stream);

@@ -196,6 +196,11 @@ int32_t kad_link_rtt_ms(const struct kad_link *link)
     return link->rtt_ms;
 }
 
+size_t kad_link_kept(const struct kad_link *link)
+{
+    return link->yamux.unsent;
+}
+
 unsigned kad_link_n_streams(const struct kad_link *link)
 {
     return link->yamux.n_in + link->yamux.n_out;

@@ -6,6 +6,7 @@
 #include "base/endpoint.h"
 #include "core/dht.h"
 #include "core/notice.h"
+#include "core/gather.h"
 #include "core/limit.h"
 #include "core/operation.h"
 #include "core/peers.h"
@@ -15,6 +16,7 @@
 #include "engine/engine_parts.h"
 #include "engine/journal.h"
 #include "engine/network.h"
+#include "engine/peek.h"
 
 static_assert(KAD_METHODS == KAD_N_METHODS, "the public count of methods");
 
@@ -355,6 +357,19 @@ bool kad_engine_key_of(const struct kad_engine *engine, const struct kad_contact
         return false;
     kad_dht_copy_key(dht, ref, out_public_key);
     return true;
+}
+
+size_t kad_engine_found(const struct kad_engine *engine, uint64_t request,
+                        const struct kad_record **out_records)
+{
+    for (const struct kad_operation *operation = engine->dht.operations; operation;
+         operation = operation->next) {
+        if (operation->id != request || !operation->gathered)
+            continue;
+        *out_records = operation->gathered->records;
+        return operation->gathered->n_records;
+    }
+    return 0;
 }
 
 bool kad_engine_name(const struct kad_engine *engine, const struct kad_id *key, struct kad_bytes *out_name)

@@ -33,6 +33,10 @@ static void fill_in(struct kad_swarm_config *config)
         config->max_waiting = 1024;
     if (!config->accept_per_s)
         config->accept_per_s = 50;
+    if (!config->max_per_host)
+        config->max_per_host = 32;
+    if (!config->max_per_subnet)
+        config->max_per_subnet = 64;
     if (!config->dial_ms)
         config->dial_ms = 5 * KAD_SECOND;
 }
@@ -498,6 +502,11 @@ bool kad_swarm_next_datagram(struct kad_swarm *swarm, kad_ms now, struct kad_dat
     return false;
 }
 
+bool kad_swarm_has_datagrams(const struct kad_swarm *swarm)
+{
+    return swarm->first_greeting || swarm->first_back || swarm->first_serve;
+}
+
 void kad_swarm_tell(struct kad_swarm *swarm, enum kad_swarm_event_kind kind, struct kad_bytes peer,
                     const struct kad_endpoint *endpoint)
 {
@@ -615,6 +624,8 @@ void kad_swarm_sent(struct kad_swarm *swarm, uint32_t connection, size_t n)
     if (!conn || !conn->link)
         return;
     kad_link_sent(conn->link, n);
+    if (!conn->closing)
+        kad_swarm_resume(swarm, conn);
     if (conn->closing || kad_link_out(conn->link).size)
         kad_swarm_order(swarm, conn);
 }

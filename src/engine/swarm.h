@@ -43,14 +43,17 @@ struct kad_swarm_config {
     const char *protocols[KAD_SWARM_PROTOCOLS]; /* "/icn/kad/1.0.0" ...; the first NULL ends them */
     const char *agent;
     enum kad_swarm_mode mode;
-    bool local;            /* private and loopback addresses are dialled and named, too */
-    unsigned max_links;    /* 0: 300 */
-    unsigned max_dials;    /* at once; 0: 32 */
-    unsigned max_peers;    /* remembered; 0: 16384 */
-    unsigned max_waiting;  /* questions that wait for a connection or a stream; 0: 1024 */
-    unsigned accept_per_s; /* connections a second from one host; 0: 50 */
-    bool limit_loopback;   /* these too: else many nodes on this machine are not one host */
-    kad_ms dial_ms;        /* until an address counts as dead; 0: 5 s */
+    bool local;              /* private and loopback addresses are dialled and named, too */
+    unsigned max_links;      /* 0: 300 */
+    unsigned max_dials;      /* at once; 0: 32 */
+    unsigned max_peers;      /* remembered; 0: 16384 */
+    unsigned max_waiting;    /* questions that wait for a connection or a stream; 0: 1024 */
+    unsigned accept_per_s;   /* connections a second from one host; 0: 50 */
+    unsigned max_per_host;   /* connections that come from one address or /64, at once; 0: 32 */
+    unsigned max_per_subnet; /* and from one /24 or /48; 0: 64 */
+    bool
+        limit_loopback; /* local addresses too (of max_per_*: private ones): else many nodes here are one host */
+    kad_ms dial_ms;     /* until an address counts as dead; 0: 5 s */
     /* What is hashed to a key that the swarm was not told of, or has forgotten (kad_engine_name()); NULL: nobody knows. */
     bool (*name_of)(void *context, const struct kad_id *key, struct kad_bytes *out_name);
     void *context;
@@ -102,6 +105,7 @@ kad_ms kad_swarm_wake_at(const struct kad_swarm *swarm);
 void kad_swarm_send(struct kad_swarm *swarm, const struct kad_datagram *datagram, kad_ms now);
 /* One for it; borrowed until the next call. */
 bool kad_swarm_next_datagram(struct kad_swarm *swarm, kad_ms now, struct kad_datagram *out_datagram);
+bool kad_swarm_has_datagrams(const struct kad_swarm *swarm); /* is there one? */
 /* The engine knows keys by their hash only: what is hashed to one, so that questions can say it. */
 void kad_swarm_learn_key(struct kad_swarm *swarm, struct kad_bytes name, struct kad_id *out_key);
 
@@ -145,6 +149,7 @@ size_t kad_swarm_peers(const struct kad_swarm *swarm, struct kad_swarm_peer *out
 
 struct kad_swarm_counters {
     uint64_t accepted, refused;         /* connections: taken, and over a limit */
+    uint64_t crowded;                   /* of those refused: one host or subnet had its share */
     uint64_t dialled, dial_failed;      /* addresses */
     uint64_t up;                        /* connections that proved who they are */
     uint64_t down[KAD_LINK_FULL + 1];   /* ended, by enum kad_link_end */

@@ -170,13 +170,38 @@ static bool may_come(struct kad_swarm *swarm, const struct kad_endpoint *from)
     return ++swarm->hosts[at].n <= swarm->config.accept_per_s;
 }
 
+/* Whoever has one network does not get all places: of those that others opened, each address (an IPv6 /64) and each /24 or /48 has
+ * so many at once. */
+static bool is_crowded(const struct kad_swarm *swarm, const struct kad_endpoint *from)
+{
+    const size_t of_host = from->family == KAD_IPV6 ? 8 : 4, of_subnet = from->family == KAD_IPV6 ? 6 : 3;
+    unsigned n_host = 0, n_subnet = 0;
+
+    if (kad_endpoint_scope(from) != KAD_SCOPE_PUBLIC && !swarm->config.limit_loopback)
+        return false;
+    for (uint32_t i = 0; i < swarm->room_conns; i++) {
+        const struct swarm_conn *conn = swarm->conns[i];
+
+        if (!conn || !conn->inbound || conn->closing || conn->remote.family != from->family ||
+            memcmp(conn->remote.address, from->address, of_subnet) != 0)
+            continue;
+        n_subnet++;
+        n_host += memcmp(conn->remote.address, from->address, of_host) == 0;
+    }
+    return n_host >= swarm->config.max_per_host || n_subnet >= swarm->config.max_per_subnet;
+}
+
 int kad_swarm_accepted(struct kad_swarm *swarm, const struct kad_endpoint *from,
                        enum kad_multiaddr_transport transport, kad_ms now, uint32_t *out_connection)
 {
     struct swarm_conn *conn = NULL;
 
+    bool crowded;
+
     swarm->now = now;
-    if (may_come(swarm, from) && kad_swarm_make_room(swarm, true))
+    crowded = is_crowded(swarm, from);
+    swarm->counters.crowded += crowded;
+    if (!crowded && may_come(swarm, from) && kad_swarm_make_room(swarm, true))
         conn = kad_swarm_conn_new(swarm);
     if (!conn) {
         swarm->counters.refused++;

@@ -23,10 +23,12 @@
 #define SWARM_BACKOFF_MOST (5 * KAD_MINUTE)
 #define SWARM_IN_FLIGHT    16 /* questions at once on a connection: js and rust take 32 streams */
 #define SWARM_ASK_MS       (15 * KAD_SECOND) /* nobody waits longer for an answer: go and rust 10 s, and so do we */
-#define SWARM_NAMES        4096
-#define SWARM_EVENTS       256
-#define SWARM_HOSTS        256
-#define SWARM_ADDR_MAX     128 /* bytes of an address that is remembered */
+#define SWARM_KEPT \
+    (64 * 1024) /* answers that nobody reads; until some are, no more questions of theirs are looked at */
+#define SWARM_NAMES    4096
+#define SWARM_EVENTS   256
+#define SWARM_HOSTS    256
+#define SWARM_ADDR_MAX 128 /* bytes of an address that is remembered */
 
 struct swarm_conn;
 struct swarm_peer;
@@ -55,6 +57,7 @@ struct swarm_serve {
     struct swarm_conn *conn; /* NULL: it ended while it was in the list */
     uint32_t stream;
     bool listed;
+    bool paused;  /* it asks on, and does not read what it was answered */
     uint8_t type; /* of the question that the engine has */
     uint8_t n_key;
     uint8_t key[KAD_P2P_KEY_MAX];
@@ -93,6 +96,7 @@ struct swarm_conn {
     uint32_t number;
     bool inbound, closing, ordered; /* ordered: in the queue of orders */
     bool to_dial, up;
+    bool paused; /* some of `serves` are */
     uint8_t n_in_flight;
     enum kad_multiaddr_transport transport;
     struct swarm_peer *peer; /* NULL: not known yet */
@@ -241,6 +245,8 @@ void kad_swarm_lose_streams(struct kad_swarm *swarm, struct swarm_conn *conn);
 bool kad_swarm_look(struct kad_swarm *swarm, struct swarm_serve *serve, struct kad_bytes *message);
 /* The engine's question is answered (`sent`), or is not going to be. */
 void kad_swarm_served(struct kad_swarm *swarm, struct swarm_serve *serve, bool sent);
+/* If there is room again for answers to what was asked meanwhile. */
+void kad_swarm_resume(struct kad_swarm *swarm, struct swarm_conn *conn);
 void kad_swarm_serve_list(struct kad_swarm *swarm, struct swarm_serve *serve);
 
 /* -- swarm_words.c ---------------------------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ struct peer {
     uint8_t read[65536];
     size_t n_read;
     bool ended, reset;
+    bool does_not_read;
     unsigned n_streams; /* that the node opened */
 };
 
@@ -52,7 +53,8 @@ static void take_events(struct peer *peer)
         peer->n_streams += event.kind == KAD_LINK_STREAM;
         if (event.stream != peer->stream)
             continue;
-        if (event.kind == KAD_LINK_DATA && unread.size <= sizeof(peer->read) - peer->n_read) {
+        if (event.kind == KAD_LINK_DATA && !peer->does_not_read &&
+            unread.size <= sizeof(peer->read) - peer->n_read) {
             memcpy(peer->read + peer->n_read, unread.data, unread.size);
             peer->n_read += unread.size;
             kad_link_read(peer->link, event.stream, unread.size);
@@ -361,6 +363,52 @@ TEST(a_node_that_never_answers_keeps_no_question)
     }
     swarm_net_clear(net);
     free(net);
+}
+
+/* Who asks on and on and reads no answer is not answered for ever: what waits for it is bounded, and when it reads, the rest is looked
+ * at. What it asked is answered, all of it, although it said that no more comes. */
+TEST(who_does_not_read_is_not_answered_on)
+{
+    static uint8_t question[64];
+    struct kad_proto_writer writer = {.bytes = question, .room = sizeof(question)};
+    struct peer *peer = meet(12);
+    const struct kad_swarm_counters *counters = kad_swarm_counters(peer->net->nodes[0].swarm);
+    const unsigned n_asked = 1500;
+    uint64_t before, answered;
+    unsigned n = 0;
+
+    kad_p2p_put_head(&writer, KAD_P2P_FIND_NODE, some_key);
+    open_stream(peer, "/icn/kad/1.0.0");
+    run(peer, 20);
+    before = counters->requests_in;
+    peer->does_not_read = true;
+    for (unsigned i = 0; i < n_asked; i++) {
+        say(peer, (struct kad_bytes){question, writer.n}, i == n_asked - 1);
+        if (i % 50 == 0)
+            run(peer, 1);
+    }
+    run(peer, 200);
+    answered = counters->requests_in - before;
+    EXPECT_MSG(answered > 100 && answered < n_asked - 100, "%llu", (unsigned long long)answered);
+    for (unsigned i = 0; i < 2000 && n < n_asked; i++) {
+        struct kad_bytes came = kad_link_unread(peer->link, peer->stream);
+        const size_t there = came.size;
+        uint64_t size;
+        int head;
+
+        while ((head = kad_varint_read(came, &size)) > 0 && came.size >= (size_t)head + size) {
+            came.data += (size_t)head + size;
+            came.size -= (size_t)head + size;
+            n++;
+        }
+        kad_link_read(peer->link, peer->stream, there - came.size);
+        run(peer, 1);
+    }
+    run(peer, 20);
+    EXPECT_MSG(n == n_asked && !peer->reset && peer->ended, "%u answers read of %u", n,
+               (unsigned)(counters->requests_in - before));
+    EXPECT_EQ(counters->requests_in - before, n_asked);
+    part(peer);
 }
 
 /* However many come, there are places to dial from; and who comes is let in again once somebody can go. */

@@ -329,7 +329,7 @@ static void serve_ended(struct kad_swarm *swarm, struct swarm_serve *serve)
 {
     struct swarm_conn *conn = serve->conn;
 
-    if (serve->listed || swarm->serving == serve)
+    if (serve->listed || serve->paused || swarm->serving == serve)
         return; /* after its answer */
     if (!kad_link_write(conn->link, serve->stream, (struct kad_bytes){0}, true, swarm->now))
         kad_link_reset(conn->link, serve->stream);
@@ -446,7 +446,9 @@ void kad_swarm_serve_list(struct kad_swarm *swarm, struct swarm_serve *serve)
         kad_swarm_order(swarm, conn);
         return;
     }
-    if (whole == 0)
+    serve->paused = whole > 0 && kad_link_kept(serve->conn->link) > SWARM_KEPT;
+    serve->conn->paused |= serve->paused;
+    if (whole == 0 || serve->paused)
         return;
     serve->listed = true;
     serve->next = NULL;
@@ -544,6 +546,18 @@ static void stream_gone(struct kad_swarm *swarm, struct swarm_conn *conn, const 
         serve_end(swarm, event->context);
 }
 
+void kad_swarm_resume(struct kad_swarm *swarm, struct swarm_conn *conn)
+{
+    if (!conn->paused || kad_link_kept(conn->link) > SWARM_KEPT)
+        return;
+    conn->paused = false;
+    for (struct swarm_serve *serve = conn->serves, *next; serve; serve = next) {
+        next = serve->next_of_conn;
+        if (serve->paused)
+            kad_swarm_serve_list(swarm, serve);
+    }
+}
+
 /* Nobody answers when a provider is announced. Who agrees to the protocol and does not reset the stream in the same breath, as we do
  * when we refuse, has taken it; a reset that comes later is js's answer to its end. */
 static void settle_announced(struct kad_swarm *swarm, struct swarm_conn *conn)
@@ -593,5 +607,6 @@ void kad_swarm_news(struct kad_swarm *swarm, struct swarm_conn *conn)
         return;
     if (conn->asks)
         settle_announced(swarm, conn);
+    kad_swarm_resume(swarm, conn);
     kad_swarm_order(swarm, conn);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/peek.h"
 #include "http/block_moves.h"
 #include "http/evidence.h"
 #include "http/follow.h"
@@ -15,6 +16,7 @@
 #include "http/news.h"
 #include "http/params.h"
 #include "http/routes.h"
+#include "http/routing.h"
 #include "node/libp2p_link.h"
 
 struct kad_api_call {
@@ -32,8 +34,9 @@ struct kad_api_call {
     kad_api_done *done;
     void *user;
     uint64_t id;
-    bool begun; /* kad_node_request() has returned */
-    bool ended; /* its DONE came before that */
+    size_t n_told; /* records that were given in parts */
+    bool begun;    /* kad_node_request() has returned */
+    bool ended;    /* its DONE came before that */
 };
 
 static void call_free(struct kad_api_call *call)
@@ -161,6 +164,40 @@ static struct kad_api_answer plain(struct kad_api_call *call, const struct kad_e
     return (struct kad_api_answer){.status = kad_json_status(event), .json = object};
 }
 
+/* Providers that an answer has just brought are told at once to whom takes lines. */
+static bool goes_by_parts(const struct kad_api_call *call)
+{
+    return call->asker.lines && call->asker.part && call->route->shape == kad_routing_providers;
+}
+
+static void tell_part(struct kad_api_call *call)
+{
+    const struct kad_record *records = NULL;
+    const size_t n = kad_engine_found(kad_node_engine(call->api->node), call->id, &records);
+    size_t size;
+    char *text;
+
+    if (n <= call->n_told)
+        return;
+    text = kad_routing_lines(call->api->node, records + call->n_told, n - call->n_told, &size);
+    if (text)
+        call->asker.part(call->user, text, size);
+    free(text);
+    call->n_told = n;
+}
+
+/* What was not told yet. */
+static struct kad_api_answer last_part(struct kad_api_call *call, const struct kad_event *event)
+{
+    struct kad_api_answer answer = {.status = 200};
+    const size_t n = event->done.n_records > call->n_told ? event->done.n_records - call->n_told : 0;
+
+    if (n > 0)
+        answer.text =
+            kad_routing_lines(call->api->node, event->done.records + call->n_told, n, &answer.text_size);
+    return answer;
+}
+
 static void on_event(void *user, const struct kad_event *event)
 {
     struct kad_api_call *call = user;
@@ -172,9 +209,13 @@ static void on_event(void *user, const struct kad_event *event)
     kad_evidence_done(call->api->evidence, call->api->node, event);
     if (event->kind == KAD_EVENT_HOP && call->trace)
         json_array_append_new(call->trace, kad_json_hop(event));
+    if (event->kind == KAD_EVENT_HOP && goes_by_parts(call))
+        tell_part(call);
     if (event->kind != KAD_EVENT_DONE)
         return;
-    if (call->route->shape) {
+    if (call->n_told > 0) {
+        answer = last_part(call, event);
+    } else if (call->route->shape) {
         answer = call->route->shape(event, &call->request, call->api->node, call->asker);
     } else {
         answer = plain(call, event);
@@ -235,7 +276,7 @@ static bool ask(struct kad_api_call *call, const struct kad_route *route, struct
     }
     if (call->request.trace)
         call->trace = json_array();
-    call->request.trace = call->trace || kad_feed_wanted(call->api->feed);
+    call->request.trace = call->trace || kad_feed_wanted(call->api->feed) || goes_by_parts(call);
     if (call->params.blocks.n == 0)
         return begin(call, out_answer);
     error = kad_block_put(call->api->node, &call->params.blocks, &call->request, call->params.life_ms, on_put,

@@ -46,6 +46,9 @@ struct kad_api_asker {
     bool trusted; /* local, or with the token: sees and does everything */
     bool patches; /* the method is PATCH: kad_api_begin() sees to it */
     bool lines;   /* of a list a line each is wanted (NDJSON), where there is that choice */
+    /* With lines: some that are there already, while the rest is looked for; lent. The answer then has what is left, and status 200. The
+     * user is kad_api_begin()'s. NULL: all come with the answer. */
+    void (*part)(void *user, const char *text, size_t size);
 };
 
 struct kad_api_answer {

@@ -18,19 +18,20 @@
 #define BODY_MAX_USUAL ((size_t)64 * 1024)
 #define BODY_MAX_LONG  ((size_t)2 * KAD_BLOCKS_VALUE_MAX + 4096)
 
-static void release(struct kad_exchange *exchange)
+void kad_exchange_release(struct kad_exchange *exchange)
 {
     if (--exchange->n_holders > 0)
         return;
     json_decref(exchange->answer.json);
     free(exchange->answer.text);
     free(exchange->body);
+    free(exchange->lines);
     free(exchange);
 }
 
 static void on_watch_closed(uv_handle_t *handle)
 {
-    release(handle->data);
+    kad_exchange_release(handle->data);
 }
 
 /* The client may close its sending side and still wait for the answer; only when both sides are shut has it gone. */
@@ -62,7 +63,7 @@ static void start_watch(struct kad_exchange *exchange)
     uv_poll_start(&exchange->watch, UV_DISCONNECT, on_client);
 }
 
-static void stop_watch(struct kad_exchange *exchange)
+void kad_exchange_stop_watch(struct kad_exchange *exchange)
 {
     if (exchange->watch.data)
         uv_close((uv_handle_t *)&exchange->watch, on_watch_closed);
@@ -73,11 +74,17 @@ void kad_exchange_done(void *user, struct kad_api_answer answer)
     struct kad_exchange *exchange = user;
     const bool suspended = exchange->state == KAD_EXCHANGE_WAITING;
 
+    if (exchange->flows) {
+        exchange->door->n_waiting--;
+        exchange->door->n_strangers -= exchange->of_stranger;
+        kad_exchange_flow_end(exchange, answer);
+        return;
+    }
     exchange->answer = answer;
     exchange->state = KAD_EXCHANGE_ANSWERED;
     exchange->call = NULL;
     if (suspended) {
-        stop_watch(exchange);
+        kad_exchange_stop_watch(exchange);
         exchange->door->n_waiting--;
         exchange->door->n_strangers -= exchange->of_stranger;
         MHD_resume_connection(exchange->connection);
@@ -199,10 +206,11 @@ static enum MHD_Result ask(struct kad_exchange *exchange, const char *method, co
         return kad_exchange_send_error(exchange, 401, "unauthorized",
                                        "without the node's token one may not choose whom it sends to");
     }
-    exchange->call =
-        kad_api_begin(&door->face->api,
-                      (struct kad_api_asker){.trusted = exchange->trusted, .lines = accepts_lines(exchange)},
-                      method, url, object, kad_exchange_done, exchange);
+    exchange->call = kad_api_begin(&door->face->api,
+                                   (struct kad_api_asker){.trusted = exchange->trusted,
+                                                          .lines = accepts_lines(exchange),
+                                                          .part = kad_exchange_part},
+                                   method, url, object, kad_exchange_done, exchange);
     if (!exchange->call)
         return kad_exchange_send_answer(exchange);
     exchange->state = KAD_EXCHANGE_WAITING;
@@ -372,6 +380,8 @@ enum MHD_Result kad_exchange_handle(void *door, struct MHD_Connection *connectio
         *upload_size = 0;
         return MHD_YES;
     }
+    if (exchange->flows)
+        return kad_exchange_send_flow(exchange);
     if (exchange->state == KAD_EXCHANGE_ANSWERED)
         return kad_exchange_send_answer(exchange);
     if (kad_door_turn_is_over(exchange->door)) {
@@ -391,7 +401,10 @@ void kad_exchange_completed(void *door, struct MHD_Connection *connection, void 
     (void)why;
     if (exchange) {
         kad_client_enter(exchange->client, KAD_CLIENT_READING);
-        release(exchange);
+        exchange->is_gone = true;
+        if (exchange->flows && exchange->call)
+            kad_api_cancel(exchange->call);
+        kad_exchange_release(exchange);
     }
     *exchange_slot = NULL;
 }

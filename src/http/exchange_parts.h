@@ -3,6 +3,7 @@
  *
  *     exchange.c          what is asked: guard, body, parameters, waiting for the node
  *     exchange_send.c     what is sent: answers, files of ours
+ *     exchange_flow.c     answers that are sent while they are made
  *     exchange_stay.c     clients that stay: the event stream, the WebSocket
  */
 #ifndef KAD_HTTP_EXCHANGE_PARTS_H
@@ -27,6 +28,11 @@ struct kad_exchange {
     bool is_put;
     char *body;
     size_t body_size, body_room;
+    /* Lines that come one by one: an answer that has begun although its end is not there. */
+    bool flows, is_sent, is_paused, is_whole,
+        is_gone; /* is_sent: MHD has the response; is_gone: nobody reads it */
+    char *lines; /* not given to MHD yet: from lines_at on */
+    size_t lines_at, lines_size, lines_room;
     uv_poll_t watch;    /* the connection's descriptor, while WAITING */
     unsigned n_holders; /* MHD, and the loop while `watch` closes */
 };
@@ -36,6 +42,13 @@ void kad_exchange_done(void *exchange, struct kad_api_answer answer);
 void kad_exchange_error(struct kad_exchange *exchange, unsigned status, const char *error,
                         const char *reason);
 const char *kad_exchange_header(const struct kad_exchange *exchange, const char *name); /* NULL: not there */
+
+/* exchange_flow.c: lines for a client that gets them as they come (a kad_api_asker.part); the rest of them, and the end. */
+void kad_exchange_part(void *exchange, const char *text, size_t size);
+void kad_exchange_flow_end(struct kad_exchange *exchange, struct kad_api_answer answer);
+enum MHD_Result kad_exchange_send_flow(struct kad_exchange *exchange);
+void kad_exchange_stop_watch(struct kad_exchange *exchange);
+void kad_exchange_release(struct kad_exchange *exchange);
 
 /* exchange_send.c */
 enum MHD_Result kad_exchange_send_answer(struct kad_exchange *exchange);

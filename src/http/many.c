@@ -9,6 +9,7 @@
 #include "node/libp2p_link.h"
 
 #define AT_ONCE  16
+#define SPARE    2
 #define NETWORKS 9 /* of a daemon: the first, and eight others */
 
 struct key {
@@ -163,10 +164,19 @@ static void begin(struct kad_many *many, size_t i)
         child->call = call;
 }
 
+/* Of k that are needed no more are asked for than are missing, and a few, for some may not be there. */
+static size_t at_once(const struct kad_many *many)
+{
+    const int64_t missing = many->need - (int64_t)many->n_found;
+    const size_t wanted = ((missing > 0 ? (size_t)missing : 0) + SPARE) * many->n_networks;
+
+    return many->stops && wanted < AT_ONCE ? wanted : AT_ONCE;
+}
+
 static void pump(struct kad_many *many)
 {
     many->pumping = true;
-    while (!many->is_over && many->next < n_children(many) && many->n_running < AT_ONCE) {
+    while (!many->is_over && many->next < n_children(many) && many->n_running < at_once(many)) {
         const size_t at = many->next++, key = many->order[at / many->n_networks];
 
         begin(many, key * many->n_networks + at % many->n_networks);

@@ -48,6 +48,8 @@ static void connections(FILE *out, const struct kad_swarm *swarm)
                       (double)kad_swarm_peers(swarm, NULL, 0));
     kad_metrics_counter(out, "kademlia_connections_accepted_total", "Connections that came.", c->accepted);
     kad_metrics_counter(out, "kademlia_connections_refused_total", "Connections over a limit.", c->refused);
+    kad_metrics_counter(out, "kademlia_connections_crowded_total",
+                        "Of these, from a host or subnet that had its share.", c->crowded);
     kad_metrics_counter(out, "kademlia_connections_trimmed_total",
                         "Connections closed for the sake of others.", c->trimmed);
     kad_metrics_counter(out, "kademlia_dials_total", "Addresses that were dialled.", c->dialled);

@@ -87,31 +87,39 @@ static json_t *peer(json_t *id, json_t *addrs)
     return json_pack("{s:s, s:o, s:o, s:[]}", "Schema", "peer", "ID", id, "Addrs", addrs, "Protocols");
 }
 
-/* As JSON under `name`, or a line each; the list is taken over. */
-static struct kad_api_answer list(const char *name, json_t *peers, bool lines)
+/* A line each; the list is taken over. NULL: no memory. */
+static char *lines_of(json_t *peers, size_t *out_size)
 {
-    struct kad_api_answer answer = {.status = 200, .content_type = LINES};
-    size_t i, size = 0;
+    char *text = NULL;
+    size_t i;
     json_t *one;
-    FILE *out;
+    FILE *out = open_memstream(&text, out_size);
 
-    if (!lines) {
-        answer.json = json_pack("{s:o}", name, peers);
-        return answer;
-    }
-    out = open_memstream(&answer.text, &size);
     json_array_foreach(peers, i, one)
     {
         if (out && json_dumpf(one, out, JSON_COMPACT) == 0)
             fputc('\n', out);
     }
     json_decref(peers);
-    if (!out || fclose(out) != 0) {
-        free(answer.text);
+    if (out && fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* As JSON under `name`, or a line each; the list is taken over. */
+static struct kad_api_answer list(const char *name, json_t *peers, bool lines)
+{
+    struct kad_api_answer answer = {.status = 200, .content_type = LINES};
+
+    if (!lines) {
+        answer.json = json_pack("{s:o}", name, peers);
+        return answer;
+    }
+    answer.text = lines_of(peers, &answer.text_size);
+    if (!answer.text)
         return (struct kad_api_answer){.status = 500,
                                        .json = kad_json_error(kad_json_error_text(KAD_E_MEMORY), NULL)};
-    }
-    answer.text_size = size;
     return answer;
 }
 
@@ -130,19 +138,31 @@ static json_t *addrs_of(const struct kad_bytes *addrs, size_t n)
     return texts;
 }
 
-struct kad_api_answer kad_routing_providers(const struct kad_event *event, const struct kad_request *request,
-                                            struct kad_node *node, struct kad_api_asker asker)
+static json_t *providers(struct kad_node *node, const struct kad_record *records, size_t n_records)
 {
     json_t *peers = json_array();
 
-    (void)request;
-    for (size_t i = 0; i < event->done.n_records; i++) {
+    for (size_t i = 0; i < n_records; i++) {
         struct kad_bytes id, addrs[KAD_LIBP2P_ADDRS];
-        const size_t n = kad_libp2p_provider(node, &event->done.records[i], &id, addrs);
+        const size_t n = kad_libp2p_provider(node, &records[i], &id, addrs);
 
         if (id.size > 0)
             json_array_append_new(peers, peer(kad_json_peer_id(id), addrs_of(addrs, n)));
     }
+    return peers;
+}
+
+char *kad_routing_lines(struct kad_node *node, const struct kad_record *records, size_t n, size_t *out_size)
+{
+    return lines_of(providers(node, records, n), out_size);
+}
+
+struct kad_api_answer kad_routing_providers(const struct kad_event *event, const struct kad_request *request,
+                                            struct kad_node *node, struct kad_api_asker asker)
+{
+    json_t *peers = providers(node, event->done.records, event->done.n_records);
+
+    (void)request;
     if (json_array_size(peers) > 0 || event->done.error == KAD_E_NOT_FOUND)
         return list("Providers", peers, asker.lines);
     json_decref(peers);

@@ -56,6 +56,8 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->preset = network == kad_network_libp2p_ipfs() ? KAD_PRESET_IPFS : KAD_PRESET_ICN;
     out_config->libp2p_max_connections = 300;
     out_config->libp2p_accept_per_s = 50;
+    out_config->libp2p_max_per_host = 32;
+    out_config->libp2p_max_per_subnet = 64;
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
 }
@@ -468,6 +470,8 @@ static void lend_libp2p(const struct kad_config *config, struct kad_node_config 
     libp2p->private_addresses = (enum kad_libp2p_choice)config->libp2p_private;
     libp2p->max_connections = config->libp2p_max_connections;
     libp2p->accept_per_s = config->libp2p_accept_per_s;
+    libp2p->max_per_host = config->libp2p_max_per_host;
+    libp2p->max_per_subnet = config->libp2p_max_per_subnet;
     for (unsigned i = 0; i < config->n_libp2p_announce; i++)
         libp2p->announce[i] = config->libp2p_announce[i];
     libp2p->n_announce = config->n_libp2p_announce;

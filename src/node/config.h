@@ -51,7 +51,7 @@ struct kad_config {
     unsigned n_libp2p_protocols; /* 0: the preset's */
     unsigned libp2p_mode;        /* enum kad_libp2p_mode */
     unsigned libp2p_private;     /* enum kad_libp2p_choice */
-    unsigned libp2p_max_connections, libp2p_accept_per_s;
+    unsigned libp2p_max_connections, libp2p_accept_per_s, libp2p_max_per_host, libp2p_max_per_subnet;
     char libp2p_announce[KAD_NODE_ANNOUNCE_MAX][KAD_CONFIG_TEXT];
     unsigned n_libp2p_announce;
     char libp2p_namespaces[KAD_CONFIG_TEXT]; /* config_namespaces.h */

@@ -148,6 +148,8 @@ const struct kad_key kad_keys[] = {
     {"libp2p", "libp2p_private", KAD_KEY_CHOICE, FIELD(libp2p_private), 0, 0, choices, "whether private and loopback addresses are dialled and told to others; auto: yes, but with the preset ipfs only when it listens on loopback alone"},
     {"libp2p", "libp2p_max_connections", KAD_KEY_COUNT, FIELD(libp2p_max_connections), 8, 32768, NULL, "connections at once; who was not used for longest gives way"},
     {"libp2p", "libp2p_accept_per_s", KAD_KEY_COUNT, FIELD(libp2p_accept_per_s), 1, 65536, NULL, "connections a second that are let in from one host"},
+    {"libp2p", "libp2p_max_per_host", KAD_KEY_COUNT, FIELD(libp2p_max_per_host), 1, 32768, NULL, "connections at once that others open from one address, an IPv6 /64 being one; those on private addresses do not count unless limit_local"},
+    {"libp2p", "libp2p_max_per_subnet", KAD_KEY_COUNT, FIELD(libp2p_max_per_subnet), 1, 32768, NULL, "and from one /24 or /48"},
     {"libp2p", "libp2p_announce", KAD_KEY_ANNOUNCE, FIELD(libp2p_announce), 0, 0, NULL, "multiaddrs that others are told, once per address, in place of those listened at: such as /dns4/HOST/tcp/443/tls/ws behind a proxy"},
     TEXT("libp2p", libp2p_namespaces, "values below /NAME/ are taken for each of these names by comma, beside /pk/ and /ipns/: any of up to 10 KiB. Of two the greater one stands, byte by byte; with :newest behind the name the one that came last. The same at all nodes"),
     TEXT("libp2p", libp2p_certificate, "a PEM file: the certificate for /tls/ws, and behind it what stands between it and its authority"),

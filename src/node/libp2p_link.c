@@ -77,6 +77,8 @@ static int make_swarm(struct kad_libp2p *link)
         .local = link->local,
         .max_links = config->libp2p.max_connections,
         .accept_per_s = config->libp2p.accept_per_s,
+        .max_per_host = config->libp2p.max_per_host,
+        .max_per_subnet = config->libp2p.max_per_subnet,
         .limit_loopback = config->settings.limit_local,
         .name_of = name_of,
         .context = link,
@@ -271,6 +273,8 @@ static void pump(uv_prepare_t *prepare)
         feed_engine(link, now);
         while (!link->closing && kad_swarm_next_order(link->swarm, &order))
             kad_libp2p_carry_out(link, &order);
+        link->moved |=
+            !link->closing && kad_swarm_has_datagrams(link->swarm); /* answers went: on with questions */
     }
     if (link->moved) /* on with it once others had their turn */
         start_timer(link, now, now);

@@ -423,6 +423,18 @@ static void tell_listening(const struct kad_node *node)
     }
 }
 
+/* Through how many names, and how many contacts that are known from before. */
+static void tell_joining(const struct kad_node *node)
+{
+    struct kad_info info;
+    char names[24], known[24];
+
+    kad_engine_info(node->engine, &info);
+    snprintf(names, sizeof(names), "%zu", node->n_bootstraps);
+    snprintf(known, sizeof(known), "%zu", info.n_contacts[0] + info.n_contacts[1]);
+    kad_tell(node, KAD_LOG_INFO, "joining", "bootstraps", names, "known", known, NULL);
+}
+
 int kad_node_start(struct kad_node *node)
 {
     assert(node->phase == KAD_NODE_MADE && "a node starts once");
@@ -443,6 +455,7 @@ int kad_node_start(struct kad_node *node)
     kad_memory_begin(node);
     kad_mailbox_listen(&node->mailbox, &node->bell);
     tell_listening(node);
+    tell_joining(node);
     if (node->config.disabled)
         kad_tell(node, KAD_LOG_INFO, "disabled", "what", "no socket is open", NULL);
     kad_node_turn_soon(node);

@@ -315,6 +315,9 @@ void kad_tell(const struct kad_node *node, enum kad_log_level level, const char 
     __attribute__((sentinel));
 void kad_tell_load(const struct kad_node *node, uint32_t overflows);
 void kad_tell_event(const struct kad_node *node, const struct kad_event *event);
+/* A request of the host's begins; and ends. */
+void kad_tell_asked(const struct kad_node *node, uint64_t id, const struct kad_request *request);
+void kad_tell_done(const struct kad_node *node, const struct kad_event *event, uint8_t record_type);
 
 /* -- node.c ----------------------------------------------------------------------------------------------------- */
 

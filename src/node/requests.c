@@ -65,6 +65,7 @@ static int begin(struct kad_node *node, const struct kad_request *request, bool 
         return error;
     }
     pending->id = id;
+    kad_tell_asked(node, id, request);
     if (out_id)
         *out_id = id;
     kad_node_turn_soon(node);
@@ -159,6 +160,7 @@ void kad_requests_event(struct kad_node *node, const struct kad_event *event)
         kad_taken_filter(&node->taken, node->allocator, &theirs, node->now, &letters, &n_letters);
     if (event->kind == KAD_EVENT_DONE) {
         kad_tally_count(&node->tally, event, pending->record_type);
+        kad_tell_done(node, event, pending->record_type);
         done(node, pending, &theirs);
     }
     if (pending->callback)

@@ -72,6 +72,56 @@ static void tell_contact(const struct kad_node *node, enum kad_log_level level, 
              kad_endpoint_format(&contact->endpoint, address), NULL);
 }
 
+/* -- requests: every line of one has its number, as its events and traces have -------------------------------------- */
+
+static const char *kind_of(enum kad_request_kind kind, uint8_t record_type)
+{
+    static const char *const texts[] = {
+        [KAD_REQUEST_PING] = "ping",   [KAD_REQUEST_CLOSEST] = "closest",   [KAD_REQUEST_FIND] = "find",
+        [KAD_REQUEST_PEERS] = "peers", [KAD_REQUEST_ANNOUNCE] = "announce", [KAD_REQUEST_GET] = "get",
+        [KAD_REQUEST_PUT] = "put",     [KAD_REQUEST_SAMPLE] = "sample",     [KAD_REQUEST_TAKE] = "take",
+    };
+
+    if (record_type == KAD_CLASS_PROVIDER && kind == KAD_REQUEST_GET)
+        return "providers";
+    if (record_type == KAD_CLASS_PROVIDER && kind == KAD_REQUEST_PUT)
+        return "provide";
+    return texts[kind];
+}
+
+void kad_tell_asked(const struct kad_node *node, uint64_t id, const struct kad_request *request)
+{
+    char number[24], key[2 * KAD_ID_SIZE + 1];
+
+    if (!node->config.log || node->config.log_level < KAD_LOG_DEBUG)
+        return;
+    snprintf(number, sizeof(number), "%" PRIu64, id);
+    kad_tell(node, KAD_LOG_DEBUG, "request_begun", "request", number, "kind",
+             kind_of(request->kind, request->record.type), "key",
+             kad_hex(request->target.bytes, sizeof(request->target.bytes), key), NULL);
+}
+
+void kad_tell_done(const struct kad_node *node, const struct kad_event *event, uint8_t record_type)
+{
+    const size_t n_found = event->done.kind == KAD_REQUEST_PEERS ? event->peers.n
+                           : event->done.n_records               ? event->done.n_records
+                                                                 : event->done.n_closest;
+    char number[24], key[2 * KAD_ID_SIZE + 1], ms[24], found[24], stored[24], asked[24];
+
+    if (!node->config.log || node->config.log_level < KAD_LOG_DEBUG)
+        return;
+    snprintf(number, sizeof(number), "%" PRIu64, event->request);
+    snprintf(ms, sizeof(ms), "%" PRId64, event->done.duration_ms);
+    snprintf(found, sizeof(found), "%zu", n_found);
+    snprintf(stored, sizeof(stored), "%u", (unsigned)event->done.n_stored);
+    snprintf(asked, sizeof(asked), "%u", (unsigned)event->done.n_queries);
+    kad_tell(node, KAD_LOG_DEBUG, "request_done", "request", number, "kind",
+             kind_of(event->done.kind, record_type), "key",
+             kad_hex(event->done.target.bytes, sizeof(event->done.target.bytes), key), "result",
+             event->done.error ? kad_error_text(event->done.error) : "ok", "after_ms", ms, "queries", asked,
+             "found", found, "stored", stored, NULL);
+}
+
 void kad_tell_event(const struct kad_node *node, const struct kad_event *event)
 {
     char text[2 * KAD_ID_SIZE + 1];

@@ -3,10 +3,15 @@
 # timeout 300
 """What is large: more providers than a page has, values of 10 KiB, long names. Between our nodes, peers of our own making and js."""
 
+import json
 import os
+import re
+import subprocess
+import threading
+import urllib.request
 
 import p2p
-from libp2p_world import JsNodes, KadPeer, check, cid, eventually, main, multihash
+from libp2p_world import HERE, NODE, JsNodes, KadPeer, check, cid, eventually, main, multihash
 
 WIDE = 30
 
@@ -129,8 +134,107 @@ def namespaces(folder, js):
         node.stop()
 
 
+def streamed(folder):
+    """Lines of the delegated routing come as they are found: the first is read before the second is there to be found."""
+    early, late = p2p.Identity(), p2p.Identity()
+    goes_on = threading.Event()
+
+    def answer(who, waits):
+        def on_request(request, _):
+            if request.kind != p2p.GET_PROVIDERS:
+                return p2p.message(request.kind, request.key)
+            if waits:
+                goes_on.wait(20)
+            return p2p.message(request.kind, request.key, providers=[(who.peer, [p2p.multiaddr("127.0.0.1", 4001)])])
+        return on_request
+    servers = [p2p.Listener("127.0.0.1", 0, on_request=answer(early, False)),
+               p2p.Listener("127.0.0.1", 0, on_request=answer(late, True))]
+    ours = KadPeer(folder, "streams", "--api", "127.0.0.1:0", bootstrap=[server.address for server in servers])
+    eventually("it knows both", lambda: ours.contacts() == 2)
+    url = "http://" + re.search(r"event=api address=(\S+)", open(ours.log).read()).group(1)
+
+    helia = subprocess.Popen([NODE, os.path.join(HERE, "helia", "stream.mjs"), url, cid(b"streamed")], stdout=subprocess.PIPE)
+    first = helia.stdout.readline().strip().decode()
+    check(first == early.text, "Helia read", first)
+    goes_on.set()
+    rest = helia.communicate(timeout=60)[0].decode().split()
+    check(rest == [late.text] and helia.returncode == 0, "and then", rest)
+
+    goes_on.clear()
+    request = urllib.request.Request(url + "/routing/v1/providers/" + cid(b"others"), headers={"Accept": "application/x-ndjson"})
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        check(stream.headers["Content-Type"] == "application/x-ndjson", stream.headers)
+        check(json.loads(stream.readline())["ID"] == early.text, "the first line")
+        goes_on.set()
+        check([json.loads(line)["ID"] for line in stream] == [late.text], "the last line")
+
+    goes_on.clear()
+    with urllib.request.urlopen(request, timeout=60) as stream:  # who leaves in the middle is no harm
+        check(json.loads(stream.readline())["ID"] == early.text, "the first line")
+    goes_on.set()
+    check(ours.contacts() == 2, "it is up")
+    ours.stop()
+    for server in servers:
+        server.close()
+
+
+def logs(folder):
+    """I094, I106: the lines of a lookup and of a publication say which request they are of."""
+    first = KadPeer(folder, "logs", "--log-level", "debug")
+    second = KadPeer(folder, "logged", bootstrap=[first.address])
+    eventually("they know each other", lambda: first.contacts() == 1 and second.contacts() == 1)
+    check("event=joining bootstraps=1" in open(second.log).read(), "I091: through how many it joins")
+    first.kad("provide", cid(b"logged"))
+    first.kad("providers", cid(b"logged"))
+    log = open(first.log).read()
+    for kind, result in (("provide", "stored=2"), ("providers", "found=1")):
+        begun = re.search(r"event=request_begun request=(\d+) kind=%s key=(\w{64})" % kind, log)
+        check(begun, "no line of", kind, log[-2000:])
+        done = re.search(r"event=request_done request=%s kind=%s key=%s result=ok .*%s" % (begun[1], kind, begun[2], result), log)
+        check(done, "no end of", kind, log[-2000:])
+    first.stop()
+    second.stop()
+
+
+def enough(folder):
+    """I006: k of n: when k are found no more are asked about."""
+    first = KadPeer(folder, "holds")
+    second = KadPeer(folder, "asks-k", bootstrap=[first.address])
+    eventually("they know each other", lambda: first.contacts() == 1 and second.contacts() == 1)
+    names = [cid(b"%d of n" % i) for i in range(60)]
+    first.kad("provide", *names)
+    answer = second.ask("providers", "--need", "4", *names)
+    asked = [row for row in answer["keys"] if row.get("error") != "given up"]
+    check(4 <= answer["found"] <= len(asked) <= 8, answer["found"], len(asked))
+    first.stop()
+    second.stop()
+
+
+def two_protocols(folder):
+    """I081: a network may have two names, the preferred one first; peers of either are answered, of others refused."""
+    names = ["/mine/kad/1.0.0", p2p.KAD]
+    ours = KadPeer(folder, "named", "--set", "libp2p_protocols=" + ",".join(names))
+    connection = p2p.dial("127.0.0.1", ours.port)
+    stream = connection.open(p2p.IDENTIFY)
+    spoken = [value.decode() for number, value in p2p.fields(stream.read_sized()) if number == 3]
+    check([name for name in spoken if "/kad/" in name] == names, spoken)
+    for name in names:
+        connection.ask(p2p.message(p2p.FIND_NODE, b"anything"), protocol=name)
+    try:
+        connection.open("/other/kad/1.0.0")
+        check(False, "it speaks what it was not told to")
+    except p2p.Broken:
+        pass
+    connection.close()
+    ours.stop()
+
+
 def test(folder):
+    two_protocols(folder)
     without_addresses(folder)
+    streamed(folder)
+    logs(folder)
+    enough(folder)
     js = JsNodes(folder)
     providers(folder, js)
     namespaces(folder, js)
