@@ -130,7 +130,8 @@ struct kad_settings {
     kad_ms
         restore_ms; /* classes of records: holders store again what nobody has stored here for so long; 0: never */
     kad_ms cache_ms; /* the same: a get leaves a copy on its way, for so long, shorter the farther; 0: none */
-    kad_ms result_ms; /* the same: what a get brought answers the next one for so long; 0: it does not */
+    kad_ms result_ms;  /* the same: what a get brought answers the next one for so long; 0: it does not */
+    kad_ms closest_ms; /* whom a request found, one near it begins with for so long; 0: nobody is kept */
     unsigned max_publications; /* announces and puts with `keep`, at once */
     kad_ms sample_interval_ms; /* BEP 51: told to samplers, and how often the sample changes */
     /* -- abuse -- */
@@ -145,7 +146,9 @@ struct kad_settings {
     unsigned unproven_gain; /* bytes to a group that has proved nothing, for each byte it sent; 0: no limit */
     unsigned unproven_grant; /* and bytes a minute on top */
     bool limit_local;        /* apply address and group limits to loopback and private addresses too */
-    bool path_keep_going;    /* a path goes on down its own list after a lie; off: it ends (S/Kademlia) */
+    bool
+        spread_gets; /* gets that one holder can end ask holders in an order of their own: none serves most */
+    bool path_keep_going; /* a path goes on down its own list after a lie; off: it ends (S/Kademlia) */
     /* -- scores, in networks with identities -- */
     unsigned score_peers; /* identities whose behaviour is remembered: 16 .. 65536; 0: none, and no bans */
     kad_ms score_half_life_ms; /* what was seen of one counts half after this */
@@ -640,6 +643,8 @@ struct kad_measures {
     struct kad_histogram request_hops; /* the same: depth of the deepest contact that answered */
     uint64_t gets;                     /* GETs of the host, cancelled ones excepted */
     uint64_t gets_cached;              /* those of them that an earlier one's result answered */
+    uint64_t lookups_same; /* requests that began with whom one for the same target had found (closest_ms) */
+    uint64_t lookups_near; /* and one for a target near theirs */
 };
 /* What the numbers of a histogram are. */
 enum kad_histogram_unit {

@@ -262,6 +262,7 @@ void kad_dht_silent(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, st
     struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
     struct kad_table_update update;
 
+    kad_closest_forget(dht, contact);
     if (!table)
         return;
     kad_upkeep_silent(dht, table, contact, now);
@@ -279,6 +280,7 @@ void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms n
     struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
     struct kad_table_update update;
 
+    kad_closest_forget(dht, contact);
     if (!table || !kad_table_find(table, contact))
         return;
     update = kad_table_remove(table, contact, now);

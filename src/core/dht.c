@@ -96,6 +96,9 @@ void kad_dht_set_settings(struct kad_dht *dht, const struct kad_settings *settin
 {
     dht->settings = settings;
     dht->queries.ceiling = settings->max_queries;
+    if (dht->rules->class_of && !settings->result_ms)
+        kad_results_clear(dht);
+    kad_closest_clear(dht); /* who may be asked, and who counts for whom, may be others now */
     dht->n_requests_over = dht->n_host_operations > settings->max_requests ? dht->n_host_operations : 0;
     dht->n_queries_over = dht->queries.n_used > settings->max_queries ? dht->queries.n_used : 0;
     for (int i = 0; i < KAD_FAMILIES; i++) {
@@ -135,6 +138,7 @@ void kad_dht_clear(struct kad_dht *dht)
     kad_publish_clear(dht);
     kad_join_clear(dht);
     kad_lost_clear(dht);
+    kad_closest_clear(dht);
     kad_records_free(dht);
     kad_active_clear(dht);
     kad_peers_free(dht);

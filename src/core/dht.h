@@ -12,6 +12,7 @@
 
 #include "core/budget.h"
 #include "core/churn.h"
+#include "core/closest.h"
 #include "core/estimate.h"
 #include "core/events.h"
 #include "core/lookup.h"
@@ -92,7 +93,8 @@ struct kad_dht {
     struct kad_upkeep upkeep;
     struct kad_churn churn;
     struct kad_budget budget;
-    struct kad_lost *lost; /* allocated with the first loss */
+    struct kad_lost *lost;       /* allocated with the first loss */
+    struct kad_closest *closest; /* allocated with the first request that found anybody */
     struct kad_publications publications;
     struct kad_events events;
     struct kad_counters *counters; /* the engine's */

@@ -122,6 +122,8 @@ static void walk_lookup(struct kad_walk *walk, struct kad_lookup *lookup)
     KAD_WALK(walk, lookup->config.beyond);
     KAD_WALK(walk, lookup->config.per_introducer);
     KAD_WALK(walk, lookup->config.region);
+    KAD_WALK(walk, lookup->config.alike);
+    KAD_WALK(walk, lookup->config.alike_seed);
     if (lookup->config.width < 1 || lookup->config.width > 64 || lookup->config.parallel < 1)
         kad_walk_fail(walk);
     KAD_WALK(walk, lookup->n_asked);
@@ -627,6 +629,7 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     walk_queries(walk, dht, &dht->queries);
     walk_join(walk, dht, &dht->join);
     walk_lost(walk, dht);
+    kad_closest_walk(walk, dht);
     walk_publications(walk, dht);
     walk_sample(walk, dht);
     if (dht->rules->class_of)

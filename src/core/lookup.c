@@ -180,7 +180,18 @@ static void note_introducer(struct kad_candidate *candidate, kad_contact_ref int
     }
 }
 
-/* `n_named`: 1, or KAD_LOOKUP_OWN. */
+/* How gladly it is asked. */
+static uint8_t rank_of(const struct kad_lookup *lookup, kad_contact_ref contact, uint64_t near)
+{
+    const struct kad_lookup_config *config = &lookup->config;
+    const uint8_t rank = config->rank ? config->rank(config->rank_context, contact) : 0;
+
+    return near > config->alike || !config->alike || rank == KAD_LOOKUP_LAST
+               ? rank
+               : (uint8_t)(kad_hash_word(config->alike_seed, near) % KAD_LOOKUP_LAST);
+}
+
+/* `n_named`: 1, 2, or KAD_LOOKUP_OWN. */
 static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop, uint8_t n_named)
 {
     const struct kad_contact *entry = kad_book_contact(lookup->book, contact);
@@ -209,7 +220,7 @@ static bool add(struct kad_lookup *lookup, kad_contact_ref contact, uint8_t hop,
         .hop = hop,
         .group_mark = mark,
         .n_named = n_named,
-        .rank = lookup->config.rank ? lookup->config.rank(lookup->config.rank_context, contact) : 0,
+        .rank = rank_of(lookup, contact, near),
         .late_at = KAD_NEVER,
     };
     lookup->n_candidates++;
@@ -225,6 +236,16 @@ bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact)
 bool kad_lookup_add_named(struct kad_lookup *lookup, kad_contact_ref contact)
 {
     return add(lookup, contact, 1, 1);
+}
+
+bool kad_lookup_add_seed(struct kad_lookup *lookup, kad_contact_ref contact,
+                         const kad_contact_ref *introducers, size_t n_introducers)
+{
+    if (!add(lookup, contact, 1, 2))
+        return false;
+    for (size_t i = 0; i < n_introducers; i++)
+        note_introducer(find(lookup, contact), introducers[i]);
+    return true;
 }
 
 /* -- deciding --------------------------------------------------------------------------------------------------- */
@@ -317,11 +338,13 @@ static bool is_as_near(uint64_t near, uint64_t other)
 }
 
 /* Candidates come nearest first. `other` is no farther; NULL: there is none yet. */
-static bool is_rather(const struct kad_candidate *fresh, const struct kad_candidate *other)
+static bool is_rather(const struct kad_lookup *lookup, const struct kad_candidate *fresh,
+                      const struct kad_candidate *other)
 {
     if (!other || fresh->rank >= other->rank)
         return !other;
-    return other->rank == KAD_LOOKUP_LAST || is_as_near(fresh->near, other->near);
+    return other->rank == KAD_LOOKUP_LAST || fresh->near <= lookup->config.alike ||
+           is_as_near(fresh->near, other->near);
 }
 
 /* The candidates [from, end) claim one id. One of them stands for it: who answered, else who was asked, else the
@@ -373,7 +396,7 @@ static void view_id(const struct kad_lookup *lookup, struct view *view, struct k
         view->arrived = answered;
     if (answered)
         view->n_answered++;
-    else if (!asked && is_rather(fresh, view->ask))
+    else if (!asked && is_rather(lookup, fresh, view->ask))
         view->ask = fresh;
     view->unasked = view->unasked || (near && !answered && !asked);
 }
@@ -540,7 +563,7 @@ void kad_lookup_name(struct kad_lookup *lookup, kad_contact_ref from, uint8_t ho
 
         (void)add(lookup, closer[i], hop < MAX_HOP ? (uint8_t)(hop + 1) : MAX_HOP, 1);
         c = lookup->config.per_introducer ? find(lookup, closer[i]) : NULL;
-        if (c && c->hop > 1)
+        if (c && (c->hop > 1 || c->introducers[0] != KAD_NO_CONTACT))
             note_introducer(c, root);
     }
 }

@@ -82,6 +82,9 @@ struct kad_lookup_config {
      * of the window is left. NULL: all alike. */
     uint8_t (*rank)(const void *context, kad_contact_ref contact);
     const void *rank_context;
+    /* Whoever is as near as this (first 64 bits of the distance) is as good as any other that is, whatever its rank: each asks them in an
+     * order of its own, that `alike_seed` makes. 0: nobody is. */
+    uint64_t alike, alike_seed;
 };
 #define KAD_LOOKUP_LAST 255
 
@@ -158,6 +161,10 @@ void kad_lookup_clear(struct kad_lookup *lookup); /* releases its contacts, free
 bool kad_lookup_add(struct kad_lookup *lookup, kad_contact_ref contact);
 /* The same for one that somebody named who is no candidate: one of the other family, or whom we join through. */
 bool kad_lookup_add_named(struct kad_lookup *lookup, kad_contact_ref contact);
+/* One that answered in an earlier lookup: it was named, and it was there, so it may be asked again as if two had named it. Through
+ * these candidates it had been named (at most KAD_LOOKUP_INTRODUCERS); none: it was an own contact. */
+bool kad_lookup_add_seed(struct kad_lookup *lookup, kad_contact_ref contact,
+                         const kad_contact_ref *introducers, size_t n_introducers);
 /* Is somebody of this address group a candidate that has answered, now or ever? True, too, where groups are not limited. */
 bool kad_lookup_group_known(const struct kad_lookup *lookup, const struct kad_endpoint *endpoint);
 struct kad_lookup_step kad_lookup_next(struct kad_lookup *lookup, kad_ms now);

@@ -123,6 +123,8 @@ int kad_operation_begin(struct kad_dht *dht, const struct kad_request *request,
         operation->phase = KAD_PHASE_SINGLE;
     else if (!request->later)
         kad_operation_seed(dht, operation);
+    if (owner == KAD_OWNER_HOST)
+        kad_closest_seed(dht, operation, now);
 
     if (dht->rules->class_of && request->kind == KAD_REQUEST_PUT && owner == KAD_OWNER_HOST)
         kad_results_forget(dht, &request->target);
@@ -350,6 +352,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
         operation->wake_at = now; /* when it ended */
         if (dht->rules->class_of && reason != KAD_REASON_CANCELLED)
             kad_results_got(dht, operation, now);
+        if (reason != KAD_REASON_CANCELLED)
+            kad_closest_keep(dht, operation, now);
         list_found(dht, operation);
         judge_result(dht, operation);
         for (int i = 0; i < KAD_FAMILIES;

@@ -36,6 +36,8 @@ void kad_operation_go_on(struct kad_dht *dht, struct kad_operation *operation, k
 void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation);
 /* The lookups have ended. True: not well, and they go on: once. */
 bool kad_operation_look_further(struct kad_dht *dht, struct kad_operation *operation);
+/* A value, or peers, were asked for, and nobody had any. */
+bool kad_operation_found_nothing(const struct kad_operation *operation);
 /* What one family's result looks like; all -1: there is nothing to judge by. */
 struct kad_confidence kad_operation_confidence(const struct kad_dht *dht,
                                                const struct kad_operation *operation, int family);

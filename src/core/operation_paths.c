@@ -57,6 +57,20 @@ uint64_t kad_operation_radius(const struct kad_dht *dht, int family)
     return nodes <= 2 * k ? 0 : (uint64_t)(k / nodes * HEAD);
 }
 
+#define HOLDS 0.75 /* of those who are expected to hold a record, so that few are asked who do not */
+
+/* How near to its key surely holds a record; 0: that cannot be told, or the request asks all of them anyway. */
+static uint64_t holders_within(const struct kad_dht *dht, const struct kad_operation *operation, int family)
+{
+    const struct kad_request *request = &operation->request;
+    const double nodes = nodes_believed(dht, family), replicas = dht->settings->replicas;
+
+    if (!dht->settings->spread_gets || request->kind != KAD_REQUEST_GET ||
+        !(request->first || request->record.type == KAD_RECORD_IMMUTABLE) || nodes <= 2 * replicas)
+        return 0;
+    return (uint64_t)(HOLDS * replicas / nodes * HEAD);
+}
+
 /* Targets of users are no random ones: where they stand too close, somebody chose to stand there. Those of our own refreshing nobody
  * could foresee. */
 void kad_operation_learn_size(struct kad_dht *dht, const struct kad_operation *operation, int family,
@@ -148,6 +162,8 @@ void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
             continue;
         operation->families[i] = true;
         config.region = region;
+        config.alike = holders_within(dht, operation, i);
+        config.alike_seed = kad_id_head(&dht->self);
         /* Twice the width: when the nearest have all just died, there is somebody left to ask. */
         n = kad_table_closest(dht->tables[i], &operation->request.target,
                               k < 32 && !dht->settings->per_introducer ? 2 * k : 64, closest);
@@ -177,7 +193,7 @@ void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
 
 /* -- once more -------------------------------------------------------------------------------------------------- */
 
-static bool found_nothing(const struct kad_operation *operation)
+bool kad_operation_found_nothing(const struct kad_operation *operation)
 {
     if (operation->request.kind == KAD_REQUEST_GET || operation->request.kind == KAD_REQUEST_TAKE)
         return operation->best.type == KAD_RECORD_NONE &&
@@ -214,7 +230,7 @@ static bool open_more(struct kad_dht *dht, struct kad_operation *operation, int 
  * way, so others of our contacts are asked on paths of their own. */
 bool kad_operation_look_further(struct kad_dht *dht, struct kad_operation *operation)
 {
-    const bool nothing = found_nothing(operation);
+    const bool nothing = kad_operation_found_nothing(operation);
     bool goes_on = false;
 
     if (operation->looked_further || operation->only)

@@ -50,6 +50,8 @@ static void walk_results(struct kad_walk *walk, struct kad_results *results)
 {
     const size_t n = kad_walk_count(walk, results->n, KAD_RESULTS);
 
+    KAD_WALK(walk, results->n_gets);
+    KAD_WALK_BYTES(walk, results->gets);
     if (kad_walk_reads(walk)) {
         results->results = n ? kad_walk_room(walk, KAD_RESULTS, sizeof(*results->results)) : NULL;
         results->n = 0;

@@ -1,5 +1,6 @@
 #include "core/results.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "core/gather.h"
@@ -28,11 +29,43 @@ void kad_results_clear(struct kad_dht *dht)
     results->results = NULL;
 }
 
+/* -- how often a key is asked for ------------------------------------------------------------------------------- */
+
+/* Keys are hashes: any of their bytes will do. */
+static uint8_t *count_of(struct kad_results *results, const struct kad_id *key, unsigned row)
+{
+    return &results->gets[row][key->bytes[8 + row]];
+}
+
+static void count(struct kad_results *results, const struct kad_id *key)
+{
+    for (unsigned row = 0; row < KAD_COUNT_OF(results->gets); row++) {
+        uint8_t *its = count_of(results, key, row);
+
+        *its = (uint8_t)(*its + (*its < UINT8_MAX));
+    }
+    if (++results->n_gets < KAD_RESULTS_FADE)
+        return;
+    results->n_gets = 0;
+    for (unsigned i = 0; i < sizeof(results->gets); i++)
+        (&results->gets[0][0])[i] /= 2;
+}
+
+static unsigned how_often(struct kad_results *results, const struct kad_id *key)
+{
+    const unsigned a = *count_of(results, key, 0), b = *count_of(results, key, 1);
+
+    return a < b ? a : b;
+}
+
+/* -- results ---------------------------------------------------------------------------------------------------- */
+
 const struct kad_record *kad_results_find(struct kad_dht *dht, const struct kad_id *key, uint8_t type,
                                           kad_ms now)
 {
     struct kad_results *results = results_of(dht);
 
+    count(results, key);
     for (uint32_t i = 0; i < results->n; i++) {
         struct kad_result *result = &results->results[i];
 
@@ -55,13 +88,38 @@ void kad_results_forget(struct kad_dht *dht, const struct kad_id *key)
     }
 }
 
+/* Is there a place for one more, made by whoever is worth less? */
+static bool make_room(struct kad_dht *dht, struct kad_results *results, const struct kad_id *key, kad_ms now)
+{
+    unsigned least = UINT_MAX;
+    uint32_t at = 0;
+
+    if (results->n < KAD_RESULTS)
+        return true;
+    for (uint32_t i = 0; i < results->n; i++) {
+        const struct kad_result *result = &results->results[i];
+        const unsigned worth = now < result->until ? 1 + how_often(results, &result->record.key) : 0;
+
+        if (worth < least || (worth == least && result->used_at < results->results[at].used_at)) {
+            least = worth;
+            at = i;
+        }
+    }
+    if (least > 1 + how_often(results, key))
+        return false;
+    drop(dht, results, at);
+    return true;
+}
+
 static void keep(struct kad_dht *dht, const struct kad_record *record, kad_ms now)
 {
     struct kad_results *results = results_of(dht);
     uint8_t *value = NULL;
-    uint32_t oldest = 0;
 
     if (dht->settings->result_ms == 0)
+        return;
+    kad_results_forget(dht, &record->key);
+    if (!make_room(dht, results, &record->key, now))
         return;
     if (!results->results)
         results->results = kad_alloc(dht->allocator, KAD_RESULTS * sizeof(*results->results));
@@ -71,13 +129,6 @@ static void keep(struct kad_dht *dht, const struct kad_record *record, kad_ms no
         kad_free(dht->allocator, value, record->value.size);
         return;
     }
-    kad_results_forget(dht, &record->key);
-    for (uint32_t i = 1; i < results->n; i++) {
-        if (results->results[i].used_at < results->results[oldest].used_at)
-            oldest = i;
-    }
-    if (results->n == KAD_RESULTS)
-        drop(dht, results, oldest);
     if (value)
         memcpy(value, record->value.data, record->value.size);
     results->results[results->n] = (struct kad_result){

@@ -115,7 +115,8 @@ bool kad_dht_still_sound(const struct kad_dht *dht, kad_ms now, struct kad_table
     }
     if (kad_peers_scores(dht) && !kad_score_sound(kad_peers_scores(dht), out_why))
         return false;
-    return lost_sound(dht, out_why) && queries_sound(dht, out_why) && operations_sound(dht, now, out_why);
+    return lost_sound(dht, out_why) && kad_closest_sound(dht, out_why) && queries_sound(dht, out_why) &&
+           operations_sound(dht, now, out_why);
 }
 
 bool kad_dht_sound(const struct kad_dht *dht, kad_ms now, const char **out_why)

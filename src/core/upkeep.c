@@ -170,6 +170,7 @@ void kad_upkeep_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         filling = filling || kad_table_stale_bucket(dht->tables[i], kad_upkeep_refresh_after(dht), now) >= 0;
     }
     kad_active_tick(dht, now, out);
+    kad_closest_expire(dht, now);
     dht->upkeep.next_at =
         now + kad_rng_jitter(&dht->rng, pace(dht, filling && dht->join.ready, haste), 20) + 1;
 }

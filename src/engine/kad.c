@@ -36,16 +36,17 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
     {                                                                                                        \
         .k = 20, .alpha = 3, .alpha_end = 8, .lookup_retries = 1, .lookup_spare = 8, .replicas = 20,         \
         .lookup_beyond = 2, .lookup_widen = 20, .paths = 8, .per_introducer = 4, .region_k = 20,             \
-        .path_keep_going = true, .quorum = 0, .query_timeout_ms = 4 * KAD_SECOND, .patience_min_ms = 40,     \
-        .patience_max_ms = 1500, .request_timeout_ms = 30 * KAD_SECOND, .max_requests = 256,                 \
-        .max_queries = 1024, .narrow_per_lookup = 3, .table_wide = 128, .table_cache = 8, .max_failures = 3, \
-        .narrow_per_bucket = 1, .narrow_per_table = 4, .wide_per_bucket = 8, .wide_per_table = 32,           \
-        .as_per_bucket = 8, .as_per_table = 64, .ping_after_ms = 15 * KAD_MINUTE,                            \
-        .refresh_after_ms = 15 * KAD_MINUTE, .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25,         \
-        .min_contacts = 5, .dead_percent = 5, .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR,        \
-        .peer_ttl_ms = 45 * KAD_MINUTE, .record_ttl_ms = 365 * 24 * KAD_HOUR,                                \
-        .announce_again_ms = 15 * KAD_MINUTE, .put_again_ms = 24 * KAD_HOUR, .restore_ms = KAD_HOUR,         \
-        .cache_ms = 10 * KAD_MINUTE, .result_ms = KAD_MINUTE, .max_publications = 4096,                      \
+        .spread_gets = true, .path_keep_going = true, .quorum = 0, .query_timeout_ms = 4 * KAD_SECOND,       \
+        .patience_min_ms = 40, .patience_max_ms = 1500, .request_timeout_ms = 30 * KAD_SECOND,               \
+        .max_requests = 256, .max_queries = 1024, .narrow_per_lookup = 3, .table_wide = 128,                 \
+        .table_cache = 8, .max_failures = 3, .narrow_per_bucket = 1, .narrow_per_table = 4,                  \
+        .wide_per_bucket = 8, .wide_per_table = 32, .as_per_bucket = 8, .as_per_table = 64,                  \
+        .ping_after_ms = 15 * KAD_MINUTE, .refresh_after_ms = 15 * KAD_MINUTE,                               \
+        .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25, .min_contacts = 5, .dead_percent = 5,        \
+        .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR, .peer_ttl_ms = 45 * KAD_MINUTE,              \
+        .record_ttl_ms = 365 * 24 * KAD_HOUR, .announce_again_ms = 15 * KAD_MINUTE,                          \
+        .put_again_ms = 24 * KAD_HOUR, .restore_ms = KAD_HOUR, .cache_ms = 10 * KAD_MINUTE,                  \
+        .result_ms = KAD_MINUTE, .closest_ms = KAD_MINUTE, .max_publications = 4096,                         \
         .sample_interval_ms = 10 * KAD_MINUTE, .limit_addresses = 4096, .address_per_s = 50,                 \
         .address_burst = 200, .group_per_s = 400, .group_burst = 1600, .strikes = 10,                        \
         .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 1, .unproven_grant = 4096, .score_peers = 1024,          \

@@ -64,21 +64,23 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
     {                                                                                                        \
         .k = 20, .alpha = (alpha_), .alpha_end = 10, .lookup_retries = 0, .lookup_spare = 8, .replicas = 20, \
         .lookup_beyond = 2, .lookup_widen = 20, .paths = 4, .per_introducer = 8, .region_k = 0,              \
-        .path_keep_going = true, .quorum = 0, .query_timeout_ms = 10 * KAD_SECOND, .patience_min_ms = 100,   \
-        .patience_max_ms = 2000, .request_timeout_ms = (request_), .max_requests = 256, .max_queries = 1024, \
-        .narrow_per_lookup = 6, .table_wide = 64, .table_cache = 8, .max_failures = 2,                       \
-        .narrow_per_bucket = 3, .narrow_per_table = 6, .wide_per_bucket = 8, .wide_per_table = 32,           \
-        .ping_after_ms = (ping_), .refresh_after_ms = (refresh_), .refresh_pace_ms = (pace_),                \
-        .verify_per_s = 25, .min_contacts = 5, .dead_percent = 0, .ping_min_ms = 2 * KAD_MINUTE,             \
-        .ping_max_ms = KAD_HOUR, .peer_ttl_ms = 45 * KAD_MINUTE, .record_ttl_ms = 48 * KAD_HOUR,             \
+        .spread_gets = true, .path_keep_going = true, .quorum = 0, .query_timeout_ms = 10 * KAD_SECOND,      \
+        .patience_min_ms = 100, .patience_max_ms = 2000, .request_timeout_ms = (request_),                   \
+        .max_requests = 256, .max_queries = 1024, .narrow_per_lookup = 6, .table_wide = 64,                  \
+        .table_cache = 8, .max_failures = 2, .narrow_per_bucket = 3, .narrow_per_table = 6,                  \
+        .wide_per_bucket = 8, .wide_per_table = 32, .ping_after_ms = (ping_),                                \
+        .refresh_after_ms = (refresh_), .refresh_pace_ms = (pace_), .verify_per_s = 25, .min_contacts = 5,   \
+        .dead_percent = 0, .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR,                           \
+        .peer_ttl_ms = 45 * KAD_MINUTE, .record_ttl_ms = 48 * KAD_HOUR,                                      \
         .announce_again_ms = 15 * KAD_MINUTE, .put_again_ms = (again_), .restore_ms = 0, .cache_ms = 0,      \
-        .result_ms = 0, .max_publications = 65536, .sample_interval_ms = 10 * KAD_MINUTE,                    \
-        .limit_addresses = 4096, .address_per_s = 500, .address_burst = 2000, .group_per_s = 4000,           \
-        .group_burst = 16000, .strikes = 10, .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 0,                  \
-        .unproven_grant = 0, .score_peers = 1024, .score_half_life_ms = 6 * KAD_HOUR,                        \
-        .reserved_bootstraps = 3, .ban_ms = KAD_HOUR, .max_sessions = 64, .max_handshakes = 64,              \
-        .handshake_ms = 4 * KAD_SECOND, .rekey_after_ms = KAD_HOUR, .as_per_bucket = 8, .as_per_table = 64,  \
-        .peer_keep_ms = 5 * KAD_MINUTE, .address_quorum = 4, .reply_peers = 50,                              \
+        .result_ms = 0, .closest_ms = KAD_MINUTE, .max_publications = 65536,                                 \
+        .sample_interval_ms = 10 * KAD_MINUTE, .limit_addresses = 4096, .address_per_s = 500,                \
+        .address_burst = 2000, .group_per_s = 4000, .group_burst = 16000, .strikes = 10,                     \
+        .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 0, .unproven_grant = 0, .score_peers = 1024,             \
+        .score_half_life_ms = 6 * KAD_HOUR, .reserved_bootstraps = 3, .ban_ms = KAD_HOUR,                    \
+        .max_sessions = 64, .max_handshakes = 64, .handshake_ms = 4 * KAD_SECOND,                            \
+        .rekey_after_ms = KAD_HOUR, .as_per_bucket = 8, .as_per_table = 64, .peer_keep_ms = 5 * KAD_MINUTE,  \
+        .address_quorum = 4, .reply_peers = 50,                                                              \
     }
 
 static const struct kad_network icn = {

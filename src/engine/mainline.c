@@ -58,6 +58,7 @@ static const struct kad_network mainline = {
             .record_ttl_ms = 2 * KAD_HOUR,
             .announce_again_ms = 15 * KAD_MINUTE,
             .put_again_ms = KAD_HOUR,
+            .closest_ms = KAD_MINUTE,
             .max_publications = 4096,
             .sample_interval_ms = 10 * KAD_MINUTE,
             .limit_addresses = 4096,

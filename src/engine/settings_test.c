@@ -67,6 +67,7 @@ TEST(edges_of_every_range_make_an_engine)
         TIME(restore_ms),
         TIME(cache_ms),
         TIME(result_ms),
+        TIME(closest_ms),
         COUNT(max_publications),
         TIME(sample_interval_ms),
         COUNT(limit_addresses),

@@ -200,6 +200,7 @@ static bool send_message(struct kad_outbox *outbox, const struct kad_peer *to,
     net->n_sent++;
     if (message->kind == KAD_QUERY)
         net->n_sent_of[message->method]++;
+    carrier->member->n_served += message->kind == KAD_REPLY && message->record.type != KAD_RECORD_NONE;
     if (carrier->reply) {
         copy_message(carrier->reply, message);
         return true;

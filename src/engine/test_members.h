@@ -26,6 +26,7 @@ struct member {
     struct kad_event done;
     unsigned n_done;
     unsigned n_strikes; /* it gave others for what they sent */
+    unsigned n_served;  /* answers of its with a value */
     struct kad_record record, records[80];
     uint8_t value[1000], values[80][1000];
     struct kad_receipt receipts[64];

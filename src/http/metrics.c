@@ -189,6 +189,10 @@ static void measures(FILE *out, const struct kad_measures *m)
     kad_metrics_head(out, "kademlia_gets_total", "counter", "Values asked for by users, by what answered.");
     labelled(out, "kademlia_gets_total", "from", "network", m->gets - m->gets_cached);
     labelled(out, "kademlia_gets_total", "from", "cache", m->gets_cached);
+    kad_metrics_head(out, "kademlia_lookups_seeded_total", "counter",
+                     "Requests that began with whom an earlier one had found, by its target.");
+    labelled(out, "kademlia_lookups_seeded_total", "target", "same", m->lookups_same);
+    labelled(out, "kademlia_lookups_seeded_total", "target", "near", m->lookups_near);
     kad_metrics_histogram(out, "kademlia_lookup_hops", "Hops of requests of users.", &m->request_hops,
                           KAD_HISTOGRAM_HOPS);
 }

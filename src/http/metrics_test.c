@@ -10,8 +10,11 @@
 
 static char *text_of(const struct kad_info *info, const struct kad_counters *counters)
 {
-    static const struct kad_measures measures = {
-        .request_ms = {.counts = {1, 0, 2, [14] = 1}, .sum = 40009}, .gets = 5, .gets_cached = 2};
+    static const struct kad_measures measures = {.request_ms = {.counts = {1, 0, 2, [14] = 1}, .sum = 40009},
+                                                 .gets = 5,
+                                                 .gets_cached = 2,
+                                                 .lookups_same = 4,
+                                                 .lookups_near = 1};
     char *text = kad_metrics_text(info, counters, &measures, "mainline", 1500);
 
     EXPECT(text != NULL);
@@ -79,7 +82,9 @@ TEST(values_stand_where_readers_look)
     EXPECT(strstr(text, "\nkademlia_lookup_duration_seconds_sum 40.009"));
     EXPECT(strstr(text, "\nkademlia_gets_total{from=\"network\"} 3\n"));
     EXPECT(strstr(text, "\nkademlia_gets_total{from=\"cache\"} 2\n")); /* P133 */
-    EXPECT(!strstr(text, "kademlia_rtt_seconds"));                     /* unknown: absent, not zero */
+    EXPECT(strstr(text, "\nkademlia_lookups_seeded_total{target=\"same\"} 4\n"));
+    EXPECT(strstr(text, "\nkademlia_lookups_seeded_total{target=\"near\"} 1\n")); /* P059, P058 */
+    EXPECT(!strstr(text, "kademlia_rtt_seconds")); /* unknown: absent, not zero */
     free(text);
 }
 

@@ -62,6 +62,7 @@ const struct kad_key kad_keys[] = {
     COUNT("lookup", lookup_beyond, "nodes asked, per region, who stands behind near ones that keep silent"),
     COUNT("lookup", lookup_widen, "so many more than k are asked when nothing was found among the k nearest"),
     COUNT("lookup", paths, "a put, or a get that found nothing, looks on so many that share nobody; 0: one"),
+    FLAG("lookup", spread_gets, "kad: a get that one holder can end (--first, what is immutable) asks holders in an order of its own, so that none serves most; no: the nearest, and the fastest, first"),
     FLAG("lookup", path_keep_going, "a path goes on down its own list after a lie; no: it ends"),
     COUNT("lookup", per_introducer, "of those named through one own contact so many count at a time; 0: all"),
     COUNT("lookup", region_k, "puts go to all within the radius that should hold so many nodes; 0: to the nearest"),
@@ -111,6 +112,7 @@ const struct kad_key kad_keys[] = {
     DURATION("store", restore_ms, "kad: holders store again what nobody has stored here for so long; 0: never"),
     DURATION("store", cache_ms, "kad: a get leaves a copy on its way for so long, shorter the farther from its key; 0: none"),
     DURATION("store", result_ms, "kad: what a get has brought answers the next one for so long; 0: it does not"),
+    DURATION("store", closest_ms, "whom a request found nearest to its target, the next one of the same or of one near it begins with for so long; 0: with the table alone"),
     DURATION("store", sample_interval_ms, "told to those who sample keys, and how often the sample changes (BEP 51)"),
     COUNT("store", reply_peers, "peers in one answer"),
 
