@@ -165,6 +165,7 @@ void kad_link_tick(struct kad_link *link, kad_ms now)
         kad_link_fail(link, KAD_LINK_SLOW);
     } else if (link->config.ping_ms && link->pinged_at == KAD_NEVER &&
                now - link->heard_at >= link->config.ping_ms) {
+        kad_yamux_rest(&link->yamux);
         kad_yamux_ping(&link->yamux);
         link->pinged_at = now;
     }

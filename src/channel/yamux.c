@@ -8,7 +8,9 @@
 enum { DATA = 0, WINDOW = 1, PING = 2, GO_AWAY = 3 };
 enum { SYN = 1, ACK = 2, FIN = 4, RST = 8 };
 
-#define KEEP         4096                   /* bytes of memory that a stream's empty buffer keeps */
+#define KEEP         4096 /* bytes of memory that a stream's empty buffer keeps */
+#define SPARES       16   /* streams that have ended, kept for the next: as many as are usual at once */
+#define SPARE_KEEP   512  /* bytes of memory that the buffers of all but one of them keep: a question */
 #define WINDOW_LEAST (KAD_YAMUX_WINDOW / 2) /* so much is read before the other side is told */
 #define WINDOW_MOST  UINT32_C(0x7fffffff)
 
@@ -82,7 +84,8 @@ static struct kad_yamux_stream *take_spare(struct kad_yamux *yamux)
 
     if (!stream)
         return kad_alloc_zero(yamux->config.allocator, sizeof(*stream));
-    yamux->spare = NULL;
+    yamux->spare = stream->next_news;
+    yamux->n_spare--;
     in = stream->in;
     unsent = stream->unsent;
     memset(stream, 0, sizeof(*stream));
@@ -195,7 +198,35 @@ static bool keep_unsent(struct kad_yamux *yamux, struct kad_yamux_stream *stream
     return true;
 }
 
-/* A stream is no more. One is kept for the next, with its buffers if they are small. */
+/* It is over, and kept for the next, with its buffers if they are small. */
+static void keep_spare(struct kad_yamux *yamux, struct kad_yamux_stream *stream)
+{
+    const struct kad_allocator *allocator = yamux->config.allocator;
+
+    if (yamux->n_spare == SPARES) {
+        free_stream(yamux, stream);
+        return;
+    }
+    if (yamux->n_spare && stream->in.room > SPARE_KEEP)
+        kad_buffer_clear(&stream->in, allocator);
+    if (yamux->n_spare && stream->unsent.room > SPARE_KEEP)
+        kad_buffer_clear(&stream->unsent, allocator);
+    stream->next_news = yamux->spare;
+    yamux->spare = stream;
+    yamux->n_spare++;
+}
+
+void kad_yamux_rest(struct kad_yamux *yamux)
+{
+    for (struct kad_yamux_stream *stream = yamux->spare, *next; stream; stream = next) {
+        next = stream->next_news;
+        free_stream(yamux, stream);
+    }
+    yamux->spare = NULL;
+    yamux->n_spare = 0;
+}
+
+/* A stream is no more. */
 static void drop(struct kad_yamux *yamux, struct kad_yamux_stream *stream)
 {
     const uint32_t slot = slot_of(yamux, stream);
@@ -211,10 +242,7 @@ static void drop(struct kad_yamux *yamux, struct kad_yamux_stream *stream)
     yamux->buffered -= kad_buffer_size(&stream->in);
     kad_buffer_take(&stream->in, yamux->config.allocator, kad_buffer_size(&stream->in), KEEP);
     forget_unsent(yamux, stream, kad_buffer_size(&stream->unsent));
-    if (yamux->spare)
-        free_stream(yamux, stream);
-    else
-        yamux->spare = stream;
+    keep_spare(yamux, stream);
 }
 
 void kad_yamux_clear(struct kad_yamux *yamux)
@@ -223,8 +251,7 @@ void kad_yamux_clear(struct kad_yamux *yamux)
         if (yamux->streams[i])
             free_stream(yamux, yamux->streams[i]);
     }
-    if (yamux->spare)
-        free_stream(yamux, yamux->spare);
+    kad_yamux_rest(yamux);
     kad_free(yamux->config.allocator, yamux->streams, yamux->n_slots * sizeof(*yamux->streams));
     kad_index_clear(&yamux->by_id);
 }
@@ -624,8 +651,9 @@ size_t kad_yamux_memory(const struct kad_yamux *yamux)
         if (yamux->streams[i])
             size += sizeof(*yamux->streams[i]) + yamux->streams[i]->in.room + yamux->streams[i]->unsent.room;
     }
-    return yamux->spare ? size + sizeof(*yamux->spare) + yamux->spare->in.room + yamux->spare->unsent.room
-                        : size;
+    for (const struct kad_yamux_stream *spare = yamux->spare; spare; spare = spare->next_news)
+        size += sizeof(*spare) + spare->in.room + spare->unsent.room;
+    return size;
 }
 
 bool kad_yamux_sound(const struct kad_yamux *yamux, const char **out_why)

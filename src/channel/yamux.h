@@ -74,7 +74,8 @@ struct kad_yamux {
     unsigned n_in, n_out;
     size_t buffered, unsent;
     struct kad_yamux_stream *first_news, **last_news, *first_dirty, **last_dirty;
-    struct kad_yamux_stream *spare; /* one that ended, for the next: next_news */
+    struct kad_yamux_stream *spare; /* some that ended, for the next: next_news */
+    unsigned n_spare;
     uint32_t next_id;
     /* what is being read */
     uint8_t head[KAD_YAMUX_HEAD];
@@ -117,6 +118,8 @@ void kad_yamux_tell(struct kad_yamux *yamux, struct kad_yamux_stream *stream, en
 /* Frees it if it is over on both sides and has no news. True: it is gone. */
 bool kad_yamux_settle(struct kad_yamux *yamux, struct kad_yamux_stream *stream);
 void kad_yamux_flush(struct kad_yamux *yamux);
+/* Nothing was said for long: what is kept for the next streams is given back. */
+void kad_yamux_rest(struct kad_yamux *yamux);
 
 /* Asks whether the other side is there. `ping_back` says that it answered. */
 void kad_yamux_ping(struct kad_yamux *yamux);

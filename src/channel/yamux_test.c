@@ -429,3 +429,74 @@ TEST(frames_may_come_in_pieces_and_many_at_once)
         stop(&end);
     }
 }
+
+struct account {
+    size_t in_use;
+    unsigned n_times;
+};
+
+static void *count(void *context, void *old, size_t old_size, size_t new_size)
+{
+    struct account *account = context;
+
+    account->in_use += new_size - old_size;
+    account->n_times += new_size > old_size;
+    return kad_allocator_system.resize(NULL, old, old_size, new_size);
+}
+
+/* As many streams as are usual at once, each with a question, an answer and both ends: once it has been so before, that takes no
+ * memory from anybody; and a session that says nothing for long gives back what it kept. */
+TEST(streams_that_come_and_go_allocate_nothing)
+{
+    struct account account = {0};
+    const struct kad_allocator allocator = {count, &account};
+    struct end end;
+    struct kad_yamux_config config = {.allocator = &allocator,
+                                      .pipe = &end.pipe,
+                                      .max_in = 16,
+                                      .max_out = 4,
+                                      .max_buffered = KAD_YAMUX_WINDOW,
+                                      .max_unsent = KAD_YAMUX_WINDOW};
+    size_t fewest = 0;
+    unsigned before = 0;
+    struct frame frame;
+
+    kad_pipe_init(&end.pipe, &kad_allocator_system, NULL, 4 * KAD_YAMUX_WINDOW);
+    kad_yamux_init(&end.yamux, &config);
+    for (uint32_t round = 0; round < 4; round++) {
+        struct kad_yamux_stream *streams[16];
+
+        for (uint32_t i = 0; i < 16; i++) {
+            const uint32_t id = 32 * round + 2 * i + 1;
+
+            EXPECT(hear_data(&end, SYN, id, 100));
+            streams[i] = kad_yamux_find(&end.yamux, id);
+            EXPECT(streams[i] != NULL);
+        }
+        for (uint32_t i = 0; i < 16; i++) {
+            EXPECT(kad_yamux_hold(&end.yamux, streams[i], (struct kad_bytes){zeros, 40}));
+            kad_yamux_read(&end.yamux, streams[i], 100);
+            EXPECT(kad_yamux_write(&end.yamux, streams[i], (struct kad_bytes){zeros, 50}, true));
+            EXPECT(hear(&end, DATA, FIN, streams[i]->id, 0));
+        }
+        while (said(&end, &frame))
+            ;
+        for (unsigned i = 0; i < 16; i++) {
+            struct kad_yamux_stream *stream = kad_yamux_next(&end.yamux);
+
+            EXPECT(stream != NULL);
+            stream->news = 0;
+            EXPECT(kad_yamux_settle(&end.yamux, stream));
+        }
+        EXPECT_EQ(kad_yamux_memory(&end.yamux), account.in_use);
+        if (round)
+            EXPECT_EQ(account.n_times, before);
+        before = account.n_times;
+    }
+    kad_yamux_rest(&end.yamux);
+    EXPECT_EQ(kad_yamux_memory(&end.yamux), account.in_use);
+    fewest = account.in_use;
+    EXPECT_MSG(fewest < 2048, "%zu bytes of a session without streams", fewest);
+    stop(&end);
+    EXPECT_EQ(account.in_use, 0);
+}
