@@ -159,6 +159,9 @@ def routing(nodes):
     check(got["unknown"] == "NotFoundError", got)
     value = nodes[0].ask("get", "/ipns/" + got["ipns"]["name"])
     check(value["ipns"]["value"] == "/ipfs/" + cid(b"1") and value["ipns"]["sequence"] == 7, value)
+    large = got["large"]
+    check(9000 < large["size"] <= 10240 and large["value"] == large["path"], large["size"])
+    check(nodes[0].ask("get", "/ipns/" + large["name"])["ipns"]["value"] == large["path"], "a long one, from another node")
     url = "http://%s/routing/v1/providers/%s" % (nodes[3].api, cid(b"1"))
     with urllib.request.urlopen(url, timeout=20) as answer:
         check(json.load(answer)["Providers"][0]["ID"] == nodes[2].peer, "as JSON")

@@ -29,6 +29,13 @@ const record = await createIPNSRecord(key, `/ipfs/${cid}`, 7n, 3600 * 1000);
 await client.putIPNS(name, marshalIPNSRecord(record));
 const back = unmarshalIPNSRecord(await client.getIPNS(name));
 answer.ipns = { name: peerIdFromPrivateKey(key).toString(), value: back.value, sequence: Number(back.sequence) };
+// Near the 10 KiB that the specification allows; the value stands in it twice.
+const longer = await generateKeyPair("Ed25519");
+const path = `/ipfs/${cid}/${"x".repeat(4800)}`;
+const large = marshalIPNSRecord(await createIPNSRecord(longer, path, 1n, 3600 * 1000));
+await client.putIPNS(peerIdFromPrivateKey(longer).toCID(), large);
+answer.large = { size: large.length, name: peerIdFromPrivateKey(longer).toString(), path,
+  value: unmarshalIPNSRecord(await client.getIPNS(peerIdFromPrivateKey(longer).toCID())).value };
 try {
   await client.getIPNS(peerIdFromPrivateKey(await generateKeyPair("Ed25519")).toCID());
 } catch (error) {
