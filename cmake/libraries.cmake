@@ -115,7 +115,7 @@ kad_link(kad-program kad-cli kad-node kad-sim kad)
 file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c
     src/base/cid.c src/base/multi*.c src/base/text.c
     src/channel/admit.c src/channel/busy.c src/channel/channel_handshake.c src/channel/noise.c
-    src/core/active.c src/core/bundle.c src/core/churn.c src/core/closest.c src/core/confidence.c src/core/gather*.c src/core/harvest.c src/core/hold.c
+    src/core/active.c src/core/bundle.c src/core/churn.c src/core/closest.c src/core/confidence.c src/core/cover.c src/core/gather*.c src/core/harvest.c src/core/hold.c
     src/core/hold_prefix.c src/core/join.c src/core/lost.c src/core/measure.c src/core/notice.c src/core/operation*.c src/core/paths.c src/core/peers.c
     src/core/publish.c src/core/reach.c src/core/region.c src/core/restore.c src/core/results.c src/core/score*.c
     src/core/serve_merge.c src/core/table_places.c src/core/upkeep.c

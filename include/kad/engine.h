@@ -122,6 +122,10 @@ struct kad_settings {
     /* -- what this node sends of its own accord: queries; what is over waits, the host's requests last -- */
     unsigned own_bytes_per_s;   /* 0: no limit */
     unsigned own_packets_per_s; /* the same */
+    /* -- what somebody who watches the line learns -- */
+    kad_ms
+        jitter_ms; /* each query of a request waits up to so long, at random; answers do not. 0: none does */
+    unsigned cover_per_hour; /* gets of random keys, where the network has classes of records; 0: none */
     /* -- life of what is stored -- */
     kad_ms peer_ttl_ms;       /* an announce is served this long */
     kad_ms record_ttl_ms;     /* a value is served this long */
@@ -626,6 +630,7 @@ struct kad_counters {
     uint64_t events_lost;              /* the host was too slow to take them */
     uint64_t store_errors;             /* of the store underneath */
     uint64_t own_delayed;              /* times that queries of ours waited for the budget */
+    uint64_t covers;                   /* gets of random keys begun, for cover */
     uint64_t strangers_in; /* queries of nodes that are no contacts of ours and have not answered us lately */
 };
 

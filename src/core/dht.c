@@ -4,6 +4,7 @@
 
 #include "base/endpoint.h"
 #include "core/active.h"
+#include "core/cover.h"
 #include "core/notice.h"
 #include "core/operation.h"
 #include "core/peers.h"
@@ -211,6 +212,8 @@ bool kad_dht_ask(struct kad_dht *dht, struct kad_query *query, struct kad_messag
     if (out->send(out, &to, message)) {
         dht->counters->queries_out[query->method]++;
         kad_budget_spend(&dht->budget, out->n_sent);
+        if (query->operation)
+            query->operation->ask_at = 0;
         return true;
     }
     kad_query_take(&dht->queries, slot, &unsent);
@@ -252,6 +255,7 @@ void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
         kad_records_tick(dht, now);
     kad_upkeep_tick(dht, now, out);
     kad_lost_tick(dht, now, out); /* woken by upkeep, which never sleeps as long as it does */
+    kad_cover_tick(dht, now);
     kad_operations_tick(dht, now, out);
 }
 
@@ -265,6 +269,7 @@ kad_ms kad_dht_wake_at(const struct kad_dht *dht)
     if (dht->rules->class_of)
         at = kad_ms_min(at, kad_records_wake_at(dht->member->records));
     at = kad_ms_min(at, dht->upkeep.next_at);
+    at = kad_ms_min(at, kad_cover_wake_at(dht));
     return kad_ms_min(at, dht->operations_wake_at);
 }
 

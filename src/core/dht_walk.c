@@ -287,6 +287,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     KAD_WALK(walk, operation->deadline_at);
     KAD_WALK(walk, operation->wake_at);
     KAD_WALK(walk, operation->first_at);
+    KAD_WALK(walk, operation->ask_at);
     KAD_WALK(walk, operation->stored_own);
     KAD_WALK(walk, operation->looked_at_own);
     KAD_WALK(walk, operation->looked_further);
@@ -305,7 +306,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     KAD_WALK(walk, operation->refusal);
     KAD_WALK(walk, operation->n_copies);
     KAD_WALK(walk, operation->error);
-    if (operation->owner > KAD_OWNER_RECORDS || operation->phase > KAD_PHASE_ENDED || operation->reason > 7)
+    if (operation->owner > KAD_OWNER_COVER || operation->phase > KAD_PHASE_ENDED || operation->reason > 7)
         kad_walk_fail(walk);
     gathers = operation->gathered;
     KAD_WALK(walk, gathers);
@@ -655,8 +656,11 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->watch);
     KAD_WALK(walk, dht->events.n_lost);
     walk_counters(walk, dht->counters);
-    if (dht->member)
+    if (dht->member) {
         KAD_WALK(walk, dht->member->told_at);
+        KAD_WALK(walk, dht->member->cover.began_at);
+        KAD_WALK(walk, dht->member->cover.due_at);
+    }
     if (kad_peers_scores(dht)) {
         KAD_WALK(walk, dht->member->scored_at);
         kad_score_walk(walk, dht->member->scores);

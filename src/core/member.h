@@ -24,6 +24,12 @@ struct kad_active {
     bool enough; /* there were as many contacts as there should be */
 };
 
+/* Where core/cover.h is in its hour. */
+struct kad_cover {
+    kad_ms began_at; /* the part of it that we are in; 0: none yet */
+    kad_ms due_at;   /* KAD_NEVER: the one of this part has begun */
+};
+
 struct kad_member {
     uint8_t public_key[32]; /* our identity */
     uint8_t secret[64];     /* what kad_rules.sign_attest signs with */
@@ -38,6 +44,7 @@ struct kad_member {
         reserved[KAD_RESERVED_MAX]; /* nodes we joined through, in the table: they stay while they answer */
     uint8_t n_reserved;
     struct kad_active active;
+    struct kad_cover cover;
     kad_ms told_at; /* our neighbours were told last that we have another address */
 };
 

@@ -375,6 +375,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
         if (dht->upkeep.n_running)
             dht->upkeep.n_running--;
         break;
+    case KAD_OWNER_COVER:
+        break;
     case KAD_OWNER_RECORDS:
         kad_restore_ended(dht, operation, now);
         break;

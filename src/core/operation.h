@@ -21,7 +21,8 @@ enum kad_operation_owner {
     KAD_OWNER_JOIN,
     KAD_OWNER_REFRESH,
     KAD_OWNER_PUBLISH,
-    KAD_OWNER_RECORDS
+    KAD_OWNER_RECORDS,
+    KAD_OWNER_COVER /* nobody: it is to look like the host's */
 };
 enum kad_operation_phase {
     KAD_PHASE_LOOKUP,
@@ -57,6 +58,7 @@ struct kad_operation {
     uint8_t *put_bytes;
     size_t n_put_bytes;
     kad_ms started_at, deadline_at, wake_at, first_at;
+    kad_ms ask_at; /* with settings.jitter_ms: the next query goes out then; 0: not drawn yet */
     struct kad_paths paths[KAD_FAMILIES];
     bool families[KAD_FAMILIES]; /* paths in use */
     bool stored_own;             /* one of n_stored is our own store */

@@ -75,7 +75,7 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
     if (message.method == KAD_GET || message.method == KAD_TAKE) {
         message.record_type = dht->rules->class_of ? operation->request.record.type : 0;
         message.prefix_bits = operation->request.prefix_bits;
-        message.wants_attest = dht->rules->class_of && operation->owner == KAD_OWNER_HOST &&
+        message.wants_attest = dht->rules->class_of && kad_operation_is_hosts(operation) &&
                                operation->request.kind != KAD_REQUEST_PUT && !message.prefix_bits;
     }
     if (!kad_dht_ask(dht, query, &message, now, out))
@@ -89,10 +89,17 @@ static bool ask(struct kad_dht *dht, struct kad_operation *operation, struct kad
 bool kad_operation_may_ask(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
                            const struct kad_outbox *out)
 {
+    const kad_ms jitter = dht->settings->jitter_ms;
     kad_ms wait;
 
     if (!out->room) {
         operation->wake_at = now;
+        return false;
+    }
+    if (jitter && !operation->ask_at)
+        operation->ask_at = now + kad_rng_below(&dht->rng, (uint32_t)jitter + 1);
+    if (jitter && now < operation->ask_at) {
+        operation->wake_at = kad_ms_min(operation->wake_at, operation->ask_at);
         return false;
     }
     /* Whoever could not be asked for want of a place would count as silent. */
@@ -125,6 +132,7 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
         if (next.verdict == KAD_LOOKUP_DONE)
             return true;
         if (next.verdict == KAD_LOOKUP_WAIT) {
+            operation->ask_at = 0; /* what there will be to ask is drawn for when it is known */
             operation->wake_at = kad_ms_min(operation->wake_at, next.wake_at);
             return false;
         }

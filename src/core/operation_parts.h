@@ -22,6 +22,12 @@ static inline bool kad_request_stores(const struct kad_request *request)
     return request->kind == KAD_REQUEST_ANNOUNCE || request->kind == KAD_REQUEST_PUT;
 }
 
+/* The host's, or to be taken for it by whoever is asked. */
+static inline bool kad_operation_is_hosts(const struct kad_operation *operation)
+{
+    return operation->owner == KAD_OWNER_HOST || operation->owner == KAD_OWNER_COVER;
+}
+
 /* Whoever put it wants to see who took it; what a node does for others' records needs no proof. */
 static inline bool kad_operation_wants_receipts(const struct kad_operation *operation)
 {

@@ -141,7 +141,7 @@ static struct kad_lookup_config config_of_path(const struct kad_dht *dht, unsign
 /* What we ask for ourselves again and again is not worth many paths. */
 static bool on_many_paths(const struct kad_dht *dht, const struct kad_operation *operation)
 {
-    return dht->settings->paths > 1 && operation->owner == KAD_OWNER_HOST;
+    return dht->settings->paths > 1 && kad_operation_is_hosts(operation);
 }
 
 void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)

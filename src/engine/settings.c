@@ -65,6 +65,8 @@ static const struct field fields[] = {
     TIME(ping_max_ms, LIVE, KAD_SECOND, 24 * KAD_HOUR),
     COUNT(own_bytes_per_s, LIVE, 0, 1000000000),
     COUNT(own_packets_per_s, LIVE, 0, 10000000),
+    TIME(jitter_ms, LIVE, 0, 10 * KAD_SECOND),
+    COUNT(cover_per_hour, LIVE, 0, 3600),
     TIME(peer_ttl_ms, LIVE, KAD_SECOND, 30 * 24 * KAD_HOUR),
     TIME(record_ttl_ms, LIVE, KAD_SECOND, 365 * 24 * KAD_HOUR),
     TIME(announce_again_ms, LIVE, KAD_SECOND, 30 * 24 * KAD_HOUR),

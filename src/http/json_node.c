@@ -215,6 +215,7 @@ json_t *kad_json_stats(struct kad_node *node)
     COUNT("own_delayed", counters->own_delayed);
     COUNT("events_lost", counters->events_lost);
     COUNT("store_errors", counters->store_errors);
+    COUNT("cover_lookups", counters->covers);
     COUNT("strangers_in", counters->strangers_in);
     json_object_set_new(object, "sessions", sessions(node));
 #undef COUNT

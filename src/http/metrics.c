@@ -116,6 +116,7 @@ static void work(FILE *out, const struct kad_counters *c, const struct kad_tally
     kad_metrics_counter(out, "kademlia_provider_records_published_total",
                         "Values and announces of this node, published or again.",
                         c->published + (tally ? tally->provided : 0));
+    kad_metrics_counter(out, "kademlia_cover_lookups_total", "Gets of random keys, for cover.", c->covers);
     kad_metrics_counter(out, "kademlia_refreshes_total", "Buckets refreshed.", c->refreshes);
     kad_metrics_counter(out, "kademlia_own_queries_delayed_total",
                         "Times that queries waited for the budget of own traffic.", c->own_delayed);

@@ -72,6 +72,8 @@ const struct kad_key kad_keys[] = {
     DURATION("lookup", patience_min_ms, "least patience with a contact before another is asked beside it"),
     DURATION("lookup", patience_max_ms, "most patience"),
     DURATION("lookup", request_timeout_ms, "a request's deadline when it names none"),
+    DURATION("lookup", jitter_ms, "each query of a request waits up to so long, at random, so that whoever watches the line cannot tell which answer brought it about; answers never wait; 0: nothing does"),
+    COUNT("lookup", cover_per_hour, "in the kad network: gets of random keys an hour, which look like a user's that find nothing; 0: none"),
     COUNT("lookup", max_requests, "requests at once"),
     COUNT("lookup", max_queries, "unanswered queries at once, over all requests"),
     COUNT("lookup", narrow_per_lookup, "candidates of one /24 or /64 in a lookup; 0: no limit"),

@@ -43,6 +43,8 @@ FIELDS = [
     ("ping_max_ms", c_int64),
     ("own_bytes_per_s", c_uint),
     ("own_packets_per_s", c_uint),
+    ("jitter_ms", c_int64),
+    ("cover_per_hour", c_uint),
     ("peer_ttl_ms", c_int64),
     ("record_ttl_ms", c_int64),
     ("announce_again_ms", c_int64),
