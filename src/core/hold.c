@@ -66,6 +66,13 @@ int kad_hold_compare(const struct kad_dht *dht, const struct kad_record *a, cons
     return memcmp(digests[0], digests[1], sizeof(digests[0]));
 }
 
+kad_ms kad_hold_life(const struct kad_dht *dht, const struct kad_class *class)
+{
+    if (!dht->rules->lives_by_settings)
+        return class->ttl_ms;
+    return class->type == KAD_CLASS_PROVIDER ? dht->settings->peer_ttl_ms : dht->settings->record_ttl_ms;
+}
+
 enum kad_refusal kad_hold_check_life(const struct kad_dht *dht, const struct kad_record *record, kad_ms now,
                                      kad_ms *out_expires_at)
 {
@@ -81,8 +88,8 @@ enum kad_refusal kad_hold_check_life(const struct kad_dht *dht, const struct kad
                                   : record->valid_until - record->made_at < class->ttl_ms))
         return KAD_REFUSAL_LIFE;
     *out_expires_at = record->valid_until;
-    if (class->ttl_ms < KAD_NEVER - now)
-        *out_expires_at = kad_ms_min(record->valid_until, now + class->ttl_ms);
+    if (kad_hold_life(dht, class) < KAD_NEVER - now)
+        *out_expires_at = kad_ms_min(record->valid_until, now + kad_hold_life(dht, class));
     return KAD_REFUSAL_NONE;
 }
 

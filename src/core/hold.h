@@ -25,6 +25,8 @@ struct kad_dht;
 
 /* The network's, or the program's own; NULL: none of that type. */
 const struct kad_class *kad_hold_class(const struct kad_dht *dht, uint8_t type);
+/* How long a holder keeps one of it. */
+kad_ms kad_hold_life(const struct kad_dht *dht, const struct kad_class *class);
 /* By the record alone: kad_rules.check_record, and what its class asks for. */
 enum kad_refusal kad_hold_check(const struct kad_dht *dht, const struct kad_record *record);
 /* Negative: `a` should stand, where `b` does: it is better; 0: they are the same; positive: it is not. Both of one key and type. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/bundle.h"
+#include "core/hold.h"
 #include "core/operation.h"
 #include "core/records.h"
 
@@ -15,6 +16,7 @@
 static kad_ms interval(struct kad_dht *dht, const struct kad_publication *publication)
 {
     const struct kad_record *record = &publication->request.record;
+    const struct kad_class *class = dht->rules->class_of ? kad_hold_class(dht, record->type) : NULL;
     kad_ms base = publication->request.kind == KAD_REQUEST_PUT ? dht->settings->put_again_ms
                                                                : dht->settings->announce_again_ms;
 
@@ -22,6 +24,8 @@ static kad_ms interval(struct kad_dht *dht, const struct kad_publication *public
         return kad_rng_jitter(&dht->rng, base, 10);
     if (record->valid_until != KAD_NEVER)
         base = kad_ms_min(base, (record->valid_until - record->made_at) / 2);
+    if (dht->rules->lives_by_settings && class)
+        base = kad_ms_min(base, kad_hold_life(dht, class) / 2);
     return base - (kad_ms)kad_rng_below(&dht->rng, (uint32_t)kad_ms_min(base / 5 + 1, UINT32_MAX));
 }
 

@@ -33,6 +33,8 @@ struct kad_rules {
         whole_lists; /* an answer has as many of a key's values as fit, and there are no pages (kad_message.more) */
     bool
         moves; /* whoever proves who he is may turn up at another address: who has moved tells his neighbours */
+    bool
+        lives_by_settings; /* how long records are kept is not the class's: peer_ttl_ms providers', record_ttl_ms others' */
     bool no_tokens; /* whoever speaks has shown by it that it receives: puts need nothing else */
     /* May this sender put it? NULL: whoever has a record may. */
     bool (*may_put)(const struct kad_record *record, const struct kad_id *sender);

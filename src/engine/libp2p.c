@@ -52,15 +52,16 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
     {                                                                                                 \
         .id_bits = 256, .check_record = kad_p2p_check_record, .identity_size = KAD_PEER_ID_MAX,       \
         .id_of = kad_p2p_id_of, .id_of_key = id_of_key, .key_of = key_of, .identity_of = identity_of, \
-        .no_tokens = true, .one_list = true, .whole_lists = true, .may_put = may_put,                 \
-        .class_of = (class_of_type), .digest = kad_p2p_digest, .sign_record = kad_p2p_renew,          \
+        .no_tokens = true, .one_list = true, .whole_lists = true, .lives_by_settings = true,          \
+        .may_put = may_put, .class_of = (class_of_type), .digest = kad_p2p_digest,                    \
+        .sign_record = kad_p2p_renew,                                                                 \
     }
 
 /* T024: k 20, alpha 3, refresh every 5 minutes, 10 seconds for a query, be it one message or a
  * whole lookup. IPFS: alpha 10, refresh every 10 minutes (libp2p/specs, kad-dht;
  * ipfs/specs). Nothing is stored again by holders there, and nothing is signed. In T024's network who is gone is out of the table
  * by the time its buckets are refreshed: a ping over a connection that stands costs little. */
-#define SETTINGS(alpha_, refresh_, again_, ping_, pace_, request_)                                           \
+#define SETTINGS(alpha_, refresh_, again_, ping_, pace_, request_, life_)                                    \
     {                                                                                                        \
         .k = 20, .alpha = (alpha_), .alpha_end = 10, .lookup_retries = 0, .lookup_spare = 8, .replicas = 20, \
         .lookup_beyond = 2, .lookup_widen = 20, .paths = 4, .per_introducer = 8, .region_k = 0,              \
@@ -70,10 +71,9 @@ static bool may_put(const struct kad_record *record, const struct kad_id *sender
         .table_cache = 8, .max_failures = 2, .narrow_per_bucket = 3, .narrow_per_table = 6,                  \
         .wide_per_bucket = 8, .wide_per_table = 32, .ping_after_ms = (ping_),                                \
         .refresh_after_ms = (refresh_), .refresh_pace_ms = (pace_), .verify_per_s = 25, .min_contacts = 5,   \
-        .dead_percent = 0, .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR,                           \
-        .peer_ttl_ms = 45 * KAD_MINUTE, .record_ttl_ms = 48 * KAD_HOUR,                                      \
-        .announce_again_ms = 15 * KAD_MINUTE, .put_again_ms = (again_), .restore_ms = 0, .cache_ms = 0,      \
-        .result_ms = 0, .closest_ms = KAD_MINUTE, .max_publications = 65536,                                 \
+        .dead_percent = 0, .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR, .peer_ttl_ms = (life_),   \
+        .record_ttl_ms = KAD_P2P_VALUE_LIFE, .announce_again_ms = 15 * KAD_MINUTE, .put_again_ms = (again_), \
+        .restore_ms = 0, .cache_ms = 0, .result_ms = 0, .closest_ms = KAD_MINUTE, .max_publications = 65536, \
         .sample_interval_ms = 10 * KAD_MINUTE, .limit_addresses = 4096, .address_per_s = 500,                \
         .address_burst = 2000, .group_per_s = 4000, .group_burst = 16000, .strikes = 10,                     \
         .gray_ms = 5 * KAD_MINUTE, .unproven_gain = 0, .unproven_grant = 0, .score_peers = 1024,             \
@@ -87,7 +87,8 @@ static const struct kad_network icn = {
     .name = "libp2p",
     .codec = &kad_libp2p_codec,
     .rules = RULES(kad_p2p_class_of_icn),
-    .settings = SETTINGS(3, 5 * KAD_MINUTE, 5 * KAD_HOUR, 3 * KAD_MINUTE, 2 * KAD_SECOND, 10 * KAD_SECOND),
+    .settings = SETTINGS(3, 5 * KAD_MINUTE, 5 * KAD_HOUR, 3 * KAD_MINUTE, 2 * KAD_SECOND, 10 * KAD_SECOND,
+                         12 * KAD_HOUR),
     .carrier = KAD_CARRIER_HOST,
     .stream_protocol = "/icn/kad/1.0.0",
     .port = 9000,
@@ -98,8 +99,8 @@ static const struct kad_network ipfs = {
     .name = "libp2p-ipfs",
     .codec = &kad_libp2p_codec,
     .rules = RULES(kad_p2p_class_of_ipfs),
-    .settings =
-        SETTINGS(10, 10 * KAD_MINUTE, 22 * KAD_HOUR, 15 * KAD_MINUTE, 10 * KAD_SECOND, 30 * KAD_SECOND),
+    .settings = SETTINGS(10, 10 * KAD_MINUTE, 22 * KAD_HOUR, 15 * KAD_MINUTE, 10 * KAD_SECOND,
+                         30 * KAD_SECOND, 48 * KAD_HOUR),
     .carrier = KAD_CARRIER_HOST,
     .stream_protocol = "/ipfs/kad/1.0.0",
     .port = 4001,

@@ -240,6 +240,37 @@ TEST(test_case_6_provider_record_expiry) /* I064 - I067 */
     }
 }
 
+static void six_hours(struct kad_settings *settings)
+{
+    settings->peer_ttl_ms = 6 * KAD_HOUR;
+}
+
+static void a_day(struct kad_settings *settings)
+{
+    settings->peer_ttl_ms = 24 * KAD_HOUR;
+}
+
+/* I141, I142: other lives than the presets' are a setting; who still provides says so in time, whatever it is. */
+TEST(providers_live_as_long_as_the_setting_says)
+{
+    for (int hours = 6; hours <= 24; hours += 18) {
+        for (int provides = 0; provides < 2; provides++) {
+            struct swarm_net *net = swarm_net_make(4, 200, hours == 6 ? six_hours : a_day);
+
+            provide(&net->nodes[1], provides);
+            if (!provides)
+                swarm_node_stop(&net->nodes[1]);
+            swarm_net_run(net, (unsigned)(hours * KAD_HOUR - KAD_MINUTE));
+            providers(&net->nodes[3]);
+            EXPECT_EQ(net->nodes[3].n_records, 1);
+            swarm_net_run(net, 2 * KAD_MINUTE);
+            providers(&net->nodes[3]);
+            EXPECT_EQ(net->nodes[3].n_records, provides);
+            swarm_net_free(net);
+        }
+    }
+}
+
 TEST(test_case_7_query_timeout) /* I068 - I071: nobody is there who could answer */
 {
     struct swarm_net *net = swarm_net_make(3, 200, NULL);

@@ -503,10 +503,9 @@ static void set_value(json_t *object, struct kad_bytes name, const struct kad_re
 
 static kad_ms ttl_of(struct kad_node *node, uint8_t type)
 {
-    const struct kad_network *network = kad_node_config_of(node)->network;
-    const struct kad_class *class_ = network->rules.class_of ? network->rules.class_of(type) : NULL;
+    const struct kad_settings *settings = &kad_node_config_of(node)->settings;
 
-    return class_ ? class_->ttl_ms : 0;
+    return type == KAD_CLASS_PROVIDER ? settings->peer_ttl_ms : settings->record_ttl_ms;
 }
 
 static void set_record(json_t *object, const struct kad_event *event, const struct kad_request *request,

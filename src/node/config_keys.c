@@ -106,7 +106,7 @@ const struct kad_key kad_keys[] = {
 
     {"store", "store", KAD_KEY_CHOICE, FIELD(store), 0, 0, stores, "where records and peers are held for others: memory, or lmdb in the data directory"},
     {"store", "store_max_bytes", KAD_KEY_SIZE, FIELD(store_max_bytes), 0, (int64_t)1 << 40, NULL, "ceiling of what is held for others; 0: the store's own"},
-    DURATION("store", peer_ttl_ms, "an announce is served this long"),
+    DURATION("store", peer_ttl_ms, "an announce, or in networks of libp2p a provider record, is served this long"),
     DURATION("store", record_ttl_ms, "a value is served this long"),
     DURATION("store", announce_again_ms, "what this node announces is announced again this often, +-10 %"),
     DURATION("store", put_again_ms, "what this node puts is put again this often, +-10 %"),
