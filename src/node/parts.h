@@ -145,6 +145,10 @@ struct kad_node {
     struct kad_mailbox mailbox;
     unsigned n_open; /* handles and jobs that must end before the node has stopped */
 
+    struct {
+        uint64_t published, refreshes; /* as was told at `at` */
+        kad_ms at;
+    } told_work;
     struct kad_pending *pending;
     struct kad_kept_list kept;
     unsigned n_restoring;
@@ -315,6 +319,8 @@ void kad_tell(const struct kad_node *node, enum kad_log_level level, const char 
     __attribute__((sentinel));
 void kad_tell_load(const struct kad_node *node, uint32_t overflows);
 void kad_tell_event(const struct kad_node *node, const struct kad_event *event);
+/* What the node did of its own accord: what it keeps published, buckets that were looked at again. */
+void kad_tell_work(struct kad_node *node);
 /* A request of the host's begins; and ends. */
 void kad_tell_asked(const struct kad_node *node, uint64_t id, const struct kad_request *request);
 void kad_tell_done(const struct kad_node *node, const struct kad_event *event, uint8_t record_type);

@@ -9,6 +9,7 @@
 #include "node/parts.h"
 
 #define FIELDS_MAX 12
+#define WORK_MS    (5 * KAD_SECOND) /* between two lines of what it did by itself */
 
 /* Then each line says of which it is. */
 static bool is_one_of_several(const struct kad_node *node)
@@ -70,6 +71,31 @@ static void tell_contact(const struct kad_node *node, enum kad_log_level level, 
         return; /* formatting is most of the work */
     kad_tell(node, level, event, "id", kad_hex(contact->id.bytes, sizeof(contact->id.bytes), id), "address",
              kad_endpoint_format(&contact->endpoint, address), NULL);
+}
+
+/* Together what came of it in some seconds: of many it would be a line each. */
+void kad_tell_work(struct kad_node *node)
+{
+    const struct kad_counters *counters = kad_engine_counters(node->engine);
+    char n[24], of[24];
+    struct kad_info info;
+
+    if (node->now - node->told_work.at < WORK_MS || (counters->published == node->told_work.published &&
+                                                     counters->refreshes == node->told_work.refreshes))
+        return;
+    if (counters->published != node->told_work.published) {
+        kad_engine_info(node->engine, &info);
+        snprintf(n, sizeof(n), "%" PRIu64, counters->published - node->told_work.published);
+        snprintf(of, sizeof(of), "%u", info.n_publications);
+        kad_tell(node, KAD_LOG_DEBUG, "published_again", "n", n, "of", of, NULL);
+    }
+    if (counters->refreshes != node->told_work.refreshes) {
+        snprintf(n, sizeof(n), "%" PRIu64, counters->refreshes - node->told_work.refreshes);
+        kad_tell(node, KAD_LOG_DEBUG, "refreshed", "buckets", n, NULL);
+    }
+    node->told_work.published = counters->published;
+    node->told_work.refreshes = counters->refreshes;
+    node->told_work.at = node->now;
 }
 
 /* -- requests: every line of one has its number, as its events and traces have -------------------------------------- */

@@ -107,6 +107,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     kad_former_tick(node);
     kad_variety_tick(node);
     kad_recorder_tick(node);
+    kad_tell_work(node);
     node->in_turn = false;
     set_timer(node, wake_at(node));
 }

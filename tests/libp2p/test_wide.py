@@ -180,7 +180,7 @@ def streamed(folder):
 
 def logs(folder):
     """I094, I106: the lines of a lookup and of a publication say which request they are of."""
-    first = KadPeer(folder, "logs", "--log-level", "debug")
+    first = KadPeer(folder, "logs", "--log-level", "debug", "--set", "put_again=2s", "--set", "refresh_after=2s")
     second = KadPeer(folder, "logged", bootstrap=[first.address])
     eventually("they know each other", lambda: first.contacts() == 1 and second.contacts() == 1)
     check("event=joining bootstraps=1" in open(second.log).read(), "I091: through how many it joins")
@@ -192,6 +192,9 @@ def logs(folder):
         check(begun, "no line of", kind, log[-2000:])
         done = re.search(r"event=request_done request=%s kind=%s key=%s result=ok .*%s" % (begun[1], kind, begun[2], result), log)
         check(done, "no end of", kind, log[-2000:])
+    first.kad("provide", cid(b"kept"), "--keep")
+    eventually("I110: it says it again", lambda: re.search(r"event=published_again n=\d+ of=1", open(first.log).read()))
+    eventually("I094: it looks around", lambda: re.search(r"event=refreshed buckets=\d+", open(first.log).read()))
     first.stop()
     second.stop()
 
