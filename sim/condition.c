@@ -142,6 +142,9 @@ static int read_dialling(const struct sim_reader *reader, const struct sim_state
     if (strcmp(s->words[0], "dials") == 0)
         return check_one(reader, two && sim_word_count(value, &dialling->dials) && dialling->dials > 0,
                          "dials NUMBER");
+    if (strcmp(s->words[0], "handshake") == 0)
+        return check_one(reader, two && sim_word_count(value, &dialling->trips) && dialling->trips > 0,
+                         "handshake ROUNDTRIPS");
     if (strcmp(s->words[0], "dial_timeout") == 0)
         return check_one(reader, two && sim_word_time(value, &dialling->dial_us) && dialling->dial_us > 0,
                          "dial_timeout TIME");

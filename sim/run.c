@@ -47,6 +47,12 @@ static void do_get(void *context, struct sim_world *world, uint64_t item)
     sim_work_get(run_of(context), (uint32_t)item, (unsigned)(item >> 32));
 }
 
+static void do_again(void *context, struct sim_world *world, uint64_t item)
+{
+    (void)world;
+    sim_work_again(run_of(context), (uint32_t)item);
+}
+
 static void do_rewrite(void *context, struct sim_world *world, uint64_t item)
 {
     (void)world;
@@ -201,6 +207,9 @@ static void act(void *context, struct sim_world *world, uint64_t number)
         break;
     case SIM_DO_COUNT:
         sim_world_count_from(world);
+        break;
+    case SIM_DO_AGAIN:
+        spread_items(run, action, &run->records, do_again);
         break;
     case SIM_DO_REWRITE:
         spread_rewrites(run, action);

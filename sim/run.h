@@ -92,6 +92,8 @@ void sim_work_lookup(struct sim_run *run);
 void sim_work_put(struct sim_run *run, bool keep, bool bulk);
 /* `side`: 0: anybody, else by a node of side 0 or 1. */
 void sim_work_get(struct sim_run *run, uint32_t item, unsigned side);
+/* In networks of libp2p: its publisher says once more that it provides it. */
+void sim_work_again(struct sim_run *run, uint32_t item);
 void sim_work_rewrite(struct sim_run *run, uint32_t item);
 void sim_work_claim(struct sim_run *run);
 void sim_work_anew(struct sim_run *run);

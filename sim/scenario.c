@@ -82,6 +82,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
          "SHARE%, or sybil NUMBER (docs/simulator.md)",
          SIM_DO_ATTACK},
         {"count", "count", SIM_DO_COUNT},
+        {"again", "again NUMBER|all [over TIME]", SIM_DO_AGAIN},
         {"rewrite", "rewrite NUMBER [over TIME]", SIM_DO_REWRITE},
         {"claim", "claim NUMBER [over TIME]", SIM_DO_CLAIM},
         {"anew", "anew", SIM_DO_ANEW},
@@ -112,6 +113,7 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     action.both = sim_statement_take(s, "both");
     switch (action.kind) {
     case SIM_DO_GET:
+    case SIM_DO_AGAIN:
     case SIM_DO_FIND:
         good = good && read_number_or_all(s, &action.n);
         break;

@@ -30,6 +30,7 @@ enum sim_action_kind {
     SIM_DO_COUNT,     /* begin to: effort */
     SIM_DO_REWRITE,   /* n records, by their owners, on both sides at once */
     SIM_DO_CLAIM,     /* n new names, by an owner of each side */
+    SIM_DO_AGAIN,     /* n of them, or all: put by their publishers once more */
     SIM_DO_ANEW,      /* requests: those that begin from here on */
     SIM_DO_EXPECT,    /* n: which of the expectations is judged now */
 };

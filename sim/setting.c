@@ -25,6 +25,7 @@ static const struct {
     FIELD(per_introducer, COUNT),
     FIELD(region_k, COUNT),
     FIELD(replicas, COUNT),
+    FIELD(put_enough, COUNT),
     FIELD(quorum, COUNT),
     FIELD(query_timeout_ms, TIME),
     FIELD(patience_min_ms, TIME),

@@ -379,6 +379,21 @@ void sim_work_put(struct sim_run *run, bool keep, bool bulk)
     begin(run, &run->puts, node, run->records.n - 1, &request);
 }
 
+void sim_work_again(struct sim_run *run, uint32_t number)
+{
+    const struct sim_item *item = &run->records.items[number];
+    struct kad_request request = {.kind = KAD_REQUEST_PUT};
+    struct content content;
+    char text[TEXT_MAX];
+
+    if (!has_names(run) || !sim_node_engine(run->world, item->publisher))
+        return;
+    name_of(run, item->number, text);
+    make_announced(run, item->publisher, text, &content, &request);
+    request.target = request.record.key;
+    begin(run, &run->puts, item->publisher, number, &request);
+}
+
 /* Somebody else than the publisher, who would find it at home. `side`: 0: of any, else of side 0 or 1. */
 static uint32_t reader(struct sim_run *run, const struct sim_item *item, unsigned side)
 {

@@ -35,6 +35,7 @@ struct sim_dialling {
     uint32_t dials;  /* under way at once */
     sim_us dial_us;  /* until an address that says nothing counts as dead */
     sim_us pause_us; /* then it is left alone for so long, twice as long each time */
+    uint32_t trips;  /* round trips before a first question can go */
     bool
         ready; /* with ideal tables: everybody is connected to those he knows that are on, as far as there is room */
 };

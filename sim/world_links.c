@@ -9,7 +9,7 @@
 #define LINKS      300               /* engine/swarm.h */
 #define DIALS      32                /* ... */
 #define DIAL_US    (5 * SIM_SECOND)  /* ... */
-#define PAUSE_US   (5 * SIM_SECOND)  /* engine/swarm_parts.h: SWARM_BACKOFF_MS */
+#define PAUSE_US   SIM_MINUTE        /* engine/swarm_parts.h: SWARM_BACKOFF_MS */
 #define PAUSE_MOST (5 * SIM_MINUTE)  /* ... */
 #define QUEUE_US   (250 * 1000)      /* ... SWARM_RACE_MS: until a dial that had no place is tried again */
 #define SETTLED_US (10 * SIM_SECOND) /* engine/swarm_links.c */
@@ -69,6 +69,7 @@ int sim_links_new(struct sim_world *world)
     if (!world->links)
         return KAD_E_MEMORY;
     dialling->links = dialling->links ? dialling->links : LINKS;
+    dialling->trips = dialling->trips ? dialling->trips : SIM_HANDSHAKE_TRIPS;
     dialling->dials = dialling->dials ? dialling->dials : DIALS;
     dialling->dial_us = dialling->dial_us ? dialling->dial_us : DIAL_US;
     dialling->pause_us = dialling->pause_us ? dialling->pause_us : PAUSE_US;
@@ -445,7 +446,7 @@ static void dial(struct sim_world *world, uint32_t slot)
     world->counts.dials++;
     world->links->ends[link->node[0]].n_dialled++;
     if (reaches(world, link->node[0], link->node[1]))
-        after(world, SIM_HANDSHAKE_TRIPS * rtt + SIM_HANDSHAKE_CPU, slot, shake_hands);
+        after(world, world->config.dialling.trips * rtt + SIM_HANDSHAKE_CPU, slot, shake_hands);
     else
         after(world, world->config.dialling.dial_us, slot, give_up_now);
 }

@@ -2,7 +2,7 @@
  * world_links - connections between simulated nodes, for networks whose messages travel over them (KAD_CARRIER_HOST).
  *
  * What stands between an engine of libp2p's and the net is the swarm (engine/swarm.h), with Noise, yamux and buffers for each
- * connection: too much for ten thousand nodes of three hundred connections each (docs/adr/0013). Here the engine, its descriptor and
+ * connection: too much for ten thousand nodes of three hundred connections each (docs/adr/0014). Here the engine, its descriptor and
  * its codec are the real ones, and a connection is what it costs:
  *
  *     a dial        so many round trips before the first message goes (SIM_HANDSHAKE_TRIPS), and the processors' time for it
@@ -19,7 +19,7 @@
 #include "sim/world_parts.h"
 
 #define SIM_HANDSHAKE_TRIPS \
-    3 /* TCP; multistream and Noise's first two messages; its third, and the muxer's agreement */
+    2 /* TCP; Noise's first two messages, multistream with them: a question goes with the third */
 #define SIM_HANDSHAKE_CPU 1000 /* us, of both sides: docs/libp2p.md has it measured */
 
 /* world->links of a network of connections; NULL: no memory. */

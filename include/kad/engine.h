@@ -89,6 +89,8 @@ struct kad_settings {
     unsigned
         region_k; /* puts go to all within the radius that should hold so many nodes: 0 .. 64; 0: to the nearest */
     unsigned replicas;         /* nodes a value or announce is put to: 1 .. 64 */
+    unsigned put_enough;       /* a provider counts as put once so many of the nearest took it: the others
+                                  follow, unheard; 0: when all have answered */
     unsigned quorum;           /* copies of the newest mutable value that end a get early; 0: go to the end */
     kad_ms query_timeout_ms;   /* an unanswered query counts as a failure */
     kad_ms patience_min_ms;    /* bounds of the measured patience (smoothed RTT + 4 deviations): the least */

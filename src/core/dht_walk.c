@@ -233,6 +233,20 @@ static void walk_storing(struct kad_walk *walk, struct kad_operation *operation)
     operation->next_storing = (uint8_t)kad_walk_count(walk, operation->next_storing, operation->n_storing);
 }
 
+static void walk_early(struct kad_walk *walk, struct kad_operation *operation)
+{
+    const size_t n = kad_walk_count(walk, operation->n_early, KAD_COUNT_OF(operation->early));
+
+    if (kad_walk_reads(walk))
+        operation->n_early = 0;
+    for (size_t i = 0; i < n && !walk->bad; i++) {
+        kad_walk_contact(walk, &operation->early[i]);
+        if (kad_walk_reads(walk))
+            operation->n_early++;
+    }
+    KAD_WALK(walk, operation->taken);
+}
+
 static void walk_found(struct kad_walk *walk, const struct kad_dht *dht, struct kad_operation *operation)
 {
     const size_t n = kad_walk_count(walk, operation->n_found, 4 * KAD_LOOKUP_CANDIDATES);
@@ -306,7 +320,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     KAD_WALK(walk, operation->refusal);
     KAD_WALK(walk, operation->n_copies);
     KAD_WALK(walk, operation->error);
-    if (operation->owner > KAD_OWNER_COVER || operation->phase > KAD_PHASE_ENDED || operation->reason > 7)
+    if (operation->owner > KAD_OWNER_REST || operation->phase > KAD_PHASE_ENDED || operation->reason > 7)
         kad_walk_fail(walk);
     gathers = operation->gathered;
     KAD_WALK(walk, gathers);
@@ -320,6 +334,7 @@ static void walk_operation(struct kad_walk *walk, struct kad_dht *dht, struct ka
     walk_tokens(walk, operation);
     kad_bundle_walk(walk, operation);
     walk_storing(walk, operation);
+    walk_early(walk, operation);
     walk_collected(walk, operation);
     walk_found(walk, dht, operation);
     KAD_WALK(walk, operation->confidence.all);

@@ -186,6 +186,8 @@ void kad_operation_free(struct kad_dht *dht, struct kad_operation *operation)
     kad_free(allocator, operation->best_bytes, operation->n_best_bytes);
     for (size_t i = 0; i < operation->n_tokens; i++)
         kad_book_release(dht->book, operation->tokens[i].contact);
+    for (size_t i = 0; i < operation->n_early; i++)
+        kad_book_release(dht->book, operation->early[i]);
     kad_free(allocator, operation->tokens, operation->room_tokens * sizeof(*operation->tokens));
     kad_free(allocator, operation->peers, operation->room_peers * sizeof(*operation->peers));
     kad_free(allocator, operation->samples, operation->room_samples * sizeof(*operation->samples));
@@ -317,6 +319,71 @@ static bool stored_elsewhere(const struct kad_operation *operation)
     return operation->n_stored > (uint32_t)operation->stored_own;
 }
 
+/* It waits for the host, as what has ended. */
+static void hand_over(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
+{
+    const enum kad_reason reason = (enum kad_reason)operation->reason;
+
+    dht->counters->requests_done[reason]++;
+    if (dht->measures && reason != KAD_REASON_CANCELLED) {
+        kad_histogram_add(&dht->measures->request_ms, KAD_HISTOGRAM_MS, now - operation->started_at);
+        kad_histogram_add(&dht->measures->request_hops, KAD_HISTOGRAM_HOPS, operation->hops);
+        dht->measures->gets += operation->request.kind == KAD_REQUEST_GET;
+        dht->measures->gets_cached += operation->gathered && operation->gathered->cached;
+    }
+    operation->wake_at = now; /* when it ended */
+    if (dht->finished_last && dht->finished)
+        dht->finished_last->next = operation;
+    else
+        dht->finished = operation;
+    dht->finished_last = operation;
+}
+
+/* Who puts a great many waits for what they leave behind: it is not counted among the host's. */
+static bool too_many_rests(const struct kad_dht *dht)
+{
+    unsigned n = 0;
+
+    for (const struct kad_operation *operation = dht->operations; operation; operation = operation->next)
+        n += operation->owner == KAD_OWNER_REST;
+    return n >= dht->settings->max_requests / 4;
+}
+
+void kad_operation_report(struct kad_dht *dht, struct kad_operation *operation, kad_ms now)
+{
+    struct kad_operation *report =
+        too_many_rests(dht) ? NULL : kad_alloc_zero(dht->allocator, sizeof(*report));
+
+    if (!report)
+        return; /* it will be told when all is over */
+    report->id = operation->id;
+    report->request = operation->request;
+    report->request.record = (struct kad_record){0};
+    report->phase = KAD_PHASE_ENDED;
+    report->reason = KAD_REASON_SATISFIED;
+    report->started_at = operation->started_at;
+    report->deadline_at = operation->deadline_at;
+    report->first_at = operation->first_at;
+    report->hops = operation->hops;
+    report->hops_to_first = operation->hops_to_first;
+    report->n_queries = operation->n_queries;
+    report->n_answers = operation->n_answers;
+    report->n_timeouts = operation->n_timeouts;
+    report->n_stored = operation->n_stored;
+    report->n_refused = operation->n_refused;
+    report->stored_own = operation->stored_own;
+    list_found(dht, operation);
+    report->found = operation->found;
+    report->n_found = operation->n_found;
+    operation->found = NULL;
+    operation->n_found = 0;
+    judge_result(dht, report);
+    if (operation->request.keep && kad_publish_keep(dht, &operation->request, true, now) != 0)
+        report->error = KAD_E_LIMIT;
+    operation->owner = KAD_OWNER_REST;
+    hand_over(dht, report, now);
+}
+
 void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enum kad_reason reason,
                        kad_ms now)
 {
@@ -342,14 +409,6 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
             reason != KAD_REASON_CANCELLED && operation->error != KAD_E_REFUSED &&
             kad_publish_keep(dht, &operation->request, stored_elsewhere(operation), now) != 0)
             operation->error = KAD_E_LIMIT;
-        dht->counters->requests_done[reason]++;
-        if (dht->measures && reason != KAD_REASON_CANCELLED) {
-            kad_histogram_add(&dht->measures->request_ms, KAD_HISTOGRAM_MS, now - operation->started_at);
-            kad_histogram_add(&dht->measures->request_hops, KAD_HISTOGRAM_HOPS, operation->hops);
-            dht->measures->gets += operation->request.kind == KAD_REQUEST_GET;
-            dht->measures->gets_cached += operation->gathered && operation->gathered->cached;
-        }
-        operation->wake_at = now; /* when it ended */
         if (dht->rules->class_of && reason != KAD_REASON_CANCELLED)
             kad_results_got(dht, operation, now);
         if (reason != KAD_REASON_CANCELLED)
@@ -362,11 +421,7 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
                 kad_paths_clear(&operation->paths[i]);
             operation->families[i] = false;
         }
-        if (dht->finished_last && dht->finished)
-            dht->finished_last->next = operation;
-        else
-            dht->finished = operation;
-        dht->finished_last = operation;
+        hand_over(dht, operation, now);
         return;
     case KAD_OWNER_JOIN:
         kad_join_ended(dht, now);
@@ -385,6 +440,8 @@ void kad_operation_end(struct kad_dht *dht, struct kad_operation *operation, enu
         kad_publish_ended(dht, &operation->request.target, operation->request.kind,
                           stored_elsewhere(operation) || operation->refusal == KAD_REFUSAL_SEQUENCE,
                           operation->n_stored, now);
+        break;
+    case KAD_OWNER_REST:
         break;
     }
     kad_operation_free(dht, operation);

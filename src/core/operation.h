@@ -22,7 +22,8 @@ enum kad_operation_owner {
     KAD_OWNER_REFRESH,
     KAD_OWNER_PUBLISH,
     KAD_OWNER_RECORDS,
-    KAD_OWNER_COVER /* nobody: it is to look like the host's */
+    KAD_OWNER_COVER, /* nobody: it is to look like the host's */
+    KAD_OWNER_REST   /* of a put that the host was told is done: the last of its holders */
 };
 enum kad_operation_phase {
     KAD_PHASE_LOOKUP,
@@ -36,6 +37,7 @@ enum kad_operation_phase {
 #define KAD_OPERATION_TOKENS        48  /* answers whose tokens are kept */
 #define KAD_OPERATION_TOKENS_REGION 128 /* the same where puts go to a whole region */
 #define KAD_OPERATION_STORING       112
+#define KAD_OPERATION_EARLY         32
 #define KAD_OPERATION_PEERS         2048
 #define KAD_OPERATION_SAMPLES       4096
 
@@ -76,6 +78,9 @@ struct kad_operation {
     uint16_t n_tokens, room_tokens;
     uint32_t n_stored, n_refused;
     enum kad_refusal refusal;
+    kad_contact_ref early[KAD_OPERATION_EARLY]; /* asked to store while the lookups went on; retained */
+    uint32_t taken;                             /* which of them did, a bit each */
+    uint8_t n_early;
 
     struct kad_record best; /* borrows from best_bytes; type KAD_RECORD_NONE: none yet */
     uint8_t *best_bytes;
@@ -108,6 +113,8 @@ KAD_CHECK int kad_operation_begin_at(struct kad_dht *dht, const struct kad_reque
                                      struct kad_operation **out_operation);
 /* How far from a key a publisher's puts go, as the first 64 bits of a distance; 0: to the nearest, however far they are. */
 uint64_t kad_operation_radius(const struct kad_dht *dht, int family);
+/* How far from a key the k nearest nodes are likely to be, by the size of the network; 0: it is not known, or too small. */
+uint64_t kad_operation_nearby(const struct kad_dht *dht, int family);
 /* How gladly it asks this one (kad_lookup_config.rank); `context` is the dht. */
 uint8_t kad_operation_rank(const void *context, kad_contact_ref contact);
 /* A lookup has converged, and `kth` is the k-th nearest. */

@@ -141,8 +141,11 @@ static bool step(struct kad_dht *dht, struct kad_operation *operation, int famil
         query.hop = next.hop;
         query.again = next.again;
         query.purpose = next.beyond ? KAD_FOR_BEYOND : KAD_FOR_LOOKUP;
-        if (ask(dht, operation, &query, next.beyond ? &next.target : NULL, now, out))
+        if (ask(dht, operation, &query, next.beyond ? &next.target : NULL, now, out)) {
+            if (!next.beyond)
+                kad_operation_store_early(dht, operation, next.ask, now, out);
             continue;
+        }
         if (next.beyond)
             kad_paths_beyond_fail(paths, next.ask);
         else
@@ -196,8 +199,8 @@ static void advance_lookup(struct kad_dht *dht, struct kad_operation *operation,
         return;
     }
     operation->reason = (uint8_t)reason_of(dht, operation);
-    kad_query_forget(&dht->queries, operation); /* late lookup answers no longer matter to us */
-    operation->n_in_flight = 0;
+    /* Late lookup answers no longer matter to us. */
+    operation->n_in_flight = (uint16_t)kad_query_forget_but(&dht->queries, operation, KAD_FOR_STORING);
     if (!kad_request_stores(&operation->request)) {
         kad_gather_advance(dht, operation, now, out);
         return;
@@ -242,6 +245,8 @@ void kad_operation_advance(struct kad_dht *dht, struct kad_operation *operation,
             return;
         }
     }
+    if (kad_operation_has_enough(dht, operation))
+        kad_operation_report(dht, operation, now);
     if (operation->phase == KAD_PHASE_LOOKUP)
         advance_lookup(dht, operation, now, out);
     else if (operation->phase == KAD_PHASE_STORING)

@@ -101,6 +101,7 @@ bool kad_operation_answered(struct kad_dht *dht, struct kad_operation *operation
             operation->n_refused++;
         else
             operation->n_stored++;
+        kad_operation_taken(operation, query->contact);
         kad_operation_go_on(dht, operation, now, out);
         return true;
     }

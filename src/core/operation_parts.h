@@ -52,6 +52,18 @@ void kad_operation_trace(struct kad_dht *dht, const struct kad_operation *operat
                          const struct kad_query *query, enum kad_hop_what what,
                          const struct kad_message *answer, kad_ms now);
 
+/* A put of many owners' records, of which none outdates another, need not wait for all that there is to know: whoever
+ * is asked and stands within the region of the nearest is asked to store, too, on one path. (More are opened if the result is sparse.) */
+bool kad_operation_hurries(const struct kad_dht *dht, const struct kad_operation *operation);
+/* This one was asked; asks it to store, too, if it is near enough. */
+void kad_operation_store_early(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact,
+                               kad_ms now, struct kad_outbox *out);
+void kad_operation_taken(struct kad_operation *operation, kad_contact_ref contact);
+/* So many of the nearest have it that the host need not wait for the others. */
+bool kad_operation_has_enough(const struct kad_dht *dht, const struct kad_operation *operation);
+/* operation.c: the host is told that it is done; what is left goes on for ourselves. */
+void kad_operation_report(struct kad_dht *dht, struct kad_operation *operation, kad_ms now);
+
 /* The lookups are over: chooses where to store. What is outdated is stored nowhere. */
 void kad_operation_begin_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now);
 /* Sends the stores that wait; ends the operation after the last answer. */

@@ -71,6 +71,13 @@ static uint64_t holders_within(const struct kad_dht *dht, const struct kad_opera
     return (uint64_t)(HOLDS * replicas / nodes * HEAD);
 }
 
+uint64_t kad_operation_nearby(const struct kad_dht *dht, int family)
+{
+    const double k = dht->settings->k, nodes = nodes_believed(dht, family);
+
+    return nodes <= 2 * k ? 0 : (uint64_t)(k / nodes * HEAD);
+}
+
 /* Targets of users are no random ones: where they stand too close, somebody chose to stand there. Those of our own refreshing nobody
  * could foresee. */
 void kad_operation_learn_size(struct kad_dht *dht, const struct kad_operation *operation, int family,
@@ -141,7 +148,8 @@ static struct kad_lookup_config config_of_path(const struct kad_dht *dht, unsign
 /* What we ask for ourselves again and again is not worth many paths. */
 static bool on_many_paths(const struct kad_dht *dht, const struct kad_operation *operation)
 {
-    return dht->settings->paths > 1 && kad_operation_is_hosts(operation);
+    return dht->settings->paths > 1 &&
+           (kad_operation_is_hosts(operation) || operation->owner == KAD_OWNER_REST);
 }
 
 void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
@@ -167,7 +175,7 @@ void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
         /* Twice the width: when the nearest have all just died, there is somebody left to ask. */
         n = kad_table_closest(dht->tables[i], &operation->request.target,
                               k < 32 && !dht->settings->per_introducer ? 2 * k : 64, closest);
-        if (stores && on_many_paths(dht, operation))
+        if (stores && on_many_paths(dht, operation) && !kad_operation_hurries(dht, operation))
             n_paths = n / 2 < dht->settings->paths ? n / 2 : dht->settings->paths;
         if (n_paths > 1) {
             const unsigned beyond = config.beyond, spare = config.spare;

@@ -101,7 +101,7 @@ static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_c
     kad_message_init(&message);
     message.method = (enum kad_method)query.method;
     message.target = request->target;
-    message.token = (struct kad_bytes){token->bytes, token->size};
+    message.token = token ? (struct kad_bytes){token->bytes, token->size} : (struct kad_bytes){0};
     message.record = request->record;
     message.cas = request->cas;
     message.has_cas = request->has_cas;
@@ -116,10 +116,92 @@ static bool store_at(struct kad_dht *dht, struct kad_operation *operation, kad_c
     return true;
 }
 
+/* -- before the lookups are over -------------------------------------------------------------------------------- */
+
+bool kad_operation_hurries(const struct kad_dht *dht, const struct kad_operation *operation)
+{
+    const struct kad_request *request = &operation->request;
+
+    return dht->settings->put_enough && dht->rules->no_tokens && request->kind == KAD_REQUEST_PUT &&
+           request->record.many && !request->has_cas && !operation->only &&
+           (operation->owner == KAD_OWNER_HOST || operation->owner == KAD_OWNER_REST);
+}
+
+static int early_at(const struct kad_operation *operation, kad_contact_ref contact)
+{
+    for (int i = 0; i < operation->n_early; i++) {
+        if (operation->early[i] == contact)
+            return i;
+    }
+    return -1;
+}
+
+void kad_operation_store_early(struct kad_dht *dht, struct kad_operation *operation, kad_contact_ref contact,
+                               kad_ms now, struct kad_outbox *out)
+{
+    const int family = kad_family_index(kad_book_contact(dht->book, contact)->endpoint.family);
+
+    if (operation->phase != KAD_PHASE_LOOKUP || !kad_operation_hurries(dht, operation) || !out ||
+        operation->n_early == KAD_OPERATION_EARLY || early_at(operation, contact) >= 0 ||
+        !is_within(dht, operation, contact, kad_operation_nearby(dht, family)) ||
+        !kad_operation_may_ask(dht, operation, now, out) || !store_at(dht, operation, contact, now, out))
+        return;
+    kad_book_retain(dht->book, contact);
+    operation->early[operation->n_early++] = contact;
+}
+
+void kad_operation_taken(struct kad_operation *operation, kad_contact_ref contact)
+{
+    const int at = early_at(operation, contact);
+
+    if (at >= 0)
+        operation->taken |= 1u << at;
+}
+
+/* Of the k nearest known, without those who said nothing, how many have taken it. */
+static unsigned taken_by_nearest(const struct kad_dht *dht, const struct kad_operation *operation,
+                                 const struct kad_lookup *lookup)
+{
+    unsigned n_seen = 0, n_taken = 0;
+
+    for (size_t i = 0; i < lookup->n_candidates && n_seen < dht->settings->k; i++) {
+        const struct kad_candidate *candidate = &lookup->candidates[i];
+        const int at = early_at(operation, candidate->contact);
+
+        n_seen += candidate->state != KAD_CANDIDATE_FAILED && candidate->state != KAD_CANDIDATE_LATE;
+        n_taken += at >= 0 && operation->taken >> at & 1;
+    }
+    return n_taken;
+}
+
+bool kad_operation_has_enough(const struct kad_dht *dht, const struct kad_operation *operation)
+{
+    const unsigned enough = dht->settings->put_enough;
+    bool has = false;
+
+    if (operation->owner != KAD_OWNER_HOST || !kad_operation_hurries(dht, operation))
+        return false;
+    if (operation->phase == KAD_PHASE_STORING)
+        return operation->n_stored - operation->stored_own >= enough;
+    for (int i = 0; operation->phase == KAD_PHASE_LOOKUP && i < KAD_FAMILIES; i++) {
+        if (!operation->families[i] || !kad_paths_candidates(&operation->paths[i]))
+            continue;
+        has = !operation->paths[i].n_more &&
+              taken_by_nearest(dht, operation, &operation->paths[i].first) >= enough;
+        if (!has)
+            return false;
+    }
+    return has;
+}
+
 void kad_operation_advance_storing(struct kad_dht *dht, struct kad_operation *operation, kad_ms now,
                                    struct kad_outbox *out)
 {
     while (operation->next_storing < operation->n_storing && out->room) {
+        if (early_at(operation, operation->storing[operation->next_storing]) >= 0) {
+            operation->next_storing++;
+            continue;
+        }
         if (!kad_operation_may_ask(dht, operation, now, out))
             return;
         if (!store_at(dht, operation, operation->storing[operation->next_storing], now, out) && !out->room)

@@ -139,6 +139,22 @@ void kad_query_take(struct kad_query_pool *pool, uint32_t slot, struct kad_query
     pool->n_used--;
 }
 
+unsigned kad_query_forget_but(struct kad_query_pool *pool, const struct kad_operation *operation,
+                              enum kad_query_purpose purpose)
+{
+    unsigned n_kept = 0;
+
+    for (uint32_t i = pool->oldest; i != KAD_NO_QUERY; i = pool->queries[i].newer) {
+        if (pool->queries[i].operation != operation)
+            continue;
+        if (pool->queries[i].purpose == purpose)
+            n_kept++;
+        else
+            pool->queries[i].operation = NULL;
+    }
+    return n_kept;
+}
+
 void kad_query_forget(struct kad_query_pool *pool, const struct kad_operation *operation)
 {
     for (uint32_t i = pool->oldest; i != KAD_NO_QUERY; i = pool->queries[i].newer) {

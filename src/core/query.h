@@ -70,5 +70,8 @@ static inline uint32_t kad_query_oldest(const struct kad_query_pool *pool)
 }
 /* The operation ended: its queries' answers still tell who is alive. */
 void kad_query_forget(struct kad_query_pool *pool, const struct kad_operation *operation);
+/* The same, but for those of this purpose, which go on: how many there are. */
+unsigned kad_query_forget_but(struct kad_query_pool *pool, const struct kad_operation *operation,
+                              enum kad_query_purpose purpose);
 
 #endif

@@ -36,6 +36,7 @@ static const struct field fields[] = {
     COUNT(per_introducer, LIVE, 0, 64),
     COUNT(region_k, LIVE, 0, 64),
     COUNT(replicas, LIVE, 1, 64),
+    COUNT(put_enough, LIVE, 0, 64),
     COUNT(quorum, LIVE, 0, 64),
     TIME(query_timeout_ms, LIVE, 10, 5 * KAD_MINUTE),
     TIME(patience_min_ms, LIVE, 1, KAD_MINUTE),

@@ -67,6 +67,7 @@ const struct kad_key kad_keys[] = {
     COUNT("lookup", per_introducer, "of those named through one own contact so many count at a time; 0: all"),
     COUNT("lookup", region_k, "puts go to all within the radius that should hold so many nodes; 0: to the nearest"),
     COUNT("lookup", replicas, "nodes a value or announce is put to"),
+    COUNT("lookup", put_enough, "a provider counts as put once so many of the nearest took it; the others follow; 0: all answered"),
     COUNT("lookup", quorum, "copies of the newest mutable value that end a get early; 0: goes to the end"),
     DURATION("lookup", query_timeout_ms, "an unanswered query counts as a failure after this"),
     DURATION("lookup", patience_min_ms, "least patience with a contact before another is asked beside it"),

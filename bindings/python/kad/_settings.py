@@ -14,6 +14,7 @@ FIELDS = [
     ("per_introducer", c_uint),
     ("region_k", c_uint),
     ("replicas", c_uint),
+    ("put_enough", c_uint),
     ("quorum", c_uint),
     ("query_timeout_ms", c_int64),
     ("patience_min_ms", c_int64),
