@@ -287,8 +287,9 @@ KAD_CHECK int kad_engine_set_settings(struct kad_engine *engine, const struct ka
  * KAD_E_INVALID: the book is lent. The engine's thread. */
 KAD_CHECK int kad_engine_set_places(struct kad_engine *engine, const struct kad_places *places, kad_ms now);
 /* How far the host is behind with what comes in: 0, it keeps up, .. 100. Strangers' queries are then dropped, more of them the
- * higher, costly ones (get, put, announce, scrape, sample) first; contacts of ours and answers to us never are. The host
- * measures, for the engine has no clock: see node/load.h. */
+ * higher, costly ones (get, put, announce, scrape, sample) first; contacts of ours and answers to us never are. In networks with
+ * sessions a bounded number of them is told so (KAD_REFUSAL_BUSY). The host measures, for the engine has no clock: see
+ * node/load.h. */
 void kad_engine_load(struct kad_engine *engine, unsigned percent);
 
 /* -- datagrams -------------------------------------------------------------------------------------------------- */

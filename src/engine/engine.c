@@ -17,6 +17,7 @@
 #include "engine/journal.h"
 #include "engine/network.h"
 #include "engine/peek.h"
+#include "engine/shed.h"
 
 static_assert(KAD_METHODS == KAD_N_METHODS, "the public count of methods");
 
@@ -36,24 +37,6 @@ static enum kad_drop over_limit(enum kad_limit_verdict verdict)
         return KAD_DROP_GRAYLIST;
     }
     return KAD_DROP_NONE;
-}
-
-/* Strangers' queries in proportion to the load, those that cost most twice as often. No draw: the engine's randomness is
- * for other things, and every n-th is as fair. */
-static bool sheds(struct kad_engine *engine, const struct kad_peer *from, const struct kad_message *message,
-                  kad_ms now)
-{
-    unsigned part = engine->load;
-
-    if (!part || message->kind != KAD_QUERY || kad_limit_is_proved(engine->limit, &from->endpoint, now) ||
-        kad_dht_knows(&engine->dht, from, message))
-        return false;
-    if (message->method != KAD_PING && message->method != KAD_FIND_NODE &&
-        (message->method != KAD_GET_PEERS || message->scrape))
-        part *= 2;
-    part = engine->shed + (part < 100 ? part : 100);
-    engine->shed = (uint8_t)(part % 100);
-    return part >= 100;
 }
 
 /* `for_an_answer`: it is over a limit, and was let through for an answer's sake only. */
@@ -76,7 +59,7 @@ static struct kad_received take_message(struct kad_carrier *carrier, const struc
         return (struct kad_received){.drop = KAD_DROP_ADDRESS_RATE};
     if (message.method == KAD_LEAVE && message.kind == KAD_QUERY && !kad_carrier_is_current(carrier, opened))
         return (struct kad_received){.drop = KAD_DROP_STALE};
-    if (sheds(engine, from, &message, carrier->now))
+    if (kad_engine_sheds(carrier, opened, &message))
         return (struct kad_received){.drop = KAD_DROP_SHED};
     if (!engine->own_book) /* one of many, and so not in the processor's caches */
         kad_engine_ahead_of(engine, &message, (enum kad_family)from->endpoint.family);

@@ -6,6 +6,7 @@
  *     carrier.c       datagrams <-> messages; _sessions: where they travel in sessions
  *     member.c        who it is, where nodes prove that
  *     peers.c         what it makes of others, there
+ *     shed.c          what is not answered when there is too much of it
  *     places.c        where they are, as the host says
  *     journal.c       the flight recorder's writing side: what goes in, and hashes of what comes of it
  *     engine_state.c  the whole state: hashed, written down, read back
@@ -33,6 +34,8 @@ struct kad_engine {
     struct kad_counters *counters;   /* lent, or its own, which stand behind it in its block of memory */
     bool lent_counters;
     uint8_t load, shed; /* percent; how much of a drop is due */
+    uint16_t busy_said; /* since `busy_from`: engine/shed.h */
+    kad_ms busy_from;
     struct kad_dht dht;
 };
 

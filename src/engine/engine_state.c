@@ -12,6 +12,8 @@ void kad_engine_walk(struct kad_walk *walk, struct kad_engine *engine)
     kad_dht_walk(walk, &engine->dht);
     KAD_WALK(walk, engine->load);
     KAD_WALK(walk, engine->shed);
+    KAD_WALK(walk, engine->busy_said);
+    KAD_WALK(walk, engine->busy_from);
     if (kad_engine_member(engine) && kad_engine_member(engine)->channel)
         kad_channel_walk(walk, kad_engine_member(engine)->channel);
 }

@@ -32,6 +32,7 @@ const char *kad_refusal_text(enum kad_refusal refusal)
         [KAD_REFUSAL_OWNER] = "owner",
         [KAD_REFUSAL_LIFE] = "life",
         [KAD_REFUSAL_CLASS] = "class",
+        [KAD_REFUSAL_BUSY] = "busy",
     };
 
     return NAME(names, refusal);

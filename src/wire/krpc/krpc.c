@@ -18,9 +18,10 @@ static const struct {
     [KAD_REFUSAL_SALT_TOO_BIG] = {207, "salt (salt field) too big"},
     [KAD_REFUSAL_CAS] = {301, "CAS mismatch, re-read value and try again"},
     [KAD_REFUSAL_SEQUENCE] = {302, "sequence number less than current"},
-    [KAD_REFUSAL_OWNER] = {203, "not yours"}, /* this and the next two: no rule of Mainline's */
+    [KAD_REFUSAL_OWNER] = {203, "not yours"}, /* this and what follows: no rule of Mainline's */
     [KAD_REFUSAL_LIFE] = {203, "lives too long"},
     [KAD_REFUSAL_CLASS] = {203, "class not held"},
+    [KAD_REFUSAL_BUSY] = {202, "busy"},
 };
 
 int32_t kad_krpc_refusal_code(enum kad_refusal refusal)
