@@ -82,6 +82,7 @@ static const struct {
     FIELD(score_peers, COUNT),
     FIELD(score_half_life_ms, TIME),
     FIELD(max_contacts, COUNT),
+    FIELD(min_score, COUNT),
     FIELD(reserved_bootstraps, COUNT),
     FIELD(ban_ms, TIME),
     FIELD(read_only, FLAG),

@@ -159,6 +159,8 @@ struct kad_settings {
     unsigned score_peers; /* identities whose behaviour is remembered: 16 .. 65536; 0: none, and no bans */
     kad_ms score_half_life_ms; /* what was seen of one counts half after this */
     unsigned
+        min_score; /* whose score is below this does not come into the table: 0 .. 50; 0: everybody may */
+    unsigned
         max_contacts; /* more than these in the table: who is kept for least leaves; 0: as many as it has places for */
     unsigned max_peers;  /* contacts kept as active peers: 0 .. 128; 0: none are */
     kad_ms peer_keep_ms; /* an active peer unheard for this long is pinged; 0: only as any contact is */
@@ -246,6 +248,24 @@ struct kad_places {
     void *context;                                 /* handed to it */
 };
 
+/*
+ * Whom the host lets in, in networks with identities: a reputation of its own, a stake, a list of who may. Asked on the engine's thread,
+ * must not block, and its answers are recorded by the flight recorder. `identity` is what the network proves somebody to be: in kad's
+ * own 32 bytes of public key, in libp2p's a peer id. Either function may be NULL: all may.
+ */
+struct kad_gate {
+    /* What is thought of `who`: 0 .. 100; 50 when nothing is known. With 0, or less than settings.min_score, it does not come into
+     * the table. Asked before a stranger is pinged for a place, and whenever somebody answers who has none; of those who have one
+     * nothing is asked. */
+    unsigned (*reputation)(void *context, const struct kad_contact *who, struct kad_bytes identity);
+    /* May this provider record be held here, brought by `from`? Its key is record->key, its owner record->public_key; who brings
+     * it need not be the owner, but with libp2p is. Asked each time it comes, after its signature, life and sender were found good.
+     * False: it is refused with KAD_REFUSAL_POLICY; in libp2p's networks, which have no such word, by a reset of the stream. */
+    bool (*provides)(void *context, const struct kad_contact *from, struct kad_bytes identity,
+                     const struct kad_record *record);
+    void *context; /* handed to both */
+};
+
 /* What an engine is made of. "Lent" is for the life of the engine. */
 struct kad_engine_config {
     const struct kad_network *network;     /* kad_network_mainline() */
@@ -262,6 +282,7 @@ struct kad_engine_config {
     struct kad_book *book;           /* lent; NULL: own one */
     const struct kad_places
         *places;                   /* lent; with an own book only. NULL: no address is known to be anywhere */
+    const struct kad_gate *gate;   /* lent; of networks with identities. NULL: everybody is let in */
     bool ipv4;                     /* whether this node speaks IPv4 */
     bool ipv6;                     /* or IPv6, or both */
     struct kad_endpoint address;   /* own outside address if known, for the id rule; else family 0 */
@@ -626,6 +647,7 @@ struct kad_counters {
     uint64_t table_added;              /* contacts that came into the table */
     uint64_t table_removed;            /* and that left it */
     uint64_t table_limited;            /* contacts a limit per group kept out */
+    uint64_t table_unwelcome;          /* times min_score or the host's gate kept somebody out */
     uint64_t stored;                   /* records taken from others */
     uint64_t announced;                /* peers taken from others */
     uint64_t published;                /* by us, again or anew */

@@ -133,6 +133,7 @@ struct kad_node_config {
     const struct kad_class *classes; /* in such networks: record classes of the program's own; lent */
     size_t n_classes;                /* how many */
     const struct kad_places *places; /* where others are, as far as the host knows; lent; NULL: nowhere */
+    const struct kad_gate *gate;     /* in such networks: whom the host lets in; lent; NULL: everybody */
     /* In such networks: with a key file older than this the node makes another identity at its start, as `kad id rotate` does; 0: never. */
     kad_ms rotate_every_ms;
     kad_ms moved_for_ms; /* and so long after a rotation who looks for the old identity is told the new one */

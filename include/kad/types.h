@@ -175,6 +175,7 @@ enum kad_refusal {
     KAD_REFUSAL_LIFE,         /* lives longer than its class may, or has expired */
     KAD_REFUSAL_CLASS,        /* a class this node does not hold */
     KAD_REFUSAL_BUSY,         /* alive, but it has too much to do: ask another */
+    KAD_REFUSAL_POLICY,       /* its host wants none of this: struct kad_gate */
     KAD_N_REFUSALS,           /* how many kinds there are */
 };
 

@@ -231,6 +231,7 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
     const struct kad_contact *who = kad_book_contact(dht->book, contact);
     struct kad_table *table = dht->tables[kad_family_index(who->endpoint.family)];
     struct kad_table_update update;
+    const struct kad_slot *slot;
     bool preferred;
 
     if (!table)
@@ -238,7 +239,12 @@ void kad_dht_heard(struct kad_dht *dht, kad_contact_ref contact, int rtt_ms, kad
     preferred = kad_dht_id_fits(dht, who);
     if ((!preferred && dht->settings->enforce_id) || kad_peers_banned(dht, &who->id, &who->endpoint))
         return;
-    kad_upkeep_alive(dht, table, kad_table_find(table, contact), now);
+    slot = kad_table_find(table, contact);
+    if (!slot && !kad_peers_welcome(dht, contact)) {
+        dht->counters->table_unwelcome++;
+        return;
+    }
+    kad_upkeep_alive(dht, table, slot, now);
     update = has_moved(dht, table, contact) ? kad_table_moved(table, contact, rtt_ms, now)
                                             : kad_table_heard(table, contact, preferred, rtt_ms, now);
     act_on(dht, &update, contact, now, out);
@@ -319,7 +325,11 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, stru
     ref = kad_dht_intern(dht, contact, identity);
     if (ref == KAD_NO_CONTACT)
         return;
-    if (!kad_table_crowded(table, ref)) {
+    if (kad_table_crowded(table, ref)) {
+        /* there is no place for it */
+    } else if (!kad_peers_welcome(dht, ref)) {
+        dht->counters->table_unwelcome++;
+    } else {
         upkeep->verify_left--;
         kad_dht_ping(dht, ref, now, out);
     }

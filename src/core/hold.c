@@ -381,6 +381,17 @@ static bool is_forged(const struct kad_record *record, enum kad_refusal refusal)
            (record->type < KAD_CLASS_USER && (refusal == KAD_REFUSAL_LIFE || refusal == KAD_REFUSAL_OWNER));
 }
 
+/* Stake, work, a list of who may: the host's business, of whom networks without such a word know nothing. */
+static bool is_vetoed(const struct kad_dht *dht, const struct kad_peer *from, const struct kad_id *sender,
+                      const struct kad_record *record)
+{
+    const struct kad_gate *gate = &dht->member->gate;
+    const struct kad_contact who = {*sender, from->endpoint};
+
+    return record->type == KAD_CLASS_PROVIDER && gate->provides &&
+           !gate->provides(gate->context, &who, from->identity, record);
+}
+
 enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
                               const struct kad_message *query, const struct kad_record *record, kad_ms now,
                               struct kad_message *reply, struct kad_hold_kept *out_kept, bool *out_strike)
@@ -398,6 +409,8 @@ enum kad_refusal kad_hold_put(struct kad_dht *dht, const struct kad_peer *from,
         refusal = KAD_REFUSAL_OWNER;
     if (refusal == KAD_REFUSAL_NONE)
         refusal = kad_hold_check_life(dht, record, now, &expires_at);
+    if (refusal == KAD_REFUSAL_NONE && is_vetoed(dht, from, &query->sender, record))
+        refusal = KAD_REFUSAL_POLICY;
     if (refusal != KAD_REFUSAL_NONE)
         return refusal;
     *out_kept = kad_hold_keep(dht, record, &from->endpoint, query->has_cas ? &query->cas : NULL, now);

@@ -38,6 +38,7 @@ struct kad_member {
     size_t n_classes;
     struct kad_records *records; /* core's: what keeps records alive (core/records.h) */
     struct kad_scores *scores;   /* core's: what was seen of whom (core/peers.h); NULL: nothing is kept */
+    struct kad_gate gate;        /* the host's, by way of the engine; NULL functions: everybody is let in */
     struct kad_table_opinion opinion; /* what the tables ask, of scores as they stood at: */
     kad_ms scored_at;
     struct kad_id

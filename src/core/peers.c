@@ -45,7 +45,8 @@ int kad_peers_new(struct kad_dht *dht, kad_ms now)
     dht->member->scores = kad_scores_new(&config);
     if (!dht->member->scores)
         return KAD_E_MEMORY;
-    dht->member->opinion = (struct kad_table_opinion){.kept = kept, .doubts = doubts, .context = dht->member};
+    dht->member->opinion = (struct kad_table_opinion){
+        .kept = kept, .doubts = doubts, .context = dht->member, .least = settings->min_score};
     dht->member->scored_at = now;
     return KAD_OK;
 }
@@ -65,8 +66,10 @@ const struct kad_table_opinion *kad_peers_opinion(const struct kad_dht *dht)
 
 void kad_peers_set_settings(struct kad_dht *dht)
 {
-    if (kad_peers_scores(dht))
-        kad_scores_configure(dht->member->scores, dht->settings->score_half_life_ms, dht->settings->ban_ms);
+    if (!kad_peers_scores(dht))
+        return;
+    kad_scores_configure(dht->member->scores, dht->settings->score_half_life_ms, dht->settings->ban_ms);
+    dht->member->opinion.least = dht->settings->min_score;
 }
 
 void kad_peers_tick(struct kad_dht *dht, kad_ms now)
@@ -79,6 +82,23 @@ bool kad_peers_banned(const struct kad_dht *dht, const struct kad_id *id, const 
 {
     return kad_peers_scores(dht) &&
            kad_score_state(dht->member->scores, id, endpoint, dht->member->scored_at) == KAD_PEER_BANNED;
+}
+
+bool kad_peers_welcome(const struct kad_dht *dht, kad_contact_ref contact)
+{
+    const struct kad_contact *who = kad_book_contact(dht->book, contact);
+    const struct kad_member *member = dht->member;
+    const unsigned least = dht->settings->min_score;
+    unsigned reputation;
+
+    if (!member)
+        return true;
+    if (least && kad_score_kept(member->scores, &who->id, &who->endpoint, member->scored_at) < least)
+        return false;
+    if (!member->gate.reputation)
+        return true;
+    reputation = member->gate.reputation(member->gate.context, who, kad_book_identity(dht->book, contact));
+    return reputation > 0 && reputation >= least;
 }
 
 bool kad_peers_reserved(const struct kad_dht *dht, const struct kad_id *id)

@@ -27,6 +27,9 @@ void kad_peers_tick(struct kad_dht *dht, kad_ms now);
 bool kad_peers_banned(const struct kad_dht *dht, const struct kad_id *id,
                       const struct kad_endpoint *endpoint); /* `id` NULL: the address */
 
+/* May it come into the table? By its score, and by what the host says, who is asked each time. */
+bool kad_peers_welcome(const struct kad_dht *dht, kad_contact_ref contact);
+
 void kad_peers_answered(struct kad_dht *dht, kad_contact_ref contact, kad_ms rtt, size_t bytes, kad_ms now);
 /* What it says it is, in an answer to a ping or find_node. */
 void kad_peers_say(struct kad_dht *dht, kad_contact_ref contact, enum kad_role role);

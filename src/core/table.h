@@ -34,6 +34,7 @@ struct kad_table_opinion {
     bool (*doubts)(
         const void *context); /* false: nobody at all is distrusted now, and none need be asked about */
     const void *context;
+    unsigned least; /* who is kept for less gets no place that becomes free; 0: anybody may */
 };
 #define KAD_TABLE_DISTRUST 30
 #define KAD_TABLE_RESERVED 101 /* from here on: stays as long as it answers */

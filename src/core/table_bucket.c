@@ -179,6 +179,14 @@ bool kad_bucket_put_waiting(struct kad_table *table, unsigned bucket, const stru
     return true;
 }
 
+/* Whoever waits was let in when it came; since then it may have lost what it was let in for. */
+static bool is_below(const struct kad_table *table, const struct kad_contact *contact)
+{
+    const struct kad_table_opinion *opinion = table->config.opinion;
+
+    return opinion && opinion->least && opinion->kept(opinion->context, contact) < opinion->least;
+}
+
 static kad_contact_ref promote(struct kad_table *table, unsigned bucket, bool distrusted)
 {
     struct kad_bucket *b = &table->buckets[bucket];
@@ -187,7 +195,7 @@ static kad_contact_ref promote(struct kad_table *table, unsigned bucket, bool di
         const struct kad_slot *waiting = &b->cache[i];
         const struct kad_contact *contact = kad_book_contact(table->book, waiting->contact);
 
-        if (kad_table_distrusts(table, contact) != distrusted ||
+        if (kad_table_distrusts(table, contact) != distrusted || is_below(table, contact) ||
             kad_table_group_full(table, bucket, &contact->endpoint) ||
             kad_table_crowded(table, waiting->contact) || kad_bucket_find_id(table, bucket, &contact->id))
             continue;

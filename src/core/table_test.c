@@ -416,3 +416,56 @@ TEST(ids_that_fit_are_preferred_in_a_full_bucket)
     EXPECT_EQ(kad_table_bucket(f.table, 0)->n_slots, 20);
     finish(&f);
 }
+
+static unsigned kept_of_all;
+
+static unsigned kept(const void *context, const struct kad_contact *contact)
+{
+    (void)contact;
+    return context ? kept_of_all : 0;
+}
+
+static bool doubts_nobody(const void *context)
+{
+    (void)context;
+    return false;
+}
+
+/* I146: whoever waits and is kept for less than what is asked for by now gets no place that becomes free. */
+TEST(who_waits_and_is_thought_little_of_goes_on_waiting)
+{
+    struct kad_table_opinion opinion = {
+        .kept = kept, .doubts = doubts_nobody, .context = &kept_of_all, .least = 30};
+    struct kad_table_config config = {
+        .id_bits = 160, .k = 2, .cache = 1, .max_failures = 1, .opinion = &opinion};
+    struct kad_table_update update;
+    struct fixture f;
+    kad_contact_ref first;
+    struct kad_id id;
+
+    start(&f, &config);
+    kept_of_all = 50;
+    for (unsigned bucket = 40; bucket < 42; bucket++) { /* so that bucket 0 is apart */
+        id = id_in(&f, bucket);
+        hear(&f, &id, 0, &update);
+    }
+    id = id_in(&f, 0);
+    first = hear(&f, &id, 0, &update);
+    id = id_in(&f, 0);
+    hear(&f, &id, 0, &update);
+    id = id_in(&f, 0);
+    hear(&f, &id, 0, &update);
+    EXPECT_EQ(update.change, KAD_TABLE_CACHED);
+    kept_of_all = 29;
+    update = kad_table_failed(f.table, first, 0);
+    EXPECT(update.change == KAD_TABLE_REMOVED && update.added == KAD_NO_CONTACT);
+    EXPECT_EQ(kad_table_bucket(f.table, 0)->n_slots, 1);
+    EXPECT_EQ(kad_table_bucket(f.table, 0)->n_cache, 1);
+    kad_book_release(f.book, update.removed);
+    kept_of_all = 30;
+    first = kad_table_bucket(f.table, 0)->slots[0].contact;
+    update = kad_table_failed(f.table, first, 0);
+    EXPECT(update.change == KAD_TABLE_REMOVED && update.added != KAD_NO_CONTACT);
+    kad_book_release(f.book, update.removed);
+    finish(&f);
+}

@@ -8,6 +8,7 @@
  *     peers.c         what it makes of others, there
  *     shed.c          what is not answered when there is too much of it
  *     places.c        where they are, as the host says
+ *     gate.c          and whom it lets in
  *     journal.c       the flight recorder's writing side: what goes in, and hashes of what comes of it
  *     engine_state.c  the whole state: hashed, written down, read back
  */
@@ -43,6 +44,7 @@ struct kad_engine {
 struct kad_engine_member {
     struct kad_member core;      /* first */
     struct kad_channel *channel; /* NULL: the network has no sessions */
+    const struct kad_gate *gate; /* the host's; NULL: everybody is let in */
 };
 
 /* NULL: the network has no identities. */
@@ -60,6 +62,9 @@ void kad_engine_member_free(struct kad_engine *engine);
 
 /* places.c. The book asks the host's table, through the flight recorder if there is one. */
 void kad_engine_use_places(struct kad_engine *engine, const struct kad_places *places);
+
+/* gate.c. The same for who is let in. NULL is fine. */
+void kad_engine_use_gate(struct kad_engine *engine, const struct kad_gate *gate);
 
 /* Everything but the store and the settings (core/walk.h). Reading needs an engine that was just made. */
 void kad_engine_walk(struct kad_walk *walk, struct kad_engine *engine);

@@ -279,6 +279,13 @@ void kad_journal_place(struct kad_journal *journal, const struct kad_endpoint *e
     write_answer(journal, &item);
 }
 
+void kad_journal_gate(struct kad_journal *journal, const struct kad_id *id, unsigned answer)
+{
+    struct kad_journal_item item = {.kind = KAD_JOURNAL_GATE, .key = *id, .number = answer};
+
+    write_answer(journal, &item);
+}
+
 /* How many bytes of its stream a generator has given since its key changed. */
 static uint64_t position(const struct kad_rng *rng)
 {
@@ -551,6 +558,8 @@ static void write_head(struct kad_journal *journal, kad_ms now)
     if (journal->engine->dht.member) {
         head.has_secret = true;
         memcpy(head.secret, journal->engine->dht.member->secret, sizeof(head.secret));
+        head.gate_reputation = journal->engine->dht.member->gate.reputation;
+        head.gate_provides = journal->engine->dht.member->gate.provides;
     }
     kad_journal_walk_head(&journal->walk, &head);
     kad_wipe(head.secret, sizeof(head.secret));

@@ -12,8 +12,8 @@
  *                 now and then a checkpoint: hashes of the state and of all that was sent
  *     end         or, when the host could not take blocks as fast as they came, the mark that says so
  *
- * The store (disks fail, others share it) and the table of places are what an engine asks that is not its own, so their answers
- * are inputs too. They need not be copied, however much they hold, and replay notices the first question that differs.
+ * The store (disks fail, others share it), the table of places and the host's gate are what an engine asks that is not its own, so
+ * their answers are inputs too. They need not be copied, however much they hold, and replay notices the first question that differs.
  *
  * No allocation after the beginning, no I/O: blocks go to `write`, on the engine's thread. A journal that lost a block writes
  * nothing more, and says so. A settings structure that changes meanwhile is noticed and recorded.
@@ -28,7 +28,7 @@
 #include "kad/engine.h"
 
 /* Raised with every change of what is walked; journal_format_test.c says how, and notices. */
-#define KAD_JOURNAL_FORMAT     21
+#define KAD_JOURNAL_FORMAT     22
 #define KAD_JOURNAL_BLOCK      65536 /* bytes of a block, its head included, at most */
 #define KAD_JOURNAL_BLOCK_HEAD 16 /* magic, number, size, CRC-32C of number, size and content; big-endian */
 #define KAD_JOURNAL_LISTEN_MAX 8
@@ -86,7 +86,9 @@ void kad_journal_places(struct kad_journal *journal, const struct kad_places *pl
                         kad_ms now); /* there are others, or none */
 void kad_journal_place(struct kad_journal *journal, const struct kad_endpoint *endpoint,
                        const struct kad_place *place); /* an answer, as the store's are */
-void kad_journal_taking(struct kad_journal *journal);  /* an event is asked for */
+void kad_journal_gate(struct kad_journal *journal, const struct kad_id *id,
+                      unsigned answer);               /* the same of the host's gate, about a node or a key */
+void kad_journal_taking(struct kad_journal *journal); /* an event is asked for */
 void kad_journal_sent(struct kad_journal *journal, const struct kad_datagram *datagram);
 
 /* -- the format, for replay.c ----------------------------------------------------------------------------------- */
@@ -121,6 +123,7 @@ enum kad_journal_kind {
     KAD_JOURNAL_GHOST,
     KAD_JOURNAL_LOOK,
     KAD_JOURNAL_PLACE, /* and of the table of places */
+    KAD_JOURNAL_GATE,  /* and of who says who is let in */
     KAD_JOURNAL_N_KINDS,
 };
 uint64_t kad_journal_hash_sent(uint64_t before, const struct kad_datagram *datagram);
@@ -135,6 +138,7 @@ struct kad_journal_head {
     bool has_places; /* there is a table of places */
     bool has_secret; /* the network has identities: */
     uint8_t secret[32];
+    bool gate_reputation, gate_provides; /* the host is asked whom it lets in */
     struct kad_settings settings;
 };
 void kad_journal_walk_head(struct kad_walk *walk, struct kad_journal_head *head);
@@ -150,7 +154,8 @@ struct kad_journal_item {
     struct kad_request request;
     struct kad_contact contact;
     bool trusted;
-    uint64_t number; /* CANCEL: the request; EVENTS: how often; PLACES: whether there are any */
+    uint64_t
+        number; /* CANCEL: the request; EVENTS: how often; PLACES: whether there are any; GATE: the answer */
     struct kad_id key;
     uint64_t state, sent; /* CHECK, END */
     /* the store's */

@@ -32,8 +32,11 @@ void kad_journal_walk_head(struct kad_walk *walk, struct kad_journal_head *head)
     KAD_WALK(walk, head->ipv6);
     KAD_WALK(walk, head->has_places);
     KAD_WALK(walk, head->has_secret);
-    if (head->has_secret)
+    if (head->has_secret) {
         KAD_WALK_BYTES(walk, head->secret);
+        KAD_WALK(walk, head->gate_reputation);
+        KAD_WALK(walk, head->gate_provides);
+    }
     kad_settings_walk(walk, &head->settings);
 }
 
@@ -223,6 +226,10 @@ static void walk_answer(struct kad_walk *walk, struct kad_journal_item *item)
         kad_walk_endpoint(walk, &item->endpoint);
         kad_walk_place(walk, &item->place);
         break;
+    case KAD_JOURNAL_GATE:
+        KAD_WALK_BYTES(walk, item->key);
+        KAD_WALK(walk, item->number);
+        break;
     default:
         kad_walk_fail(walk);
         break;
@@ -247,7 +254,7 @@ const char *kad_journal_kind_text(unsigned kind)
         "request",    "cancel",       "withdraw",    "bootstrap",  "contact",      "events",
         "settings",   "load",         "peer",        "places",     "leave",        "store get",
         "store put",  "store add",    "store peers", "store each", "store sample", "store expire",
-        "store list", "store remove", "store ghost", "store look", "place",
+        "store list", "store remove", "store ghost", "store look", "place",        "gate",
     };
 
     return kind < KAD_JOURNAL_N_KINDS ? texts[kind] : "unknown";

@@ -74,6 +74,7 @@ int kad_engine_member_new(struct kad_engine *engine, const struct kad_engine_con
     engine->dht.member = &member->core;
     member->core.classes = config->classes;
     member->core.n_classes = config->n_classes;
+    kad_engine_use_gate(engine, config->gate);
     error = take_identity(engine, config, secret);
     if (!error && engine->network->carrier == KAD_CARRIER_SESSIONS) {
         struct kad_channel_config sessions = sessions_of(engine, config, secret);

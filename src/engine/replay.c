@@ -17,6 +17,7 @@ struct kad_replay {
     struct kad_store store; /* first: the engine's */
     struct kad_allocator allocator;
     struct kad_places places; /* the same of the table of places */
+    struct kad_gate gate;     /* and of the host's gate */
     struct kad_replay_config config;
     struct kad_engine *engine;
     bool started; /* the state at the beginning is read, and tells where its contacts are */
@@ -415,6 +416,27 @@ static void place_of(void *context, const struct kad_endpoint *endpoint, struct 
         *out_place = item->place;
 }
 
+/* Whom the host let in then. */
+static unsigned reputation(void *context, const struct kad_contact *who, struct kad_bytes identity)
+{
+    struct kad_replay *replay = context;
+    const struct kad_journal_item *item = answer(&replay->store, KAD_JOURNAL_GATE, &who->id);
+
+    (void)identity;
+    return item ? (unsigned)item->number : 0;
+}
+
+static bool provides(void *context, const struct kad_contact *from, struct kad_bytes identity,
+                     const struct kad_record *record)
+{
+    struct kad_replay *replay = context;
+    const struct kad_journal_item *item = answer(&replay->store, KAD_JOURNAL_GATE, &record->key);
+
+    (void)from;
+    (void)identity;
+    return item && item->number;
+}
+
 /* -- opening ---------------------------------------------------------------------------------------------------- */
 
 static void tell(char *out_why, size_t size, const char *text)
@@ -437,10 +459,14 @@ static int make_engine(struct kad_replay *replay, char *out_why, size_t why_size
         .ipv6 = replay->head.ipv6,
         .has_secret = replay->head.has_secret,
         .places = replay->head.has_places ? &replay->places : NULL,
+        .gate = &replay->gate,
     };
     const char *why = "the state at the beginning is not sound";
     int error;
 
+    replay->gate = (struct kad_gate){.reputation = replay->head.gate_reputation ? reputation : NULL,
+                                     .provides = replay->head.gate_provides ? provides : NULL,
+                                     .context = replay};
     memcpy(config.secret, replay->head.secret, sizeof(config.secret));
     if (!network) {
         tell(out_why, why_size, "recorded on a network that this program does not know");

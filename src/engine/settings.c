@@ -92,6 +92,7 @@ static const struct field fields[] = {
     SWITCH(path_keep_going, LIVE),
     COUNT(score_peers, FIXED, 0, 65536),
     TIME(score_half_life_ms, LIVE, KAD_MINUTE, 30 * 24 * KAD_HOUR),
+    COUNT(min_score, LIVE, 0, 50),
     COUNT(max_contacts, LIVE, 0, 65535),
     COUNT(max_peers, LIVE, 0, 128),
     TIME(peer_keep_ms, LIVE, 0, 24 * KAD_HOUR),

@@ -81,6 +81,7 @@ TEST(edges_of_every_range_make_an_engine)
         COUNT(unproven_grant),
         COUNT(score_peers),
         TIME(score_half_life_ms),
+        COUNT(min_score),
         COUNT(max_contacts),
         COUNT(max_peers),
         TIME(peer_keep_ms),

@@ -6,6 +6,7 @@
 
 #include "base/cid.h"
 #include "base/test.h"
+#include "core/id.h"
 #include "crypto/crypto.h"
 #include "engine/test_swarm.h"
 #include "wire/libp2p/message.h"
@@ -167,5 +168,64 @@ TEST(dead_peers_are_noticed)
         swarm_node_stop(&net->nodes[i]);
     find_providers(&net->nodes[4], digest);
     EXPECT_EQ(net->nodes[4].n_records, 1);
+    swarm_net_free(net);
+}
+
+struct list {
+    struct kad_bytes refused; /* a peer id */
+    struct kad_id key;        /* what was asked about last */
+    unsigned n_asked, n_refused;
+};
+
+static bool is_off_the_list(void *context, const struct kad_contact *from, struct kad_bytes identity,
+                            const struct kad_record *record)
+{
+    struct list *list = context;
+    const bool refused =
+        identity.size == list->refused.size && memcmp(identity.data, list->refused.data, identity.size) == 0;
+
+    EXPECT(kad_id_equal(&from->id, (const struct kad_id *)(const void *)record->public_key));
+    EXPECT(record->type == KAD_CLASS_PROVIDER && from->endpoint.family == KAD_IPV4);
+    list->key = record->key;
+    list->n_asked++;
+    list->n_refused += refused;
+    return !refused;
+}
+
+/* I153: the wire has no word for it, so who is refused is told by a reset, and counts nobody who took it. */
+TEST(a_host_says_who_may_provide_I153)
+{
+    struct swarm_net *net = calloc(1, sizeof(*net));
+    struct list list = {0};
+    const struct kad_gate gate = {.provides = is_off_the_list, .context = &list};
+    const uint8_t theirs[32] = {7}, good[32] = {8};
+    uint64_t n_counted = 0;
+    struct kad_id key;
+    uint8_t multihash[34];
+
+    swarm_net_init(net, kad_network_libp2p_icn());
+    for (unsigned i = 0; i < 8; i++) {
+        net->gate = i < 6 ? &gate : NULL;
+        swarm_net_add(net, KAD_SWARM_SERVER);
+        if (i > 0)
+            swarm_node_connect(&net->nodes[i], &net->nodes[0]);
+        swarm_net_run(net, 500);
+    }
+    swarm_net_run(net, 20000);
+    list.refused = kad_swarm_self(net->nodes[6].swarm);
+    provide(&net->nodes[6], theirs);
+    EXPECT_EQ(list.n_refused, 6);
+    EXPECT_EQ(net->nodes[6].n_stored, 2); /* itself, and the one that lets everybody in */
+    kad_multihash_sha256(theirs, multihash);
+    kad_sha256(multihash, sizeof(multihash), key.bytes);
+    EXPECT(kad_id_equal(&list.key, &key));
+    for (unsigned i = 0; i < 6; i++)
+        n_counted += kad_engine_counters(net->nodes[i].engine)->refused[KAD_REFUSAL_POLICY];
+    EXPECT_EQ(n_counted, 6);
+    provide(&net->nodes[7], good);
+    EXPECT(net->nodes[7].n_stored >= 7);
+    EXPECT_EQ(list.n_refused, 6);
+    find_providers(&net->nodes[2], good);
+    EXPECT_EQ(net->nodes[2].n_records, 1);
     swarm_net_free(net);
 }

@@ -215,6 +215,7 @@ void test_net_on(struct test_node *node)
     struct kad_engine_config config = {
         .network = net->network,
         .settings = &net->settings,
+        .gate = net->gate,
         .ipv4 = !ipv6,
         .ipv6 = ipv6,
         .watch = net->watch,

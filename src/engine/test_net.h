@@ -43,6 +43,7 @@ struct test_net {
     kad_ms now, delay_ms;
     const struct kad_network *network;
     struct kad_settings settings;
+    const struct kad_gate *gate; /* of nodes that are switched on from now on */
     unsigned watch;
     size_t n_nodes;
     struct test_node nodes[TEST_NET_MAX];

@@ -38,6 +38,7 @@ struct swarm_node *swarm_net_add(struct swarm_net *net, enum kad_swarm_mode mode
     struct kad_engine_config engine = {
         .network = net->network,
         .settings = &node->settings,
+        .gate = net->gate,
         .has_secret = true,
         .ipv4 = true,
     };

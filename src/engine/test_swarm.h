@@ -45,6 +45,7 @@ struct swarm_net {
     void *outsider;
     void (*adjust)(struct kad_settings
                        *settings); /* of nodes that are added from now on; NULL: as the network has them */
+    const struct kad_gate *gate;   /* of the same */
 };
 
 void swarm_net_init(struct swarm_net *net, const struct kad_network *network);

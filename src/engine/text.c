@@ -33,6 +33,7 @@ const char *kad_refusal_text(enum kad_refusal refusal)
         [KAD_REFUSAL_LIFE] = "life",
         [KAD_REFUSAL_CLASS] = "class",
         [KAD_REFUSAL_BUSY] = "busy",
+        [KAD_REFUSAL_POLICY] = "policy",
     };
 
     return NAME(names, refusal);

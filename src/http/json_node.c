@@ -208,6 +208,7 @@ json_t *kad_json_stats(struct kad_node *node)
     COUNT("table_added", counters->table_added);
     COUNT("table_removed", counters->table_removed);
     COUNT("table_limited", counters->table_limited);
+    COUNT("table_unwelcome", counters->table_unwelcome);
     COUNT("stored", counters->stored);
     COUNT("announced", counters->announced);
     COUNT("published", counters->published);

@@ -110,6 +110,8 @@ static void work(FILE *out, const struct kad_counters *c, const struct kad_tally
                         c->table_removed);
     kad_metrics_counter(out, "kademlia_routing_table_limited_total",
                         "Contacts kept out by the limits per subnet.", c->table_limited);
+    kad_metrics_counter(out, "kademlia_routing_table_unwelcome_total",
+                        "Times min_score or the host's gate kept somebody out.", c->table_unwelcome);
     kad_metrics_counter(out, "kademlia_records_stored_total", "Values taken in for others.", c->stored);
     kad_metrics_counter(out, "kademlia_provider_records_stored_total", "Announces taken in for others.",
                         c->announced);

@@ -132,6 +132,7 @@ const struct kad_key kad_keys[] = {
     COUNT("limits", own_packets_per_s, "and packets a second"),
     COUNT("limits", score_peers, "identities whose behaviour is remembered, in networks that have them; 0: none, and nobody can be banned"),
     DURATION("limits", score_half_life_ms, "what was seen of one counts half after this"),
+    COUNT("limits", min_score, "whose score ([peers](peers.md)) is below this does not come into the table; of whom nothing is known has 50, who broke rules less; 0: everybody may; networks with identities"),
     COUNT("limits", max_contacts, "more contacts than these in the table: who is kept for least leaves; 0: as many as it has places for; networks with identities"),
     COUNT("limits", max_peers, "contacts that are kept as active peers, the best and most diverse of the table, in networks with identities; 0: none are"),
     DURATION("limits", peer_keep_ms, "an active peer unheard for this long is pinged, which keeps the way to it open through routers; 0: only as any contact is"),

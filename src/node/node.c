@@ -219,6 +219,7 @@ static int make_engine(struct kad_node *node, const struct kad_state *state, con
     config.classes = node->config.classes;
     config.n_classes = node->config.n_classes;
     config.places = node->config.places;
+    config.gate = node->config.gate;
     if (node->config.has_id)
         config.id = &node->config.id;
     else if (has_id(&state->id))

@@ -70,6 +70,7 @@ FIELDS = [
     ("path_keep_going", c_bool),
     ("score_peers", c_uint),
     ("score_half_life_ms", c_int64),
+    ("min_score", c_uint),
     ("max_contacts", c_uint),
     ("max_peers", c_uint),
     ("peer_keep_ms", c_int64),

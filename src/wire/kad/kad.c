@@ -10,7 +10,7 @@ static_assert(KAD_REFUSAL_GENERIC == 1 && KAD_REFUSAL_SERVER == 2 && KAD_REFUSAL
                   KAD_REFUSAL_METHOD == 4 && KAD_REFUSAL_TOO_BIG == 5 && KAD_REFUSAL_SIGNATURE == 6 &&
                   KAD_REFUSAL_SALT_TOO_BIG == 7 && KAD_REFUSAL_CAS == 8 && KAD_REFUSAL_SEQUENCE == 9 &&
                   KAD_REFUSAL_OWNER == 10 && KAD_REFUSAL_LIFE == 11 && KAD_REFUSAL_CLASS == 12 &&
-                  KAD_REFUSAL_BUSY == 13,
+                  KAD_REFUSAL_BUSY == 13 && KAD_REFUSAL_POLICY == 14,
               "docs/protocol.md, Refusals");
 static_assert(KAD_RECORD_IMMUTABLE == 1 && KAD_RECORD_MUTABLE == 2 && KAD_CLASS_PEER == 3 &&
                   KAD_CLASS_ROOM == 4 && KAD_CLASS_DOMAIN == 5 && KAD_CLASS_LISTING == 6 &&

@@ -22,6 +22,7 @@ static const struct {
     [KAD_REFUSAL_LIFE] = {203, "lives too long"},
     [KAD_REFUSAL_CLASS] = {203, "class not held"},
     [KAD_REFUSAL_BUSY] = {202, "busy"},
+    [KAD_REFUSAL_POLICY] = {203, "not wanted here"},
 };
 
 int32_t kad_krpc_refusal_code(enum kad_refusal refusal)
