@@ -222,7 +222,7 @@ static void operate(struct kad_store *store, const uint8_t *data, size_t size, c
                     require(records[i].expires_at > now && kad_id_equal(&records[i].key, &key));
                 total += (uint32_t)n;
             } while (next);
-            require(total <= RECORDS_MAX);
+            require(total <= 2 * RECORDS_MAX);
             if (n > 0 && what & 1) {
                 record = records[n - 1];
                 require(store->ops->remove(store, &record) == KAD_OK);
