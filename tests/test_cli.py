@@ -160,8 +160,8 @@ def mutable_values(net, folder):
 def peers(net):
     info_hash = os.urandom(20).hex()
     net.kad("peers", info_hash, expect=NOT_FOUND)
-    announced = net.ask("announce", info_hash, "--port", "51413", "--seed", "--keep")
-    check(announced["stored"] > 0 and announced["port"] == 51413, announced)
+    announced = net.ask("announce", info_hash, "--port", "51413", "--seed", "--keep", "--for", "7d")
+    check(announced["stored"] > 0 and announced["port"] == 51413 and announced["keep_until"], announced)
     mine = net.first.split(":")[0] + ":51413"
     check(net.ask("peers", info_hash)["peers"] == [mine])
     check(net.kad("peers", "magnet:?xt=urn:btih:%s&dn=x" % info_hash).out.decode() == mine + "\n")

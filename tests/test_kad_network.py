@@ -65,10 +65,14 @@ THE_SAME = "QmdVrLJkWgNxvnb8ueLa5ZeHUCWVWsC5d8xHpc8pYe6EtG"  # the same content 
 def providers(nodes):
     first, second, third = nodes
     check(first.ask("provide", CID, "--at", "192.0.2.7:4001")["stored"] >= 8)
-    second.kad("provide", THE_SAME)
+    said = second.ask("provide", THE_SAME, "--keep", "--for", "2h")
+    second.kad("provide", CID, "--for", "2h", expect=2)  # the end of what?
+    second.kad("provide", CID, "--keep", "--for", "soon", expect=2)
     found = third.ask("providers", CID)
     by = {value["owner"]: value["addresses"] for value in found["values"]}
     check(by == {identity(first): ["192.0.2.7:4001"], identity(second): []}, by)
+    until = {value["owner"]: value["valid_until"] for value in found["values"]}
+    check(until[identity(second)] == said["keep_until"] < until[identity(first)], until, said)  # I140
     lines = third.kad("providers", THE_SAME).out.decode().split("\n")
     check(identity(first) + " 192.0.2.7:4001" in lines and identity(second) in lines, lines)
     check(b"is withdrawn at" in first.kad("withdraw", "provider:" + CID).out)

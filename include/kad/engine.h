@@ -374,12 +374,16 @@ struct kad_request {
         record;        /* PUT; copied. GET: salt; GET, TAKE: type, where the network has classes (0: any) */
     int64_t cas;       /* PUT with has_cas */
     kad_ms timeout_ms; /* 0: settings */
-    uint16_t port;     /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
-    bool seed;         /* ANNOUNCE */
-    bool scrape;       /* PEERS */
-    bool has_cas;      /* PUT of a mutable record: only if the one stored has sequence number `cas` */
-    bool first;        /* GET: the first valid record will do; PEERS: the first answer with peers */
-    bool keep;         /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw() */
+    /* ANNOUNCE, PUT with keep: from then on it is not published any more, by itself; 0: until kad_engine_withdraw(). What renews is never
+     * signed for longer, so holders drop it then too, and where lives are in records PUT is KAD_E_INVALID if its first is longer.
+     * Elsewhere (Mainline, libp2p) others forget it a time-to-live later at the latest. */
+    kad_ms keep_until;
+    uint16_t port; /* ANNOUNCE; 0: the port our datagrams come from (implied_port) */
+    bool seed;     /* ANNOUNCE */
+    bool scrape;   /* PEERS */
+    bool has_cas;  /* PUT of a mutable record: only if the one stored has sequence number `cas` */
+    bool first;    /* GET: the first valid record will do; PEERS: the first answer with peers */
+    bool keep;     /* ANNOUNCE, PUT: publish again and again until kad_engine_withdraw(), or keep_until */
     bool
         later; /* PUT with keep, where there are classes: DONE at once, with nobody asked; published within minutes,
                            with others of ours near its key, which costs a fraction: for many at a time */
@@ -583,6 +587,7 @@ struct kad_published {
     kad_ms last_at;    /* when it was last published again; 0: not since the start */
     kad_ms due_at;     /* when it is due again */
     uint32_t n_stored; /* nodes that took it the last time */
+    kad_ms keep_until; /* when that ends; 0: not by itself */
 };
 /* False: nothing with this key is kept published. */
 bool kad_engine_published(const struct kad_engine *engine, const struct kad_id *key,

@@ -11,6 +11,7 @@
 #include "cli/http_client.h"
 #include "cli/print.h"
 #include "cli/standalone.h"
+#include "node/config_keys.h"
 
 /* A request the node gives up by itself after 30 s at most unless told otherwise; then it still has to say so. */
 #define DEFAULT_TIMEOUT_MS (60 * KAD_SECOND)
@@ -55,6 +56,38 @@ json_t *kad_ask_parameters(const struct kad_cli *cli)
     if (cli->options.trace)
         json_object_set_new(parameters, "trace", json_true());
     return parameters;
+}
+
+/* -1: it says no such time. */
+static kad_ms keep_for(const struct kad_cli *cli)
+{
+    const char *text = cli->options.duration;
+    kad_ms for_ms;
+
+    return text && kad_duration_read(text, &for_ms) && for_ms >= KAD_MINUTE ? for_ms : -1;
+}
+
+bool kad_ask_keep_is_right(const struct kad_cli *cli)
+{
+    const char *wrong = NULL;
+
+    if (cli->options.keep && cli->options.standalone)
+        wrong = "--keep needs a node that stays: not with --standalone";
+    else if (cli->options.duration && !cli->options.keep)
+        wrong = "--for goes with --keep";
+    else if (cli->options.duration && keep_for(cli) < 0)
+        wrong = "--for wants a time such as 30m, 12h, 7d";
+    if (wrong)
+        (void)kad_cli_usage(cli, "%s", wrong);
+    return !wrong;
+}
+
+void kad_ask_keep(const struct kad_cli *cli, json_t *parameters)
+{
+    if (cli->options.keep)
+        json_object_set_new(parameters, "keep", json_true());
+    if (cli->options.duration)
+        json_object_set_new(parameters, "keep_for_ms", json_integer(keep_for(cli)));
 }
 
 static int exit_of(unsigned status, const json_t *answer)

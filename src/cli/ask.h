@@ -24,6 +24,9 @@ int kad_ask_show(struct kad_cli *cli, int code, json_t *answer, kad_show *show);
 
 /* What requests of the DHT have in common: --trace, --timeout. */
 json_t *kad_ask_parameters(const struct kad_cli *cli);
+/* --keep and --for, of what is published. False: what is wrong with them was said. */
+bool kad_ask_keep_is_right(const struct kad_cli *cli);
+void kad_ask_keep(const struct kad_cli *cli, json_t *parameters);
 
 /* The socket of the node to ask: --node, else that of the default data directory. A folder means the kad.sock in it. */
 void kad_ask_socket(const struct kad_cli *cli, char *out_path, size_t size);

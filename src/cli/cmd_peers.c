@@ -12,6 +12,7 @@ static const struct kad_option announce_options[] = {
     KAD_NUMBER("port", port, "N", 1, 65535, "the port peers connect to (default: that of this node's DHT)"),
     KAD_FLAG("seed", seed, "this peer has all of it"),
     KAD_FLAG("keep", keep, "announce again and again, until kad withdraw"),
+    KAD_TEXT("for", duration, "TIME", "with --keep: for so long (7d), and then no longer, by itself"),
     KAD_FLAG("trace", trace, "show every step of the lookup"),
     KAD_OPTIONS_END,
 };
@@ -33,16 +34,15 @@ static int run_announce(struct kad_cli *cli)
 {
     json_t *parameters;
 
-    if (cli->options.keep && cli->options.standalone)
-        return kad_cli_usage(cli, "--keep needs a node that stays: not with --standalone");
+    if (!kad_ask_keep_is_right(cli))
+        return KAD_EXIT_USAGE;
     parameters = kad_ask_parameters(cli);
     json_object_set_new(parameters, "key", json_string(cli->arguments[0]));
     if (cli->options.port.given)
         json_object_set_new(parameters, "port", json_integer(cli->options.port.value));
     if (cli->options.seed)
         json_object_set_new(parameters, "seed", json_true());
-    if (cli->options.keep)
-        json_object_set_new(parameters, "keep", json_true());
+    kad_ask_keep(cli, parameters);
     return kad_ask(cli, "POST", "/api/dht/announce", parameters, kad_show_stored);
 }
 

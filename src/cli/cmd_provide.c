@@ -17,6 +17,7 @@ static const struct kad_option provide_options[] = {
     KAD_TEXT("at", at, "IP:PORT", "where it is to be had (default: where this node's peer record says)"),
     KAD_TEXT("file", file, "FILE", "a line of FILE, or - for standard input, names each piece of content"),
     KAD_FLAG("keep", keep, "say it again and again, until kad withdraw"),
+    KAD_TEXT("for", duration, "TIME", "with --keep: for so long (7d), and then no longer, by itself"),
     KAD_FLAG("later", later, "with --keep: say it within minutes, with others near its key: for many"),
     KAD_FLAG("trace", trace, "show every step of the lookup"),
     KAD_OPTIONS_END,
@@ -95,8 +96,7 @@ static int ask_many(struct kad_cli *cli, const char *path, json_t *keys, int64_t
 
         json_object_set_new(parameters, "keys", some);
         json_object_set_new(parameters, "need", json_integer(left < n ? left : n));
-        if (cli->options.keep)
-            json_object_set_new(parameters, "keep", json_true());
+        kad_ask_keep(cli, parameters);
         if (cli->options.later)
             json_object_set_new(parameters, "later", json_true());
         if (cli->options.first)
@@ -208,8 +208,8 @@ static int run_provide(struct kad_cli *cli)
     json_t *parameters;
     int code = KAD_EXIT_DONE;
 
-    if (cli->options.keep && cli->options.standalone)
-        return kad_cli_usage(cli, "--keep needs a node that stays: not with --standalone");
+    if (!kad_ask_keep_is_right(cli))
+        return KAD_EXIT_USAGE;
     if (cli->options.later && !cli->options.keep)
         return kad_cli_usage(cli, "--later goes with --keep");
     if (cli->n_arguments != 1 || cli->options.file) {
@@ -223,8 +223,7 @@ static int run_provide(struct kad_cli *cli)
     parameters = about(cli, cli->arguments[0]);
     if (cli->options.at)
         json_object_set_new(parameters, "address", json_string(cli->options.at));
-    if (cli->options.keep)
-        json_object_set_new(parameters, "keep", json_true());
+    kad_ask_keep(cli, parameters);
     if (cli->options.later)
         json_object_set_new(parameters, "later", json_true());
     return ask_one(cli, "/api/dht/provide", parameters, NULL, kad_show_stored);
@@ -236,7 +235,8 @@ const struct kad_command kad_command_provide = {
     .summary = "tell the network that this node has some content",
     .details = "CONTENT is a CID, or a hash in hexadecimal digits. The record is signed by this node's "
                "identity and\n"
-               "lasts 12 hours: see --keep. kad withdraw provider:CONTENT takes it back. For networks with\n"
+               "lasts 12 hours: see --keep, and --for with it. kad withdraw provider:CONTENT "
+               "takes it back. For networks with\n"
                "identities; Mainline has kad announce. In libp2p's networks nothing is signed, and the "
                "record lasts\n"
                "12 hours with the preset icn and 48 with ipfs. Of many, those that were told are printed. A "

@@ -41,6 +41,7 @@ static const struct kad_option put_options[] = {
     KAD_TEXT("file", file, "FILE", "the value is the content of FILE"),
     KAD_FLAG("raw", raw, "the value is bencoded already"),
     KAD_FLAG("keep", keep, "publish it again and again, until kad withdraw"),
+    KAD_TEXT("for", duration, "TIME", "with --keep: for so long (7d), and then no longer, by itself"),
     KAD_FLAG("later", later,
              "with --class and --keep: within minutes, with others near its key; see kad provide"),
     KAD_TEXT("as", as, "ID",
@@ -357,9 +358,7 @@ static int check_put(const struct kad_cli *cli)
         return kad_cli_usage(cli, "put takes one value; a name goes with --class");
     if (options->class_name && cli->n_arguments == 0)
         return kad_cli_usage(cli, "--class %.20s wants NAME, and then its value", options->class_name);
-    if (options->keep && options->standalone)
-        return kad_cli_usage(cli, "--keep needs a node that stays: not with --standalone");
-    return KAD_EXIT_DONE;
+    return kad_ask_keep_is_right(cli) ? KAD_EXIT_DONE : KAD_EXIT_USAGE;
 }
 
 /* The node seals and signs it. */
@@ -411,8 +410,7 @@ static int put(struct kad_cli *cli, struct kad_bytes value)
         set_hex(parameters, "value_hex", value.data, value.size);
     else
         set_hex(parameters, "bencoded_hex", record.value.data, record.value.size);
-    if (cli->options.keep)
-        json_object_set_new(parameters, "keep", json_true());
+    kad_ask_keep(cli, parameters);
     if (cli->options.mutable)
         code = sign(cli, &record, parameters);
     if (code != KAD_EXIT_DONE) {

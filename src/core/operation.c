@@ -44,6 +44,9 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
             return KAD_E_INVALID;
         if (request->later && (!dht->rules->class_of || !request->keep || request->has_cas))
             return KAD_E_INVALID;
+        if (request->keep_until && dht->rules->class_of && !dht->rules->lives_by_settings &&
+            record->valid_until > request->keep_until)
+            return KAD_E_INVALID; /* holders would have it when nobody says it any more */
         break;
     case KAD_REQUEST_GET:
         if (record->salt.size > (dht->rules->class_of ? KAD_RECORD_SALT_MOST : KAD_RECORD_SALT_MAX))
@@ -64,6 +67,8 @@ static int check(const struct kad_dht *dht, const struct kad_request *request)
     default:
         return KAD_E_INVALID;
     }
+    if (request->keep_until && !(request->keep && kad_request_stores(request)))
+        return KAD_E_INVALID;
     if (asks_one(request)) {
         if (kad_request_stores(request))
             return KAD_E_INVALID;

@@ -19,20 +19,27 @@ static kad_ms interval(struct kad_dht *dht, const struct kad_publication *public
     const struct kad_class *class = dht->rules->class_of ? kad_hold_class(dht, record->type) : NULL;
     kad_ms base = publication->request.kind == KAD_REQUEST_PUT ? dht->settings->put_again_ms
                                                                : dht->settings->announce_again_ms;
+    const bool is_last =
+        publication->request.keep_until && record->valid_until >= publication->request.keep_until;
 
     if (record->valid_until == 0 || publication->request.kind != KAD_REQUEST_PUT)
         return kad_rng_jitter(&dht->rng, base, 10);
-    if (record->valid_until != KAD_NEVER)
+    /* The last life ends with the publication and gets shorter with each: half of it would be less and less, for ever. */
+    if (record->valid_until != KAD_NEVER && !is_last)
         base = kad_ms_min(base, (record->valid_until - record->made_at) / 2);
-    if (dht->rules->lives_by_settings && class)
+    if ((dht->rules->lives_by_settings || is_last) && class)
         base = kad_ms_min(base, kad_hold_life(dht, class) / 2);
     return base - (kad_ms)kad_rng_below(&dht->rng, (uint32_t)kad_ms_min(base / 5 + 1, UINT32_MAX));
 }
 
-/* Nobody took it: soon again, well within its life elsewhere. */
-static kad_ms pause(struct kad_dht *dht, const struct kad_publication *publication, bool stored)
+/* When it is to be put again, or ended. Nobody took it: soon again, well within its life elsewhere. */
+static kad_ms next_due(struct kad_dht *dht, const struct kad_publication *publication, bool stored,
+                       kad_ms now)
 {
-    return stored ? interval(dht, publication) : kad_rng_jitter(&dht->rng, KAD_MINUTE, 20);
+    const kad_ms at = now + (stored ? interval(dht, publication) : kad_rng_jitter(&dht->rng, KAD_MINUTE, 20));
+    const kad_ms until = publication->request.keep_until;
+
+    return until ? kad_ms_min(at, until) : at;
 }
 
 /* -- order ------------------------------------------------------------------------------------------------------ */
@@ -265,7 +272,7 @@ int kad_publish_keep(struct kad_dht *dht, const struct kad_request *request, boo
     publication->request.later = false;
     publication->request.record.value.data = bytes;
     publication->request.record.salt.data = bytes ? bytes + request->record.value.size : NULL;
-    publication->due_at = now + pause(dht, publication, stored);
+    publication->due_at = next_due(dht, publication, stored, now);
     if (fresh) {
         insert_by_key(all, all->n, all->n);
         all->n++;
@@ -304,18 +311,22 @@ bool kad_publish_withdraw(struct kad_dht *dht, const struct kad_id *key)
     return found;
 }
 
-/* Under a new date, if it knows how. False: its life is over. */
+/* Under a new date, if it knows how. False: its life is over, or its time. */
 static bool renew(const struct kad_dht *dht, struct kad_request *request, kad_ms now)
 {
     struct kad_record *record = &request->record;
     const kad_ms life = record->valid_until - record->made_at;
 
+    if (request->keep_until && now >= request->keep_until)
+        return false;
     if (record->valid_until == 0 || request->kind != KAD_REQUEST_PUT)
         return true;
     if (!request->renews || !dht->rules->sign_record)
         return record->valid_until > now;
     if (record->valid_until != KAD_NEVER)
         record->valid_until = now + life;
+    if (request->keep_until)
+        record->valid_until = kad_ms_min(record->valid_until, request->keep_until);
     record->made_at = now;
     dht->rules->sign_record(record, request->signer);
     return true;
@@ -444,7 +455,7 @@ void kad_publish_ended(struct kad_dht *dht, const struct kad_id *key, enum kad_r
     if (publication && publication->running) {
         all->n_running = (uint8_t)(all->n_running - !publication->along);
         publication->running = publication->along = false;
-        publication->due_at = now + pause(dht, publication, stored);
+        publication->due_at = next_due(dht, publication, stored, now);
         publication->last_at = now;
         publication->n_stored = n_stored;
         schedule(all, (uint32_t)(publication - all->list));

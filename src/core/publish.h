@@ -2,7 +2,7 @@
  * publish - what this node has promised to keep published, and when each is due again.
  *
  * Values are put again at half of what is left of their lives at most, under a new date where the request says who signs
- * (kad_request.renews); one that cannot be renewed ends with its life. On networks with classes of records keys are served by
+ * (kad_request.renews); one that cannot be renewed ends with its life, and one with a date (kad_request.keep_until) at it. On networks with classes of records keys are served by
  * regions: whoever's turn it is takes along those near it that are due soon, and one lookup serves them all (core/region.h),
  * and what goes to the same node goes in the same datagrams (core/bundle.h).
  *

@@ -25,6 +25,7 @@ void kad_request_walk(struct kad_walk *walk, struct kad_request *request)
     kad_record_walk(walk, &request->record);
     KAD_WALK(walk, request->cas);
     KAD_WALK(walk, request->timeout_ms);
+    KAD_WALK(walk, request->keep_until);
     KAD_WALK(walk, request->port);
     KAD_WALK(walk, request->seed);
     KAD_WALK(walk, request->scrape);

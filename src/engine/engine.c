@@ -377,8 +377,8 @@ bool kad_engine_published(const struct kad_engine *engine, const struct kad_id *
 
         if (!kad_id_equal(&publication->request.target, key))
             continue;
-        *out_published =
-            (struct kad_published){publication->last_at, publication->due_at, publication->n_stored};
+        *out_published = (struct kad_published){publication->last_at, publication->due_at,
+                                                publication->n_stored, publication->request.keep_until};
         return true;
     }
     return false;

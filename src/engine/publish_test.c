@@ -118,3 +118,32 @@ TEST(republishing_is_made_up_for_after_an_outage)
     test_net_clear(net);
     free(net);
 }
+
+/* I140, on Mainline: announces and values with a date are put until then; others forget them by themselves within their lives. */
+TEST(what_has_a_date_is_published_until_then)
+{
+    struct test_net *net = calloc(1, sizeof(*net));
+    const struct kad_record record = version(1, "4:here");
+    struct kad_request request = put(&record, true);
+    struct kad_request announce = {
+        .kind = KAD_REQUEST_ANNOUNCE, .target.bytes = {7}, .port = 99, .keep = true};
+    uint64_t n_published;
+
+    test_net_init(net);
+    test_net_grow(net, 12);
+    request.keep_until = announce.keep_until = net->now + 10 * KAD_HOUR;
+    EXPECT_EQ(test_net_request(&net->nodes[2], &request), 0);
+    EXPECT_EQ(test_net_request(&net->nodes[2], &announce), 0);
+    test_net_run(net, request.keep_until - net->now - KAD_MINUTE);
+    EXPECT_EQ(test_net_info(&net->nodes[2])->n_publications, 2);
+    test_net_run(net, 2 * KAD_MINUTE);
+    EXPECT_EQ(test_net_info(&net->nodes[2])->n_publications, 0);
+    n_published = kad_engine_counters(net->nodes[2].engine)->published;
+    EXPECT(n_published >= 10);
+    test_net_run(net, 3 * KAD_HOUR); /* longer than a record lives */
+    EXPECT_EQ(kad_engine_counters(net->nodes[2].engine)->published, n_published);
+    request = (struct kad_request){.kind = KAD_REQUEST_GET, .target = record.key};
+    EXPECT_EQ(test_net_request(&net->nodes[9], &request), KAD_E_NOT_FOUND);
+    test_net_clear(net);
+    free(net);
+}

@@ -294,21 +294,29 @@ TEST(one_lookup_serves_a_region)
     end(s);
 }
 
-static int keep_so(struct scene *s, unsigned number, const char *name, const char *value, bool later)
+static int want(struct scene *s, unsigned number, const char *name, const char *value, bool later,
+                struct kad_request *out_request)
 {
     struct kad_secure_name parsed;
     const struct kad_record record = members_record(&s->net, name, number, 1, value, s->value);
-    struct kad_request request = {.kind = KAD_REQUEST_PUT,
-                                  .target = record.key,
-                                  .record = record,
-                                  .keep = true,
-                                  .renews = true,
-                                  .later = later};
     uint8_t seed[32];
 
+    *out_request = (struct kad_request){.kind = KAD_REQUEST_PUT,
+                                        .target = record.key,
+                                        .record = record,
+                                        .keep = true,
+                                        .renews = true,
+                                        .later = later};
     members_seed(number, seed);
     EXPECT_EQ(kad_secure_parse(name, NULL, 0, &parsed), 0);
-    EXPECT_EQ(kad_secure_signer(&parsed, seed, request.signer), 0);
+    return kad_secure_signer(&parsed, seed, out_request->signer);
+}
+
+static int keep_so(struct scene *s, unsigned number, const char *name, const char *value, bool later)
+{
+    struct kad_request request;
+
+    EXPECT_EQ(want(s, number, name, value, later, &request), 0);
     return members_request(&s->net, number, &request);
 }
 
@@ -348,6 +356,51 @@ TEST(a_publisher_renews_its_record)
     EXPECT_EQ(get(s, 9, "room:lobby", true), 0);
     members_run(&s->net, 14 * KAD_HOUR);
     EXPECT_EQ(get(s, 9, "room:lobby", true), KAD_E_NOT_FOUND);
+    end(s);
+}
+
+/* I140: with a date it is published until then and no longer, by itself. Its last lives end there, so the network has forgotten it
+ * whether or not this node is still up; and however short what is left of them gets, it is not put more often. */
+TEST(a_publication_with_a_date_ends_by_itself)
+{
+    struct scene *s = begin(24);
+    const kad_ms day = 24 * KAD_HOUR, until = s->net.now + 7 * day;
+    const struct member *publisher = s->net.members[5];
+    struct kad_request request;
+    uint64_t n_published;
+
+    EXPECT_EQ(want(s, 5, "room:shard", "hello", false, &request), 0);
+    request.keep_until = until;
+    EXPECT_EQ(members_request(&s->net, 5, &request), 0);
+    members_run(&s->net, 69 * day / 10);
+    EXPECT_EQ(get(s, 9, "room:shard", true), 0); /* on day 6.9 */
+    EXPECT_EQ(publisher->dht.publications.n, 1);
+    members_run(&s->net, until - s->net.now + KAD_MINUTE);
+    EXPECT_EQ(get(s, 9, "room:shard", true), KAD_E_NOT_FOUND);
+    EXPECT_EQ(publisher->dht.publications.n, 0);
+    n_published = publisher->counters.published;
+    EXPECT_MSG(n_published >= 7 * 24 && n_published < 2 * 7 * 24, "%llu times in 7 days",
+               (unsigned long long)n_published);
+    members_run(&s->net, day); /* day 8 */
+    EXPECT_EQ(get(s, 9, "room:shard", true), KAD_E_NOT_FOUND);
+    EXPECT_EQ(publisher->counters.published, n_published);
+    end(s);
+}
+
+/* A date before a record's own end, or without a publication that could end, is a mistake of who asks. */
+TEST(a_date_that_nothing_can_keep_is_refused)
+{
+    struct scene *s = begin(10);
+    struct kad_request request;
+
+    EXPECT_EQ(want(s, 5, "room:shard", "hello", false, &request), 0);
+    request.keep_until = request.record.valid_until - 1;
+    EXPECT_EQ(members_request(&s->net, 5, &request), KAD_E_INVALID);
+    request.keep_until = request.record.valid_until;
+    request.keep = false;
+    EXPECT_EQ(members_request(&s->net, 5, &request), KAD_E_INVALID);
+    request.keep = true;
+    EXPECT_EQ(members_request(&s->net, 5, &request), 0);
     end(s);
 }
 

@@ -59,12 +59,12 @@ static void shard(struct swarm_node *node, struct kad_request *request, uint8_t 
     kad_swarm_learn_key(node->swarm, (struct kad_bytes){multihash, 34}, &request->target);
 }
 
-static void provide(struct swarm_node *node, bool keep)
+static void provide_until(struct swarm_node *node, bool keep, kad_ms until)
 {
     uint8_t multihash[34], value[128];
     struct kad_proto_writer writer = {.bytes = value, .room = sizeof(value)};
     const uint8_t addr[8] = {4, 10, 0, 1, 1, 6, 0x23, 0x28};
-    struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep, .renews = keep};
+    struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep, .renews = keep, .keep_until = until};
     const struct kad_id id = id_of(node);
 
     shard(node, &request, multihash);
@@ -82,6 +82,11 @@ static void provide(struct swarm_node *node, bool keep)
     };
     memcpy(request.record.public_key, id.bytes, 32);
     swarm_node_request(node, &request);
+}
+
+static void provide(struct swarm_node *node, bool keep)
+{
+    provide_until(node, keep, 0);
 }
 
 static void providers(struct swarm_node *node)
@@ -239,6 +244,36 @@ TEST(test_case_6_provider_record_expiry) /* I064 - I067 */
         }
         swarm_net_free(net);
     }
+}
+
+/* I140: who provides until a date says so until then. Here nobody can take anything back: what others were told last they forget
+ * a life later (12 h), and not after that; what the node itself has of it ends at the date. */
+TEST(providing_until_a_date_ends_by_itself)
+{
+    struct swarm_net *net = swarm_net_make(6, 200, NULL);
+    const kad_ms day = 24 * KAD_HOUR, until = net->now + 7 * day;
+    struct kad_info info;
+    uint64_t n_published;
+
+    provide_until(&net->nodes[1], true, until);
+    swarm_net_run(net, 69 * day / 10);
+    providers(&net->nodes[4]);
+    EXPECT_EQ(net->nodes[4].n_records, 1); /* on day 6.9 */
+    swarm_net_run(net, until - net->now + KAD_MINUTE);
+    kad_engine_info(net->nodes[1].engine, &info);
+    EXPECT_EQ(info.n_publications, 0);
+    EXPECT_EQ(info.n_records, 0);
+    n_published = kad_engine_counters(net->nodes[1].engine)->published;
+    EXPECT_MSG(n_published >= 7 * 24 / 5 && n_published < 7 * 24 / 3, "%llu times in 7 days",
+               (unsigned long long)n_published);
+    swarm_net_run(net, 12 * KAD_HOUR);
+    providers(&net->nodes[4]);
+    EXPECT_EQ(net->nodes[4].n_records, 0);
+    swarm_net_run(net, 12 * KAD_HOUR);
+    providers(&net->nodes[4]);
+    EXPECT_EQ(net->nodes[4].n_records, 0); /* on day 8 */
+    EXPECT_EQ(kad_engine_counters(net->nodes[1].engine)->published, n_published);
+    swarm_net_free(net);
 }
 
 static void six_hours(struct kad_settings *settings)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "http/named.h"
 #include "node/kept.h"
 
 #define WINDOW_FIRST 4
@@ -88,11 +89,12 @@ static int make_put(struct kad_block_move *move, size_t index, uint8_t room[KAD_
     struct kad_secure_name name;
     struct kad_secure_draft draft = {
         .name = &name, .value = {block->bytes, block->size}, .made_at = kad_node_now(move->node)};
+    const kad_ms keep_until = move->request.keep_until;
     int error;
 
     name_of(move, index, &name);
-    if (move->life_ms > 0 && move->life_ms < name.class_->ttl_ms)
-        draft.valid_until = draft.made_at + move->life_ms;
+    draft.valid_until = kad_named_end(name.class_, draft.made_at,
+                                      move->life_ms < name.class_->ttl_ms ? move->life_ms : 0, keep_until);
     error = kad_secure_make(&draft, room, &request->record);
     if (error)
         return error;
@@ -100,6 +102,7 @@ static int make_put(struct kad_block_move *move, size_t index, uint8_t room[KAD_
     request->target = request->record.key;
     request->replicas = move->request.replicas;
     request->keep = move->request.keep;
+    request->keep_until = keep_until;
     request->renews = request->keep && kad_secure_signer(&name, NULL, request->signer) == KAD_OK;
     return KAD_OK;
 }

@@ -24,7 +24,7 @@ struct kad_block_moved {
 };
 typedef void kad_block_done(void *user, const struct kad_block_moved *moved);
 
-/* What blocks have of the request that they belong to: keep, replicas, timeout_ms. `life_ms` 0: as long as they may live. `blocks` are lent
+/* What blocks have of the request that they belong to: keep and its date, replicas, timeout_ms. `life_ms` 0: as long as they may live. `blocks` are lent
  * until `done`. 0 or KAD_E_MEMORY; then `done` is not called. */
 KAD_CHECK int kad_block_put(struct kad_node *node, const struct kad_blocks *blocks,
                             const struct kad_request *request, kad_ms life_ms, kad_block_done *done,

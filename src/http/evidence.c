@@ -193,11 +193,12 @@ static json_t *published(struct kad_node *node, const struct kad_id *key,
     if (!kad_engine_published(kad_node_engine(node), key, &published))
         return json_null();
     at = published.last_at > 0 ? published.last_at : memo ? memo->put_at : 0;
-    return json_pack("{s:o, s:I, s:o}", "last_at", instant_or_null(at), "copies",
+    return json_pack("{s:o, s:I, s:o, s:o}", "last_at", instant_or_null(at), "copies",
                      (json_int_t)(published.last_at > 0 ? published.n_stored
                                   : memo                ? memo->n_copies
                                                         : 0),
-                     "due_at", instant_or_null(published.due_at));
+                     "due_at", instant_or_null(published.due_at), "keep_until",
+                     instant_or_null(published.keep_until));
 }
 
 json_t *kad_evidence_of(const struct kad_evidence *evidence, struct kad_node *node, const struct kad_id *key)

@@ -160,7 +160,7 @@ static json_t *samples(const struct kad_event *event)
     return list;
 }
 
-static void set_stored(json_t *object, const struct kad_event *event)
+static void set_stored(json_t *object, const struct kad_event *event, const struct kad_request *request)
 {
     json_object_set_new(object, "stored", json_integer(event->done.n_stored));
     json_object_set_new(object, "refused", json_integer(event->done.n_refused));
@@ -168,6 +168,8 @@ static void set_stored(json_t *object, const struct kad_event *event)
                         event->done.refusal == KAD_REFUSAL_NONE
                             ? json_null()
                             : json_string(kad_refusal_text(event->done.refusal)));
+    if (request->keep_until)
+        json_object_set_new(object, "keep_until", kad_json_instant(request->keep_until));
 }
 
 /* The one node that was asked. */
@@ -215,7 +217,7 @@ static void set_result(json_t *object, const struct kad_event *event, const stru
     case KAD_REQUEST_ANNOUNCE:
         json_object_set_new(object, "key", kad_json_id(&request->target));
         json_object_set_new(object, "port", json_integer(request->port));
-        set_stored(object, event);
+        set_stored(object, event, request);
         break;
     case KAD_REQUEST_GET:
     case KAD_REQUEST_TAKE:
@@ -226,7 +228,7 @@ static void set_result(json_t *object, const struct kad_event *event, const stru
         break;
     case KAD_REQUEST_PUT:
         json_object_set_new(object, "key", kad_json_id(&event->done.target));
-        set_stored(object, event);
+        set_stored(object, event, request);
         break;
     case KAD_REQUEST_SAMPLE:
         json_object_set_new(object, "target", kad_json_id(&request->target));

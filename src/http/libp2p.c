@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/types.h"
 #include "crypto/crypto.h"
 #include "crypto/peer_id.h"
 #include "engine/network.h"
@@ -315,7 +316,7 @@ static void read_put(struct kad_params *params, struct kad_request *request)
     const kad_ms now = kad_node_now(params->node);
     int64_t replicas;
 
-    kad_params_flag(params, "keep", &request->keep);
+    kad_params_keep(params, request);
     if (kad_params_number(params, "replicas", 1, 64, &replicas))
         request->replicas = (uint8_t)replicas;
     request->record = (struct kad_record){.made_at = now, .sequence = now, .valid_until = KAD_NEVER};
@@ -329,7 +330,10 @@ static void read_put(struct kad_params *params, struct kad_request *request)
         read_put_value(params, request);
     if (request->record.type == KAD_CLASS_USER)
         request->record.valid_until = now + KAD_P2P_VALUE_LIFE;
-    request->renews = request->keep;
+    /* Whoever signed a name's record said how long it is good: nothing of it is ours to change. */
+    request->renews = request->keep && !begins(request->record.salt, "/ipns/");
+    if (request->keep_until && !begins(request->record.salt, "/ipns/"))
+        request->record.valid_until = kad_ms_min(request->record.valid_until, request->keep_until);
 }
 
 void kad_libp2p_read(struct kad_params *params, struct kad_request *request)
@@ -530,7 +534,9 @@ static void set_record(json_t *object, const struct kad_event *event, const stru
     if (event->done.kind == KAD_REQUEST_PUT) {
         if (request->record.type == KAD_CLASS_PROVIDER) {
             json_object_set_new(object, "ttl_ms", json_integer(ttl_ms));
-            json_object_set_new(object, "valid_until", kad_json_instant(request->record.made_at + ttl_ms));
+            json_object_set_new(
+                object, "valid_until",
+                kad_json_instant(kad_ms_min(request->record.made_at + ttl_ms, request->record.valid_until)));
             kad_libp2p_self(node, object);
             json_object_del(object, "connections");
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/types.h"
 #include "http/json.h"
 #include "http/libp2p.h"
 #include "kad/identity.h"
@@ -175,6 +176,15 @@ static void cut(struct kad_params *params, bool has_name, struct kad_bytes *valu
         name_content(params, *value);
 }
 
+kad_ms kad_named_end(const struct kad_class *class_, kad_ms made_at, kad_ms life_ms, kad_ms keep_until)
+{
+    kad_ms life = life_ms;
+
+    if (keep_until && (life == 0 || keep_until - made_at < life))
+        life = kad_ms_min(keep_until - made_at, class_->ttl_ms);
+    return life ? made_at + life : 0;
+}
+
 void kad_named_put(struct kad_params *params, struct kad_request *request)
 {
     const kad_ms now = kad_node_now(params->node);
@@ -184,7 +194,7 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
     int64_t number;
     int error;
 
-    kad_params_flag(params, "keep", &request->keep);
+    kad_params_keep(params, request);
     kad_params_flag(params, "later", &request->later);
     kad_params_flag(params, "withdraw", &draft.withdrawn);
     given = read_value(params, &draft.value);
@@ -212,7 +222,10 @@ void kad_named_put(struct kad_params *params, struct kad_request *request)
         kad_params_wrong(params, "later", "goes with keep, and not with cas");
     params->later = request->later;
     if (kad_params_number(params, "ttl_ms", 1, 365 * 24 * KAD_HOUR, &number))
-        draft.valid_until = now + (params->life_ms = number);
+        params->life_ms = number;
+    draft.valid_until = kad_named_end(params->name.class_, now, params->life_ms, request->keep_until);
+    if (draft.withdrawn && request->keep_until) /* it has to outlive whatever it may withdraw */
+        kad_params_wrong(params, "keep_for_ms", "does not go with withdraw");
     if (kad_params_number(params, "replicas", 1, 64, &number))
         request->replicas = (uint8_t)number;
     if (params->why[0])

@@ -16,6 +16,9 @@ bool kad_named_wanted(const struct kad_params *params);
 void kad_named_get(struct kad_params *params, struct kad_request *request);
 void kad_named_put(struct kad_params *params, struct kad_request *request);
 void kad_named_take(struct kad_params *params, struct kad_request *request);
+/* Until when a record is valid that is asked to live for `life_ms` (0: not said) and published until `keep_until` (0: for good).
+ * 0: as long as its class may. */
+kad_ms kad_named_end(const struct kad_class *class_, kad_ms made_at, kad_ms life_ms, kad_ms keep_until);
 /* The key alone: of a request to stop publishing. */
 void kad_named_key(struct kad_params *params, const char *parameter, struct kad_request *request);
 

@@ -8,6 +8,7 @@
 
 #include "base/endpoint.h"
 #include "base/text.h"
+#include "kad/node.h"
 
 void kad_params_init(struct kad_params *params, json_t *object)
 {
@@ -201,6 +202,19 @@ bool kad_params_flag(struct kad_params *params, const char *name, bool *out_flag
     if (right)
         *out_flag = flag;
     return right;
+}
+
+void kad_params_keep(struct kad_params *params, struct kad_request *request)
+{
+    int64_t for_ms;
+
+    kad_params_flag(params, "keep", &request->keep);
+    if (!kad_params_number(params, "keep_for_ms", KAD_MINUTE, 3650 * 24 * KAD_HOUR, &for_ms))
+        return;
+    if (request->keep && params->node)
+        request->keep_until = kad_node_now(params->node) + for_ms;
+    else
+        kad_params_wrong(params, "keep_for_ms", "goes with keep");
 }
 
 bool kad_params_endpoint(struct kad_params *params, const char *name, struct kad_endpoint *out_endpoint)

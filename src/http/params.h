@@ -48,6 +48,8 @@ bool kad_params_large(struct kad_params *params, const char *name, size_t most, 
 bool kad_params_number(struct kad_params *params, const char *name, int64_t least, int64_t most,
                        int64_t *out_number);
 bool kad_params_flag(struct kad_params *params, const char *name, bool *out_flag);
+/* `keep`, and `keep_for_ms` with it. */
+void kad_params_keep(struct kad_params *params, struct kad_request *request);
 bool kad_params_endpoint(struct kad_params *params, const char *name, struct kad_endpoint *out_endpoint);
 
 #endif

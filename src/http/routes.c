@@ -180,7 +180,7 @@ static void read_announce(struct kad_params *params, struct kad_request *request
     if (kad_params_number(params, "port", 0, 65535, &port))
         request->port = (uint16_t)port;
     kad_params_flag(params, "seed", &request->seed);
-    kad_params_flag(params, "keep", &request->keep);
+    kad_params_keep(params, request);
 }
 
 static void read_sample(struct kad_params *params, struct kad_request *request)
@@ -237,7 +237,7 @@ static void read_put(struct kad_params *params, struct kad_request *request)
         return;
     }
     read_value(params, &record->value);
-    kad_params_flag(params, "keep", &request->keep);
+    kad_params_keep(params, request);
     record->type = KAD_RECORD_IMMUTABLE;
     if (kad_params_hex(params, "public_key", sizeof record->public_key, sizeof record->public_key,
                        &public_key)) {

@@ -36,7 +36,7 @@ void kad_kept_clear(const struct kad_allocator *allocator, struct kad_kept *kept
 
 void kad_kept_list_init(struct kad_kept_list *list, const struct kad_allocator *allocator, size_t ceiling)
 {
-    *list = (struct kad_kept_list){.allocator = allocator, .ceiling = ceiling};
+    *list = (struct kad_kept_list){.allocator = allocator, .ceiling = ceiling, .next_until = KAD_NEVER};
 }
 
 void kad_kept_list_clear(struct kad_kept_list *list)
@@ -50,6 +50,11 @@ void kad_kept_list_clear(struct kad_kept_list *list)
 static bool same_key(const struct kad_kept *kept, const struct kad_id *key)
 {
     return memcmp(&kept->request.target, key, sizeof(*key)) == 0;
+}
+
+static kad_ms until(const struct kad_kept *kept)
+{
+    return kept->request.keep_until ? kept->request.keep_until : KAD_NEVER;
 }
 
 static int make_room(struct kad_kept_list *list)
@@ -74,6 +79,7 @@ int kad_kept_add(struct kad_kept_list *list, struct kad_kept *kept)
 {
     int error;
 
+    list->next_until = kad_ms_min(list->next_until, until(kept));
     for (size_t i = 0; i < list->n; i++) {
         if (list->list[i].request.kind == kept->request.kind &&
             same_key(&list->list[i], &kept->request.target)) {
@@ -105,4 +111,26 @@ bool kad_kept_remove(struct kad_kept_list *list, const struct kad_id *key)
     }
     list->n = n_left;
     return found;
+}
+
+size_t kad_kept_end(struct kad_kept_list *list, kad_ms now)
+{
+    const size_t n_before = list->n;
+    size_t n_left = 0;
+
+    if (now < list->next_until)
+        return 0;
+    list->next_until = KAD_NEVER;
+    for (size_t i = 0; i < list->n; i++) {
+        struct kad_kept *kept = &list->list[i];
+
+        if (until(kept) <= now) {
+            kad_kept_clear(list->allocator, kept);
+            continue;
+        }
+        list->next_until = kad_ms_min(list->next_until, until(kept));
+        list->list[n_left++] = *kept;
+    }
+    list->n = n_left;
+    return n_before - n_left;
 }

@@ -20,6 +20,7 @@ struct kad_kept_list {
     const struct kad_allocator *allocator;
     struct kad_kept *list; /* in the order they were added */
     size_t n, room, ceiling;
+    kad_ms next_until; /* nothing here is to end before (kad_request.keep_until) */
 };
 
 /* Whether a request of this kind is one to keep. */
@@ -38,6 +39,8 @@ void kad_kept_list_clear(struct kad_kept_list *list);
 /* Takes `kept` over, also when it fails; replaces the one of the same kind and key. 0, KAD_E_LIMIT, KAD_E_MEMORY. */
 KAD_CHECK int kad_kept_add(struct kad_kept_list *list, struct kad_kept *kept);
 bool kad_kept_remove(struct kad_kept_list *list, const struct kad_id *key); /* of either kind */
+/* Drops those that are to be published no more. How many there were. */
+size_t kad_kept_end(struct kad_kept_list *list, kad_ms now);
 
 struct kad_node;
 /* The put that this node keeps published under a key; NULL: none. Lent until the next call of the node's. */

@@ -95,6 +95,37 @@ TEST(a_restarted_node_rejoins_from_what_it_saved)
     member_close_loop();
 }
 
+/* I140: a date outlives the process with what it is for. */
+TEST(a_date_outlives_the_process)
+{
+    static struct member a, b;
+    struct kad_request put = member_put_of("9:remember!");
+    struct kad_node_config config;
+    struct kad_published published;
+
+    member_open_loop();
+    member_join(&a, 1, NULL);
+    member_configure(&config, &b, 2, a.address);
+    config.data_dir = make_directory();
+    member_start(&b, &config);
+    member_await_ready(&b);
+    put.keep = true;
+    put.keep_until = kad_node_now(b.node) + KAD_HOUR;
+    EXPECT_EQ(member_ask(&b, &put), 0);
+    member_stop(&b);
+
+    member_configure(&config, &b, 2, a.address);
+    config.data_dir = directory;
+    member_start(&b, &config);
+    while (!kad_engine_published(kad_node_engine(b.node), &put.target, &published))
+        uv_run(&member_loop, UV_RUN_ONCE);
+    EXPECT_EQ(published.keep_until, put.keep_until);
+    member_stop(&b);
+    member_stop(&a);
+    remove_directory();
+    member_close_loop();
+}
+
 /* What was put with `keep` is published again by the node's next run, value and all; withdrawn, it is not. */
 TEST(publications_outlive_the_process)
 {

@@ -1,5 +1,6 @@
 /* requests - who wants to know what became of a request: each callback once with DONE, whatever happens. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kad/secure.h"
@@ -238,17 +239,27 @@ static void renew(const struct kad_node *node, struct kad_request *request)
 {
     struct kad_record *record = &request->record;
     const kad_ms now = node->now, life = record->valid_until - record->made_at;
+    kad_ms until = record->valid_until == KAD_NEVER ? KAD_NEVER : now + life;
 
     (void)kad_former_resign(node, request);
+    if (request->keep_until)
+        until = kad_ms_min(until, request->keep_until);
     if (request->renews)
-        (void)!kad_secure_renew(record, request->signer, now, /* or it is put as it is, and refused */
-                                record->valid_until == KAD_NEVER ? KAD_NEVER : now + life);
+        (void)!kad_secure_renew(record, request->signer, now, until); /* or it is put as it is, and refused */
 }
 
 void kad_requests_restore(struct kad_node *node)
 {
+    const size_t n_ended = kad_kept_end(&node->kept, node->now); /* the engine ends them as well */
     struct kad_kept *kept;
 
+    if (n_ended) {
+        char count[24];
+
+        snprintf(count, sizeof(count), "%zu", n_ended);
+        kad_tell(node, KAD_LOG_INFO, "publications_ended", "count", count, NULL);
+        kad_memory_changed(node, 0);
+    }
     if (node->now < node->restore_at)
         return;
     node->restore_at = KAD_NEVER;

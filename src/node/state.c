@@ -13,7 +13,7 @@
 
 static const uint8_t magic[8] = {'k', 'a', 'd', 's', 't', 'a', 't', 'e'};
 
-enum { KIND_ANNOUNCE = 1, KIND_PUT = 2 };
+enum { KIND_ANNOUNCE = 1, KIND_PUT = 2, KIND_UNTIL = 2 /* added to either: with a date */ };
 enum { MANY = 1, WITHDRAWN = 2, RENEWS = 4 };
 enum { IS_ADDRESS = 1, BY_OPERATOR = 2 };
 
@@ -137,9 +137,12 @@ static void write_kept(struct writer *writer, const struct kad_request *request,
 {
     const struct kad_record *record = &request->record;
     const bool put = request->kind == KAD_REQUEST_PUT;
+    const uint8_t kind = (uint8_t)((put ? KIND_PUT : KIND_ANNOUNCE) + (request->keep_until ? KIND_UNTIL : 0));
 
-    write_number(writer, put ? KIND_PUT : KIND_ANNOUNCE, 1);
+    write_number(writer, kind, 1);
     write_bytes(writer, request->target.bytes, sizeof(request->target.bytes));
+    if (request->keep_until)
+        write_number(writer, (uint64_t)request->keep_until, 8);
     if (!put) {
         write_number(writer, request->port, 2);
         write_number(writer, request->seed, 1);
@@ -315,11 +318,15 @@ static void read_put(struct reader *reader, struct kad_request *request, bool ha
 /* The request borrows from what is read. */
 static void read_kept(struct reader *reader, bool has_classes, struct kad_request *out_request)
 {
-    const uint64_t kind = read_number(reader, 1);
-    uint64_t seed;
+    uint64_t kind = read_number(reader, 1), seed;
 
     *out_request = (struct kad_request){.keep = true};
     read_bytes(reader, out_request->target.bytes, sizeof(out_request->target.bytes));
+    if (kind > KIND_UNTIL) {
+        kind -= KIND_UNTIL;
+        out_request->keep_until = (kad_ms)read_number(reader, 8);
+        reader->bad |= out_request->keep_until <= 0;
+    }
     switch (kind) {
     case KIND_ANNOUNCE:
         out_request->kind = KAD_REQUEST_ANNOUNCE;

@@ -13,8 +13,9 @@
  *            1  family: 4 or 6      32  id      4 or 16  address      2  port
  *            (from version 2 on: the public key stands in the id's place, which follows from it)
  *     2  number of publications, then for each
- *            1  kind: 1 announce, 2 put
+ *            1  kind: 1 announce, 2 put, 3 and 4 the same with a date
  *           32  key
+ *        with a date:  8  published until, Unix ms
  *        an announce:  2  port       1  seed: 0 or 1
  *        a put:        1  type      32  public key      64  signature      8  sequence number
  *                      1  size of the salt, and it      2  size of the value, and it

@@ -54,6 +54,11 @@ static void fill(struct kad_state *state)
     put.record.type = KAD_RECORD_IMMUTABLE;
     put.record.salt.size = 0;
     keep(state, put);
+    put.target.bytes[0] = put.record.key.bytes[0] = 6;
+    put.keep_until = 1700000000456;
+    keep(state, put);
+    keep(state, (struct kad_request){
+                    .kind = KAD_REQUEST_ANNOUNCE, .target.bytes[0] = 7, .port = 81, .keep_until = INT64_MAX});
 }
 
 static size_t encode(const struct kad_state *state, uint8_t **out_bytes)
@@ -92,8 +97,8 @@ TEST(what_is_written_reads_back)
     EXPECT_MEM(&again.id, &full.id, sizeof(full.id));
     EXPECT_EQ(again.n_contacts, 2);
     EXPECT_MEM(again.contacts, full.contacts, 2 * sizeof(*full.contacts));
-    EXPECT_EQ(again.kept.n, 3);
-    for (size_t i = 0; i < 3; i++) {
+    EXPECT_EQ(again.kept.n, 5);
+    for (size_t i = 0; i < 5; i++) {
         const struct kad_request *a = &full.kept.list[i].request, *b = &again.kept.list[i].request;
 
         EXPECT_EQ(a->kind, b->kind);
@@ -101,6 +106,7 @@ TEST(what_is_written_reads_back)
         EXPECT_EQ(a->port, b->port);
         EXPECT_EQ(a->seed, b->seed);
         EXPECT(b->keep);
+        EXPECT_EQ(a->keep_until, b->keep_until);
         EXPECT_EQ(a->record.type, b->record.type);
         EXPECT_EQ(a->record.sequence, b->record.sequence);
         EXPECT_MEM(&a->record.key, &b->record.key, sizeof(a->record.key));
@@ -353,5 +359,25 @@ TEST(peers_come_back)
     EXPECT(again.peers[1].is_address && !again.peers[1].by_operator);
     EXPECT_EQ(again.peers[2].contact.endpoint.family, KAD_FAMILY_NONE);
     kad_state_clear(&again);
+    kad_state_clear(&full);
+}
+
+/* I140: those with a date go at it, and only they; what is left says when the next does. */
+TEST(what_has_a_date_ends_at_it)
+{
+    kad_state_init(&full, &kad_allocator_system);
+    for (uint8_t i = 1; i <= 4; i++)
+        keep(&full, (struct kad_request){.kind = KAD_REQUEST_ANNOUNCE,
+                                         .target.bytes[0] = i,
+                                         .keep_until = i == 2 ? 0 : i * 1000});
+    EXPECT_EQ(full.kept.next_until, 1000);
+    EXPECT_EQ(kad_kept_end(&full.kept, 999), 0);
+    EXPECT_EQ(kad_kept_end(&full.kept, 3000), 2);
+    EXPECT_EQ(full.kept.n, 2);
+    EXPECT_EQ(full.kept.list[0].request.target.bytes[0], 2);
+    EXPECT_EQ(full.kept.list[1].request.target.bytes[0], 4);
+    EXPECT_EQ(full.kept.next_until, 4000);
+    EXPECT_EQ(kad_kept_end(&full.kept, 4000), 1);
+    EXPECT_EQ(full.kept.next_until, KAD_NEVER);
     kad_state_clear(&full);
 }

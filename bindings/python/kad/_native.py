@@ -61,7 +61,7 @@ class Record(Structure):
 class Request(Structure):
     _c_name_ = "struct kad_request"
     _fields_ = [("kind", c_int), ("target", Id), ("endpoint", Endpoint), ("record", Record), ("cas", c_int64),
-                ("timeout_ms", c_int64), ("port", c_uint16), ("seed", c_bool), ("scrape", c_bool), ("has_cas", c_bool),
+                ("timeout_ms", c_int64), ("keep_until", c_int64), ("port", c_uint16), ("seed", c_bool), ("scrape", c_bool), ("has_cas", c_bool),
                 ("first", c_bool), ("keep", c_bool), ("later", c_bool), ("trace", c_bool), ("progress", c_bool),
                 ("fresh", c_bool), ("renews", c_bool), ("signer", c_uint8 * 32), ("replicas", c_uint8), ("prefix_bits", c_uint8), ("user", c_void_p)]
 
