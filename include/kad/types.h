@@ -118,9 +118,10 @@ enum kad_record_class {
 
 #define KAD_RECORD_VALUE_MAX 1000 /* bytes on the wire (BEP 44) */
 #define KAD_RECORD_SALT_MAX  64   /* bytes (BEP 44) */
-/* Of any network's: libp2p's have larger ones (IPNS: 10 KiB) under longer names. */
+/* Bytes of a value of any network: libp2p's have larger ones (IPNS: 10 KiB). */
 #define KAD_RECORD_VALUE_MOST 10240
-#define KAD_RECORD_SALT_MOST  128
+/* Bytes of a salt, or of the name that stands in its place, of any network. */
+#define KAD_RECORD_SALT_MOST 128
 
 /* A stored value, opaque but for what decides its life. What it must satisfy, and which of two is better, is the
  * network's rule. */
