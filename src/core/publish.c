@@ -11,6 +11,7 @@
 #define RUNNING_KNOWN 16 /* the same where no lookup is needed */
 #define EARLY         4  /* the part of an interval by which one may go along with a neighbour */
 #define WAIT          (5 * KAD_SECOND) /* for the lookup of one's region, or its bundle */
+#define LEAST         (10 * KAD_SECOND) /* between two of one: half of what is left of a life is less each time */
 
 /* Of its life, half: whatever becomes of one publication, the next is in time. */
 static kad_ms interval(struct kad_dht *dht, const struct kad_publication *publication)
@@ -29,6 +30,7 @@ static kad_ms interval(struct kad_dht *dht, const struct kad_publication *public
         base = kad_ms_min(base, (record->valid_until - record->made_at) / 2);
     if ((dht->rules->lives_by_settings || is_last) && class)
         base = kad_ms_min(base, kad_hold_life(dht, class) / 2);
+    base = base > LEAST ? base : LEAST;
     return base - (kad_ms)kad_rng_below(&dht->rng, (uint32_t)kad_ms_min(base / 5 + 1, UINT32_MAX));
 }
 
@@ -329,7 +331,7 @@ static bool renew(const struct kad_dht *dht, struct kad_request *request, kad_ms
         record->valid_until = kad_ms_min(record->valid_until, request->keep_until);
     record->made_at = now;
     dht->rules->sign_record(record, request->signer);
-    return true;
+    return record->valid_until > now; /* a signer of its own may have given it a life that is over */
 }
 
 static bool shares(const struct kad_publications *all, uint32_t at, const struct kad_id *key, unsigned bits)

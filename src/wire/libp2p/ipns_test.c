@@ -70,6 +70,26 @@ static void make(struct made *made, uint64_t said)
     made->value = (struct kad_bytes){made->value_bytes, writer.n};
 }
 
+/* Who publishes a name's record again cannot give it another life: under another date it would be no record (I140). */
+TEST(renewing_leaves_what_was_signed)
+{
+    struct kad_record record = {.type = KAD_P2P_VALUE, .made_at = 1000, .sequence = 7};
+    struct kad_ipns ipns;
+    struct made made;
+
+    make(&made, 7);
+    EXPECT_EQ(kad_ipns_check(made.name, made.value, &ipns), 0);
+    record.salt = made.name;
+    record.value = made.value;
+    kad_sha256(made.name.data, made.name.size, record.key.bytes);
+    record.valid_until = ipns.valid_until + 5 * KAD_HOUR;
+    EXPECT(kad_p2p_check_record(&record) != KAD_REFUSAL_NONE);
+    kad_p2p_renew(&record, NULL);
+    EXPECT_EQ(record.valid_until, ipns.valid_until);
+    EXPECT_EQ(record.sequence, 7);
+    EXPECT_EQ(kad_p2p_check_record(&record), KAD_REFUSAL_NONE);
+}
+
 TEST(a_record_says_what_was_signed)
 {
     struct kad_ipns ipns;

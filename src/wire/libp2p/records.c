@@ -126,7 +126,11 @@ void kad_p2p_digest(const struct kad_record *record, uint8_t out_digest[32])
 
 void kad_p2p_renew(struct kad_record *record, const uint8_t *seed)
 {
+    struct kad_ipns ipns;
+
     (void)seed;
     if (record->type == KAD_CLASS_PROVIDER)
         record->sequence = record->made_at;
+    if (begins(record->salt, "/ipns/") && kad_ipns_check(record->salt, record->value, &ipns) == KAD_OK)
+        record->valid_until = ipns.valid_until; /* whoever signed it said so */
 }

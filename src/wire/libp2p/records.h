@@ -19,7 +19,7 @@
 
 /* Which of the types above lies under a name. */
 uint8_t kad_p2p_type_of(struct kad_bytes name);
-/* kad_rules.check_record, .digest and .sign_record (which only counts up, for nothing is signed). */
+/* kad_rules.check_record, .digest and .sign_record (which only counts up, for nothing is signed, or not by us: then it is good for as long as its signer says). */
 enum kad_refusal kad_p2p_check_record(const struct kad_record *record);
 void kad_p2p_digest(const struct kad_record *record, uint8_t out_digest[32]);
 void kad_p2p_renew(struct kad_record *record, const uint8_t *seed);
