@@ -79,8 +79,9 @@ def provider_records(nodes):
 
 
 def content(nodes):
-    """I013, I033, I103: a shard has one key, however it is written."""
-    nodes[1].kad("provide", "0x" + SHARD.hex(), "--keep")
+    """I013, I033, I103: a shard has one key, however it is written. I140: kept for a week, in records of 12 hours."""
+    said = nodes[1].ask("provide", "0x" + SHARD.hex(), "--keep", "--for", "7d")
+    check(said["valid_until"] < said["keep_until"], said)
     for name in (cid(b"shard"), SHARD.hex().upper(), "0x1220" + SHARD.hex(), "f01551220" + SHARD.hex()):
         out = nodes[2].kad("providers", name).out.decode()
         check(out.startswith(nodes[1].peer + " ") and nodes[1].address in out, name, out)
