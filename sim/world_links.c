@@ -5,14 +5,16 @@
 
 #include "base/endpoint.h"
 #include "engine/network.h"
+#include "engine/swarm.h"
 
-#define LINKS      300               /* engine/swarm.h */
-#define DIALS      32                /* ... */
-#define DIAL_US    (5 * SIM_SECOND)  /* ... */
-#define PAUSE_US   SIM_MINUTE        /* engine/swarm_parts.h: SWARM_BACKOFF_MS */
-#define PAUSE_MOST (5 * SIM_MINUTE)  /* ... */
-#define QUEUE_US   (250 * 1000)      /* ... SWARM_RACE_MS: until a dial that had no place is tried again */
-#define SETTLED_US (10 * SIM_SECOND) /* engine/swarm_links.c */
+#define US(ms)     ((sim_us)1000 * (ms))
+#define LINKS      KAD_SWARM_LINKS
+#define DIALS      KAD_SWARM_DIALS
+#define DIAL_US    US(KAD_SWARM_DIAL_MS)
+#define PAUSE_US   US(KAD_SWARM_BACKOFF_MS)
+#define PAUSE_MOST US(KAD_SWARM_BACKOFF_MOST)
+#define QUEUE_US   US(KAD_SWARM_RACE_MS) /* until a dial that had no place is tried again */
+#define SETTLED_US US(KAD_SWARM_SETTLED_MS)
 #define BUSY_US    SIM_SECOND        /* used so lately that an answer may be on its way */
 #define NOTICED_US (60 * SIM_SECOND) /* two pings of 30 s, the second unanswered */
 #define AGAIN_US   (200 * 1000)      /* TCP's least until a lost packet is sent again */

@@ -26,12 +26,6 @@ static struct test_net *make(size_t n, unsigned max_peers)
     return net;
 }
 
-static void unmake(struct test_net *net)
-{
-    test_net_clear(net);
-    free(net);
-}
-
 static size_t rows_of(struct test_node *node, struct kad_peer_row rows[128])
 {
     const size_t n = kad_engine_peers(node->engine, rows, 128, node->net->now);
@@ -76,7 +70,7 @@ TEST(there_are_as_many_as_wanted_and_no_more)
     }
     EXPECT(most >= 6 && most <= 8); /* one bootstrap of three is known: two of their places stay free */
     EXPECT(test_net_info(who)->n_contacts[0] >= 25);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* T32, K50: three places are no others', be there ever so many; and who we joined through has one. */
@@ -95,7 +89,7 @@ TEST(bootstraps_have_their_places)
     EXPECT_EQ(n_bootstraps, 1);
     EXPECT_EQ(n_others, 5);
     EXPECT(is_active(who, &net->nodes[0]));
-    unmake(net);
+    test_net_free(net);
 }
 
 /* T36: with fewer places the lowest scores leave; none at all is fine, too. */
@@ -131,7 +125,7 @@ TEST(the_lowest_score_leaves_first)
     EXPECT_EQ(kad_engine_set_settings(who->engine, &fewer, net->now, &field), 0);
     test_net_run(net, 70 * KAD_SECOND);
     EXPECT_EQ(n_active(who), 0);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* T12: among equals a relay has a place rather than others; T13: and what it does wrong counts as with anybody. */
@@ -175,7 +169,7 @@ TEST(a_role_is_preferred_and_not_trusted)
         EXPECT(!is_active(who, &net->nodes[i]));
         break;
     }
-    unmake(net);
+    test_net_free(net);
 }
 
 static unsigned n_pings;
@@ -211,7 +205,7 @@ TEST(they_are_kept_up_with)
     n_pings = 0;
     test_net_run(net, KAD_HOUR);
     EXPECT_MSG(with > n_pings, "%u packets, %u without", with, n_pings);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* T30: said once when the contacts become fewer than there should be, and who is gone is no active peer. */
@@ -229,7 +223,7 @@ TEST(too_few_are_told)
     EXPECT_EQ(n_active(who), 2);
     EXPECT_EQ(who->n_warnings, 1);
     EXPECT_EQ(who->warning, KAD_WARN_FEW_CONTACTS);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Who they are is part of what was, and is what it was when it is run again. */
@@ -250,5 +244,5 @@ TEST(they_are_recorded)
     kad_journal_end(journal, net->now);
     EXPECT_MSG(test_tape_replay(&tape, NULL, why) == KAD_REPLAY_END, "%s", why);
     test_tape_clear(&tape);
-    unmake(net);
+    test_net_free(net);
 }

@@ -1,7 +1,6 @@
 /* P014, P088: what the times and the number of a node's datagrams tell. */
 #include "kad/engine.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/endpoint.h"
@@ -11,22 +10,6 @@
 #include "engine/test_net.h"
 
 #define JITTER 60
-
-static struct test_net *make(size_t n)
-{
-    struct test_net *net = calloc(1, sizeof(*net));
-
-    EXPECT(net);
-    test_net_init_on(net, kad_network_kad_easy());
-    test_net_grow(net, n);
-    return net;
-}
-
-static void unmake(struct test_net *net)
-{
-    test_net_clear(net);
-    free(net);
-}
 
 static void set(struct test_node *node, struct kad_settings *settings, kad_ms jitter_ms,
                 unsigned cover_per_hour)
@@ -52,7 +35,7 @@ static uint64_t gets_of(const struct test_node *node)
 /* So many an hour, in each hour, at instants of no pattern; none without the setting, and memory comes to rest. */
 TEST(p088_cover_keeps_to_its_budget)
 {
-    struct test_net *net = make(24);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 24);
     struct test_node *node = &net->nodes[7], *other = &net->nodes[8];
     const size_t done = node->n_done;
     struct kad_settings settings;
@@ -82,13 +65,13 @@ TEST(p088_cover_keeps_to_its_budget)
     EXPECT(gets_of(node) >= 20 * covers_of(node)); /* they are lookups indeed */
     EXPECT_EQ(covers_of(other), 0);
     EXPECT_EQ(node->n_done, done); /* nobody is told of what nobody asked for */
-    unmake(net);
+    test_net_free(net);
 }
 
 /* One that waits for its network, or was asleep for hours, makes up for nothing. */
 TEST(p088_what_could_not_be_is_not_made_up_for)
 {
-    struct test_net *net = make(12);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 12);
     struct test_node *alone = test_net_add(net, false), *sleeper = &net->nodes[3];
     struct kad_settings settings[2];
     struct kad_datagram datagrams[64];
@@ -102,7 +85,7 @@ TEST(p088_what_could_not_be_is_not_made_up_for)
     EXPECT(covers_of(sleeper) >= 9 && covers_of(sleeper) <= 10);
     kad_engine_tick(sleeper->engine, net->now + 5 * KAD_HOUR, &batch);
     EXPECT(covers_of(sleeper) <= 11);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Whoever is asked sees of a cover get what it sees of a user's that finds nothing: sizes, and how many queries there are. */
@@ -135,7 +118,7 @@ static bool look(struct test_net *net, const struct test_packet *packet)
 
 TEST(p014_a_cover_get_looks_like_a_get)
 {
-    struct test_net *net = make(40);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 40);
     struct test_node *node = &net->nodes[7];
     struct kad_settings settings;
     struct seen covers = {.from = node->endpoint}, gets = covers;
@@ -172,7 +155,7 @@ TEST(p014_a_cover_get_looks_like_a_get)
     per_cover = covers.of_size[1] / n_covers;
     EXPECT_MSG(per_cover >= 10 && per_cover <= per_get * 5 / 4 + 1 && per_cover >= per_get * 3 / 4,
                "datagrams of 128 bytes: %u a get, %u a cover get", per_get, per_cover);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* -- jitter ------------------------------------------------------------------------------------------------------- */
@@ -224,7 +207,7 @@ static struct timing run_gets(struct test_net *net, struct test_node *node)
  * is asked is spread over the time that is set, and measured round trips are what they were. */
 TEST(p014_jitter_spreads_what_is_asked)
 {
-    struct test_net *net = make(60);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 60);
     struct test_node *node = &net->nodes[7];
     struct kad_settings settings;
     struct timing plain, spread;
@@ -242,13 +225,13 @@ TEST(p014_jitter_spreads_what_is_asked)
         EXPECT_MSG(spread.thirds[i] * 20 >= spread.n, "third %u of the time: %u of %u", i, spread.thirds[i],
                    spread.n);
     EXPECT_EQ(test_net_info(node)->rtt_ms, rtt);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Who is asked answers at once, whatever it has set: held back, an answer would tell nothing less and be waited for by all. */
 TEST(p014_answers_do_not_wait)
 {
-    struct test_net *net = make(12);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 12);
     struct test_node *asker = &net->nodes[3], *asked = &net->nodes[5];
     const struct kad_request ping = {.kind = KAD_REQUEST_PING, .endpoint = asked->endpoint};
     struct kad_settings settings;
@@ -256,5 +239,5 @@ TEST(p014_answers_do_not_wait)
     set(asked, &settings, 10 * KAD_SECOND, 0);
     EXPECT_EQ(test_net_request(asker, &ping), 0);
     EXPECT(asker->last_done.done.duration_ms <= 6 * net->delay_ms); /* the door, the handshake, the ping */
-    unmake(net);
+    test_net_free(net);
 }

@@ -13,21 +13,6 @@
 #include "kad/identity.h"
 #include "kad/secure.h"
 
-static struct test_net *make(size_t n)
-{
-    struct test_net *net = calloc(1, sizeof(*net));
-
-    test_net_init_on(net, kad_network_kad_easy());
-    test_net_grow(net, n);
-    return net;
-}
-
-static void unmake(struct test_net *net)
-{
-    test_net_clear(net);
-    free(net);
-}
-
 static struct kad_secure_name named(const char *text)
 {
     struct kad_secure_name name;
@@ -101,7 +86,7 @@ static uint64_t dropped(const struct test_node *node, enum kad_drop why)
  * follow from. */
 TEST(joins_by_the_open_door)
 {
-    struct test_net *net = make(30);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 30);
 
     for (size_t i = 0; i < net->n_nodes; i++) {
         struct kad_table_row rows[256];
@@ -117,13 +102,13 @@ TEST(joins_by_the_open_door)
             EXPECT_MEM(&rows[j].contact.id, &made, sizeof(made));
         }
     }
-    unmake(net);
+    test_net_free(net);
 }
 
 /* What one node puts is found by all others, opens for who knows its name, and says whose it is. */
 TEST(a_room_is_found_by_all)
 {
-    struct test_net *net = make(30);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 30);
     const struct kad_secure_name name = named("room:lobby");
     const struct kad_request look = get("room:lobby");
     uint8_t bytes[KAD_SECURE_VALUE_MAX], opened_bytes[KAD_SECURE_VALUE_MAX];
@@ -142,13 +127,13 @@ TEST(a_room_is_found_by_all)
         EXPECT_MEM(opened.value.data, "hello", 5);
         EXPECT_MEM(opened.owner, key_of(&net->nodes[3]), 32);
     }
-    unmake(net);
+    test_net_free(net);
 }
 
 /* A bootstrap that was given with its key: it, or nobody. */
 TEST(a_pinned_bootstrap_is_it_or_nobody)
 {
-    struct test_net *net = make(20);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 20);
     struct test_node *right = test_net_add(net, false), *wrong = test_net_add(net, false);
 
     EXPECT_EQ(
@@ -166,7 +151,7 @@ TEST(a_pinned_bootstrap_is_it_or_nobody)
     EXPECT_EQ(right->n_wrong_keys, 0);
     EXPECT_EQ(kad_engine_bootstrap_key(wrong->engine, &net->nodes[0].endpoint, key_of(wrong), net->now),
               KAD_E_INVALID); /* ourselves */
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Four fifths die at once, and few sessions may be begun at a time: whoever could not be asked for want of a place is asked later
@@ -193,7 +178,7 @@ TEST(a_lookup_waits_where_too_many_sessions_are_being_begun)
     EXPECT_EQ(test_net_request(asker, &look), 0);
     EXPECT_EQ(asker->n_closest, 10);
     EXPECT_EQ(kad_engine_counters(asker->engine)->unsent[KAD_UNSENT_SESSION], unsent);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* A refusal for another reason does not say that a bootstrap is somebody else: it is who it should be, and asks too much. */
@@ -213,13 +198,13 @@ TEST(a_bootstrap_that_asks_too_much_is_not_somebody_else)
     EXPECT(!test_net_info(poor)->ready);
     EXPECT(dropped(poor, KAD_DROP_REFUSED) > 0);
     EXPECT_EQ(poor->n_wrong_keys, 0);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* P047: behind a router that gave it another port a node is the same to all who know it, without losing anything. */
 TEST(a_node_that_moves_stays_who_it_is)
 {
-    struct test_net *net = make(20);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 20);
     struct test_node *mover = &net->nodes[7];
     const struct kad_endpoint before = mover->endpoint;
     uint8_t bytes[KAD_SECURE_VALUE_MAX];
@@ -242,13 +227,13 @@ TEST(a_node_that_moves_stays_who_it_is)
         EXPECT(!kad_endpoint_equal(&place, &before));
     }
     EXPECT(n_known >= 15);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Who was off for a moment has lost all sessions, and the others do not know: they begin anew with what they say next. */
 TEST(a_node_that_restarts_is_heard_again)
 {
-    struct test_net *net = make(20);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 20);
     struct test_node *node = &net->nodes[5];
     struct kad_request request = {.kind = KAD_REQUEST_FIND};
 
@@ -262,7 +247,7 @@ TEST(a_node_that_restarts_is_heard_again)
         if (&net->nodes[i] != node)
             EXPECT_EQ(test_net_request(&net->nodes[i], &request), 0);
     }
-    unmake(net);
+    test_net_free(net);
 }
 
 /* -- attackers -------------------------------------------------------------------------------------------------- */
@@ -323,7 +308,7 @@ static struct listener *eavesdrop(struct test_net *net)
 /* A first message is as large as the largest answer it asks for, and no larger: looking for nodes is not asking for a value. */
 TEST(first_messages_are_as_large_as_what_they_ask_for)
 {
-    struct test_net *net = make(12);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 12);
     struct listener *listener = eavesdrop(net);
     unsigned n_for_nodes = 0;
 
@@ -333,14 +318,14 @@ TEST(first_messages_are_as_large_as_what_they_ask_for)
     }
     EXPECT(n_for_nodes > 0);
     release(listener);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* SCORECARD row 8: whatever is sent again, or changed, from an address that has shown nothing gets back no more bytes than it
  * sent; and nobody comes into a table, or loses his place in one, by it. */
 TEST(nobody_is_told_more_than_he_said)
 {
-    struct test_net *net = make(12);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 12);
     struct listener *listener = eavesdrop(net);
     const size_t n_contacts = test_net_info(&net->nodes[0])->n_contacts[0];
     struct test_node *target = &net->nodes[0];
@@ -378,13 +363,13 @@ TEST(nobody_is_told_more_than_he_said)
             EXPECT(rows[j].contact.endpoint.address[0] != 99);
     }
     release(listener);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Who does not know a node's key, and does not know the door, hears nothing at all. */
 TEST(strangers_hear_nothing)
 {
-    struct test_net *net = make(5);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 5);
     struct listener *listener = calloc(1, sizeof(*listener));
     uint8_t bytes[1400];
     struct kad_rng rng;
@@ -401,13 +386,13 @@ TEST(strangers_hear_nothing)
     EXPECT_EQ(listener->n_to_victim, 0);
     EXPECT(dropped(&net->nodes[0], KAD_DROP_NOISE) > 90);
     release(listener);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* A recording holds sessions too: what was opened then is opened again, and every byte sent is the same. */
 TEST(a_recorded_member_replays_to_the_same_state)
 {
-    struct test_net *net = make(12);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 12);
     struct test_tape tape = {0};
     struct kad_replay_stats stats;
     struct kad_journal *journal;
@@ -428,7 +413,7 @@ TEST(a_recorded_member_replays_to_the_same_state)
     EXPECT_MSG(test_tape_replay(&tape, &stats, why) == KAD_REPLAY_END, "%s", why);
     EXPECT(stats.n_inputs[KAD_JOURNAL_DATAGRAM] > 40);
     test_tape_clear(&tape);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* The same history comes to the same end: sessions take their randomness from the seed, too. */
@@ -439,12 +424,12 @@ TEST(one_seed_is_one_history)
     size_t n[2];
 
     for (int i = 0; i < 2; i++) {
-        struct test_net *net = make(12);
+        struct test_net *net = test_net_make(kad_network_kad_easy(), 12);
 
         sent[i] = net->n_sent;
         memset(rows[i], 0, sizeof(rows[i]));
         n[i] = kad_engine_table(net->nodes[5].engine, KAD_IPV4, rows[i], 64);
-        unmake(net);
+        test_net_free(net);
     }
     EXPECT_EQ(sent[0], sent[1]);
     EXPECT_EQ(n[0], n[1]);

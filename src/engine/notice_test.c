@@ -59,22 +59,6 @@ static void play_again(struct test_net *net, const struct listener *listener, co
                         listener->caught[i].size);
 }
 
-static struct test_net *make(size_t n)
-{
-    struct test_net *net = calloc(1, sizeof(*net));
-
-    EXPECT(net);
-    test_net_init_on(net, kad_network_kad_easy());
-    test_net_grow(net, n);
-    return net;
-}
-
-static void unmake(struct test_net *net)
-{
-    test_net_clear(net);
-    free(net);
-}
-
 /* In how many tables, replacements among them, somebody at this address stands. */
 static size_t n_knowing(const struct test_net *net, const struct kad_endpoint *endpoint)
 {
@@ -118,7 +102,8 @@ static size_t n_dead(const struct test_net *net)
  * in a place of those who wait, and those who stay find each other. Half that is killed is in all tables then. */
 TEST(p046_half_leaves_and_tables_are_clean)
 {
-    struct test_net *told = make(40), *killed = make(40);
+    struct test_net *told = test_net_make(kad_network_kad_easy(), 40),
+                    *killed = test_net_make(kad_network_kad_easy(), 40);
     struct kad_request request = {.kind = KAD_REQUEST_FIND};
 
     EXPECT(n_dead(told) > 300);
@@ -137,14 +122,14 @@ TEST(p046_half_leaves_and_tables_are_clean)
         request.target = test_net_info(&told->nodes[i])->id;
         EXPECT_EQ(test_net_request(&told->nodes[(i + 7) % 20], &request), 0);
     }
-    unmake(told);
-    unmake(killed);
+    test_net_free(told);
+    test_net_free(killed);
 }
 
 /* One datagram of the smallest size to each of a bounded number, and only to those there is a session with. */
 TEST(p046_it_is_said_in_small_words_to_a_few)
 {
-    struct test_net *net = make(100);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 100);
     struct listener listener;
     struct kad_session_counts before, after;
     struct test_node *node = &net->nodes[70], *asks_only = &net->nodes[71];
@@ -169,14 +154,14 @@ TEST(p046_it_is_said_in_small_words_to_a_few)
     listen_to(&listener, asks_only, false);
     test_net_leave(asks_only);
     EXPECT_EQ(listener.n_caught, 0);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* What somebody on the way kept of it is worth nothing when the node is back, from wherever it is sent: it came before, or in a
  * session that is over. */
 TEST(p046_an_old_notice_sends_nobody_away)
 {
-    struct test_net *net = make(30);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 30);
     struct test_node *node = &net->nodes[11];
     struct listener listener;
     size_t n;
@@ -200,13 +185,13 @@ TEST(p046_an_old_notice_sends_nobody_away)
     test_net_run(net, KAD_SECOND);
     EXPECT_EQ(n_knowing(net, &node->endpoint), n);
     hush(&listener);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Nor is one that was held back until the node was there again, though nobody has seen it before and its session still opens. */
 TEST(p046_a_notice_that_was_held_back_is_of_another_time)
 {
-    struct test_net *net = make(30);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 30);
     struct test_node *node = &net->nodes[11];
     struct listener listener;
     size_t n;
@@ -227,13 +212,13 @@ TEST(p046_a_notice_that_was_held_back_is_of_another_time)
     EXPECT(n_heard(net, KAD_DROP_STALE) >= 20);
     EXPECT_EQ(n_heard(net, KAD_DROP_NONE), 0);
     hush(&listener);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Who waits for an answer of one that leaves need not wait for its time to be over. */
 TEST(p046_what_it_was_asked_fails_at_once)
 {
-    struct test_net *net = make(2);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 2);
     struct test_node *asker = &net->nodes[0], *asked = &net->nodes[1];
     const struct kad_request request = {.kind = KAD_REQUEST_CLOSEST, .target.bytes = {1}};
     const size_t before = asker->n_done;
@@ -252,13 +237,13 @@ TEST(p046_what_it_was_asked_fails_at_once)
     EXPECT_EQ(test_net_info(asker)->n_queries, 0);
     EXPECT_EQ(test_net_info(asker)->n_contacts[0], 0);
     hush(&listener);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* A first message can be an old one, so it changes nothing, whatever it says; in a session it does. */
 TEST(p046_a_first_message_sends_nobody_away)
 {
-    struct test_net *net = make(20);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 20);
     struct test_node *node = &net->nodes[3];
     struct kad_table_row rows[256];
     struct kad_message message;
@@ -281,13 +266,13 @@ TEST(p046_a_first_message_sends_nobody_away)
     received = kad_notice_left(&node->engine->dht, &from, &message, net->now, NULL);
     EXPECT(received.drop == KAD_DROP_NONE && received.left);
     EXPECT_EQ(n_knowing(net, &from.endpoint), n - 1);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Both ends of it are recorded, and run again alike. */
 TEST(it_is_recorded_and_replayed)
 {
-    struct test_net *net = make(12);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 12);
     struct test_tape ends[2] = {{0}, {0}};
     struct kad_journal *journals[2];
     char why[TEST_TAPE_WHY] = "";
@@ -312,14 +297,14 @@ TEST(it_is_recorded_and_replayed)
         EXPECT_MSG(test_tape_replay(&ends[i], NULL, why) == KAD_REPLAY_END, "%zu: %s", i, why);
         test_tape_clear(&ends[i]);
     }
-    unmake(net);
+    test_net_free(net);
 }
 
 /* "Change port live: neighbours know the new one in < 2 s". A router has given it another port, and it knows nothing of it. The first
  * answer that it gets there says so, whoever gave it; then its neighbours hear of it, though nobody asked. */
 TEST(p046_neighbours_know_a_new_port_within_two_seconds)
 {
-    struct test_net *net = make(40);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 40);
     struct test_node *mover = &net->nodes[7];
     const struct kad_endpoint before = mover->endpoint;
     struct kad_request ping = {.kind = KAD_REQUEST_PING, .endpoint = net->nodes[20].endpoint};
@@ -335,13 +320,13 @@ TEST(p046_neighbours_know_a_new_port_within_two_seconds)
     EXPECT(n_knowing(net, &mover->endpoint) >= 20);
     pings = kad_engine_counters(mover->engine)->queries_out[KAD_PING] - pings;
     EXPECT(pings >= 20 && pings <= 1 + 20 + 5); /* one was asked for, k tell it, the rest is upkeep's */
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Who lies about our address has us ping our own neighbours, once a minute and no more. */
 TEST(p046_a_liar_about_our_address_gains_little)
 {
-    struct test_net *net = make(40);
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 40);
     struct test_node *node = &net->nodes[7];
     struct kad_dht *dht = &node->engine->dht;
     static uint8_t memory[64 * KAD_DATAGRAM_MAX];
@@ -356,5 +341,5 @@ TEST(p046_a_liar_about_our_address_gains_little)
     EXPECT_EQ(batch.n, 20);
     kad_notice_moved(dht, net->now + KAD_MINUTE, &carrier.outbox);
     EXPECT_EQ(batch.n, 40);
-    unmake(net);
+    test_net_free(net);
 }

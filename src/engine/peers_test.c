@@ -37,12 +37,6 @@ static struct test_net *make(size_t n)
     return net;
 }
 
-static void unmake(struct test_net *net)
-{
-    test_net_clear(net);
-    free(net);
-}
-
 static bool in_table(struct test_node *node, const struct kad_id *id)
 {
     struct kad_table_row rows[128];
@@ -92,7 +86,7 @@ TEST(a_banned_identity_is_out_until_it_is_pardoned)
     EXPECT_EQ(ping(b, a), 0);
     test_net_run(net, KAD_HOUR);
     EXPECT(in_table(a, &id));
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Before anything is decrypted. All who are there are meant. */
@@ -114,7 +108,7 @@ TEST(a_banned_address_is_out)
     EXPECT_EQ(after.answered, before.answered);
     test_net_run(net, KAD_HOUR);
     EXPECT_EQ(ping(b, a), 0); /* over */
-    unmake(net);
+    test_net_free(net);
 }
 
 /* K44: whoever sends what no honest node does is gray, then banned, for a while; nobody has to look. */
@@ -146,7 +140,7 @@ TEST(broken_rules_end_in_a_ban)
     EXPECT(ping(b, a) != 0);
     test_net_run(net, KAD_HOUR);
     EXPECT_EQ(ping(b, a), 0);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Its own identity, nobody, and where nobody has an identity. */
@@ -168,7 +162,7 @@ TEST(what_cannot_be_banned)
     EXPECT_EQ(kad_engine_peers(mainline->nodes[0].engine, NULL, 0, 1), 0);
     test_net_clear(mainline);
     free(mainline);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* Nothing that a node says of itself moves its score: only what was asked of it and answered. */
@@ -192,7 +186,7 @@ TEST(asking_moves_no_score)
     EXPECT(kad_engine_counters(a->engine)->answers_in < 100);
     (void)kad_engine_score(a->engine, &contact, net->now, &state);
     EXPECT_EQ(state, KAD_PEER_FINE);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* A colluder's answers to gets have a record whose value it has changed: sealed in its own session, under its own identity. */
@@ -278,7 +272,7 @@ TEST(colluders_that_misbehave_are_evicted)
         EXPECT(n_honest >= HONEST / 2);
     }
     EXPECT_MSG(n_after * 10 <= n_before, "%zu of %zu places are still the liars'", n_after, n_before);
-    unmake(net);
+    test_net_free(net);
 }
 
 /* K50, T29: with more contacts than it wants, a node keeps those it joined through, its neighbours and the best. */
@@ -311,5 +305,5 @@ TEST(bootstraps_stay_where_others_have_to_leave)
     EXPECT(test_net_info(crowded)->n_contacts[0] <= 12);
     for (size_t i = 0; i < kad_engine_table(crowded->engine, KAD_IPV4, rows, 128); i++)
         EXPECT(!kad_endpoint_equal(&rows[i].contact.endpoint, &net->nodes[5].endpoint));
-    unmake(net);
+    test_net_free(net);
 }

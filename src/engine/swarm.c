@@ -24,9 +24,9 @@ static void fill_in(struct kad_swarm_config *config)
     if (!config->agent)
         config->agent = "kad";
     if (!config->max_links)
-        config->max_links = 300;
+        config->max_links = KAD_SWARM_LINKS;
     if (!config->max_dials)
-        config->max_dials = 32;
+        config->max_dials = KAD_SWARM_DIALS;
     if (!config->max_peers)
         config->max_peers = 16384;
     if (!config->max_waiting)
@@ -38,7 +38,7 @@ static void fill_in(struct kad_swarm_config *config)
     if (!config->max_per_subnet)
         config->max_per_subnet = 64;
     if (!config->dial_ms)
-        config->dial_ms = 5 * KAD_SECOND;
+        config->dial_ms = KAD_SWARM_DIAL_MS;
 }
 
 static void name_protocols(struct kad_swarm *swarm)

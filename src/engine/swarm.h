@@ -30,6 +30,15 @@ struct kad_swarm;
 #define KAD_SWARM_ADDRS     8  /* that are remembered of a peer */
 #define KAD_SWARM_AGENT     64 /* bytes of an agent's name, with its zero */
 
+/* How it dials and keeps connections, the first three unless its configuration says otherwise. The simulator has them from here, too. */
+#define KAD_SWARM_LINKS        300
+#define KAD_SWARM_DIALS        32
+#define KAD_SWARM_DIAL_MS      (5 * KAD_SECOND)
+#define KAD_SWARM_RACE_MS      250        /* between the beginnings of two dials to a peer */
+#define KAD_SWARM_BACKOFF_MS   KAD_MINUTE /* after a peer was not to be had, unless it comes; doubled, up to */
+#define KAD_SWARM_BACKOFF_MOST (5 * KAD_MINUTE)
+#define KAD_SWARM_SETTLED_MS   (10 * KAD_SECOND) /* younger connections are not closed for another's sake */
+
 enum kad_swarm_mode {
     KAD_SWARM_CLIENT, /* asks, and does not say that it answers */
     KAD_SWARM_SERVER,
@@ -44,8 +53,8 @@ struct kad_swarm_config {
     const char *agent;
     enum kad_swarm_mode mode;
     bool local;              /* private and loopback addresses are dialled and named, too */
-    unsigned max_links;      /* 0: 300 */
-    unsigned max_dials;      /* at once; 0: 32 */
+    unsigned max_links;      /* 0: KAD_SWARM_LINKS */
+    unsigned max_dials;      /* at once; 0: KAD_SWARM_DIALS */
     unsigned max_peers;      /* remembered; 0: 16384 */
     unsigned max_waiting;    /* questions that wait for a connection or a stream; 0: 1024 */
     unsigned accept_per_s;   /* connections a second from one host; 0: 50 */
@@ -53,7 +62,7 @@ struct kad_swarm_config {
     unsigned max_per_subnet; /* and from one /24 or /48; 0: 64 */
     bool
         limit_loopback; /* local addresses too (of max_per_*: private ones): else many nodes here are one host */
-    kad_ms dial_ms;     /* until an address counts as dead; 0: 5 s */
+    kad_ms dial_ms;     /* until an address counts as dead; 0: KAD_SWARM_DIAL_MS */
     /* What is hashed to a key that the swarm was not told of, or has forgotten (kad_engine_name()); NULL: nobody knows. */
     bool (*name_of)(void *context, const struct kad_id *key, struct kad_bytes *out_name);
     void *context;

@@ -15,7 +15,6 @@
 #define IDLE_MS      KAD_MINUTE
 #define PING_MS      (30 * KAD_SECOND)
 #define HELD_MS      KAD_MINUTE /* an open stream keeps its connection so long after it was used last */
-#define SETTLED_MS   (10 * KAD_SECOND) /* a connection younger than this is not closed for another's sake */
 #define NUMBERS      65536u
 
 /* -- slots ------------------------------------------------------------------------------------------------------ */
@@ -137,7 +136,7 @@ bool kad_swarm_make_room(struct kad_swarm *swarm, bool inbound)
         struct swarm_conn *conn = swarm->conns[i];
 
         if (!conn || !conn->up || conn->closing || conn->n_in_flight || (inbound && !conn->inbound) ||
-            swarm->now - conn->since < SETTLED_MS ||
+            swarm->now - conn->since < KAD_SWARM_SETTLED_MS ||
             (kad_link_n_streams(conn->link) && swarm->now - conn->used_at < HELD_MS))
             continue;
         if (!least || worth(conn) < worth(least))
@@ -270,14 +269,14 @@ static void end_race(struct swarm_peer *peer)
 /* Nobody is to be had: whoever waited for it hears of it, and for a while it is not tried again. */
 static void give_up(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
-    kad_ms wait = SWARM_BACKOFF_MS;
+    kad_ms wait = KAD_SWARM_BACKOFF_MS;
 
-    for (unsigned i = 0; i < peer->n_failed && wait < SWARM_BACKOFF_MOST; i++)
+    for (unsigned i = 0; i < peer->n_failed && wait < KAD_SWARM_BACKOFF_MOST; i++)
         wait *= 2;
     if (peer->n_failed < UINT8_MAX)
         peer->n_failed++;
     end_race(peer);
-    peer->dial_at = swarm->now + (wait < SWARM_BACKOFF_MOST ? wait : SWARM_BACKOFF_MOST);
+    peer->dial_at = swarm->now + (wait < KAD_SWARM_BACKOFF_MOST ? wait : KAD_SWARM_BACKOFF_MOST);
     while (peer->first_ask) {
         struct swarm_ask *ask = peer->first_ask;
 
@@ -295,7 +294,7 @@ static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
 
         if (dial(swarm, peer, addr))
             peer->next_addr++;
-        peer->dial_at = swarm->now + SWARM_RACE_MS;
+        peer->dial_at = swarm->now + KAD_SWARM_RACE_MS;
         kad_swarm_wake(swarm, peer->dial_at);
         return;
     }

@@ -18,11 +18,8 @@
 #include "wire/libp2p/identify.h"
 #include "wire/libp2p/message.h"
 
-#define SWARM_RACE_MS      250        /* between the beginnings of two dials to a peer */
-#define SWARM_BACKOFF_MS   KAD_MINUTE /* after a peer was not to be had, unless it comes; doubled, up to */
-#define SWARM_BACKOFF_MOST (5 * KAD_MINUTE)
-#define SWARM_IN_FLIGHT    16 /* questions at once on a connection: js and rust take 32 streams */
-#define SWARM_ASK_MS       (15 * KAD_SECOND) /* nobody waits longer for an answer: go and rust 10 s, and so do we */
+#define SWARM_IN_FLIGHT 16                /* questions at once on a connection: js and rust take 32 streams */
+#define SWARM_ASK_MS    (15 * KAD_SECOND) /* nobody waits longer for an answer: go and rust 10 s, and so do we */
 #define SWARM_KEPT \
     (64 * 1024) /* answers that nobody reads; until some are, no more questions of theirs are looked at */
 #define SWARM_NAMES    4096

@@ -61,27 +61,12 @@ static void shard(struct swarm_node *node, struct kad_request *request, uint8_t 
 
 static void provide_until(struct swarm_node *node, bool keep, kad_ms until)
 {
-    uint8_t multihash[34], value[128];
-    struct kad_proto_writer writer = {.bytes = value, .room = sizeof(value)};
     const uint8_t addr[8] = {4, 10, 0, 1, 1, 6, 0x23, 0x28};
     struct kad_request request = {.kind = KAD_REQUEST_PUT, .keep = keep, .renews = keep, .keep_until = until};
-    const struct kad_id id = id_of(node);
+    uint8_t multihash[34];
 
     shard(node, &request, multihash);
-    kad_proto_put_bytes(&writer, 1, kad_swarm_self(node->swarm));
-    kad_proto_put_bytes(&writer, 2, (struct kad_bytes){addr, sizeof(addr)});
-    request.record = (struct kad_record){
-        .type = KAD_CLASS_PROVIDER,
-        .many = true,
-        .key = request.target,
-        .salt = {multihash, 34},
-        .value = {value, writer.n},
-        .made_at = node->net->now,
-        .sequence = node->net->now,
-        .valid_until = KAD_NEVER,
-    };
-    memcpy(request.record.public_key, id.bytes, 32);
-    swarm_node_request(node, &request);
+    swarm_node_provide(node, &request, multihash, (struct kad_bytes){addr, sizeof(addr)});
 }
 
 static void provide(struct swarm_node *node, bool keep)

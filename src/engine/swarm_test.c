@@ -54,29 +54,12 @@ TEST(pieces_of_any_size_make_no_difference)
 /* A provider record of our own: its Peer message names us; the swarm puts the addresses in. */
 static void provide(struct swarm_node *node, const uint8_t digest[32])
 {
-    uint8_t multihash[34], value[128];
-    struct kad_proto_writer writer = {.bytes = value, .room = sizeof(value)};
     const uint8_t addr[8] = {4, 127, 0, 0, 1, 6, 1, 1};
     struct kad_request request = {.kind = KAD_REQUEST_PUT};
-    struct kad_info info;
+    uint8_t multihash[34];
 
     kad_multihash_sha256(digest, multihash);
-    kad_engine_info(node->engine, &info);
-    kad_proto_put_bytes(&writer, 1, kad_swarm_self(node->swarm));
-    kad_proto_put_bytes(&writer, 2, (struct kad_bytes){addr, sizeof(addr)});
-    kad_swarm_learn_key(node->swarm, (struct kad_bytes){multihash, 34}, &request.target);
-    request.record = (struct kad_record){
-        .type = KAD_CLASS_PROVIDER,
-        .many = true,
-        .key = request.target,
-        .salt = {multihash, 34},
-        .value = {value, writer.n},
-        .made_at = node->net->now,
-        .sequence = node->net->now,
-        .valid_until = KAD_NEVER,
-    };
-    memcpy(request.record.public_key, info.id.bytes, 32);
-    swarm_node_request(node, &request);
+    swarm_node_provide(node, &request, multihash, (struct kad_bytes){addr, sizeof(addr)});
 }
 
 static void find_providers(struct swarm_node *node, const uint8_t digest[32])

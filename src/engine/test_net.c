@@ -33,6 +33,22 @@ void test_net_clear(struct test_net *net)
     free(net->packets);
 }
 
+struct test_net *test_net_make(const struct kad_network *network, size_t n)
+{
+    struct test_net *net = calloc(1, sizeof(*net));
+
+    assert(net);
+    test_net_init_on(net, network);
+    test_net_grow(net, n);
+    return net;
+}
+
+void test_net_free(struct test_net *net)
+{
+    test_net_clear(net);
+    free(net);
+}
+
 static void post(struct test_net *net, const struct kad_endpoint *from, const struct kad_endpoint *to,
                  const void *bytes, size_t size)
 {

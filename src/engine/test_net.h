@@ -57,6 +57,9 @@ struct test_net {
 void test_net_init(struct test_net *net); /* Mainline */
 void test_net_init_on(struct test_net *net, const struct kad_network *network);
 void test_net_clear(struct test_net *net);
+/* One on the heap, with `n` nodes (test_net_grow()). */
+struct test_net *test_net_make(const struct kad_network *network, size_t n);
+void test_net_free(struct test_net *net);
 struct test_node *test_net_add(struct test_net *net, bool ipv6); /* started, not joined */
 void test_net_off(struct test_node *node);
 void test_net_leave(struct test_node *node); /* off, and says so before */

@@ -5,6 +5,7 @@
 
 #include "base/endpoint.h"
 #include "base/multiaddr.h"
+#include "base/protobuf.h"
 #include "base/test.h"
 #include "engine/network.h"
 
@@ -288,6 +289,32 @@ void swarm_node_request(struct swarm_node *node, const struct kad_request *reque
     for (int i = 0; i < 600 && node->done != id; i++)
         swarm_net_run(node->net, 100);
     EXPECT_EQ(node->done, id);
+}
+
+void swarm_node_provide(struct swarm_node *node, struct kad_request *request, const uint8_t multihash[34],
+                        struct kad_bytes addr)
+{
+    uint8_t value[128];
+    struct kad_proto_writer writer = {.bytes = value, .room = sizeof(value)};
+    const struct kad_bytes content = {multihash, 34};
+    struct kad_info info;
+
+    kad_engine_info(node->engine, &info);
+    kad_proto_put_bytes(&writer, 1, kad_swarm_self(node->swarm));
+    kad_proto_put_bytes(&writer, 2, addr);
+    kad_swarm_learn_key(node->swarm, content, &request->target);
+    request->record = (struct kad_record){
+        .type = KAD_CLASS_PROVIDER,
+        .many = true,
+        .key = request->target,
+        .salt = content,
+        .value = {value, writer.n},
+        .made_at = node->net->now,
+        .sequence = node->net->now,
+        .valid_until = KAD_NEVER,
+    };
+    memcpy(request->record.public_key, info.id.bytes, 32);
+    swarm_node_request(node, request);
 }
 
 void swarm_node_stop(struct swarm_node *node)

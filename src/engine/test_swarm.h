@@ -62,5 +62,8 @@ void swarm_node_connect(struct swarm_node *node, const struct swarm_node *other)
 void swarm_net_run(struct swarm_net *net, kad_ms ms);
 /* Runs until this request is done, a minute at most. */
 void swarm_node_request(struct swarm_node *node, const struct kad_request *request);
+/* The same to provide what has this multihash, at `addr` (a multiaddr); target and record of `request` are filled in. */
+void swarm_node_provide(struct swarm_node *node, struct kad_request *request, const uint8_t multihash[34],
+                        struct kad_bytes addr);
 
 #endif
