@@ -1,6 +1,7 @@
 /* P014, P088: what the times and the number of a node's datagrams tell. */
 #include "kad/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/endpoint.h"
