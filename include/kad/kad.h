@@ -4,6 +4,7 @@
  *     types.h     the words all of it is written in; the allocator
  *     text.h      addresses and ids as text
  *     arena.h     memory from one fixed block
+ *     settings.h  what of an engine can be set
  *     identity.h  key pairs: who somebody is, as text and by signature
  *     engine.h    one participant without sockets, clock, threads: for a loop of your own     libkad, as all above
  *     node.h      the same on sockets, on libuv                                               libkad-node
@@ -24,6 +25,7 @@
 #include "kad/engine.h"
 #include "kad/identity.h"
 #include "kad/secure.h"
+#include "kad/settings.h"
 #include "kad/text.h"
 #include "kad/types.h"
 

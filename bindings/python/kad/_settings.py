@@ -1,4 +1,4 @@
-"""Written by tools/python-settings from include/kad/engine.h: struct kad_settings."""
+"""Written by tools/python-settings from include/kad/settings.h: struct kad_settings."""
 
 from ctypes import c_bool, c_char, c_int64, c_uint
 
