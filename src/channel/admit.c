@@ -63,6 +63,7 @@ static void cookie_of(struct kad_admit *admit, const struct kad_endpoint *from, 
     kad_write_u32(bytes + sizeof(from->address), (uint32_t)from->family << 16 | from->port);
     kad_write_u64(bytes + sizeof(from->address) + 4, (uint64_t)last);
     kad_siphash_128(key->key, bytes, sizeof(bytes), out_cookie);
+    out_cookie[KAD_COOKIE_SIZE - 1] = (uint8_t)epoch;
 }
 
 void kad_admit_cookie(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
@@ -77,32 +78,34 @@ void kad_admit_late_cookie(struct kad_admit *admit, const struct kad_endpoint *f
     cookie_of(admit, from, last, kad_admit_epoch(now), out_cookie);
 }
 
-/* Of this epoch or the one before; which one. And the good one of this epoch. */
-static bool cookie_good(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
-                        const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now, uint32_t *out_epoch,
-                        uint8_t out_good[KAD_COOKIE_SIZE])
+/* The one that a cookie says it is of: one of the last 256. */
+static uint32_t epoch_of(const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now)
 {
-    for (uint32_t back = 0; back < 2; back++) {
-        uint8_t before[KAD_COOKIE_SIZE], *good = back ? before : out_good, difference = 0;
+    const uint32_t epoch = kad_admit_epoch(now);
 
-        *out_epoch = kad_admit_epoch(now) - back;
-        cookie_of(admit, from, last, *out_epoch, good);
-        for (unsigned i = 0; i < KAD_COOKIE_SIZE;
-             i++) /* all of it: how much of a guess was right stays unknown */
-            difference |= (uint8_t)(good[i] ^ cookie[i]);
-        if (difference == 0)
-            return true;
-    }
-    return false;
+    return epoch - (uint8_t)(epoch - cookie[KAD_COOKIE_SIZE - 1]);
+}
+
+/* Of this epoch or the one before. Of most that are none only the last byte is looked at. */
+static bool cookie_good(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
+                        const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now)
+{
+    const uint32_t epoch = epoch_of(cookie, now);
+    uint8_t good[KAD_COOKIE_SIZE], difference = 0;
+
+    if (kad_admit_epoch(now) - epoch > 1)
+        return false;
+    cookie_of(admit, from, last, epoch, good);
+    for (unsigned i = 0; i < KAD_COOKIE_SIZE;
+         i++) /* all of it: how much of a guess was right stays unknown */
+        difference |= (uint8_t)(good[i] ^ cookie[i]);
+    return difference == 0;
 }
 
 bool kad_admit_late(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms last,
                     const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now)
 {
-    uint8_t good[KAD_COOKIE_SIZE];
-    uint32_t epoch;
-
-    return last != 0 && cookie_good(admit, from, last, cookie, now, &epoch, good);
+    return last != 0 && cookie_good(admit, from, last, cookie, now);
 }
 
 static void count(uint32_t *number)
@@ -265,25 +268,26 @@ static bool loaded(const struct kad_admit *admit)
     return (rate->n > rate->n_before ? rate->n : rate->n_before) > admit->cookie_per_s;
 }
 
-enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
-                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now,
-                                   uint8_t out_cookie[KAD_COOKIE_SIZE])
+enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_endpoint *from,
+                                   const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now)
 {
-    const uint8_t *cookie = datagram + KAD_INIT_COOKIE;
-    unsigned bits;
-    uint32_t epoch;
-
     pass_seconds(admit, now);
     count(&admit->first.n);
-    if (!cookie_good(admit, from, 0, cookie, now, &epoch, out_cookie))
+    if (!cookie_good(admit, from, 0, cookie, now))
         return loaded(admit) ? KAD_ADMIT_REFUSED : KAD_ADMIT;
     count(&admit->cookied.n);
-    bits = loaded(admit) ? kad_admit_bits(admit) : 0;
-    if (!bits)
-        return KAD_ADMIT_PROVED;
+    return loaded(admit) && kad_admit_bits(admit) ? KAD_ADMIT_DUE : KAD_ADMIT_PROVED;
+}
+
+enum kad_admission kad_admit_check_work(struct kad_admit *admit, const struct kad_suite *suite,
+                                        const uint8_t *datagram, kad_ms now)
+{
+    const uint8_t *cookie = datagram + KAD_INIT_COOKIE;
+
     /* One bit less will do: the load may have risen since the cookie was given. */
-    if (work_bits(suite, cookie, datagram + KAD_INIT_COMMITMENT, datagram + KAD_INIT_NONCE) + 1 < bits ||
-        !first_use(admit, datagram, epoch))
+    if (work_bits(suite, cookie, datagram + KAD_INIT_COMMITMENT, datagram + KAD_INIT_NONCE) + 1 <
+            kad_admit_bits(admit) ||
+        !first_use(admit, datagram, epoch_of(cookie, now)))
         return KAD_ADMIT_REFUSED;
     return KAD_ADMIT_WORKED;
 }

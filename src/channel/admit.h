@@ -28,6 +28,7 @@ enum kad_admission {
     KAD_ADMIT_PROVED,  /* read it: it has also shown that it receives at its address */
     KAD_ADMIT_WORKED,  /* the same, and its commitment must be held against who it turns out to be */
     KAD_ADMIT_REFUSED, /* answer with a cookie */
+    KAD_ADMIT_DUE,     /* its cookie is good, but it has to show work as well: kad_admit_check_work() */
 };
 
 /* First messages of this second and of the last one. */
@@ -64,10 +65,12 @@ void kad_admit_init(struct kad_admit *admit, const struct kad_allocator *allocat
                     uint32_t cookie_per_s, uint32_t work_per_s);
 void kad_admit_clear(struct kad_admit *admit);
 
-/* `datagram` is a first message, unmasked up to its ephemeral key. REFUSED: with what one must bring in `out_cookie`. */
-enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_suite *suite,
-                                   const struct kad_endpoint *from, const uint8_t *datagram, kad_ms now,
-                                   uint8_t out_cookie[KAD_COOKIE_SIZE]);
+/* By the cookie that a first message brings. REFUSED: answer with kad_admit_cookie(). */
+enum kad_admission kad_admit_check(struct kad_admit *admit, const struct kad_endpoint *from,
+                                   const uint8_t cookie[KAD_COOKIE_SIZE], kad_ms now);
+/* What was DUE: WORKED or REFUSED. `datagram` is unmasked up to its ephemeral key. */
+enum kad_admission kad_admit_check_work(struct kad_admit *admit, const struct kad_suite *suite,
+                                        const uint8_t *datagram, kad_ms now);
 /* What one must bring under load. */
 void kad_admit_cookie(struct kad_admit *admit, const struct kad_endpoint *from, kad_ms now,
                       uint8_t out_cookie[KAD_COOKIE_SIZE]);

@@ -74,16 +74,21 @@ static bool make_room(struct kad_busy_list *list)
     return true;
 }
 
+const struct kad_ready *kad_busy_ready(struct kad_busy_list *list)
+{
+    if (!list->looked) {
+        list->looked = true;
+        list->found = kad_ready_find(&list->ready);
+    }
+    return list->found ? &list->ready : NULL;
+}
+
 static struct kad_busy *add(struct kad_busy_list *list, struct kad_session *session)
 {
     struct kad_busy *busy;
     uint8_t *keys;
 
-    if (!list->looked) {
-        list->looked = true;
-        list->found = kad_ready_find(&list->ready);
-    }
-    if (!list->found || !make_room(list))
+    if (!kad_busy_ready(list) || !make_room(list))
         return NULL;
     busy = kad_alloc(list->allocator, sizeof(*busy));
     if (!busy)

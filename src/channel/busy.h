@@ -38,6 +38,8 @@ void kad_busy_clear(struct kad_busy_list *list); /* of which none is left */
 struct kad_busy *kad_busy_of(struct kad_busy_list *list, struct kad_session *session);
 /* Wipes and frees. A session without is fine. */
 void kad_busy_drop(struct kad_busy_list *list, struct kad_session *session);
+/* The functions, looked for when they are first wanted; NULL: there are none. */
+const struct kad_ready *kad_busy_ready(struct kad_busy_list *list);
 size_t kad_busy_memory(const struct kad_busy_list *list);
 
 #endif

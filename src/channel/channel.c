@@ -46,6 +46,8 @@ int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct 
     kad_rng_bytes(&channel->rng, channel->veil, sizeof(channel->veil));
     kad_rng_bytes(&channel->rng, cookies, sizeof(cookies));
     kad_admit_init(&channel->admit, channel->allocator, cookies, config->cookie_per_s, config->work_per_s);
+    kad_cookies_init(&channel->cookies, channel->suite, our_key(channel),
+                     kad_siphash(cookies, door, sizeof(door)));
     kad_sessions_init(&channel->sessions, channel->allocator, config->max_sessions, config->max_waiting,
                       channel->suite->ready ? config->max_sessions / BUSY_SHARE : 0,
                       kad_rng_u64(&channel->rng));
@@ -62,6 +64,7 @@ void kad_channel_free(struct kad_channel *channel)
     allocator = channel->allocator;
     kad_sessions_clear(&channel->sessions);
     kad_admit_clear(&channel->admit);
+    kad_cookies_clear(&channel->cookies, allocator);
     if (channel->asked)
         kad_wipe(channel->asked, sizeof(*channel->asked));
     kad_free(allocator, channel->asked, sizeof(*channel->asked));
@@ -89,7 +92,7 @@ const struct kad_channel_counters *kad_channel_counters(const struct kad_channel
 size_t kad_channel_memory(const struct kad_channel *channel)
 {
     return sizeof(*channel) + kad_sessions_memory(&channel->sessions) + kad_admit_memory(&channel->admit) +
-           (channel->asked ? sizeof(*channel->asked) : 0) +
+           kad_cookies_memory(&channel->cookies) + (channel->asked ? sizeof(*channel->asked) : 0) +
            (channel->own_scratch ? (size_t)KAD_CHANNEL_DATAGRAM : 0);
 }
 

@@ -71,7 +71,8 @@ TEST(who_lost_its_clock_gets_in_with_a_cookie)
 TEST(a_cookie_in_anothers_first_message_spoils_it)
 {
     struct test_packet old, cookie;
-    uint8_t key[KAD_SEAL_KEY], mask[KAD_MASK_KEY], *sealed = cookie.bytes + KAD_COOKIE_SEALED;
+    uint8_t key[KAD_SEAL_KEY], mask[KAD_MASK_KEY], veil[KAD_MASK_KEY],
+        *sealed = cookie.bytes + KAD_COOKIE_SEALED;
 
     test_begin(&world, 2);
     EXPECT(test_say(&world, 0, 1, 1, 10, 0));
@@ -86,8 +87,12 @@ TEST(a_cookie_in_anothers_first_message_spoils_it)
     cookie = test_caught(&world);
     kad_channel_mask_key_of(test_key(&world, 1), mask);
     kad_mask(mask, old.bytes, old.size, KAD_INIT_MASKED);
-    kad_channel_cookie_key(world.peers[0].channel, test_key(&world, 1), cookie.bytes + KAD_HEAD, key);
-    EXPECT(kad_suite_real.open(key, 0, old.bytes + old.size - KAD_TAIL, KAD_TAIL, sealed,
+    memcpy(veil, old.bytes + KAD_INIT_VEIL, 8);
+    memcpy(veil + 8, old.bytes + KAD_INIT_VEIL, 8);
+    kad_mask(veil, cookie.bytes, cookie.size, KAD_HEAD);
+    kad_cookies_key(&kad_suite_real, test_key(&world, 1), key);
+    EXPECT(kad_suite_real.open(key, kad_read_u64(cookie.bytes + KAD_AT_COUNTER),
+                               old.bytes + old.size - KAD_TAIL, KAD_TAIL, sealed,
                                KAD_DOOR_SIZE - KAD_COOKIE_SEALED));
     memcpy(old.bytes + KAD_INIT_COOKIE, sealed, KAD_COOKIE_SIZE);
     kad_mask(mask, old.bytes, old.size, KAD_INIT_MASKED);

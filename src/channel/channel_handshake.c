@@ -92,11 +92,18 @@ struct kad_channel_in kad_channel_take_init(struct kad_channel *channel, const s
     kad_ms first_at, last;
     bool late = false;
 
-    /* Under load most is refused after this: the keys stay masked. */
-    kad_mask_part(channel->mask, in->bytes, in->size, KAD_HEAD, KAD_INIT_E);
-    admission = kad_admit_check(&channel->admit, channel->suite, in->from, in->bytes, in->now, cookie);
-    if (admission == KAD_ADMIT_REFUSED)
+    /* Under load most is refused after this: what it is not judged by stays masked. */
+    kad_mask_part(channel->mask, in->bytes, in->size, KAD_INIT_COOKIE, KAD_INIT_COMMITMENT);
+    kad_mask_part(channel->mask, in->bytes, in->size, KAD_INIT_NONCE, KAD_INIT_E);
+    admission = kad_admit_check(&channel->admit, in->from, in->bytes + KAD_INIT_COOKIE, in->now);
+    if (admission != KAD_ADMIT_REFUSED)
+        kad_mask_part(channel->mask, in->bytes, in->size, KAD_INIT_COMMITMENT, KAD_INIT_NONCE);
+    if (admission == KAD_ADMIT_DUE)
+        admission = kad_admit_check_work(&channel->admit, channel->suite, in->bytes, in->now);
+    if (admission == KAD_ADMIT_REFUSED) {
+        kad_admit_cookie(&channel->admit, in->from, in->now, cookie);
         return ask_for_cookie(channel, in, cookie, kad_admit_bits(&channel->admit));
+    }
     kad_mask_part(channel->mask, in->bytes, in->size, KAD_INIT_E, KAD_INIT_MASKED);
     channel->counters.cookies_taken += admission != KAD_ADMIT;
     asked = kad_channel_asked_of(channel);
@@ -269,9 +276,9 @@ struct kad_channel_in kad_channel_take_cookie(struct kad_channel *channel, const
     if (in->size != KAD_DOOR_SIZE || !session || session->state != KAD_SESSION_PENDING || !session->named ||
         !kad_endpoint_equal(&session->endpoint, in->from))
         return verdict(KAD_CHANNEL_UNKNOWN);
-    kad_channel_cookie_key(channel, session->key, in->bytes + KAD_HEAD, key);
-    if (!channel->suite->open(key, 0, session->handshake->tail, KAD_TAIL, sealed,
-                              KAD_DOOR_SIZE - KAD_COOKIE_SEALED))
+    kad_cookies_key(channel->suite, session->key, key);
+    if (!channel->suite->open(key, kad_read_u64(in->bytes + KAD_AT_COUNTER), session->handshake->tail,
+                              KAD_TAIL, sealed, KAD_DOOR_SIZE - KAD_COOKIE_SEALED))
         return verdict(KAD_CHANNEL_FORGED);
     bits = sealed[KAD_COOKIE_SIZE + 4];
     if (bits <= channel->work_bits_max && !may_work(channel, bits, in->now))

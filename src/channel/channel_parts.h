@@ -7,6 +7,7 @@
 #include "channel/admit.h"
 #include "channel/channel.h"
 #include "channel/format.h"
+#include "channel/cookies.h"
 #include "channel/sessions.h"
 #include "crypto/rng.h"
 
@@ -51,6 +52,7 @@ struct kad_channel {
     struct kad_rng rng;
     struct kad_sessions sessions;
     struct kad_admit admit;
+    struct kad_cookies cookies;
     struct asked *asked; /* from the first first message on */
     uint8_t *scratch;    /* the datagram that is being received */
     bool own_scratch;
@@ -98,8 +100,6 @@ void kad_channel_write_cookie(struct kad_channel *channel, const uint8_t *init, 
 
 void kad_channel_open_key(const struct kad_channel *channel, const uint8_t nonce[16],
                           uint8_t out_key[KAD_SEAL_KEY]);
-void kad_channel_cookie_key(const struct kad_channel *channel, const uint8_t responder[32],
-                            const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY]);
 void kad_channel_mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MASK_KEY]);
 
 /* Where the next datagram goes; NULL: the batch is full. kad_channel_append() says that it is there. */

@@ -28,26 +28,15 @@ void kad_channel_mask_key_of(const uint8_t identity[32], uint8_t out_key[KAD_MAS
     kad_mask_key("kad/1 mask", identity, 32, out_key);
 }
 
-static void derive(const struct kad_channel *channel, const char *purpose, const uint8_t a[32],
-                   const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY])
-{
-    uint8_t bytes[32 + 16];
-
-    memcpy(bytes, a, 32);
-    memcpy(bytes + 32, nonce, 16);
-    channel->suite->hash(purpose, strlen(purpose) + 1, bytes, sizeof(bytes), out_key);
-}
-
 void kad_channel_open_key(const struct kad_channel *channel, const uint8_t nonce[16],
                           uint8_t out_key[KAD_SEAL_KEY])
 {
-    derive(channel, "kad/1 open", channel->door, nonce, out_key);
-}
+    static const char purpose[] = "kad/1 open";
+    uint8_t bytes[KAD_HASH_SIZE + 16];
 
-void kad_channel_cookie_key(const struct kad_channel *channel, const uint8_t responder[32],
-                            const uint8_t nonce[16], uint8_t out_key[KAD_SEAL_KEY])
-{
-    derive(channel, "kad/1 cookie", responder, nonce, out_key);
+    memcpy(bytes, channel->door, KAD_HASH_SIZE);
+    memcpy(bytes + KAD_HASH_SIZE, nonce, 16);
+    channel->suite->hash(purpose, sizeof(purpose), bytes, sizeof(bytes), out_key);
 }
 
 /* What is sent to an address that has not shown that it receives is never more than what came from there, in bytes nor in
@@ -263,16 +252,16 @@ void kad_channel_write_cookie(struct kad_channel *channel, const uint8_t *init, 
                               const uint8_t cookie[KAD_COOKIE_SIZE], unsigned bits, kad_ms now,
                               uint8_t *datagram)
 {
-    uint8_t key[KAD_SEAL_KEY], mask[KAD_MASK_KEY], *sealed = datagram + KAD_COOKIE_SEALED;
+    uint8_t mask[KAD_MASK_KEY], *sealed = datagram + KAD_COOKIE_SEALED;
 
-    write_head(datagram, KAD_TYPE_COOKIE, (uint32_t)kad_read_u64(init + KAD_AT_COUNTER), 0);
-    kad_rng_bytes(&channel->rng, datagram + KAD_HEAD, 16);
+    write_head(datagram, KAD_TYPE_COOKIE, (uint32_t)kad_read_u64(init + KAD_AT_COUNTER),
+               channel->cookies.number);
     memset(sealed, 0, KAD_DOOR_SIZE - KAD_COOKIE_SEALED);
     memcpy(sealed, cookie, KAD_COOKIE_SIZE);
     kad_write_u32(sealed + KAD_COOKIE_SIZE, kad_admit_epoch(now));
     sealed[KAD_COOKIE_SIZE + 4] = (uint8_t)bits;
-    kad_channel_cookie_key(channel, our_key(channel), datagram + KAD_HEAD, key);
-    channel->suite->seal(key, 0, tail, KAD_TAIL, sealed, KAD_DOOR_SIZE - KAD_COOKIE_SEALED - KAD_SEAL_TAG);
+    kad_cookies_seal(&channel->cookies, channel->suite, &channel->sessions.busy, tail, sealed,
+                     KAD_DOOR_SIZE - KAD_COOKIE_SEALED - KAD_SEAL_TAG);
     memcpy(mask, init + KAD_INIT_VEIL, 8);
     memcpy(mask + 8, init + KAD_INIT_VEIL, 8);
     kad_mask(mask, datagram, KAD_DOOR_SIZE, KAD_HEAD);

@@ -48,6 +48,7 @@ void kad_channel_walk(struct kad_walk *walk, struct kad_channel *channel)
     walk_rng(walk, &channel->rng);
     KAD_WALK_BYTES(walk, channel->veil);
     kad_admit_walk(walk, &channel->admit);
+    KAD_WALK(walk, channel->cookies.number);
     kad_sessions_walk(walk, &channel->sessions);
     walk_asked(walk, channel);
     KAD_WALK(walk, channel->work_second);

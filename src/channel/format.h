@@ -3,7 +3,7 @@
  *
  *     0  type | zero(3)      what it is; the zeros tell a datagram for us from any other
  *     4  index(4)            of the receiver's session or handshake; 0 in INIT and HELLO
- *     8  counter(8)          DATA: the message's number; INIT, HELLO: the sender's own index; else 0
+ *     8  counter(8)          DATA, COOKIE: the message's number; INIT, HELLO: the sender's own index; else 0
  *    16  ...                 by type
  *
  * Numbers are big-endian. Every datagram is of one of six sizes, and ends in 16 bytes that cannot be foretold: what the
@@ -53,7 +53,7 @@ enum {
 
     KAD_HELLO_NONCE = 16,   /* 16, then padding that is random */
     KAD_OPEN_SEALED = 32,   /* after 16 random bytes; sealed: identity(32) | zeros */
-    KAD_COOKIE_SEALED = 32, /* after a nonce of 16; sealed: cookie(16) | epoch(4) | bits(1) | zeros */
+    KAD_COOKIE_SEALED = 16, /* sealed: cookie(16) | epoch(4) | bits(1) | zeros */
     KAD_COOKIE_SIZE = 16,
 
     KAD_PADDING = 1, /* at least: a byte 0x80, then zeros */

@@ -234,9 +234,10 @@ class Session:
     def read_cookie(self, datagram):
         """(cookie, bits), or None: it is no COOKIE for this session."""
         datagram = mask(self.veil * 2, datagram, 16)
-        if len(datagram) != 128 or read_head(datagram) != (COOKIE, self.index, 0):
+        begun = read_head(datagram)
+        if len(datagram) != 128 or not begun or begun[:2] != (COOKIE, self.index):
             return None
-        plain = unseal(h(purpose("cookie"), self.theirs, datagram[16:32]), 0, self.tail, datagram[32:])
+        plain = unseal(h(purpose("cookie"), self.theirs), begun[2], self.tail, datagram[16:])
         if any(plain[21:]):
             raise Wrong("a COOKIE's zeros")
         return plain[:16], plain[20]
