@@ -76,6 +76,8 @@ struct kad_settings {
     /* -- what somebody who watches the line learns -- */
     kad_ms
         jitter_ms; /* each query of a request waits up to so long, at random; answers do not. 0: none does */
+    unsigned
+        pad_to; /* bytes, where the network has sessions: nothing said in one is smaller, nor what answers it; 0: by need */
     unsigned cover_per_hour; /* gets of random keys, where the network has classes of records; 0: none */
     /* -- life of what is stored -- */
     kad_ms peer_ttl_ms;       /* an announce is served this long */

@@ -19,7 +19,8 @@ int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct 
     (void)now;
     if (!config->suite || !config->max_sessions || !config->max_waiting || n_network > NETWORK_MAX ||
         config->max_sessions >= KAD_SESSIONS_MAX / 2 || config->max_waiting >= KAD_SESSIONS_MAX / 2 ||
-        config->waiting_ms <= 0 || config->rekey_after_ms <= 0 || config->work_bits_max > KAD_WORK_MOST)
+        config->waiting_ms <= 0 || config->rekey_after_ms <= 0 || config->work_bits_max > KAD_WORK_MOST ||
+        config->pad_to > KAD_DATAGRAM)
         return KAD_E_INVALID;
     channel = kad_alloc_zero(config->allocator, sizeof(*channel));
     if (!channel)
@@ -30,6 +31,7 @@ int kad_channel_new(const struct kad_channel_config *config, kad_ms now, struct 
     channel->open_door = config->open_door;
     channel->puzzle_bits = config->puzzle_bits;
     channel->work_bits_max = config->work_bits_max;
+    channel->pad_to = kad_size_for(config->pad_to);
     channel->waiting_ms = config->waiting_ms;
     channel->rekey_after_ms = config->rekey_after_ms;
 

@@ -40,8 +40,9 @@ struct kad_channel_config {
     unsigned cookie_per_s;  /* first messages a second from which on a cookie is asked for */
     unsigned work_per_s;    /* and from which on work is, too: one bit more for each doubling */
     unsigned work_bits_max; /* most that we do ourselves for admission */
-    bool open_door;         /* answers those who do not know our key */
-    uint8_t *scratch;       /* lent, KAD_CHANNEL_DATAGRAM bytes, may be shared within a thread; NULL: own */
+    unsigned pad_to; /* bytes: no INIT and nothing in a session is smaller, as far as it may be; 0: by need */
+    bool open_door;  /* answers those who do not know our key */
+    uint8_t *scratch; /* lent, KAD_CHANNEL_DATAGRAM bytes, may be shared within a thread; NULL: own */
 };
 
 /* What a datagram was. */

@@ -72,7 +72,8 @@ TEST(a_flood_without_cookies_costs_no_public_keys)
         init.from = test_endpoint(100 + i);
         before = world.in_use;
         (void)test_play(&world, 1, &init);
-        EXPECT(i <= 10 || world.in_use == before); /* nor is anything kept, but with the first the key of cookies */
+        EXPECT(i <= 10 ||
+               world.in_use == before); /* nor is anything kept, but with the first the key of cookies */
         EXPECT(world.n_wire == 0 || (world.n_wire == 1 && world.wire[0].size < init.size));
         world.n_wire = 0;
     }

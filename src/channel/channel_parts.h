@@ -58,6 +58,7 @@ struct kad_channel {
     bool own_scratch;
     bool open_door;
     unsigned puzzle_bits, work_bits_max;
+    size_t pad_to; /* one of the six sizes: nothing in a session is smaller */
     kad_ms waiting_ms, rekey_after_ms;
     kad_ms work_second; /* number of the one in which work_tries were expected of us */
     uint32_t work_tries;

@@ -155,6 +155,8 @@ static struct kad_channel_in take_data(struct kad_channel *channel, const struct
     }
     if (!kad_channel_unpad(bytes, n, &plain))
         return verdict(KAD_CHANNEL_REFUSED);
+    session->pads_16 =
+        in->size > kad_size_for(in->size - n + plain.size + KAD_PADDING) ? (uint8_t)(in->size / 16) : 0;
 
     /* What answers a RESPONSE shows that it arrived where it was sent. */
     if (session->state == KAD_SESSION_FRESH) {

@@ -72,12 +72,23 @@ size_t kad_channel_data_within(const struct kad_session *session)
     return session->packets ? kad_size_within(session->credit) : 0;
 }
 
+/* At least as large as we want everything to be, and, while the other side pads what it sends, as that; as far as it may. */
+static size_t padded(const struct kad_channel *channel, const struct kad_session *session, size_t size)
+{
+    const size_t theirs = (size_t)session->pads_16 * 16, within = kad_channel_data_within(session);
+    size_t wanted = channel->pad_to > theirs ? channel->pad_to : theirs;
+
+    if (wanted > within)
+        wanted = within;
+    return wanted > size ? wanted : size;
+}
+
 size_t kad_channel_write_data(struct kad_channel *channel, struct kad_session *session,
                               enum kad_channel_type type, const uint8_t token[KAD_TOKEN], uint8_t *datagram,
                               size_t n, kad_ms now)
 {
     const size_t at = type == KAD_TYPE_DATA ? KAD_DATA_MESSAGE : KAD_PROBE_MESSAGE;
-    const size_t size = kad_size_for(at + n + KAD_PADDING + KAD_SEAL_TAG),
+    const size_t size = padded(channel, session, kad_size_for(at + n + KAD_PADDING + KAD_SEAL_TAG)),
                  n_sealed = size - KAD_HEAD - KAD_SEAL_TAG;
     struct kad_busy_list *list = &channel->sessions.busy;
     const struct kad_busy *busy = kad_busy_of(list, session);
@@ -147,6 +158,8 @@ size_t kad_channel_write_init(struct kad_channel *channel, struct kad_session *s
     assert(kad_size_for(size) && session->state == KAD_SESSION_PENDING && session->named);
     if (answer > size)
         size = answer > KAD_DATAGRAM ? (size_t)KAD_DATAGRAM : answer;
+    if (channel->pad_to > size)
+        size = channel->pad_to;
     size = kad_size_for(size);
     if (!channel->suite->dh_public(session->key, theirs))
         return 0; /* not the key of anybody */
@@ -191,15 +204,19 @@ size_t kad_channel_write_response(struct kad_channel *channel, uint8_t *datagram
 {
     struct asked *asked = channel->asked;
     struct kad_session *session = kad_sessions_at(&channel->sessions, asked->session);
-    const size_t size = kad_size_for(KAD_RESPONSE_MESSAGE + n + KAD_PADDING + KAD_SEAL_TAG);
+    const size_t needed = kad_size_for(KAD_RESPONSE_MESSAGE + n + KAD_PADDING + KAD_SEAL_TAG);
+    size_t size;
     struct kad_noise_keys ephemeral;
     bool good;
 
-    assert(asked->answer && size);
+    assert(asked->answer && needed);
     asked->session = 0;
     asked->answer = false;
     if (!session)
         return 0;
+    size = kad_size_within(
+        session->credit); /* as large as the INIT: what was asked and answered does not show */
+    assert(size >= needed);
     make_pair(channel, &ephemeral);
     write_head(datagram, KAD_TYPE_RESPONSE, session->remote, 0);
     datagram[KAD_RESPONSE_PAYLOAD] = KAD_CHANNEL_VERSION;

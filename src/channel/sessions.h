@@ -74,6 +74,7 @@ struct kad_session {
     bool ours;                    /* we began it */
     bool proved;                  /* it has shown that it receives at `endpoint` */
     uint8_t packets;              /* that may still be sent there until it has */
+    uint8_t pads_16;              /* 0, or what it sends is padded to so many times 16 bytes */
     uint32_t credit;              /* and bytes */
     uint8_t token[8];             /* what shows it, sent back */
     kad_ms began_at;

@@ -91,6 +91,7 @@ static void walk_session(struct kad_walk *walk, struct kad_sessions *sessions, s
     KAD_WALK(walk, session->ours);
     KAD_WALK(walk, session->proved);
     KAD_WALK(walk, session->packets);
+    KAD_WALK(walk, session->pads_16);
     KAD_WALK(walk, session->credit);
     KAD_WALK_BYTES(walk, session->token);
     KAD_WALK(walk, session->began_at);

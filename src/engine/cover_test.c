@@ -159,6 +159,56 @@ TEST(p014_a_cover_get_looks_like_a_get)
     test_net_free(net);
 }
 
+/* -- sizes -------------------------------------------------------------------------------------------------------- */
+
+struct line {
+    struct kad_endpoint end;
+    unsigned n_from, n_to, n_other_size;
+};
+
+static bool look_at_sizes(struct test_net *net, const struct test_packet *packet)
+{
+    struct line *line = net->user;
+    const bool from = kad_endpoint_equal(&packet->from, &line->end),
+               to = kad_endpoint_equal(&packet->to, &line->end);
+
+    line->n_from += from;
+    line->n_to += to;
+    line->n_other_size += (from || to) && packet->size != 1200;
+    return false;
+}
+
+/* With pad_to a put, a get, a lookup and a ping are datagrams of one size, both ways, at a node whose peers pad nothing of
+ * their own accord. What is not in a session that it said something in is others' affair: of such there is none here. */
+TEST(p014_who_pads_shows_one_size_both_ways)
+{
+    struct test_net *net = test_net_make(kad_network_kad_easy(), 40);
+    struct test_node *node = &net->nodes[7];
+    static const enum kad_request_kind kinds[] = {KAD_REQUEST_CLOSEST, KAD_REQUEST_GET};
+    struct line line = {.end = node->endpoint};
+
+    test_net_off(node);
+    net->settings.pad_to = 1200;
+    test_net_on(node);
+    net->settings.pad_to = 0;
+    EXPECT_EQ(kad_engine_bootstrap(node->engine, &net->nodes[0].endpoint, net->now), 0);
+    test_net_run(net, 2 * KAD_MINUTE);
+    net->lose = look_at_sizes;
+    net->user = &line;
+    for (uint8_t i = 0; i < 10; i++) {
+        struct kad_request request = {.kind = kinds[i % KAD_COUNT_OF(kinds)],
+                                      .target.bytes = {(uint8_t)(25 * i), 99},
+                                      .record.type = 4,
+                                      .fresh = true};
+
+        request.record.key = request.target;
+        (void)test_net_request(node, &request);
+    }
+    EXPECT_MSG(line.n_from > 100 && line.n_to > 100 && line.n_other_size == 0,
+               "%u from, %u to, %u of another size", line.n_from, line.n_to, line.n_other_size);
+    test_net_free(net);
+}
+
 /* -- jitter ------------------------------------------------------------------------------------------------------- */
 
 /* How long after it was last told something a node asks: with all causes in the open, at once. */

@@ -23,6 +23,7 @@ static struct kad_channel_config sessions_of(const struct kad_engine *engine,
         .cookie_per_s = settings->cookie_per_s,
         .work_per_s = settings->work_per_s,
         .work_bits_max = settings->work_bits_max,
+        .pad_to = settings->pad_to,
         .open_door = settings->open_door,
     };
     static const char purpose[] = "kad/1 sessions"; /* not the generator's own bytes */

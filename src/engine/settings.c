@@ -67,6 +67,7 @@ static const struct field fields[] = {
     COUNT(own_bytes_per_s, LIVE, 0, 1000000000),
     COUNT(own_packets_per_s, LIVE, 0, 10000000),
     TIME(jitter_ms, LIVE, 0, 10 * KAD_SECOND),
+    COUNT(pad_to, FIXED, 0, 1200),
     COUNT(cover_per_hour, LIVE, 0, 3600),
     TIME(peer_ttl_ms, LIVE, KAD_SECOND, 30 * 24 * KAD_HOUR),
     TIME(record_ttl_ms, LIVE, KAD_SECOND, 365 * 24 * KAD_HOUR),

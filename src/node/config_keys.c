@@ -74,6 +74,7 @@ const struct kad_key kad_keys[] = {
     DURATION("lookup", patience_max_ms, "most patience"),
     DURATION("lookup", request_timeout_ms, "a request's deadline when it names none"),
     DURATION("lookup", jitter_ms, "each query of a request waits up to so long, at random, so that whoever watches the line cannot tell which answer brought it about; answers never wait; 0: nothing does"),
+    COUNT("sessions", pad_to, "in the kad network: no datagram of a session is smaller, nor what answers it (1200: all are as large), so that sizes tell nothing; 0: by need"),
     COUNT("lookup", cover_per_hour, "in the kad network: gets of random keys an hour, which look like a user's that find nothing; 0: none"),
     COUNT("lookup", max_requests, "requests at once"),
     COUNT("lookup", max_queries, "unanswered queries at once, over all requests"),

@@ -45,6 +45,7 @@ FIELDS = [
     ("own_bytes_per_s", c_uint),
     ("own_packets_per_s", c_uint),
     ("jitter_ms", c_int64),
+    ("pad_to", c_uint),
     ("cover_per_hour", c_uint),
     ("peer_ttl_ms", c_int64),
     ("record_ttl_ms", c_int64),
