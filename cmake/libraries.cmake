@@ -122,7 +122,7 @@ file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c
     src/crypto/bech32.c src/crypto/crypto.c src/crypto/identity.c src/crypto/passphrase.c src/crypto/peer_id.c
     src/engine/engine_life.c src/engine/engine_state.c src/engine/gate.c src/engine/journal*.c src/engine/libp2p.c src/engine/member.c
     src/engine/network.c src/engine/peers.c src/engine/places.c src/engine/replay.c src/engine/secure.c
-    src/engine/settings.c src/engine/shed.c
+    src/engine/settings.c src/engine/shed.c src/engine/swarm_program.c
     src/store/mem_classes.c
     src/wire/kad/name*.c src/wire/kad/record.c src/wire/krpc/krpc_decode.c
     src/wire/libp2p/cbor.c src/wire/libp2p/identify.c src/wire/libp2p/ipns.c src/wire/libp2p/peer_record.c src/wire/libp2p/records.c)

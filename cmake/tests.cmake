@@ -110,6 +110,12 @@ set_target_properties(wan PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR
 target_compile_definitions(wan PRIVATE ${KAD_POSIX})
 target_link_libraries(wan PRIVATE m)
 
+# An example that a test of the network needs: its own protocol, spoken with js-libp2p (tests/libp2p/test_protocol.py).
+add_executable(example-echo examples/echo.c)
+set_target_properties(example-echo PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests EXCLUDE_FROM_ALL ${KAD_RELEASE_TESTS})
+target_compile_definitions(example-echo PRIVATE ${KAD_POSIX})
+kad_link(example-echo kad-node kad)
+
 # Two levels, not recursively: tests/interop/node_modules is large.
 file(GLOB scripts CONFIGURE_DEPENDS tests/test_*.py tests/test_*.sh tests/*/test_*.py tests/*/test_*.sh
     bindings/*/tests/test_*.py)

@@ -109,6 +109,11 @@ void kad_link_speak(struct kad_link *link, unsigned n_protocols);
 /* A stream of ours, in a protocol whose name outlives it. 0: a ceiling, no memory, or the link is not up. */
 uint32_t kad_link_open(struct kad_link *link, const char *protocol, void *context, kad_ms now);
 void kad_link_set_context(struct kad_link *link, uint32_t stream, void *context);
+/* Once its protocol is agreed, this stream may be idle for as long as the link lives. */
+void kad_link_hold(struct kad_link *link, uint32_t stream);
+/* Bytes that a write could take now without one of them being kept: the other side's window is open for so many, and so many wait
+ * for the socket at most that others on this link have as much room again. */
+size_t kad_link_room(const struct kad_link *link, uint32_t stream);
 /* What is unread, in one piece; the first n bytes of it are read. */
 struct kad_bytes kad_link_unread(const struct kad_link *link, uint32_t stream);
 void kad_link_read(struct kad_link *link, uint32_t stream, size_t n);

@@ -22,6 +22,8 @@ void kad_link_reset_idle(struct kad_link *link, kad_ms now)
 
         if (!stream || (stream->news & KAD_YAMUX_RESET))
             continue;
+        if (stream->holds && stream->negotiated)
+            continue;
         if (now - stream->used_at >= link->config.idle_ms)
             kad_yamux_expire(&link->yamux, stream);
         else if (stream->used_at + link->config.idle_ms < next)
@@ -249,6 +251,25 @@ void kad_link_set_context(struct kad_link *link, uint32_t stream, void *context)
 
     if (found)
         found->context = context;
+}
+
+void kad_link_hold(struct kad_link *link, uint32_t stream)
+{
+    struct kad_yamux_stream *found = find(link, stream);
+
+    if (found)
+        found->holds = true;
+}
+
+size_t kad_link_room(const struct kad_link *link, uint32_t stream)
+{
+    const struct kad_yamux_stream *found = find(link, stream);
+    const size_t kept = found ? kad_buffer_size(&found->unsent) : 0;
+    const size_t waiting = kad_pipe_waiting(&link->pipe), most = link->pipe.most / 2;
+
+    if (!found || found->fin_due || found->end_waits || waiting >= most || found->send_window <= kept)
+        return 0;
+    return found->send_window - kept < most - waiting ? found->send_window - kept : most - waiting;
 }
 
 struct kad_bytes kad_link_unread(const struct kad_link *link, uint32_t stream)

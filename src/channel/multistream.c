@@ -62,7 +62,7 @@ static struct kad_multistream_step respond(struct kad_multistream *stream, struc
     struct kad_multistream_step step = {.verdict = KAD_MULTISTREAM_MORE};
 
     for (unsigned i = 0; i < n_protocols; i++) {
-        if (!says(text, protocols[i]))
+        if (!protocols[i] || !says(text, protocols[i]))
             continue;
         step.verdict = KAD_MULTISTREAM_AGREED;
         step.protocol = i;

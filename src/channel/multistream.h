@@ -42,7 +42,8 @@ struct kad_multistream_step {
 size_t kad_multistream_begin(struct kad_multistream *stream, const char *protocol,
                              uint8_t out_said[KAD_MULTISTREAM_ROOM]);
 void kad_multistream_listen(struct kad_multistream *stream);
-/* The first token of what came. `protocols`: what a responder speaks; the one that an initiator proposed. */
+/* The first token of what came. `protocols`: what a responder speaks, a NULL among them being none; the one that an initiator
+ * proposed. */
 struct kad_multistream_step kad_multistream_step(struct kad_multistream *stream, struct kad_bytes came,
                                                  const char *const *protocols, unsigned n_protocols,
                                                  uint8_t out_said[KAD_MULTISTREAM_ROOM]);

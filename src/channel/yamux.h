@@ -51,6 +51,7 @@ struct kad_yamux_stream {
     bool negotiated;
     uint8_t protocol;
     bool end_waits; /* our end of it was said to the link, and is not sent yet */
+    bool holds;     /* it is not reset for being idle, once its protocol is agreed */
     const char *proposed;
     kad_ms used_at, end_at; /* end_at: then it is */
     void *context;

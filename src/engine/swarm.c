@@ -77,6 +77,7 @@ int kad_swarm_new(const struct kad_swarm_config *config, kad_ms now, struct kad_
     swarm->last_back = &swarm->first_back;
     swarm->last_serve = &swarm->first_serve;
     swarm->last_order = &swarm->first_order;
+    swarm->last_stream_news = &swarm->first_stream_news;
     kad_rng_init(&swarm->rng, config->random);
     kad_index_init(&swarm->by_peer, config->allocator, swarm->config.max_peers);
     kad_index_init(&swarm->by_place, config->allocator, swarm->config.max_peers);
@@ -147,6 +148,7 @@ void kad_swarm_free(struct kad_swarm *swarm)
     free_asks(swarm, swarm->free_asks);
     free_serves(swarm, swarm->first_serve);
     free_serves(swarm, swarm->free_serves);
+    kad_swarm_program_clear(swarm);
     kad_swarm_peers_clear(swarm);
     kad_free(allocator, swarm->conns, swarm->room_conns * sizeof(struct swarm_conn *));
     kad_free(allocator, swarm->frame, swarm->room_frame);
@@ -624,8 +626,10 @@ void kad_swarm_sent(struct kad_swarm *swarm, uint32_t connection, size_t n)
     if (!conn || !conn->link)
         return;
     kad_link_sent(conn->link, n);
-    if (!conn->closing)
+    if (!conn->closing) {
         kad_swarm_resume(swarm, conn);
+        kad_swarm_program_resume(swarm, conn);
+    }
     if (conn->closing || kad_link_out(conn->link).size)
         kad_swarm_order(swarm, conn);
 }
@@ -726,6 +730,7 @@ void kad_swarm_tick(struct kad_swarm *swarm, kad_ms now)
             tick_conn(swarm, swarm->conns[i]);
     }
     kad_swarm_dial_tick(swarm);
+    kad_swarm_program_tick(swarm);
     for (uint32_t i = 0; i < swarm->room_conns; i++) {
         if (swarm->conns[i])
             kad_swarm_wake(swarm, due_at(swarm->conns[i]));

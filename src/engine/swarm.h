@@ -140,6 +140,7 @@ void kad_swarm_learn_peer(struct kad_swarm *swarm, struct kad_bytes peer, const 
 struct kad_swarm_peer {
     uint8_t id[KAD_PEER_ID_MAX];
     size_t n_id;
+    struct kad_endpoint endpoint; /* where the engine knows it; no family: nowhere */
     unsigned n_addrs;
     struct kad_bytes addrs[KAD_SWARM_ADDRS]; /* borrowed */
     bool connected, inbound, is_server;

@@ -136,7 +136,7 @@ bool kad_swarm_make_room(struct kad_swarm *swarm, bool inbound)
         struct swarm_conn *conn = swarm->conns[i];
 
         if (!conn || !conn->up || conn->closing || conn->n_in_flight || (inbound && !conn->inbound) ||
-            swarm->now - conn->since < KAD_SWARM_SETTLED_MS ||
+            kad_swarm_program_holds(conn) || swarm->now - conn->since < KAD_SWARM_SETTLED_MS ||
             (kad_link_n_streams(conn->link) && swarm->now - conn->used_at < HELD_MS))
             continue;
         if (!least || worth(conn) < worth(least))
@@ -284,6 +284,7 @@ static void give_up(struct kad_swarm *swarm, struct swarm_peer *peer)
         kad_swarm_ask_unheard(swarm, ask);
     }
     peer->last_ask = &peer->first_ask;
+    kad_swarm_program_settle(swarm, peer);
 }
 
 /* The next of its addresses; when there are none left and none is being tried, that was it. */
@@ -403,6 +404,7 @@ void kad_swarm_came_up(struct kad_swarm *swarm, struct swarm_conn *conn)
     win_race(swarm, peer, conn);
     kad_swarm_identify(swarm, conn);
     kad_swarm_ask_waiting(swarm, peer);
+    kad_swarm_program_settle(swarm, peer);
 }
 
 /* Another of a peer's connections, when one has ended. */
@@ -440,6 +442,7 @@ void kad_swarm_conn_end(struct kad_swarm *swarm, struct swarm_conn *conn, bool c
     swarm->n_closing += conn->link != NULL;
     conn->until = swarm->now + KAD_SECOND; /* its socket has so long to take what is left */
     kad_swarm_lose_streams(swarm, conn);
+    kad_swarm_program_lose(swarm, conn);
     fail_asks(swarm, conn);
     if (!conn->link) {
         swarm->n_dials--;
@@ -449,7 +452,7 @@ void kad_swarm_conn_end(struct kad_swarm *swarm, struct swarm_conn *conn, bool c
         peer->n_dials--;
         if (peer->dialling)
             race(swarm, peer);
-        else if (!peer->conn && !peer->n_dials && peer->first_ask)
+        else if (!peer->conn && !peer->n_dials && (peer->first_ask || peer->n_streams))
             give_up(swarm, peer);
     } else if (!peer && !conn->inbound && !conn->link) {
         kad_swarm_tell(swarm, KAD_SWARM_DEAD, (struct kad_bytes){0}, &conn->remote);

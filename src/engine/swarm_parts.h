@@ -5,6 +5,7 @@
  *     swarm_links.c    connections: accepted, dialled, trimmed, ended
  *     swarm_peers.c    who is remembered, and where; keys that have names
  *     swarm_streams.c  what is said on streams: identify, ping, Kademlia
+ *     swarm_program.c  and on those of a program's own protocols
  *     swarm_words.c    frames of the engine's <-> messages of the wire
  */
 #ifndef KAD_ENGINE_SWARM_PARTS_H
@@ -14,6 +15,7 @@
 #include "base/multiaddr.h"
 #include "crypto/rng.h"
 #include "engine/swarm.h"
+#include "kad/protocol.h"
 #include "wire/libp2p/codec.h"
 #include "wire/libp2p/identify.h"
 #include "wire/libp2p/message.h"
@@ -29,6 +31,7 @@
 
 struct swarm_conn;
 struct swarm_peer;
+struct swarm_stream;
 
 /* A question of ours. */
 struct swarm_ask {
@@ -72,6 +75,7 @@ struct swarm_peer {
     uint8_t n_failed;          /* times in a row that it was not to be had */
     uint8_t n_dials;           /* under way */
     uint16_t n_asks;           /* questions to it, wherever they are */
+    uint16_t n_streams;        /* of the program's, the same */
     uint8_t next_addr;         /* to be dialled */
     uint8_t protocol;          /* of ours, which it speaks */
     bool dialling;
@@ -104,8 +108,10 @@ struct swarm_conn {
     kad_ms since, used_at, until;
     kad_ms ask_at; /* the first of its questions is given up, or later */
     struct swarm_conn *next_order;
-    struct swarm_ask *asks;     /* in flight */
-    struct swarm_serve *serves; /* streams of theirs */
+    struct swarm_ask *asks;       /* in flight */
+    struct swarm_serve *serves;   /* streams of theirs */
+    struct swarm_stream *streams; /* the program's */
+    size_t kept;                  /* bytes of these that it has not taken */
     uint32_t identify_stream;
     size_t n_identified;  /* bytes of what it said there that were heeded */
     uint32_t push_stream; /* on which it says who it is now; 0: none */
@@ -168,8 +174,20 @@ struct kad_swarm {
     uint8_t n_listen_bytes[KAD_SWARM_LISTEN];
     uint8_t listen[KAD_SWARM_LISTEN][SWARM_ADDR_MAX];
 
-    const char *protocols[KAD_SWARM_PROTOCOLS + 3]; /* identify, push, ping, then Kademlia's */
+    /* identify, push, ping, then KAD_PROTOCOLS_MAX of the program's, NULL where there is none, then Kademlia's */
+    const char *protocols[3 + KAD_PROTOCOLS_MAX + KAD_SWARM_PROTOCOLS];
     unsigned n_protocols;
+    struct {
+        char name[KAD_PROTOCOL_NAME_MAX + 1];
+        unsigned max_streams, max_per_peer;
+        void *context;
+    } speaks[KAD_PROTOCOLS_MAX];
+    struct swarm_stream **streams; /* of these, by the low 16 bits of their number; NULL: free */
+    uint32_t room_streams;
+    uint64_t n_streams_made;
+    struct swarm_stream *first_stream_news, **last_stream_news;
+    struct swarm_stream *told_stream; /* the program was told of its end: the next call frees it */
+    size_t kept;                      /* bytes that the program has not taken */
     struct {
         uint64_t host;
         uint32_t n;
@@ -178,7 +196,8 @@ struct kad_swarm {
     struct kad_swarm_counters counters;
 };
 
-enum { SWARM_IDENTIFY, SWARM_PUSH, SWARM_PING, SWARM_KAD }; /* in `protocols` */
+/* In `protocols`. */
+enum { SWARM_IDENTIFY, SWARM_PUSH, SWARM_PING, SWARM_PROGRAM, SWARM_KAD = SWARM_PROGRAM + KAD_PROTOCOLS_MAX };
 
 /* -- swarm.c ---------------------------------------------------------------------------------------------------- */
 
@@ -245,6 +264,20 @@ void kad_swarm_served(struct kad_swarm *swarm, struct swarm_serve *serve, bool s
 /* If there is room again for answers to what was asked meanwhile. */
 void kad_swarm_resume(struct kad_swarm *swarm, struct swarm_conn *conn);
 void kad_swarm_serve_list(struct kad_swarm *swarm, struct swarm_serve *serve);
+
+/* -- swarm_program.c -------------------------------------------------------------------------------------------- */
+
+/* False: it is not about a stream of the program's. */
+bool kad_swarm_program_event(struct kad_swarm *swarm, struct swarm_conn *conn,
+                             const struct kad_link_event *event);
+/* Streams that waited for a connection to this peer have one now, or nobody is to be had. */
+void kad_swarm_program_settle(struct kad_swarm *swarm, const struct swarm_peer *peer);
+void kad_swarm_program_lose(struct kad_swarm *swarm, struct swarm_conn *conn); /* it ends */
+/* If there is room again for what the program could not write. */
+void kad_swarm_program_resume(struct kad_swarm *swarm, struct swarm_conn *conn);
+bool kad_swarm_program_holds(const struct swarm_conn *conn); /* it has opened streams on it */
+void kad_swarm_program_tick(struct kad_swarm *swarm);
+void kad_swarm_program_clear(struct kad_swarm *swarm);
 
 /* -- swarm_words.c ---------------------------------------------------------------------------------------------- */
 

@@ -112,7 +112,7 @@ static void forget(struct kad_swarm *swarm, struct swarm_peer *peer)
 
 static bool is_needed(const struct swarm_peer *peer)
 {
-    return peer->conn || peer->dialling || peer->greets || peer->n_dials || peer->n_asks;
+    return peer->conn || peer->dialling || peer->greets || peer->n_dials || peer->n_asks || peer->n_streams;
 }
 
 /* A slot for one more; the oldest that nobody needs gives way. UINT32_MAX: there is none. */
@@ -298,8 +298,11 @@ void kad_swarm_learn_key(struct kad_swarm *swarm, struct kad_bytes bytes, struct
 
 static void describe(const struct swarm_peer *peer, struct kad_swarm_peer *out)
 {
-    *out = (struct kad_swarm_peer){
-        .n_id = peer->n_id, .rtt_ms = -1, .is_server = peer->is_server, .agent = peer->agent};
+    *out = (struct kad_swarm_peer){.n_id = peer->n_id,
+                                   .rtt_ms = -1,
+                                   .is_server = peer->is_server,
+                                   .agent = peer->agent,
+                                   .endpoint = peer->endpoint};
     memcpy(out->id, peer->id, peer->n_id);
     for (unsigned i = 0; i < peer->n_addrs; i++)
         out->addrs[out->n_addrs++] = (struct kad_bytes){peer->addrs[i].bytes, peer->addrs[i].n};

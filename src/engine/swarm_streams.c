@@ -34,7 +34,7 @@ static size_t describe_us(struct kad_swarm *swarm, const struct swarm_conn *conn
     for (unsigned i = 0; i < swarm->n_listen && i < KAD_IDENTIFY_ADDRS; i++)
         identify.addrs[identify.n_addrs++] = (struct kad_bytes){swarm->listen[i], swarm->n_listen_bytes[i]};
     for (unsigned i = 0; i < swarm->n_protocols; i++) {
-        if (i < SWARM_KAD || swarm->config.mode == KAD_SWARM_SERVER)
+        if (swarm->protocols[i] && (i < SWARM_KAD || swarm->config.mode == KAD_SWARM_SERVER))
             identify.protocols[identify.n_protocols++] = text_of(swarm->protocols[i]);
     }
     identify.observed = (struct kad_bytes){
@@ -578,6 +578,8 @@ void kad_swarm_news(struct kad_swarm *swarm, struct swarm_conn *conn)
     struct kad_link_event event;
 
     while (conn->link && kad_link_next_event(conn->link, &event)) {
+        if (kad_swarm_program_event(swarm, conn, &event))
+            continue;
         switch (event.kind) {
         case KAD_LINK_UP:
             kad_swarm_came_up(swarm, conn);
@@ -608,5 +610,6 @@ void kad_swarm_news(struct kad_swarm *swarm, struct swarm_conn *conn)
     if (conn->asks)
         settle_announced(swarm, conn);
     kad_swarm_resume(swarm, conn);
+    kad_swarm_program_resume(swarm, conn);
     kad_swarm_order(swarm, conn);
 }

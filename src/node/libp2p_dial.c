@@ -110,8 +110,10 @@ static void came(void *context, uint8_t *data, size_t n)
     struct libp2p_conn *conn = context;
 
     tell_connected(conn); /* with what opened it there may be more */
-    if (conn->told)
-        kad_swarm_bytes(conn->link->swarm, conn->number, data, n, kad_libp2p_now(conn->link));
+    if (!conn->told)
+        return;
+    kad_swarm_bytes(conn->link->swarm, conn->number, data, n, kad_libp2p_now(conn->link));
+    kad_libp2p_tell_streams(conn->link); /* before more comes than is kept for who takes it */
 }
 
 /* What lies around its bytes, if anything does. `to`: what is dialled; NULL: it was accepted. */
@@ -267,6 +269,7 @@ static void bytes(void *context, void *user, uint8_t *data, size_t n)
     link->moved = true;
     if (!conn->wrap) {
         kad_swarm_bytes(link->swarm, conn->number, data, n, kad_libp2p_now(link));
+        kad_libp2p_tell_streams(link); /* before more comes than is kept for who takes it */
         return;
     }
     good = kad_wrap_input(conn->wrap, (struct kad_bytes){data, n});

@@ -7,6 +7,7 @@
 #include "base/endpoint.h"
 #include "crypto/crypto.h"
 #include "engine/network.h"
+#include "engine/swarm_program.h"
 #include "kad/kad.h"
 #include "node/libp2p_parts.h"
 
@@ -270,11 +271,13 @@ static void pump(uv_prepare_t *prepare)
         struct kad_swarm_order order;
 
         link->moved = false;
+        kad_libp2p_tell_streams(link);
         feed_engine(link, now);
         while (!link->closing && kad_swarm_next_order(link->swarm, &order))
             kad_libp2p_carry_out(link, &order);
         link->moved |=
-            !link->closing && kad_swarm_has_datagrams(link->swarm); /* answers went: on with questions */
+            !link->closing && (kad_swarm_has_datagrams(link->swarm) || /* answers went: on with questions */
+                               kad_swarm_has_streams(link->swarm));
     }
     if (link->moved) /* on with it once others had their turn */
         start_timer(link, now, now);
@@ -322,6 +325,8 @@ void kad_libp2p_close(struct kad_libp2p *link, void (*on_closed)(void *node))
     if (link->swarm && link->keep_at != KAD_NEVER)
         kad_libp2p_keep(link);
     link->closing = true;
+    if (link->swarm)
+        kad_libp2p_stop_streams(link);
     link->on_closed = on_closed;
     link->n_open = 3;
     kad_node_set_link(link->node, NULL);

@@ -4,6 +4,7 @@
  *     libp2p_link.c    life, and what goes between swarm, engine and sockets
  *     libp2p_dial.c    connections: dialled, accepted, written to, ended
  *     libp2p_meet.c    multiaddrs to meet somebody at, among them names in DNS that stand for others
+ *     libp2p_program.c a program's own protocols
  *     libp2p_kept.c    who was connected, over a restart
  *     libp2p_where.c   where others are told that we are
  */
@@ -12,6 +13,7 @@
 
 #include "net/resolve.h"
 #include "net/stream.h"
+#include "kad/protocol.h"
 #include "node/libp2p_wrap.h"
 #include "node/libp2p_link.h"
 #include "node/parts.h"
@@ -48,6 +50,7 @@ struct kad_libp2p {
     kad_ms meet_at, keep_at;   /* the next of these; and when they are written down again */
     kad_ms timer_at, asked_at; /* when the timer fires; when all were asked for that */
     kad_ms look_at;            /* at the interfaces again */
+    struct kad_protocol protocols[KAD_PROTOCOLS_MAX]; /* the program's; without a name: free */
     size_t n_told;
     struct {
         size_t n;
@@ -68,6 +71,13 @@ void kad_libp2p_conns_clear(struct kad_libp2p *link);
 /* -- libp2p_meet.c ---------------------------------------------------------------------------------------------- */
 
 void kad_libp2p_names_clear(struct kad_libp2p *link);
+
+/* -- libp2p_program.c ------------------------------------------------------------------------------------------- */
+
+/* The program hears what there is of its streams. */
+void kad_libp2p_tell_streams(struct kad_libp2p *link);
+/* The same, that they are all over. */
+void kad_libp2p_stop_streams(struct kad_libp2p *link);
 
 /* -- libp2p_kept.c ---------------------------------------------------------------------------------------------- */
 

@@ -213,9 +213,20 @@ def two_people_talk(program, bootstrap):
     check(nobody.wait(PATIENCE_S) == 1, "called somebody who is not there")
 
 
+def one_says_what_the_other_said(program):
+    """examples/echo.c, both ends of it (I115); tests/libp2p/test_protocol.py has it with js-libp2p."""
+    server = start(program, "127.0.0.1:0")
+    where = lines_until(server, "^(/ip4/.*/p2p/.*)$").group(1)
+    said = b"over a protocol of our own\n"
+    done = subprocess.run([program, "127.0.0.1:0", where], input=said, stdout=subprocess.PIPE, timeout=PATIENCE_S)
+    check(done.returncode == 0 and done.stdout == said, done)
+    server.stdin.close()
+    check(server.wait(PATIENCE_S) == 0, "exit status of an echo")
+
+
 def usage(build):
     """A wrong argument is said so, and is not a crash."""
-    for name in ("node", "own_loop_poll", "own_loop_uv", "own_loop_event", "chat", "cpp"):
+    for name in ("node", "own_loop_poll", "own_loop_uv", "own_loop_event", "chat", "echo", "cpp"):
         done = subprocess.run([os.path.join(build, name)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S)
         check(done.returncode in (1, 2) and done.stderr.startswith(b"usage: " + name.encode()), name, done)
 
@@ -256,6 +267,7 @@ def test(folder):
                     os.path.join(static, "node")):
         a_node_joins(program, bootstrap)
     two_people_talk(os.path.join(build, "chat"), bootstrap)
+    one_says_what_the_other_said(os.path.join(build, "echo"))
     net.stdin.close()
     check(net.wait(PATIENCE_S) == 0, "exit status of the network")
 

@@ -3,6 +3,7 @@
 // Each line {"id": N, "do": NAME, ...} calls the function of that name in `calls`; {"id": N, ...} answers it, when it is done:
 // calls run side by side. Keys and values are hexadecimal, content ids and peer ids text. Every event that a query yields is
 // counted, so that a test can see whom it asked.
+import { createHash, randomBytes } from 'node:crypto'
 import readline from 'node:readline'
 import { createLibp2p } from 'libp2p'
 import { noise } from '@chainsafe/libp2p-noise'
@@ -40,7 +41,57 @@ async function drain (query, each) {
   return { asked: [...asked], errors }
 }
 
+async function say (stream, chunk) {
+  if (!stream.send(chunk)) {
+    await new Promise((resolve, reject) => {
+      stream.addEventListener('drain', resolve, { once: true })
+      stream.addEventListener('close', () => reject(new Error('closed')), { once: true })
+    })
+  }
+}
+
+const sha256 = () => createHash('sha256')
+
 const calls = {
+  // Speaks a protocol: says back what comes (echo), or ends the stream with a reset when the first bytes come.
+  async speak ({ node, protocol, resets = false }) {
+    await nodes[node].handle(protocol, async stream => {
+      for await (const chunk of stream) {
+        if (resets) return stream.abort(new Error('enough'))
+        await say(stream, chunk)
+      }
+      await stream.close()
+    })
+    return {}
+  },
+
+  // Says `size` bytes over a stream of its own in a protocol, ends it, and hears what comes back.
+  async stream ({ node, peer, protocol, size, resets = false }) {
+    const stream = await nodes[node].dialProtocol(peer.startsWith('/') ? multiaddr(peer) : peerIdFromString(peer), protocol, signal())
+    const said = sha256()
+    const heard = sha256()
+    let n = 0
+    const hearing = (async () => {
+      for await (const chunk of stream) {
+        n += chunk.byteLength
+        heard.update(chunk.subarray())
+      }
+    })()
+    hearing.catch(() => {})
+    for (let left = size; left > 0; left -= 10000) {
+      const chunk = randomBytes(Math.min(left, 10000))
+      said.update(chunk)
+      await say(stream, chunk)
+    }
+    if (resets) {
+      stream.abort(new Error('enough'))
+      return {}
+    }
+    await stream.close()
+    await hearing
+    return { n, same: said.digest('hex') === heard.digest('hex') }
+  },
+
   async start ({ protocol, listen, key = 'Ed25519', client = false, announce, bits, querySelf, connections }) {
     const node = await createLibp2p({
       privateKey: await generateKeyPair(key, bits),
