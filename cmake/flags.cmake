@@ -7,10 +7,11 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 if(NOT CMAKE_BUILD_TYPE)
-    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release or Debug" FORCE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, MinSizeRel or Debug" FORCE)
 endif()
 foreach(language C CXX)
     set(CMAKE_${language}_FLAGS_RELEASE "-O3 -g") # core/table_closest.c counts on loops becoming vectors
+    set(CMAKE_${language}_FLAGS_MINSIZEREL "-Os -ffunction-sections -fdata-sections")
     set(CMAKE_${language}_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 endforeach()
 
@@ -23,11 +24,12 @@ check_c_compiler_flag(${KAD_MEMSET_STRATEGY} KAD_HAVE_MEMSET_STRATEGY)
 if(KAD_HAVE_MEMSET_STRATEGY)
     add_compile_options($<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C>>:${KAD_MEMSET_STRATEGY}>)
 endif()
+add_link_options($<$<CONFIG:MinSizeRel>:-Wl,--gc-sections>) # what nothing calls
 # Tables for unwinding are a tenth of the library, and nothing in it is unwound: no exception may cross it. With -g they stand in
 # .debug_frame, which debuggers read and strip takes away.
 set(KAD_NO_UNWINDING -fno-asynchronous-unwind-tables -fno-unwind-tables)
-add_compile_options("$<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:C>>:${KAD_NO_UNWINDING}>")
-add_link_options("$<$<AND:$<CONFIG:Release>,$<LINK_LANGUAGE:C>>:${KAD_NO_UNWINDING}>") # of code made when linking
+add_compile_options("$<$<AND:$<CONFIG:Release,MinSizeRel>,$<COMPILE_LANGUAGE:C>>:${KAD_NO_UNWINDING}>")
+add_link_options("$<$<AND:$<CONFIG:Release,MinSizeRel>,$<LINK_LANGUAGE:C>>:${KAD_NO_UNWINDING}>") # of code made when linking
 # Paths relative to the root in __FILE__, so that builds agree and failures read well.
 add_compile_options(-fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(KAD_WERROR)

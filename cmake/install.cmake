@@ -60,7 +60,7 @@ endfunction()
 if(KAD_SHARED AND NOT KAD_FUZZ AND NOT KAD_COVERAGE)
     kad_shared(kad HEADERS ${KAD_HEADERS} OBJECTS kad LINK PkgConfig::SODIUM PkgConfig::CRYPTO ${KAD_IPSEC_MB})
     kad_shared(kad-node HEADERS ${KAD_NODE_HEADERS} OBJECTS kad kad-node
-        LINK PkgConfig::SODIUM PkgConfig::CRYPTO PkgConfig::UV PkgConfig::LMDB PkgConfig::SSL ${KAD_IPSEC_MB} resolv wslay)
+        LINK PkgConfig::SODIUM PkgConfig::CRYPTO PkgConfig::UV ${KAD_NODE_NEEDS} ${KAD_IPSEC_MB})
     set(shared_exports shared)
 endif()
 
@@ -70,7 +70,9 @@ target_include_directories(kad INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INC
 install(TARGETS kad kad-node EXPORT kad-static)
 install(TARGETS kad-program)
 install(DIRECTORY include/kad DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(DIRECTORY sim/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/kad/scenarios)
+if(KAD_SIM)
+    install(DIRECTORY sim/scenarios/ DESTINATION ${CMAKE_INSTALL_DATADIR}/kad/scenarios)
+endif()
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES packaging/kad.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES packaging/kad.conf.5 DESTINATION ${CMAKE_INSTALL_MANDIR}/man5)
@@ -110,8 +112,15 @@ install(FILES ${CMAKE_BINARY_DIR}/kadConfig.cmake ${CMAKE_BINARY_DIR}/kadConfigV
 
 # pkg-config. Paths follow the .pc file, so that a tree that was moved (or staged with DESTDIR) is still right. Where
 # libraries go may be set as an absolute path (Debian's multiarch is not).
+list(TRANSFORM KAD_IPSEC_MB PREPEND " -l" OUTPUT_VARIABLE KAD_PC_LIBS)
+set(KAD_PC_NODE_REQUIRES ${KAD_LMDB_MODULE} ${KAD_SSL_MODULE})
+list(TRANSFORM KAD_PC_NODE_REQUIRES REPLACE "^.*=" ", ")
+list(JOIN KAD_PC_NODE_REQUIRES "" KAD_PC_NODE_REQUIRES)
+set(KAD_PC_NODE_LIBS ${KAD_NODE_NEEDS})
+list(FILTER KAD_PC_NODE_LIBS EXCLUDE REGEX "::")
+list(TRANSFORM KAD_PC_NODE_LIBS PREPEND " -l")
+list(JOIN KAD_PC_NODE_LIBS "" KAD_PC_NODE_LIBS)
 foreach(name kad kad-node)
-    list(TRANSFORM KAD_IPSEC_MB PREPEND " -l" OUTPUT_VARIABLE KAD_PC_LIBS)
     file(RELATIVE_PATH KAD_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
     configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
     install(FILES ${CMAKE_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -5,28 +5,44 @@ pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 # AES-GCM for sessions that say much: Debian has it for amd64 only, and without a .pc file. Without it they are slower.
 find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
-if(IPSEC_MB_INCLUDE AND IPSEC_MB_LIBRARY AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
+if(KAD_NETWORK_KAD AND IPSEC_MB_INCLUDE AND IPSEC_MB_LIBRARY AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
     set(KAD_IPSEC_MB IPSec_MB)
     set_source_files_properties(src/crypto/ready.c PROPERTIES
         COMPILE_DEFINITIONS KAD_HAVE_IPSEC_MB INCLUDE_DIRECTORIES "${IPSEC_MB_INCLUDE}")
 endif()
-pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv)
-pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
-pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+# What libkad-node needs besides, by the parts that are built.
+set(KAD_NODE_NEEDS resolv) # the C library's: it reads DNS messages
+if(KAD_LMDB)
+    pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
+    list(APPEND KAD_NODE_NEEDS PkgConfig::LMDB)
+    set(KAD_LMDB_MODULE LMDB=lmdb)
+endif()
+if(KAD_NETWORK_LIBP2P)
+    pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl)
+    list(APPEND KAD_NODE_NEEDS PkgConfig::SSL)
+    set(KAD_SSL_MODULE SSL=libssl)
+endif()
+if(KAD_HTTP)
+    pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)
+endif()
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(INIH REQUIRED IMPORTED_TARGET inih)
 # WebSocket frames. Debian's package has no .pc file.
-find_path(WSLAY_INCLUDE wslay/wslay.h REQUIRED)
-find_library(WSLAY_LIBRARY wslay REQUIRED)
-add_library(kad-wslay INTERFACE IMPORTED)
-target_include_directories(kad-wslay INTERFACE ${WSLAY_INCLUDE})
-target_link_libraries(kad-wslay INTERFACE ${WSLAY_LIBRARY})
+if(KAD_HTTP OR KAD_NETWORK_LIBP2P)
+    find_path(WSLAY_INCLUDE wslay/wslay.h REQUIRED)
+    find_library(WSLAY_LIBRARY wslay REQUIRED)
+    add_library(kad-wslay INTERFACE IMPORTED)
+    target_include_directories(kad-wslay INTERFACE ${WSLAY_INCLUDE})
+    target_link_libraries(kad-wslay INTERFACE ${WSLAY_LIBRARY})
+    list(APPEND KAD_NODE_NEEDS wslay)
+endif()
 
-# Sources matching the globs, without tests and without what tests share (test_*.c).
+# Sources matching the globs, without tests, what tests share (test_*.c) and what is left out (parts.cmake).
 function(kad_find_sources out)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${ARGN})
     list(FILTER sources EXCLUDE REGEX "(_test|/test_[^/]*)\\.c$")
+    list(REMOVE_ITEM sources ${KAD_LEFT_OUT})
     set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
@@ -68,10 +84,10 @@ set(program_parts src/node/config*.c src/node/log.c src/node/manifest.c src/node
     src/node/place*.c src/net/place*.c
     src/net/fetch.c src/net/local_discovery.c src/net/portmap*.c)
 kad_library(kad-node POSIX
-    SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c src/store/view.c
+    SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c src/store/without*.c src/store/view.c
     LEAVE_OUT ${program_parts}
-    LINK kad PkgConfig::UV PkgConfig::LMDB PkgConfig::SSL)
-target_link_libraries(kad-node PUBLIC resolv wslay) # resolv is the C library's: it reads DNS messages
+    LINK kad PkgConfig::UV)
+target_link_libraries(kad-node PUBLIC ${KAD_NODE_NEEDS})
 kad_library(kad-sim
     SOURCES sim/*.c
     LINK kad)
@@ -96,7 +112,9 @@ if(CURL_FOUND) # loaded when it is needed (net/fetch.c)
     target_include_directories(kad-program-parts PRIVATE ${CURL_INCLUDE_DIRS})
     target_link_libraries(kad-program-parts PUBLIC ${CMAKE_DL_LIBS})
 endif()
-include(cmake/assets.cmake)
+if(KAD_HTTP)
+    include(cmake/assets.cmake)
+endif()
 # A load on a server, and the echo it is compared with: for `kad bench` and bench/.
 kad_library(kad-bench POSIX
     SOURCES src/bench/*.c

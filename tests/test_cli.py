@@ -72,7 +72,8 @@ def looking(net, n):
     check(stats["accepted"] > 0 and stats["messages_sent"] > 0 and "malformed" in stats["dropped"], stats)
     check(b"queries_in.ping" in net.kad("stats").out)
     version = kad("--json", "version").json["version"]
-    check(kad("version").out.decode() == "kad %s\n" % version == kad("--version").out.decode(), version)
+    said = kad("--version").out.decode()
+    check(kad("version").out.decode() == said == "kad %s\nwith mainline, kad, kad-ws, libp2p, http, sim, lmdb\n" % version, said)
 
 
 def nodes(net):

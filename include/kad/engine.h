@@ -50,6 +50,10 @@ const struct kad_network *kad_network_libp2p_icn(void);
 const struct kad_network *kad_network_libp2p_ipfs(void);
 /* By its name; NULL: there is none of that name. Any thread. */
 const struct kad_network *kad_network_named(const char *name);
+/* The networks of this build (docs/building.md), from 0 on: those for use, then those for tests; NULL: no more. Any thread. */
+const struct kad_network *kad_network_at(unsigned number);
+/* False: it was left out. It has its name and nothing else, and kad_engine_new() refuses it (KAD_E_DISABLED). Any thread. */
+bool kad_network_is_built(const struct kad_network *network);
 /* "mainline". Any thread. */
 const char *kad_network_name(const struct kad_network *network);
 /* The port its nodes usually have, of UDP unless it says otherwise. Any thread. */

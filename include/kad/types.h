@@ -44,7 +44,7 @@ enum kad_error {
     KAD_E_SYSTEM = -9,    /* the operating system said no; errno has it */
     KAD_E_CORRUPT = -10,  /* stored data does not verify */
     KAD_E_CLOSED = -11,   /* stopped before it was done */
-    KAD_E_DISABLED = -12, /* switched off by its configuration */
+    KAD_E_DISABLED = -12, /* switched off by its configuration, or not in this build */
 };
 
 /* "out of memory": a constant, never NULL, of any number. Any thread. */

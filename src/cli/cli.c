@@ -69,7 +69,7 @@ int kad_cli_usage(const struct kad_cli *cli, const char *format, ...)
 
 const struct kad_network *kad_cli_network(const struct kad_options *options)
 {
-    return options->network.n ? kad_network_named(options->network.items[0]) : kad_network_mainline();
+    return options->network.n ? kad_network_named(options->network.items[0]) : kad_network_at(0);
 }
 
 const struct kad_command *kad_command_named(const char *name)
@@ -107,9 +107,13 @@ static int run_command(struct kad_cli *cli, int argc, char **argv)
         return kad_cli_usage(cli, "%s does not know what to do with \"%.60s\"", command->name,
                              cli->arguments[command->n_most]);
     for (size_t i = 0; i < cli->options.network.n; i++) {
-        if (!kad_network_named(cli->options.network.items[i]))
-            return kad_cli_usage(cli, "there is no network \"%.40s\"; there are mainline and kad",
-                                 cli->options.network.items[i]);
+        const char *name = cli->options.network.items[i];
+        const struct kad_network *network = kad_network_named(name);
+
+        if (!network)
+            return kad_cli_usage(cli, "there is no network \"%.40s\"; there are mainline and kad", name);
+        if (!kad_network_is_built(network))
+            return kad_cli_usage(cli, "the network %s is not in this build", name);
     }
     if (kad_crypto_init() != KAD_OK)
         return kad_cli_fail(cli, KAD_EXIT_INTERNAL, "libsodium does not start", NULL);

@@ -113,7 +113,7 @@ struct kad_cli {
     struct kad_standalone *standalone; /* with --standalone, from the first request on */
 };
 
-/* The network that was asked for, the first if several were; else Mainline. */
+/* The network that was asked for, the first if several were; else the first of this build, which is Mainline if it is in. */
 const struct kad_network *kad_cli_network(const struct kad_options *options);
 
 struct kad_command {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/parts.h"
 #include "cli/print.h"
 #include "cli/show.h"
 
@@ -272,17 +273,22 @@ const struct kad_command kad_command_table = {
 
 static int run_version(struct kad_cli *cli)
 {
-    if (cli->options.json)
-        printf("{\"version\": \"%s\"}\n", KAD_VERSION);
-    else
+    if (!cli->options.json) {
         printf("kad %s\n", KAD_VERSION);
+        kad_parts_print(stdout);
+        return KAD_EXIT_DONE;
+    }
+    printf("{\"version\": \"%s\", \"parts\": {", KAD_VERSION);
+    for (const struct kad_part *part = kad_parts; part->name; part++)
+        printf("%s\"%s\": %s", part > kad_parts ? ", " : "", part->name, part->in ? "true" : "false");
+    printf("}}\n");
     return KAD_EXIT_DONE;
 }
 
 const struct kad_command kad_command_version = {
     .name = "version",
     .arguments = "",
-    .summary = "the version of this program",
+    .summary = "the version of this program, and which parts are in it",
     .offline = true,
     .run = run_version,
 };

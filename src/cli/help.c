@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/parts.h"
 #include "cli/print.h"
 
 static const struct {
@@ -64,6 +65,8 @@ void kad_help_overview(FILE *out, bool colour)
             "unless --node\n"
             "names another. kad COMMAND --help says more; kad tour shows all of it at work.\n",
             keys_text);
+    fputs("\nThis build is ", out);
+    kad_parts_print(out);
 }
 
 void kad_help_command(FILE *out, const struct kad_command *command, bool colour)

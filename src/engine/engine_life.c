@@ -125,8 +125,11 @@ int kad_engine_new(const struct kad_engine_config *config, kad_ms now, struct ka
     const struct kad_allocator *allocator = config->allocator ? config->allocator : &kad_allocator_system;
     struct kad_engine *engine;
     const char *field;
-    int error = kad_settings_check(config->settings, &field);
+    int error;
 
+    if (config->network && !kad_network_is_built(config->network))
+        return KAD_E_DISABLED;
+    error = kad_settings_check(config->settings, &field);
     if (error)
         return error;
     if (!config->network || (!config->ipv4 && !config->ipv6))

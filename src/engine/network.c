@@ -3,18 +3,31 @@
 
 #include <string.h>
 
+static const struct kad_network *(*const all[])(void) = {
+    kad_network_mainline,    kad_network_kad,      kad_network_kad_ws,  kad_network_libp2p_icn,
+    kad_network_libp2p_ipfs, kad_network_kad_easy, kad_network_kad_toy, kad_network_kad_ws_easy};
+
 const struct kad_network *kad_network_named(const char *name)
 {
-    const struct kad_network *const all[] = {kad_network_mainline(),   kad_network_kad(),
-                                             kad_network_kad_easy(),   kad_network_kad_toy(),
-                                             kad_network_kad_ws(),     kad_network_kad_ws_easy(),
-                                             kad_network_libp2p_icn(), kad_network_libp2p_ipfs()};
-
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        if (strcmp(all[i]->name, name) == 0)
-            return all[i];
+    for (size_t i = 0; i < KAD_COUNT_OF(all); i++) {
+        if (strcmp(all[i]()->name, name) == 0)
+            return all[i]();
     }
     return NULL;
+}
+
+const struct kad_network *kad_network_at(unsigned number)
+{
+    for (size_t i = 0; i < KAD_COUNT_OF(all); i++) {
+        if (kad_network_is_built(all[i]()) && number-- == 0)
+            return all[i]();
+    }
+    return NULL;
+}
+
+bool kad_network_is_built(const struct kad_network *network)
+{
+    return network->codec != NULL;
 }
 
 const char *kad_network_name(const struct kad_network *network)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ini.h>
+#include <kad_parts.h> /* written by CMake into the build directory */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,7 +48,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->listen[1] = kad_endpoint_v6(any, kad_network_port(network));
     out_config->n_listen = 2;
     strcpy(out_config->data_dir, "/var/lib/kad");
-    out_config->store = KAD_STORE_LMDB;
+    out_config->store = KAD_PART_LMDB ? KAD_STORE_LMDB : KAD_STORE_MEMORY;
     default_api(out_config);
     out_config->announce_self = true;
     out_config->moved_for_ms = 7 * 24 * KAD_HOUR;
@@ -233,7 +234,7 @@ static bool name_network(struct reading *reading, const char *value)
         complain(reading, "network: more than %d", KAD_CONFIG_NETWORKS);
         return false;
     }
-    if (!network)
+    if (!network || !kad_network_is_built(network))
         return refuse_network(reading, value);
     reading->part = config->n_named;
     config->named[config->n_named++] = network;

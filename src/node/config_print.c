@@ -175,7 +175,7 @@ size_t kad_config_document(char *out_text, size_t room)
     struct kad_config defaults;
     const char *section = "";
 
-    kad_config_default(kad_network_mainline(), &defaults);
+    kad_config_default(kad_network_at(0), &defaults);
     print(&out, "%s%s See\n[operation](operation.md).\n\n%s", introduction, rules, of_defaults);
     for (size_t i = 0; i < kad_n_keys; i++) {
         const struct kad_key *key = &kad_keys[i];
@@ -249,7 +249,7 @@ size_t kad_config_manual(char *out_text, size_t room)
     struct kad_config defaults;
     const char *section = "";
 
-    kad_config_default(kad_network_mainline(), &defaults);
+    kad_config_default(kad_network_at(0), &defaults);
     print(&out, ".\\\" Written by kad --man-config out of the table of keys: change it there.\n"
                 ".Dd November 21, 2026\n.Dt KAD.CONF 5\n.Os\n.Sh NAME\n.Nm kad.conf\n"
                 ".Nd the configuration of a kad node\n.Sh DESCRIPTION\n");

@@ -188,6 +188,10 @@ static int read_network(struct kad_config *config, const char *text, char *why, 
         snprintf(why, why_size, "\"%s\" is no network; there is: mainline, kad, kad-ws, libp2p", text);
         return KAD_E_INVALID;
     }
+    if (!kad_network_is_built(network)) {
+        snprintf(why, why_size, "%s is not in this build", text);
+        return KAD_E_INVALID;
+    }
     /* "libp2p" leaves open which of its networks it is. */
     if (network != kad_network_libp2p_icn() || !kad_config_is_libp2p(config->network))
         take_network(config, network);

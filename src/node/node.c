@@ -323,6 +323,10 @@ int kad_node_new(const struct kad_node_config *config, struct kad_node **out_nod
         own.store_max_bytes = config->with->config.store_max_bytes;
         config = &own;
     }
+    if (!kad_network_is_built(config->network)) {
+        snprintf(out_why, why_size, "network: %s is not in this build", kad_network_name(config->network));
+        return KAD_E_DISABLED;
+    }
     error = check(config, out_why, why_size);
     if (error)
         return error;
