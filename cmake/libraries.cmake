@@ -84,12 +84,12 @@ set(program_parts src/node/config*.c src/node/log.c src/node/manifest.c src/node
     src/node/place*.c src/net/place*.c
     src/net/fetch.c src/net/local_discovery.c src/net/portmap*.c)
 kad_library(kad-node POSIX
-    SOURCES src/net/*.c src/node/*.c src/store/lmdb*.c src/store/without*.c src/store/view.c
+    SOURCES src/net/*.c src/node/*.c src/lookout/*.c src/store/lmdb*.c src/store/without*.c src/store/view.c
     LEAVE_OUT ${program_parts}
     LINK kad PkgConfig::UV)
 target_link_libraries(kad-node PUBLIC ${KAD_NODE_NEEDS})
 kad_library(kad-sim
-    SOURCES sim/*.c
+    SOURCES sim/*.c src/lookout/*.c
     LINK kad)
 # What a program around a node has and an embedded node has not: files of settings, lines of log, a face for others.
 kad_library(kad-program-parts POSIX

@@ -88,7 +88,7 @@ if(CMOCKA_INCLUDE AND CMOCKA_LIBRARY)
         # From the top layer down, so that static libraries resolve; the lower half sees libkad alone.
         if(name MATCHES "^(base|crypto|core|wire|channel|engine|store\\.mem)")
             kad_link(${program}_test kad-test kad)
-        elseif(name MATCHES "^sim")
+        elseif(name MATCHES "^(sim|lookout)")
             target_compile_definitions(${program}_test PRIVATE ${KAD_POSIX})
             kad_link(${program}_test kad-test kad-sim kad)
         else()

@@ -294,7 +294,8 @@ KAD_CHECK int kad_engine_bootstrap(struct kad_engine *engine, const struct kad_e
 KAD_CHECK int kad_engine_bootstrap_key(struct kad_engine *engine, const struct kad_endpoint *endpoint,
                                        const uint8_t public_key[32], kad_ms now);
 /* A contact from a saved table (warm start): takes part in joining, enters the table when it answers. With
- * `trusted` it enters at once: for simulations with given tables. 0, KAD_E_INVALID, KAD_E_LIMIT, KAD_E_MEMORY. */
+ * `trusted` it enters at once: for simulations with given tables. Of a node that has joined it is pinged, no more: so a host asks
+ * whether somebody is still there. 0, KAD_E_INVALID, KAD_E_LIMIT, KAD_E_MEMORY. */
 KAD_CHECK int kad_engine_contact(struct kad_engine *engine, const struct kad_contact *contact, bool trusted,
                                  kad_ms now);
 /* The same in networks with identities, where the id follows from the public key. */

@@ -136,6 +136,8 @@ struct kad_node_config {
     const struct kad_gate *gate;     /* in such networks: whom the host lets in; lent; NULL: everybody */
     /* In such networks: with a key file older than this the node makes another identity at its start, as `kad id rotate` does; 0: never. */
     kad_ms rotate_every_ms;
+    kad_ms
+        region_silent_ms; /* a region nobody was heard of for so long is asked, and told of when it does not answer; 0: none is */
     kad_ms moved_for_ms; /* and so long after a rotation who looks for the old identity is told the new one */
     bool announce_self;  /* in such networks: the node keeps a `peer:` record of where it is */
     bool disabled;       /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */

@@ -67,6 +67,24 @@ static void show_networks(const struct kad_cli *cli, const json_t *answer)
         kad_print_pair(cli, "network", "%s", asked);
 }
 
+/* Those that are silent; and that all others are not. */
+static void show_regions(const struct kad_cli *cli, const json_t *regions)
+{
+    size_t i, n_silent = 0;
+    json_t *region;
+
+    json_array_foreach(regions, i, region)
+    {
+        if (!json_is_true(json_object_get(region, "silent")))
+            continue;
+        kad_print_pair(cli, n_silent++ ? "" : "regions", "%s%s is silent%s since %s",
+                       kad_style(cli->colour, KAD_YELLOW), kad_json_text(region, "region"),
+                       kad_style_end(cli->colour), kad_json_text(region, "heard_at"));
+    }
+    if (!n_silent && json_array_size(regions))
+        kad_print_pair(cli, "regions", "%zu, none of them silent", json_array_size(regions));
+}
+
 static void show_status(struct kad_cli *cli, const json_t *answer, int code)
 {
     const char *state = kad_json_text(answer, "state");
@@ -97,6 +115,7 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
     show_port_mapping(cli, json_object_get(answer, "port_mapping"));
     kad_print_pair(cli, "contacts", "%s", of_families(answer, "contacts", room));
     kad_print_pair(cli, "network size", "%s (estimated)", of_families(answer, "network_size", room));
+    show_regions(cli, json_object_get(answer, "regions"));
     kad_print_pair(cli, "round trip", "%s", kad_json_ms(answer, "rtt_ms", room));
     kad_print_pair(cli, "refresh", "contacts unheard for %s are pinged; %.1f %% die in an hour",
                    duration(kad_json_number(answer, "ping_after_ms") / 1000, room),

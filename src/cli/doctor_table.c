@@ -1,6 +1,7 @@
 /* doctor_table - whom the node knows, and whether that holds; see doctor.h. */
 #include "cli/doctor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/print.h"
@@ -70,12 +71,33 @@ void kad_doctor_availability(const struct kad_doctor_facts *facts, struct kad_fi
                        "what `churn` says here");
 }
 
+/* The regions that are silent, by name; how many. */
+static size_t silent_regions(const struct kad_doctor_facts *facts, char names[KAD_FINDING_TEXT / 2])
+{
+    size_t i, n = 0, length = 0;
+    json_t *region;
+
+    json_array_foreach(json_object_get(facts->node, "regions"), i, region)
+    {
+        const char *name = kad_json_text(region, "region");
+
+        if (!json_is_true(json_object_get(region, "silent")))
+            continue;
+        if (length + strlen(name) + 3 < KAD_FINDING_TEXT / 2)
+            length +=
+                (size_t)snprintf(names + length, KAD_FINDING_TEXT / 2 - length, "%s%s", n ? ", " : "", name);
+        n++;
+    }
+    return n;
+}
+
 void kad_doctor_partition(const struct kad_doctor_facts *facts, struct kad_finding *finding)
 {
     const int64_t now = network_size(facts->node, "network_size");
     const int64_t peak = network_size(facts->evidence, "network_size_peak");
     const int64_t lost = kad_doctor_number(facts->evidence, "warnings.few_contacts.count");
-    char cause[KAD_FINDING_TEXT] = "";
+    char cause[KAD_FINDING_TEXT] = "", names[KAD_FINDING_TEXT / 2] = "";
+    const size_t n_silent = silent_regions(facts, names);
 
     if (no_node(facts, finding))
         return;
@@ -85,6 +107,8 @@ void kad_doctor_partition(const struct kad_doctor_facts *facts, struct kad_findi
         kad_doctor_add(finding->evidence, "nobody knows how large the network is");
     kad_doctor_add(finding->evidence, ", at most %lld within the last day; %lld times everybody was lost",
                    (long long)(peak > 0 ? peak : 0), (long long)(lost > 0 ? lost : 0));
+    kad_doctor_add(finding->evidence, "; %zu of %zu regions silent", n_silent,
+                   json_array_size(json_object_get(facts->node, "regions")));
     kad_doctor_add(cause, "a part of the network is out of reach: it seems %lld times smaller than it was",
                    now > 0 ? (long long)((peak + now / 2) / now) : 0LL);
     if (lost > 0 && kad_doctor_contacts(facts) == 0)
@@ -94,7 +118,12 @@ void kad_doctor_partition(const struct kad_doctor_facts *facts, struct kad_findi
         kad_doctor_say(finding, 4 * now < peak ? KAD_DOCTOR_PROBLEM : KAD_DOCTOR_WARNING, cause,
                        "look at routes and firewalls between the parts; a `bootstrap` in each part brings "
                        "them together again");
-    else if (now <= 0)
+    else if (n_silent > 0) {
+        cause[0] = '\0';
+        kad_doctor_add(cause, "nobody answers in %s, while others do", names);
+        kad_doctor_say(finding, KAD_DOCTOR_WARNING, cause,
+                       "look at routes and firewalls towards there; `kad status` says since when");
+    } else if (now <= 0)
         finding->state = KAD_DOCTOR_UNKNOWN;
 }
 

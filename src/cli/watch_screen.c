@@ -132,6 +132,10 @@ bool kad_watch_describe(const char *kind, const json_t *data, char *out_text, si
         snprintf(out_text, room, "%-10s %s", kind, kad_json_text(data, kind));
     else if (strcmp(kind, "warning") == 0)
         snprintf(out_text, room, "warning    %s", kad_json_text(data, kind));
+    else if (strncmp(kind, "region_", 7) == 0)
+        snprintf(out_text, room, "region     %s %s (%lld contacts, unheard since %s)",
+                 kad_json_text(data, "region"), kind + 7, (long long)kad_json_number(data, "contacts"),
+                 kad_json_text(data, "since"));
     else if (strcmp(kind, "lookup_begun") == 0)
         snprintf(out_text, room, "begun      %s %.12s", kad_json_text(data, "kind"),
                  kad_json_text(data, "target"));
@@ -141,7 +145,7 @@ bool kad_watch_describe(const char *kind, const json_t *data, char *out_text, si
     else
         snprintf(out_text, room, "%s", kind);
     make_harmless(out_text);
-    return is_wrong || strcmp(kind, "warning") == 0;
+    return is_wrong || strcmp(kind, "warning") == 0 || strcmp(kind, "region_silent") == 0;
 }
 
 /* -- the picture --------------------------------------------------------------------------------------------------- */

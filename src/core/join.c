@@ -22,6 +22,13 @@ static void soon(struct kad_dht *dht, kad_ms now)
         dht->join.next_at = kad_ms_min(dht->join.next_at, now);
 }
 
+static bool lonely(const struct kad_dht *dht)
+{
+    const size_t n = kad_dht_n_contacts(dht);
+
+    return n == 0 || n < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
+}
+
 /* Who has to be at this bootstrap's address. */
 static int pin(struct kad_dht *dht, unsigned at, struct kad_bytes identity)
 {
@@ -97,7 +104,8 @@ int kad_join_add_saved(struct kad_dht *dht, const struct kad_contact *contact, s
     if (ref == KAD_NO_CONTACT)
         return KAD_E_LIMIT;
     join->saved[join->n_saved++] = ref;
-    soon(dht, now);
+    if (!join->ready || lonely(dht)) /* else the ping is enough: the host wants to know whether it is there */
+        soon(dht, now);
     return 0;
 }
 
@@ -224,13 +232,6 @@ static void ask_saved(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
     }
     if (!join->n_saved && join->saved && !join->operation)
         forget_saved(dht);
-}
-
-static bool lonely(const struct kad_dht *dht)
-{
-    const size_t n = kad_dht_n_contacts(dht);
-
-    return n == 0 || n < dht->settings->min_contacts || dht->n_silent >= KAD_SILENCE_REJOIN;
 }
 
 /* All of them for who knows nobody. Who has contacts asks one, and only after a long while: two halves of a network that

@@ -7,6 +7,7 @@
 #include "base/types.h"
 #include "core/id.h"
 #include "http/libp2p.h"
+#include "http/regions.h"
 #include "node/portmap.h"
 
 /* A number that is 0 while nobody knows it. */
@@ -119,6 +120,7 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "deaths_per_1000_h", json_integer(info.deaths_per_1000_h));
     json_object_set_new(object, "ping_after_ms", json_integer(info.ping_after_ms));
     json_object_set_new(object, "refresh_after_ms", json_integer(info.refresh_after_ms));
+    json_object_set_new(object, "regions", kad_json_regions(node));
     json_object_set_new(object, "memory_bytes", json_integer((json_int_t)info.memory));
     json_object_set_new(object, "data_dir", config->data_dir ? json_string(config->data_dir) : json_null());
     kad_libp2p_self(node, object);

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "http/json.h"
+#include "http/regions.h"
+#include "node/around.h"
 
 const char *kad_news_kind(enum kad_request_kind kind)
 {
@@ -269,6 +271,15 @@ void kad_news_suspicious(struct kad_feed *feed, struct kad_node *node, struct ka
                 false);
     }
     last->begun = true;
+}
+
+void kad_news_regions(struct kad_feed *feed, struct kad_node *node, uint64_t *seen)
+{
+    const struct kad_regions *regions = kad_node_regions(node);
+    const struct kad_region_change *change;
+
+    while (regions && (change = kad_regions_news(regions, seen)))
+        say(feed, node, kad_region_text(change->what), kad_json_region_change(change), false);
 }
 
 void kad_news_stats(struct kad_feed *feed, struct kad_node *node, const struct kad_history *history)

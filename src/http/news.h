@@ -8,6 +8,7 @@
  *     address                {"address"}       the world agrees on our outside address
  *     id                     {"id"}            we took a new id
  *     warning                {"warning"}
+ *     region_silent          {"region", "contacts", "since"}; region_back, region_forgotten: the same
  *     lookup_begun           {"request", "kind", "target", "address"}
  *     lookup_hop             {"request", and a step as in a trace}
  *     lookup_completed       {"request", "kind", "target", "reason", "error", how it went, what it found}
@@ -58,6 +59,9 @@ char *kad_news_history(const struct kad_history_ring *ring, kad_ms step_ms, stru
 void kad_news_told_clear(struct kad_news_told *told);
 /* "ping", "find", "closest" ...: as in the paths. */
 const char *kad_news_kind(enum kad_request_kind kind);
+
+/* A region that has gone silent, or is back: `seen` counts those told of already. */
+void kad_news_regions(struct kad_feed *feed, struct kad_node *node, uint64_t *seen);
 
 /* Resident memory of this process in bytes; 0: unknown. */
 uint64_t kad_news_resident(void);

@@ -30,6 +30,7 @@ struct part {
     struct kad_history history;
     struct kad_news_told told[2];
     struct kad_news_suspicion suspicion;
+    uint64_t regions_told;
     struct kad_looks looks;
     struct kad_survey survey;
     struct kad_evidence evidence;
@@ -282,6 +283,7 @@ static void look_at(struct kad_http *http, struct part *part)
     kad_history_add(&part->history, &reading);
     kad_news_stats(&http->feed, part->node, &part->history);
     kad_news_suspicious(&http->feed, part->node, &part->suspicion);
+    kad_news_regions(&http->feed, part->node, &part->regions_told);
     kad_survey_step(&part->survey, part->node);
     kad_evidence_second(&part->evidence, part->node);
 }

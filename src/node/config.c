@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/network.h"
+#include "lookout/regions.h"
 #include "net/fetch.h"
 #include "node/config_keys.h"
 #include "node/config_namespaces.h"
@@ -52,6 +53,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     default_api(out_config);
     out_config->announce_self = true;
     out_config->moved_for_ms = 7 * 24 * KAD_HOUR;
+    out_config->region_silent_ms = KAD_REGIONS_QUIET_MS;
     out_config->dht_enabled = true;
     out_config->port_mapping_lease_ms = KAD_HOUR;
     out_config->preset = network == kad_network_libp2p_ipfs() ? KAD_PRESET_IPFS : KAD_PRESET_ICN;
@@ -495,6 +497,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     out_node->announce_self = config->announce_self;
     out_node->moved_for_ms = config->moved_for_ms;
     out_node->rotate_every_ms = config->rotate_every_ms;
+    out_node->region_silent_ms = config->region_silent_ms;
     out_node->disabled = !config->dht_enabled;
     out_node->store = (enum kad_store_kind)config->store;
     out_node->store_max_bytes = config->store_max_bytes;

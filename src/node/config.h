@@ -66,7 +66,7 @@ struct kad_config {
     char bootstrap_dns[KAD_CONFIG_TEXT], bootstrap_dns_server[KAD_CONFIG_TEXT];
     bool local_discovery;
     bool announce_self;
-    kad_ms moved_for_ms, rotate_every_ms;
+    kad_ms moved_for_ms, rotate_every_ms, region_silent_ms;
     unsigned node_type; /* enum kad_node_type */
     bool dht_enabled;
     unsigned port_mapping; /* enum kad_portmap_how */

@@ -100,6 +100,7 @@ const struct kad_key kad_keys[] = {
     DURATION("table", ping_min_ms, "the least that ping_after becomes"),
     DURATION("table", ping_max_ms, "and the most"),
 
+    {"places", "region_silent_ms", KAD_KEY_DURATION, FIELD(region_silent_ms), 0, 604800000, NULL, "a country or autonomous system (without a table a regional registry) of which nobody was heard for so long is asked, a few pings a minute, and told of when none of five contacts there answers while others do; 0: none is"},
     TEXT("places", geo_database, "a file that knows the countries of addresses, in MaxMind's MMDB format; read again with SIGHUP, so put a newer one in its place by renaming"),
     TEXT("places", asn_database, "the same for autonomous systems; one file may be both"),
     TEXT("places", places_deny, "countries (DE), autonomous systems (AS64500) and networks (192.0.2.0/24) by comma: nobody there becomes a contact, so none is asked, named to others or stored at"),

@@ -1,6 +1,7 @@
 /* defaults - a node's configuration before anybody changed it. */
 #include "base/endpoint.h"
 #include "kad/node.h"
+#include "lookout/regions.h"
 
 #include <string.h>
 
@@ -17,5 +18,6 @@ void kad_node_config_default(const struct kad_network *network, struct kad_node_
     out_config->store = KAD_STORE_MEMORY;
     out_config->announce_self = true;
     out_config->moved_for_ms = 7 * 24 * KAD_HOUR;
+    out_config->region_silent_ms = KAD_REGIONS_QUIET_MS;
     out_config->log_level = KAD_LOG_INFO;
 }

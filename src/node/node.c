@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "engine/network.h"
+#include "node/around.h"
 #include "node/parts.h"
 #include "node/state.h"
 
@@ -342,7 +343,7 @@ int kad_node_new(const struct kad_node_config *config, struct kad_node **out_nod
     node->presence.at = KAD_NEVER;
     node->former_at = KAD_NEVER;
     node->rotate_at = KAD_NEVER;
-    node->variety_at = KAD_NEVER;
+    node->around.variety_at = node->around.regions_at = KAD_NEVER;
     kad_clock_init(&node->clock);
     node->now = kad_clock_now(&node->clock);
     error = copy_config(node, config);
@@ -563,6 +564,7 @@ void kad_node_free(struct kad_node *node)
         close_own_loop(node);
     kad_kept_list_clear(&node->kept);
     kad_taken_clear(&node->taken, node->allocator);
+    kad_around_clear(node);
     kad_mailbox_clear(&node->mailbox);
     kad_udp_buffers_free(node->buffers);
     kad_free(node->allocator, node->out.datagrams, KAD_NODE_BATCH * sizeof(*node->out.datagrams));

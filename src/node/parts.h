@@ -9,7 +9,7 @@
  *     identity.c   who it is
  *     presence.c   its own `peer:` record
  *     former.c     the identities it was before
- *     variety.c    in how many networks its contacts stand
+ *     around.c     in how many networks its contacts stand, and whether a region is silent
  *     memory.c     its state on disk: what is saved when
  *     storage.c    data directory and store, which several nodes may have together
  *     move_in.c    what an earlier kad kept in a folder for each network
@@ -112,6 +112,15 @@ struct kad_storage {
     int64_t where_sequence;
 };
 
+/* When its contacts are looked at again, and what was told of them last (node/around.h). */
+struct kad_around {
+    kad_ms variety_at, regions_at; /* KAD_NEVER: not yet */
+    kad_ms variety_pause;          /* between the last two counts */
+    bool poor, crowded;            /* as was told */
+    struct kad_regions *regions;   /* NULL: they are not looked after */
+    uint64_t regions_told;         /* so many of their changes were */
+};
+
 struct kad_mapper_status;
 
 struct kad_node {
@@ -160,10 +169,8 @@ struct kad_node {
     size_t n_formers;
     kad_ms former_at; /* when they are looked at again */
     int64_t former_sequence;
-    kad_ms rotate_at;           /* its identity is old enough for another then */
-    kad_ms variety_at;          /* when its contacts' networks are counted again; KAD_NEVER: not yet */
-    kad_ms variety_pause;       /* between the last two counts */
-    bool variety_poor, crowded; /* as was told */
+    kad_ms rotate_at; /* its identity is old enough for another then */
+    struct kad_around around;
 
     struct kad_settings lent[2]; /* to the engine, in turn, once settings were changed */
     unsigned n_lent;

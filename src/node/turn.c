@@ -1,6 +1,6 @@
 /* turn - where everything meets: what happens when something comes, or time has passed. */
+#include "node/around.h"
 #include "node/parts.h"
-#include "node/variety.h"
 
 /* Datagrams per turn: after these the loop's timers and other sockets have their say. */
 #define TURN_DATAGRAMS (4 * KAD_UDP_BATCH)
@@ -44,7 +44,7 @@ static kad_ms wake_at(const struct kad_node *node)
     at = at < kad_bootstrap_wake_at(node) ? at : kad_bootstrap_wake_at(node);
     if (node->load.percent && node->load.sample_at < at)
         at = node->load.sample_at; /* a quiet second is what ends it */
-    at = at < kad_variety_wake_at(node) ? at : kad_variety_wake_at(node);
+    at = at < kad_around_wake_at(node) ? at : kad_around_wake_at(node);
     at = at < kad_presence_wake_at(node) ? at : kad_presence_wake_at(node);
     at = at < kad_former_wake_at(node) ? at : kad_former_wake_at(node);
     at = at < kad_recorder_wake_at(node) ? at : kad_recorder_wake_at(node);
@@ -105,7 +105,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     kad_requests_restore(node);
     kad_presence_tick(node);
     kad_former_tick(node);
-    kad_variety_tick(node);
+    kad_around_tick(node);
     kad_recorder_tick(node);
     kad_tell_work(node);
     node->in_turn = false;
@@ -182,7 +182,7 @@ static void take_news(struct kad_node *node, const struct kad_event *event)
     if (event->kind == KAD_EVENT_READY)
         node->restore_at = node->now;
     if (event->kind == KAD_EVENT_READY)
-        node->variety_at = node->now;
+        kad_around_begin(node);
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ADDRESS)
         kad_presence_changed(node);
     if (event->kind == KAD_EVENT_READY)

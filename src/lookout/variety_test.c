@@ -1,4 +1,4 @@
-#include "node/variety.h"
+#include "lookout/variety.h"
 
 #include "base/test.h"
 

@@ -2,16 +2,14 @@
  * variety - in how many networks a node's contacts stand (K47, K49), and whether they crowd around its id (P084).
  *
  * Who has one network can surround nobody whose contacts stand in many. The limits per subnet see to it where there is a
- * choice; where there is none, the operator is told: when the node is ready, and whenever it changes. Only public addresses
- * are judged: in one's own network all are neighbours. And nobody's neighbours are much nearer than the size of the network
+ * choice; where there is none, the operator is told: when the node is ready, and whenever it changes (node/around.h). Only public
+ * addresses are judged: in one's own network all are neighbours. And nobody's neighbours are much nearer than the size of the network
  * has it, unless somebody searched for ids there.
  */
-#ifndef KAD_NODE_VARIETY_H
-#define KAD_NODE_VARIETY_H
+#ifndef KAD_LOOKOUT_VARIETY_H
+#define KAD_LOOKOUT_VARIETY_H
 
 #include "base/endpoint.h"
-
-struct kad_node;
 
 struct kad_variety {
     size_t n_public;   /* of the addresses so many are public */
@@ -27,8 +25,6 @@ bool kad_variety_is_poor(const struct kad_variety *variety);
 /* With so many bits in common somebody stands nearer than chance has it, in a network of this size: one node in a hundred
  * has one such neighbour. 0: the size is unknown. */
 unsigned kad_variety_too_near(double network_size);
-
-void kad_variety_tick(struct kad_node *node);
-kad_ms kad_variety_wake_at(const struct kad_node *node);
+#define KAD_VARIETY_CROWD 3 /* of them is more than chance has it, as `kad doctor` sees it */
 
 #endif

@@ -1,0 +1,250 @@
+/* regions - a world of two countries, whose contacts answer or do not (I151). */
+#include "lookout/regions.h"
+
+#include <string.h>
+
+#include "base/test.h"
+
+#define QUIET (10 * KAD_MINUTE)
+#define MOST  64
+
+/* The first octet says where: 20 DE, 30 FR, 40 a system and no country; else unknown. */
+static void place_of(void *context, const struct kad_endpoint *endpoint, struct kad_place *out_place)
+{
+    (void)context;
+    if (endpoint->address[0] == 20)
+        memcpy(out_place->country, "DE", 2);
+    if (endpoint->address[0] == 30)
+        memcpy(out_place->country, "FR", 2);
+    if (endpoint->address[0] == 40)
+        out_place->as_number = 64500;
+}
+
+static const struct kad_places places = {place_of, NULL};
+
+struct world {
+    struct kad_regions regions;
+    struct kad_table_row rows[MOST];
+    bool dead[MOST];
+    size_t n;
+    kad_ms now;
+    unsigned n_silent, n_back, n_forgotten; /* changes told */
+    kad_ms silent_at;
+    char name[KAD_REGION_NAME]; /* of the last one */
+    size_t n_probes, most_probes;
+    uint64_t seen;
+};
+
+static void add(struct world *world, uint8_t where, unsigned n)
+{
+    while (n--) {
+        struct kad_table_row *row = &world->rows[world->n];
+
+        *row = (struct kad_table_row){.heard_at = world->now};
+        row->contact.id.bytes[0] = (uint8_t)world->n;
+        row->contact.endpoint = (struct kad_endpoint){.family = KAD_IPV4, .port = 6881};
+        row->contact.endpoint.address[0] = where;
+        row->contact.endpoint.address[3] = (uint8_t)(world->n + 1);
+        world->n++;
+    }
+}
+
+static void start(struct world *world)
+{
+    memset(world, 0, sizeof(*world));
+    world->now = 1000 * KAD_HOUR;
+    kad_regions_init(&world->regions, QUIET);
+}
+
+static void cut(struct world *world, uint8_t where, bool dead)
+{
+    for (size_t i = 0; i < world->n; i++)
+        world->dead[i] = world->rows[i].contact.endpoint.address[0] == where ? dead : world->dead[i];
+}
+
+static void look(struct world *world)
+{
+    uint64_t scratch[4 * MOST];
+    struct kad_regions_look out;
+
+    kad_regions_look(&world->regions, world->rows, world->n, &places, scratch, world->now, &out);
+    world->n_probes += out.n_probes;
+    world->most_probes = out.n_probes > world->most_probes ? out.n_probes : world->most_probes;
+    for (const struct kad_region_change *change;
+         (change = kad_regions_news(&world->regions, &world->seen));) {
+        world->n_silent += change->what == KAD_REGION_SILENT;
+        world->n_back += change->what == KAD_REGION_BACK;
+        world->n_forgotten += change->what == KAD_REGION_FORGOTTEN;
+        memcpy(world->name, change->name, sizeof(world->name));
+        if (change->what == KAD_REGION_SILENT)
+            world->silent_at = world->now;
+    }
+    for (size_t i = 0; i < out.n_probes; i++) { /* answers come at once */
+        const uint8_t who = out.probes[i].contact.id.bytes[0];
+
+        if (!world->dead[who])
+            world->rows[who].heard_at = world->now + 50;
+        world->rows[who].failures = world->dead[who] ? world->rows[who].failures + 1 : 0;
+    }
+}
+
+static void pass(struct world *world, kad_ms time)
+{
+    const kad_ms until = world->now + time;
+
+    while (world->now < until) {
+        for (size_t i = 0; i < world->n; i++) { /* the engine asks everybody once an hour */
+            if (!world->dead[i] && world->now - world->rows[i].heard_at > KAD_HOUR)
+                world->rows[i].heard_at = world->now;
+        }
+        look(world);
+        world->now += kad_regions_pace(&world->regions);
+    }
+}
+
+TEST(a_region_that_goes_silent_is_told_I151)
+{
+    struct world world;
+    kad_ms cut_at;
+
+    start(&world);
+    add(&world, 20, 12);
+    add(&world, 30, 12);
+    pass(&world, 2 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 0);
+    cut(&world, 20, true);
+    cut_at = world.now;
+    pass(&world, 30 * KAD_MINUTE);
+    EXPECT_EQ(world.n_silent, 1);
+    EXPECT_STR(world.name, "DE");
+    EXPECT(world.silent_at - cut_at <= QUIET + 10 * KAD_MINUTE);
+    EXPECT_EQ(kad_regions_silent(&world.regions), 1);
+    pass(&world, 3 * KAD_HOUR); /* once */
+    EXPECT_EQ(world.n_silent, 1);
+
+    cut(&world, 20, false);
+    pass(&world, 10 * KAD_MINUTE);
+    EXPECT_EQ(world.n_back, 1);
+    EXPECT_EQ(kad_regions_silent(&world.regions), 0);
+    pass(&world, 2 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 1);
+}
+
+/* The table drops who does not answer; they are asked all the same. */
+TEST(who_left_the_table_is_remembered)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 30, 8);
+    add(&world, 20, 8);
+    pass(&world, KAD_HOUR);
+    cut(&world, 20, true);
+    world.n = 8;
+    pass(&world, 30 * KAD_MINUTE);
+    EXPECT_EQ(world.n_silent, 1);
+    world.n = 16;
+    cut(&world, 20, false);
+    pass(&world, 10 * KAD_MINUTE);
+    EXPECT_EQ(world.n_back, 1);
+}
+
+/* Our own line is down: everybody is silent, and when it comes back nobody is accused. */
+TEST(who_is_offline_accuses_nobody)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 20, 12);
+    add(&world, 30, 12);
+    pass(&world, KAD_HOUR);
+    cut(&world, 20, true);
+    cut(&world, 30, true);
+    pass(&world, 5 * KAD_HOUR);
+    cut(&world, 20, false);
+    cut(&world, 30, false);
+    pass(&world, 5 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 0);
+}
+
+TEST(few_are_no_region)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 20, 4);
+    add(&world, 30, 12);
+    pass(&world, KAD_HOUR);
+    cut(&world, 20, true);
+    pass(&world, 5 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 0);
+}
+
+/* Who leaves one by one has left: a region that shrinks to nothing over hours is none. */
+TEST(those_who_leave_one_by_one_are_no_alarm)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 20, 10);
+    add(&world, 30, 12);
+    for (size_t i = 0; i < 10; i++) {
+        world.dead[i] = true;
+        pass(&world, KAD_HOUR);
+        for (size_t j = i + 1; j < 10; j++)
+            world.rows[j].heard_at = world.now;
+        world.rows[i].failures = 3;
+    }
+    pass(&world, 5 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 0);
+}
+
+TEST(a_region_is_a_country_a_system_or_a_registrys)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 40, 6); /* AS64500, and ARIN's */
+    add(&world, 30, 12);
+    pass(&world, KAD_HOUR);
+    cut(&world, 40, true);
+    pass(&world, KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 2);
+    EXPECT_EQ(kad_regions_silent(&world.regions), 2);
+}
+
+/* Nobody is asked while traffic shows that all are there, and never more than so many. */
+TEST(pings_are_few)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 20, 12);
+    add(&world, 30, 12);
+    for (int i = 0; i < 60; i++) {
+        world.rows[0].heard_at = world.rows[12].heard_at = world.now;
+        pass(&world, KAD_MINUTE);
+    }
+    EXPECT_EQ(world.n_probes, 0);
+    cut(&world, 20, true);
+    world.n_probes = 0;
+    pass(&world, KAD_HOUR);
+    EXPECT_MSG(world.n_probes <= 60, "%zu", world.n_probes);
+    EXPECT(world.most_probes <= KAD_REGIONS_PROBES);
+}
+
+TEST(a_silent_region_is_forgotten_after_a_day)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 20, 8);
+    add(&world, 30, 8);
+    pass(&world, KAD_HOUR);
+    cut(&world, 20, true);
+    world.n = 8 + 8;
+    pass(&world, 26 * KAD_HOUR);
+    EXPECT_EQ(world.n_forgotten, 1);
+    EXPECT_EQ(world.n_silent, 1);
+    EXPECT_EQ(kad_regions_silent(&world.regions), 0);
+}
