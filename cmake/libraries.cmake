@@ -138,7 +138,7 @@ file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c
     src/core/publish.c src/core/reach.c src/core/region.c src/core/restore.c src/core/results.c src/core/score*.c
     src/core/serve_merge.c src/core/table_places.c src/core/upkeep.c
     src/crypto/bech32.c src/crypto/crypto.c src/crypto/identity.c src/crypto/passphrase.c src/crypto/peer_id.c
-    src/engine/engine_life.c src/engine/engine_state.c src/engine/gate.c src/engine/journal*.c src/engine/libp2p.c src/engine/member.c
+    src/engine/aside.c src/engine/engine_life.c src/engine/engine_state.c src/engine/gate.c src/engine/journal*.c src/engine/libp2p.c src/engine/member.c
     src/engine/network.c src/engine/peers.c src/engine/places.c src/engine/replay.c src/engine/secure.c
     src/engine/settings.c src/engine/shed.c src/engine/swarm_program.c
     src/store/mem_classes.c

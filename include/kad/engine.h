@@ -220,6 +220,30 @@ void kad_engine_tick(struct kad_engine *engine, kad_ms now, struct kad_batch *ou
 /* The last thing before it stops, where the network has sessions (elsewhere nothing): appends to `out` a word to the contacts nearest
  * to it, as many as fit and at most 64, that it leaves. They forget it then, and need not find out. */
 void kad_engine_leave(struct kad_engine *engine, kad_ms now, struct kad_batch *out);
+/* -- asides: what hosts say to one another in the sessions of their engines, of which these know nothing else (a relay's traffic,
+ * docs/relay.md) -- */
+
+#define KAD_ASIDE      0xc0 /* the first byte of an aside is at least this: no message begins so */
+#define KAD_ASIDE_MAX  1207 /* bytes of one, in a session that there is */
+#define KAD_ASIDE_OPEN 256  /* one of at most so many begins a session, if there is none */
+
+/* One that came. Lent. */
+struct kad_aside {
+    struct kad_endpoint from; /* where it came from */
+    uint8_t public_key[32];   /* who sent it, proven, and that he receives there */
+    struct kad_bytes bytes;   /* from KAD_ASIDE on */
+};
+typedef void kad_aside_function(void *context, const struct kad_aside *aside);
+/* Calls `function` from within kad_engine_datagram() with each aside that comes; it must not call the engine. NULL: they are
+ * dropped, as they are at first. Nothing in the engine depends on it. */
+void kad_engine_on_aside(struct kad_engine *engine, kad_aside_function *function, void *context);
+/* Appends to `out` (whose `each` is at least 1,240) a datagram with `bytes`, for the owner of the key at `to`. False: there is no
+ * session with it and one may not be begun, it has not shown that it receives there, it is too large, `out` is full. The other
+ * host does not get the one that begins a session, for anybody could send it again: ask until there is an answer. */
+bool kad_engine_say(struct kad_engine *engine, const struct kad_endpoint *to, const uint8_t public_key[32],
+                    struct kad_bytes bytes, kad_ms now, struct kad_batch *out);
+/* Has this address answered a query of ours within ten minutes? */
+bool kad_engine_is_proved(const struct kad_engine *engine, const struct kad_endpoint *peer, kad_ms now);
 /* When kad_engine_tick() is to be called at the latest. KAD_NEVER: only input can change anything. */
 kad_ms kad_engine_wake_at(const struct kad_engine *engine);
 /* The network refused to carry a datagram to this address (ICMP, no route): its queries fail now, not at their timeout. */

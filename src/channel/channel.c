@@ -71,7 +71,7 @@ void kad_channel_free(struct kad_channel *channel)
         kad_wipe(channel->asked, sizeof(*channel->asked));
     kad_free(allocator, channel->asked, sizeof(*channel->asked));
     if (channel->own_scratch)
-        kad_free(allocator, channel->scratch, KAD_CHANNEL_DATAGRAM);
+        kad_free(allocator, channel->scratch, KAD_CHANNEL_WRAPPED);
     kad_wipe(channel, sizeof(*channel));
     kad_free(allocator, channel, sizeof(*channel));
 }
@@ -95,7 +95,7 @@ size_t kad_channel_memory(const struct kad_channel *channel)
 {
     return sizeof(*channel) + kad_sessions_memory(&channel->sessions) + kad_admit_memory(&channel->admit) +
            kad_cookies_memory(&channel->cookies) + (channel->asked ? sizeof(*channel->asked) : 0) +
-           (channel->own_scratch ? (size_t)KAD_CHANNEL_DATAGRAM : 0);
+           (channel->own_scratch ? (size_t)KAD_CHANNEL_WRAPPED : 0);
 }
 
 /* -- time -------------------------------------------------------------------------------------------------------- */
@@ -251,6 +251,20 @@ static struct kad_channel_plan plan_knock(const struct kad_channel *channel, con
     return plan_of(PLAN_KNOCK, KAD_DATA_MESSAGE, KAD_DATAGRAM - INIT_OVERHEAD, 0);
 }
 
+/* What has a datagram inside waits for nobody and is no reason to begin anything, not even anew. */
+static struct kad_channel_plan plan_aside(const struct kad_channel *channel, const struct kad_channel_to *to)
+{
+    static_assert(KAD_CHANNEL_ASIDE == KAD_WRAPPED - DATA_OVERHEAD, "as the header says");
+    const struct kad_session *session;
+
+    for (uint32_t at = 0; (session = kad_sessions_next(&channel->sessions, to->key, &at));) {
+        if (session->state == KAD_SESSION_LIVE && session->proved && session->sent < UINT32_MAX &&
+            kad_endpoint_equal(&session->endpoint, &to->endpoint))
+            return plan_of(PLAN_DATA, KAD_DATA_MESSAGE, KAD_CHANNEL_ASIDE, session->index);
+    }
+    return nothing;
+}
+
 struct kad_channel_plan kad_channel_plan(struct kad_channel *channel, const struct kad_channel_to *to,
                                          size_t wanted, kad_ms now)
 {
@@ -264,7 +278,7 @@ struct kad_channel_plan kad_channel_plan(struct kad_channel *channel, const stru
     else if (memcmp(to->key, our_key(channel), 32) == 0)
         plan = nothing;
     else
-        plan = plan_to(channel, to, now);
+        plan = to->aside ? plan_aside(channel, to) : plan_to(channel, to, now);
     plan.wanted = (uint16_t)(wanted < KAD_DATAGRAM ? wanted : KAD_DATAGRAM);
     return plan;
 }
@@ -386,6 +400,6 @@ size_t kad_channel_seal(struct kad_channel *channel, const struct kad_channel_pl
         break;
     }
     *out_failed = size == 0;
-    assert(size <= KAD_DATAGRAM);
+    assert(size <= (to->aside ? KAD_WRAPPED : KAD_DATAGRAM));
     return size;
 }

@@ -22,6 +22,8 @@
 #define KAD_KEY_SIZE         32   /* an identity: an Ed25519 public key */
 #define KAD_CHANNEL_HEAD_MAX 192  /* bytes before the plaintext, at most */
 #define KAD_CHANNEL_DATAGRAM 1200 /* the largest datagram that is sent */
+#define KAD_CHANNEL_WRAPPED  1240 /* but for those that have another inside: kad_channel_to.aside */
+#define KAD_CHANNEL_ASIDE    1207 /* bytes of plaintext that fit into one of these */
 
 struct kad_channel;
 struct kad_suite; /* crypto/suite.h: the real one, and a same-length toy for large simulations */
@@ -42,7 +44,7 @@ struct kad_channel_config {
     unsigned work_bits_max; /* most that we do ourselves for admission */
     unsigned pad_to; /* bytes: no INIT and nothing in a session is smaller, as far as it may be; 0: by need */
     bool open_door;  /* answers those who do not know our key */
-    uint8_t *scratch; /* lent, KAD_CHANNEL_DATAGRAM bytes, may be shared within a thread; NULL: own */
+    uint8_t *scratch; /* lent, KAD_CHANNEL_WRAPPED bytes, may be shared within a thread; NULL: own */
 };
 
 /* What a datagram was. */
@@ -75,6 +77,9 @@ struct kad_channel_to {
     const uint8_t *key; /* NULL: unknown, the open door */
     struct kad_endpoint endpoint;
     const uint8_t *expect; /* key NULL: the door's answer must name this key, else it is REFUSED; NULL: any */
+    bool
+        aside; /* in a session that there is, whose other end has shown that it receives there, or not at all; up to
+                   KAD_CHANNEL_ASIDE bytes, in a datagram of up to KAD_CHANNEL_WRAPPED */
 };
 
 /* Where the plaintext goes and how large it may be. room 0: nothing can be sent to it now. */

@@ -193,6 +193,8 @@ static enum kad_channel_type type_of(const uint8_t head[KAD_HEAD])
 static struct kad_channel_in take_ours(struct kad_channel *channel, const struct incoming *in,
                                        enum kad_channel_type type)
 {
+    if (in->size > KAD_DATAGRAM && type != KAD_TYPE_DATA)
+        return verdict(KAD_CHANNEL_NOISE);
     if (type == KAD_TYPE_INIT && in->size >= KAD_INIT_LEAST) {
         return kad_channel_take_init(channel, in);
     }
@@ -240,7 +242,7 @@ static struct kad_channel_in take(struct kad_channel *channel, const struct inco
 static bool scratch(struct kad_channel *channel)
 {
     if (!channel->scratch) {
-        channel->scratch = kad_alloc(channel->allocator, KAD_CHANNEL_DATAGRAM);
+        channel->scratch = kad_alloc(channel->allocator, KAD_CHANNEL_WRAPPED);
         channel->own_scratch = channel->scratch != NULL;
     }
     return channel->scratch != NULL;

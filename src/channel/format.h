@@ -6,7 +6,7 @@
  *     8  counter(8)          DATA, COOKIE: the message's number; INIT, HELLO: the sender's own index; else 0
  *    16  ...                 by type
  *
- * Numbers are big-endian. Every datagram is of one of six sizes, and ends in 16 bytes that cannot be foretold: what the
+ * Numbers are big-endian. Every datagram is of one of six sizes, or of a seventh, and ends in 16 bytes that cannot be foretold: what the
  * mask over its beginning is made from (mask.h).
  */
 #ifndef KAD_CHANNEL_FORMAT_H
@@ -61,14 +61,15 @@ enum {
     KAD_DOOR_SIZE = 128, /* of HELLO, OPEN and COOKIE */
     KAD_DATA_LEAST = 64,
     KAD_DATAGRAM = 1200,
+    KAD_WRAPPED = 1240, /* of DATA alone: one that has another inside (docs/protocol.md, "Relays") */
 };
 
 #define KAD_CHANNEL_VERSION 1
 
-/* The least of the six sizes that holds n; 0: none does. */
+/* The least of the sizes that holds n; 0: none does. */
 static inline size_t kad_size_for(size_t n)
 {
-    static const uint16_t sizes[] = {64, 128, 256, 512, 896, KAD_DATAGRAM};
+    static const uint16_t sizes[] = {64, 128, 256, 512, 896, KAD_DATAGRAM, KAD_WRAPPED};
 
     for (size_t i = 0; i < KAD_COUNT_OF(sizes); i++) {
         if (n <= sizes[i])
@@ -77,7 +78,7 @@ static inline size_t kad_size_for(size_t n)
     return 0;
 }
 
-/* The largest of them that is no more than n; 0: none is. */
+/* The largest of them that is no more than n, the one for what has another inside aside; 0: none is. */
 static inline size_t kad_size_within(size_t n)
 {
     static const uint16_t sizes[] = {KAD_DATAGRAM, 896, 512, 256, 128, 64};

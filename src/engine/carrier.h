@@ -60,4 +60,9 @@ size_t kad_carrier_write_session(struct kad_carrier *carrier, const struct kad_p
 size_t kad_carrier_encode(const struct kad_engine *engine, const struct kad_message *message, uint8_t *bytes,
                           size_t room);
 
+/* -- aside.c ---------------------------------------------------------------------------------------------------- */
+
+bool kad_carrier_is_aside(const struct kad_carrier *carrier, const struct kad_opened *opened);
+enum kad_drop kad_carrier_take_aside(struct kad_carrier *carrier, const struct kad_opened *opened);
+
 #endif

@@ -47,6 +47,8 @@ static struct kad_received take_message(struct kad_carrier *carrier, const struc
     const struct kad_peer *from = &opened->from;
     struct kad_message message;
 
+    if (kad_carrier_is_aside(carrier, opened))
+        return (struct kad_received){.drop = kad_carrier_take_aside(carrier, opened)};
     if (engine->network->codec->decode(opened->bytes, (enum kad_family)from->endpoint.family, &message) ==
         KAD_DECODE_MALFORMED)
         return (struct kad_received){.drop = KAD_DROP_MALFORMED,

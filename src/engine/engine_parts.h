@@ -9,6 +9,7 @@
  *     shed.c          what is not answered when there is too much of it
  *     places.c        where they are, as the host says
  *     gate.c          and whom it lets in
+ *     aside.c         what hosts say to one another in its sessions
  *     journal.c       the flight recorder's writing side: what goes in, and hashes of what comes of it
  *     engine_state.c  the whole state: hashed, written down, read back
  */
@@ -42,9 +43,11 @@ struct kad_engine {
 
 /* kad_engine.dht.member, and what the engine keeps beside. */
 struct kad_engine_member {
-    struct kad_member core;      /* first */
-    struct kad_channel *channel; /* NULL: the network has no sessions */
-    const struct kad_gate *gate; /* the host's; NULL: everybody is let in */
+    struct kad_member core;       /* first */
+    struct kad_channel *channel;  /* NULL: the network has no sessions */
+    const struct kad_gate *gate;  /* the host's; NULL: everybody is let in */
+    kad_aside_function *on_aside; /* the host's; NULL: asides are dropped */
+    void *aside_context;
 };
 
 /* NULL: the network has no identities. */

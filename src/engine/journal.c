@@ -162,6 +162,21 @@ void kad_journal_leave(struct kad_journal *journal, kad_ms now, const struct kad
     write_input(journal, &item);
 }
 
+void kad_journal_aside(struct kad_journal *journal, const struct kad_endpoint *to, struct kad_bytes key,
+                       struct kad_bytes bytes, kad_ms now, const struct kad_batch *out)
+{
+    struct kad_journal_item item = {
+        .kind = KAD_JOURNAL_ASIDE,
+        .now = now,
+        .room = out->room - out->n,
+        .endpoint = *to,
+        .bytes = bytes,
+        .identity = key,
+    };
+
+    write_input(journal, &item);
+}
+
 void kad_journal_unreachable(struct kad_journal *journal, const struct kad_endpoint *peer, kad_ms now)
 {
     struct kad_journal_item item = {.kind = KAD_JOURNAL_UNREACHABLE, .now = now, .endpoint = *peer};

@@ -28,7 +28,7 @@
 #include "kad/engine.h"
 
 /* Raised with every change of what is walked; journal_format_test.c says how, and notices. */
-#define KAD_JOURNAL_FORMAT     25
+#define KAD_JOURNAL_FORMAT     26
 #define KAD_JOURNAL_BLOCK      65536 /* bytes of a block, its head included, at most */
 #define KAD_JOURNAL_BLOCK_HEAD 16 /* magic, number, size, CRC-32C of number, size and content; big-endian */
 #define KAD_JOURNAL_LISTEN_MAX 8
@@ -69,6 +69,8 @@ void kad_journal_datagram(struct kad_journal *journal, const struct kad_datagram
                           const struct kad_batch *out);
 void kad_journal_tick(struct kad_journal *journal, kad_ms now, const struct kad_batch *out);
 void kad_journal_leave(struct kad_journal *journal, kad_ms now, const struct kad_batch *out);
+void kad_journal_aside(struct kad_journal *journal, const struct kad_endpoint *to, struct kad_bytes key,
+                       struct kad_bytes bytes, kad_ms now, const struct kad_batch *out);
 void kad_journal_unreachable(struct kad_journal *journal, const struct kad_endpoint *peer, kad_ms now);
 void kad_journal_request(struct kad_journal *journal, const struct kad_request *request, kad_ms now);
 void kad_journal_cancel(struct kad_journal *journal, uint64_t id, kad_ms now); /* 0: all */
@@ -110,6 +112,7 @@ enum kad_journal_kind {
     KAD_JOURNAL_PEER,
     KAD_JOURNAL_PLACES,
     KAD_JOURNAL_LEAVE,
+    KAD_JOURNAL_ASIDE,
     /* answers of the store, in the order it was asked */
     KAD_JOURNAL_GET,
     KAD_JOURNAL_PUT,
@@ -147,10 +150,10 @@ void kad_journal_walk_head(struct kad_walk *walk, struct kad_journal_head *head)
 struct kad_journal_item {
     uint8_t kind;
     kad_ms now;    /* written as what passed since the item before */
-    uint32_t room; /* of the batch: DATAGRAM, TICK, LEAVE */
+    uint32_t room; /* of the batch: DATAGRAM, TICK, LEAVE, ASIDE */
     struct kad_endpoint endpoint;
     struct kad_bytes bytes;    /* reading: borrowed */
-    struct kad_bytes identity; /* the same: DATAGRAM, BOOTSTRAP, CONTACT; mostly none */
+    struct kad_bytes identity; /* the same: DATAGRAM, BOOTSTRAP, CONTACT, ASIDE; mostly none */
     struct kad_request request;
     struct kad_contact contact;
     bool trusted;

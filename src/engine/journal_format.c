@@ -116,6 +116,7 @@ static void walk_input(struct kad_walk *walk, struct kad_journal_item *item)
 {
     switch ((enum kad_journal_kind)item->kind) {
     case KAD_JOURNAL_DATAGRAM:
+    case KAD_JOURNAL_ASIDE:
         KAD_WALK(walk, item->room);
         kad_walk_endpoint(walk, &item->endpoint);
         walk_bytes(walk, &item->bytes, DATAGRAM_MAX);
@@ -252,7 +253,7 @@ const char *kad_journal_kind_text(unsigned kind)
     static const char *const texts[KAD_JOURNAL_N_KINDS] = {
         "nothing",    "end",          "checkpoint",  "datagram",   "tick",         "unreachable",
         "request",    "cancel",       "withdraw",    "bootstrap",  "contact",      "events",
-        "settings",   "load",         "peer",        "places",     "leave",        "store get",
+        "settings",   "load",         "peer",        "places",     "leave",        "aside",      "store get",
         "store put",  "store add",    "store peers", "store each", "store sample", "store expire",
         "store list", "store remove", "store ghost", "store look", "place",        "gate",
     };

@@ -646,6 +646,11 @@ static void apply(struct kad_replay *replay)
             kad_engine_leave(engine, item->now, &replay->batch);
         hash_batch(replay);
         break;
+    case KAD_JOURNAL_ASIDE:
+        if (key && lend_room(replay, item->room))
+            (void)kad_engine_say(engine, &item->endpoint, key, item->bytes, item->now, &replay->batch);
+        hash_batch(replay);
+        break;
     case KAD_JOURNAL_UNREACHABLE:
         kad_engine_unreachable(engine, &item->endpoint, item->now);
         break;
