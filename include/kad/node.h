@@ -101,6 +101,22 @@ struct kad_node_libp2p {
     const char *agent; /* what others are told we are; NULL: "kad" and its version */
 };
 
+/* How a node reaches others that cannot reach it (docs/relay.md). */
+enum kad_relay_mode {
+    KAD_RELAY_OFF,    /* by itself */
+    KAD_RELAY_AUTO,   /* through a relay, if it is behind a router and nobody comes by himself */
+    KAD_RELAY_ALWAYS, /* through a relay, so that others do not learn its address */
+};
+
+/* Relays, in kad's own network and over IPv4. All zero is a node without. */
+struct kad_node_relay {
+    enum kad_relay_mode mode; /* whether this node uses one */
+    const char *pinned;       /* "host:port/id1...": that one and no other, always; NULL: whichever is best */
+    unsigned
+        clients; /* with settings.role KAD_ROLE_RELAY: so many are forwarded for: 0 .. 4096; 0: nobody is */
+    uint64_t bytes_per_s; /* and so much, over all of them; 0: 256 KiB */
+};
+
 /* How a node is to be. Start from kad_node_config_default(). Large: some kilobytes. */
 struct kad_node_config {
     const struct kad_network *network; /* kad_network_mainline() */
@@ -112,6 +128,7 @@ struct kad_node_config {
     size_t n_listen;                                   /* how many: at least 1 */
     enum kad_listen_as listen_as[KAD_NODE_LISTEN_MAX]; /* in networks of libp2p: by what */
     struct kad_node_libp2p libp2p;                     /* in networks of libp2p */
+    struct kad_node_relay relay;                       /* in kad's own network */
     /* "host:port", "1.2.3.4:port", "[v6]:port". Names are resolved off the loop, and again when nobody answers. In networks with
      * identities "host:port/id1..." too: at that address nobody else is taken for it. In networks of libp2p multiaddrs:
      * "/ip4/1.2.3.4/tcp/4001/p2p/12D3...", "/dns4/host/tcp/...", "/dnsaddr/host". */
@@ -263,6 +280,40 @@ KAD_CHECK int kad_node_record(struct kad_node *node, const char *path, uint64_t 
 bool kad_node_record_stop(struct kad_node *node);
 /* The present recording, or the last one; false: there was none. */
 bool kad_node_recording(const struct kad_node *node, struct kad_recording *out_recording);
+
+/* A relay that this node knows. */
+struct kad_relay_row {
+    struct kad_endpoint endpoint; /* where it is */
+    uint8_t public_key[32];       /* who */
+    int32_t rtt_ms;               /* how long its answer took; -1: it has not been heard */
+    bool told;                    /* the next three are known */
+    uint64_t bytes_per_s;         /* what it gives all of its clients */
+    unsigned n_places, n_free;    /* how many it forwards for, and could besides */
+    bool ours;                    /* we are reached through it */
+    bool shunned;                 /* it failed us, and is left alone for a while */
+};
+/* Those it knows, soonest answer first; asks them, and around, so that a second later more is known. Returns how many there are;
+ * writes at most `room`. */
+size_t kad_node_relays(struct kad_node *node, struct kad_relay_row *out_rows, size_t room);
+
+#define KAD_RELAY_DROPS 8 /* kinds of drops: kad_relay_drop_name() */
+/* How a node stands with relays. */
+struct kad_relay_status {
+    enum kad_relay_mode mode;            /* as it is to be */
+    const char *state;                   /* "off", "not_needed", "looking", "asking", "used", a constant */
+    struct kad_endpoint relay;           /* with "used": where it is, */
+    uint8_t relay_key[32];               /* who it is, */
+    struct kad_endpoint address;         /* and where others reach us */
+    uint64_t bytes_in, bytes_out;        /* through relays, of our own; */
+    uint64_t unsent;                     /* and datagrams that did not leave, for want of one */
+    unsigned n_places, n_clients;        /* as a relay: places, and who has one */
+    uint64_t relayed_in, relayed_out;    /* bytes to clients, and from them */
+    uint64_t datagrams[KAD_RELAY_DROPS]; /* of and to them, by what became of them */
+};
+/* Fills it in. */
+void kad_node_relay_status(const struct kad_node *node, struct kad_relay_status *out_status);
+/* "forwarded", "unproved": a constant, never NULL. Any thread. */
+const char *kad_relay_drop_name(unsigned drop);
 
 /* What the node listens on now (ports resolved). Returns how many; writes at most `room`. */
 size_t kad_node_listening(const struct kad_node *node, struct kad_endpoint *out_endpoints, size_t room);

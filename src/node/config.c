@@ -10,6 +10,7 @@
 #include "engine/network.h"
 #include "lookout/regions.h"
 #include "net/fetch.h"
+#include "node/bootstrap_name.h"
 #include "node/config_keys.h"
 #include "node/config_namespaces.h"
 #include "node/manifest.h"
@@ -52,6 +53,9 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->store = KAD_PART_LMDB ? KAD_STORE_LMDB : KAD_STORE_MEMORY;
     default_api(out_config);
     out_config->announce_self = true;
+    memcpy(out_config->relay, "auto", sizeof("auto"));
+    out_config->relay_clients = 32;
+    out_config->relay_bandwidth = 256 << 10;
     out_config->moved_for_ms = 7 * 24 * KAD_HOUR;
     out_config->region_silent_ms = KAD_REGIONS_QUIET_MS;
     out_config->dht_enabled = true;
@@ -410,8 +414,29 @@ static bool read_id(const struct kad_config *config, struct kad_id *out_id)
     return strlen(config->node_id) == wanted && kad_id_parse(config->node_id, out_id) == KAD_OK;
 }
 
+/* False: neither a word nor a node with its identity. */
+static bool read_relay(const struct kad_config *config, struct kad_node_relay *out_relay)
+{
+    static const char *const words[] = {
+        [KAD_RELAY_OFF] = "off", [KAD_RELAY_AUTO] = "auto", [KAD_RELAY_ALWAYS] = "always"};
+    struct kad_bootstrap_name name;
+
+    *out_relay =
+        (struct kad_node_relay){.clients = config->relay_clients, .bytes_per_s = config->relay_bandwidth};
+    for (size_t i = 0; i < KAD_COUNT_OF(words); i++) {
+        if (strcmp(config->relay, words[i]) == 0) {
+            out_relay->mode = (enum kad_relay_mode)i;
+            return true;
+        }
+    }
+    out_relay->mode = KAD_RELAY_ALWAYS;
+    out_relay->pinned = config->relay;
+    return kad_bootstrap_name_read(config->relay, kad_network_kad(), &name) == KAD_OK && name.has_key;
+}
+
 int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WHY])
 {
+    struct kad_node_relay relay;
     const char *field;
     struct kad_id id;
 
@@ -437,6 +462,8 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return KAD_E_INVALID;
     if (!config->dht_enabled && config->network->carrier == KAD_CARRIER_HOST)
         return refuse(out_why, "dht_enabled: a network of connections is left out by not naming it");
+    if (!read_relay(config, &relay))
+        return refuse(out_why, "relay: neither off, auto, always nor host:port/id1...");
     if (*config->node_id && !read_id(config, &id))
         return refuse(out_why,
                       "node_id: not the hexadecimal digits of an id: 40, in networks with identities 64");
@@ -495,6 +522,7 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     lend_libp2p(config, out_node);
     out_node->data_dir = kept_nowhere(config) ? NULL : config->data_dir;
     out_node->announce_self = config->announce_self;
+    read_relay(config, &out_node->relay);
     out_node->moved_for_ms = config->moved_for_ms;
     out_node->rotate_every_ms = config->rotate_every_ms;
     out_node->region_silent_ms = config->region_silent_ms;

@@ -70,6 +70,9 @@ struct kad_config {
     unsigned node_type; /* enum kad_node_type */
     bool dht_enabled;
     unsigned port_mapping; /* enum kad_portmap_how */
+    char relay[KAD_CONFIG_TEXT]; /* "off", "auto", "always", "host:port/id1..." */
+    unsigned relay_clients;
+    uint64_t relay_bandwidth;
     kad_ms port_mapping_lease_ms;
     char geo_database[KAD_CONFIG_TEXT], asn_database[KAD_CONFIG_TEXT]; /* "": none */
     char places_deny[KAD_CONFIG_TEXT], places_allow[KAD_CONFIG_TEXT], places_deny_store[KAD_CONFIG_TEXT];

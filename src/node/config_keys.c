@@ -48,6 +48,9 @@ const struct kad_key kad_keys[] = {
     {"node", "dht_enabled", KAD_KEY_FLAG, FIELD(dht_enabled), 0, 0, NULL, "no: there is the API and nothing else, no socket of the DHT is open, and requests are answered with `disabled`"},
     TEXT("node", name, "shown in status"),
     {"node", "role", KAD_KEY_CHOICE, SETTING(role), 0, 0, roles, "in networks with identities: what this node offers to be for others: regular, bootstrap (its address lasts) or relay (it has a good line to give); they are told, and prefer such nodes among equals"},
+    TEXT("node", relay, "in the kad network, IPv4: how others reach this node: off, by itself; auto, through a relay if it is behind a router and nobody comes by himself; always, through a relay, so that they do not learn its address; host:port/id1..., through that one alone ([relay](relay.md))"),
+    {"node", "relay_clients", KAD_KEY_COUNT, FIELD(relay_clients), 0, 4096, NULL, "with the role relay: so many nodes are forwarded for; 0: none"},
+    {"node", "relay_bandwidth", KAD_KEY_SIZE, FIELD(relay_bandwidth), 4096, (int64_t)1 << 32, NULL, "bytes a second that are forwarded for all of them, of which each may have an equal share"},
     FLAG("node", read_only, "asks, never answers, is in no one's table (BEP 43)"),
     FLAG("node", enforce_id, "refuses contacts whose id does not fit their address (BEP 42); else others are only preferred"),
     FLAG("node", follow_address, "takes a new id when the world agrees on our outside address (BEP 42)"),
@@ -286,8 +289,9 @@ bool kad_key_is_list(const struct kad_key *key)
 
 bool kad_key_is_networks(const struct kad_key *key)
 {
-    static const size_t others[] = {FIELD(network), FIELD(listen),  FIELD(bootstrap),
-                                    FIELD(node_id), FIELD(classes), FIELD(preset)};
+    static const size_t others[] = {FIELD(network), FIELD(listen),        FIELD(bootstrap),
+                                    FIELD(node_id), FIELD(classes),       FIELD(preset),
+                                    FIELD(relay),   FIELD(relay_clients), FIELD(relay_bandwidth)};
 
     for (size_t i = 0; i < KAD_COUNT_OF(others); i++) {
         if (key->offset == others[i])

@@ -17,6 +17,8 @@ void kad_node_config_default(const struct kad_network *network, struct kad_node_
     out_config->n_listen = 2;
     out_config->store = KAD_STORE_MEMORY;
     out_config->announce_self = true;
+    out_config->relay.mode = KAD_RELAY_AUTO;
+    out_config->relay.clients = 32;
     out_config->moved_for_ms = 7 * 24 * KAD_HOUR;
     out_config->region_silent_ms = KAD_REGIONS_QUIET_MS;
     out_config->log_level = KAD_LOG_INFO;

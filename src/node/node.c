@@ -59,7 +59,8 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
     node->config = *config;
     gather_libp2p(&node->config.libp2p, libp2p);
     node->texts_size = text_size(config->data_dir) + text_size(config->name) + text_size(config->record) +
-                       text_size(config->identity) + text_size(config->passphrase) + 1;
+                       text_size(config->identity) + text_size(config->passphrase) +
+                       text_size(config->relay.pinned) + 1;
     for (size_t i = 0; i < LIBP2P_TEXTS; i++)
         node->texts_size += text_size(*libp2p[i]);
     for (size_t i = 0; i < config->n_bootstrap; i++)
@@ -72,6 +73,7 @@ static int copy_config(struct kad_node *node, const struct kad_node_config *conf
     node->config.record = copy_text(&at, config->record);
     node->config.identity = copy_text(&at, config->identity);
     node->config.passphrase = copy_text(&at, config->passphrase);
+    node->config.relay.pinned = copy_text(&at, config->relay.pinned);
     for (size_t i = 0; i < LIBP2P_TEXTS; i++)
         *libp2p[i] = copy_text(&at, *libp2p[i]);
     for (size_t i = 0; i < config->n_bootstrap; i++)
@@ -270,6 +272,8 @@ static int make_core(struct kad_node *node, struct kad_state *state, char *why, 
         error = kad_node_take_identity(node, why, why_size);
     if (!error)
         error = make_engine(node, state, seed);
+    if (!error)
+        error = kad_relay_init(node, why, why_size);
     if (!error && kad_node_is_libp2p(node))
         error = kad_libp2p_open(node, &node->libp2p, why, why_size);
     if (!error) {
@@ -396,6 +400,7 @@ void kad_node_close_sockets(struct kad_node *node)
     for (size_t i = 0; i < node->n_sockets; i++)
         kad_udp_close(node->sockets[i], socket_closed);
     node->n_sockets = 0;
+    kad_relay_close(node);
     if (node->libp2p)
         kad_libp2p_close(node->libp2p, connections_closed);
 }
@@ -558,6 +563,7 @@ void kad_node_free(struct kad_node *node)
     kad_posted_take(node);
     kad_recorder_free(node);
     kad_libp2p_free(node->libp2p);
+    kad_relay_free(node);
     kad_engine_free(node->engine);
     kad_storage_leave(node);
     if (node->own_loop_made)

@@ -20,6 +20,7 @@
  *     tell.c       what is logged
  *     settings.c   other settings while it runs
  *     load.c       whether it keeps up with what comes in
+ *     relay.c      relays (docs/relay.md): _serve: for whom this node is one; _use: the one it is reached through
  */
 #ifndef KAD_NODE_PARTS_H
 #define KAD_NODE_PARTS_H
@@ -38,6 +39,7 @@
 #include "node/link.h"
 #include "node/load.h"
 #include "node/mailbox.h"
+#include "node/relay.h"
 #include "node/taken.h"
 #include "node/tally.h"
 #include "store/view.h"
@@ -192,6 +194,7 @@ struct kad_node {
     uint64_t state_changed, state_saving, state_safe;
     uint64_t table_saving, table_saved;
     struct kad_held *held;
+    struct kad_relay *relay;       /* NULL: a network without sessions, or no IPv4 */
     struct kad_recorder *recorder; /* NULL: nothing is recorded */
     struct kad_recording recorded; /* the present or the last one */
 };

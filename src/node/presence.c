@@ -49,6 +49,10 @@ static void add_own(const struct kad_node *node, struct kad_whereabouts *where)
     struct kad_info info;
 
     kad_engine_info(node->engine, &info);
+    if (kad_relay_address(node, &info.address)) {
+        add(where, &info.address);
+        return;
+    }
     if (info.address.family)
         add(where, &info.address);
     for (size_t i = 0; i < n_listening; i++) {

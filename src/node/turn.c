@@ -17,7 +17,8 @@ static void receive(struct kad_node *node, struct kad_udp *readable)
     struct kad_datagram in;
 
     for (int i = 0; i < TURN_DATAGRAMS && kad_udp_receive(readable, &in.peer, &in.bytes); i++) {
-        kad_engine_datagram(node->engine, &in, node->now, &node->out);
+        if (!kad_relay_hides(node))
+            kad_engine_datagram(node->engine, &in, node->now, &node->out);
         if (kad_udp_fetched(readable) == 0 || batch_is_filling(node))
             kad_node_send(node, readable);
     }
@@ -46,6 +47,7 @@ static kad_ms wake_at(const struct kad_node *node)
         at = node->load.sample_at; /* a quiet second is what ends it */
     at = at < kad_around_wake_at(node) ? at : kad_around_wake_at(node);
     at = at < kad_presence_wake_at(node) ? at : kad_presence_wake_at(node);
+    at = at < kad_relay_wake_at(node) ? at : kad_relay_wake_at(node);
     at = at < kad_former_wake_at(node) ? at : kad_former_wake_at(node);
     at = at < kad_recorder_wake_at(node) ? at : kad_recorder_wake_at(node);
     return at < node->restore_at ? at : node->restore_at;
@@ -106,6 +108,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     kad_presence_tick(node);
     kad_former_tick(node);
     kad_around_tick(node);
+    kad_relay_tick(node);
     kad_recorder_tick(node);
     kad_tell_work(node);
     node->in_turn = false;
@@ -146,6 +149,7 @@ void kad_node_send(struct kad_node *node, struct kad_udp *readable)
 
     kad_storage_commit(node);
     kad_node_link_send(node);
+    kad_relay_send(node);
     /* Socket by socket: they share buffers. */
     for (size_t i = 0; i < node->n_sockets && node->out.n; i++) {
         struct kad_udp *udp = node->sockets[i];
