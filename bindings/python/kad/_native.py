@@ -144,10 +144,15 @@ class NodeLibp2p(Structure):
                 ("certificate", c_char_p), ("certificate_key", c_char_p), ("authorities", c_char_p), ("agent", c_char_p)]
 
 
+class NodeRelay(Structure):
+    _c_name_ = "struct kad_node_relay"
+    _fields_ = [("mode", c_int), ("pinned", c_char_p), ("clients", c_uint), ("bytes_per_s", c_uint64)]
+
+
 class NodeConfig(Structure):
     _c_name_ = "struct kad_node_config"
     _fields_ = [("network", c_void_p), ("settings", Settings), ("loop", c_void_p), ("listen", Endpoint * LISTEN_MAX),
-                ("n_listen", c_size_t), ("listen_as", c_int * LISTEN_MAX), ("libp2p", NodeLibp2p), ("bootstrap", c_char_p * BOOTSTRAP_MAX), ("n_bootstrap", c_size_t),
+                ("n_listen", c_size_t), ("listen_as", c_int * LISTEN_MAX), ("libp2p", NodeLibp2p), ("relay", NodeRelay), ("bootstrap", c_char_p * BOOTSTRAP_MAX), ("n_bootstrap", c_size_t),
                 ("data_dir", c_char_p), ("store", c_int), ("store_max_bytes", c_uint64), ("name", c_char_p),
                 ("has_seed", c_bool), ("seed", c_uint8 * 32), ("has_secret", c_bool), ("secret", c_uint8 * 32), ("identity", c_char_p),
                 ("passphrase", c_char_p), ("classes", c_void_p), ("n_classes", c_size_t), ("places", c_void_p), ("gate", c_void_p), ("rotate_every_ms", c_int64), ("region_silent_ms", c_int64), ("moved_for_ms", c_int64), ("announce_self", c_bool), ("disabled", c_bool), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
