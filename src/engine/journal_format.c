@@ -251,11 +251,12 @@ void kad_journal_walk_item(struct kad_walk *walk, struct kad_journal_item *item,
 const char *kad_journal_kind_text(unsigned kind)
 {
     static const char *const texts[KAD_JOURNAL_N_KINDS] = {
-        "nothing",    "end",          "checkpoint",  "datagram",   "tick",         "unreachable",
-        "request",    "cancel",       "withdraw",    "bootstrap",  "contact",      "events",
-        "settings",   "load",         "peer",        "places",     "leave",        "aside",      "store get",
-        "store put",  "store add",    "store peers", "store each", "store sample", "store expire",
-        "store list", "store remove", "store ghost", "store look", "place",        "gate",
+        "nothing",      "end",        "checkpoint",   "datagram",    "tick",       "unreachable",
+        "request",      "cancel",     "withdraw",     "bootstrap",   "contact",    "events",
+        "settings",     "load",       "peer",         "places",      "leave",      "aside",
+        "store get",    "store put",  "store add",    "store peers", "store each", "store sample",
+        "store expire", "store list", "store remove", "store ghost", "store look", "place",
+        "gate",
     };
 
     return kind < KAD_JOURNAL_N_KINDS ? texts[kind] : "unknown";

@@ -192,6 +192,7 @@ static int open_session(struct kad_relay *relay)
         .rekey_after_ms = settings->rekey_after_ms,
         .puzzle_bits = network->puzzle_bits,
         .work_bits_max = settings->work_bits_max,
+        .pad_to = settings->pad_to,
     };
     struct kad_udp_config socket = {
         .allocator = node->allocator,
