@@ -180,6 +180,35 @@ def records_are_listed(page):
     check(shown and shown <= held, "shown and not held:", shown - held)
 
 
+def setting(page, path):
+    return next(one for one in page.api("/api/settings")["settings"] if one.get("path") == path)
+
+
+def settings_are_changed(page):
+    """P065: set by each way, read by the others."""
+    for section in page.all("#settings summary"):
+        section.click()
+    fields = {field.get_attribute("aria-label"): field for field in page.all("#settings input")}
+    live = {one["path"] for one in page.api("/api/settings")["settings"] if one["live"] and "path" in one}
+    check(live and live == set(fields), "live, and not to be changed:", live ^ set(fields))
+    alpha = fields["network.dht.alpha"]
+    before = alpha.get_attribute("value")
+    alpha.send_keys(Keys.CONTROL, "a", Keys.NULL, "7", Keys.TAB)
+    eventually("it is changed", lambda: page.text("#settings-state") == "network.dht.alpha: %s became 7" % before)
+    check(setting(page, "network.dht.alpha")["value"] == "7", "the API says otherwise")
+    check("7" in page.net.kad("config", "show", "network.dht.alpha").out.decode(), "the command line says otherwise")
+    alpha.send_keys(Keys.CONTROL, "a", Keys.NULL, "1000", Keys.TAB)
+    eventually("it is refused with its reason", lambda: "alpha: " in page.text("#settings-state"))
+    check(alpha.get_attribute("value") == "7", "what was refused stands")
+    others = [text for text in page.complaints() if "/api/settings" not in text]  # the browser notes the refusal
+    check(not others, "the browser complains:", *others)
+    page.one("#settings summary").click()  # nothing is drawn over what somebody is about to change
+    page.net.kad("config", "set", "network.dht.alpha", "4")
+    eventually("what was changed elsewhere is shown",
+               lambda: page.browser.execute_script("return document.querySelector('[aria-label=\"network.dht.alpha\"]')"
+                                                   ".value") == "4")
+
+
 def light_and_dark(page):
     def ground():
         return page.browser.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -237,7 +266,7 @@ def test(folder):
         page = Page(browser, net, "http://%s/" % api)
         for part in (the_node_is_described, the_tree_is_the_table, the_keyboard_walks_the_buckets, a_lookup_is_drawn,
                      a_lookup_of_another_is_drawn_while_it_runs, wrong_keys_are_refused_in_place, charts_grow,
-                     records_are_listed, light_and_dark, nothing_comes_from_elsewhere, a_narrow_screen):
+                     records_are_listed, settings_are_changed, light_and_dark, nothing_comes_from_elsewhere, a_narrow_screen):
             part(page)
             print("ok", part.__name__, flush=True)
         complaints = page.complaints()

@@ -58,6 +58,14 @@ static int check(struct kad_cli *cli)
 
 /* -- of a running node ------------------------------------------------------------------------------------------- */
 
+/* By its key, or its place among all settings: network.dht.KEY. */
+static bool is_named(const json_t *setting, const char *name)
+{
+    const char *path = json_string_value(json_object_get(setting, "path"));
+
+    return strcmp(kad_json_text(setting, "key"), name) == 0 || (path && strcmp(path, name) == 0);
+}
+
 static void show_settings(struct kad_cli *cli, const json_t *answer, int code)
 {
     static const char *const headings[] = {"key", "value", "changes"};
@@ -74,7 +82,7 @@ static void show_settings(struct kad_cli *cli, const json_t *answer, int code)
         const char *key = kad_json_text(setting, "key");
         const bool live = kad_json_number(setting, "live") > 0;
 
-        if (only && strcmp(only, key) != 0)
+        if (only && !is_named(setting, only))
             continue;
         kad_columns_add(&columns, live ? KAD_PLAIN : KAD_DIM, key, kad_json_text(setting, "value"),
                         live ? "live" : "with a restart");
@@ -89,7 +97,7 @@ static bool has_setting(const json_t *answer, const char *name)
 
     json_array_foreach(json_object_get(answer, "settings"), i, setting)
     {
-        if (strcmp(kad_json_text(setting, "key"), name) == 0)
+        if (is_named(setting, name))
             return true;
     }
     return false;

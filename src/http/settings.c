@@ -32,17 +32,27 @@ static bool of_the_node(const struct kad_key *key)
     return kad_key_live(key) || (key->offset >= at && key->offset < at + sizeof(struct kad_settings));
 }
 
+static json_t *one(const struct kad_config *config, const struct kad_key *key)
+{
+    char value[KAD_CHANGE_TEXT], path[80];
+    json_t *setting =
+        json_pack("{s:s, s:s, s:s, s:b, s:s}", "key", key->name, "section", key->section, "value",
+                  kad_change_text(config, key, value), "live", kad_key_live(key), "meaning", key->meaning);
+
+    snprintf(path, sizeof(path), KAD_KEY_PATH "%s", key->name);
+    if (kad_key_is_networks(key))
+        json_object_set_new(setting, "path", json_string(path));
+    return setting;
+}
+
 static struct kad_api_answer show(const struct kad_config *config)
 {
     json_t *list = json_array();
-    char value[KAD_CHANGE_TEXT];
 
     for (size_t i = 0; i < kad_n_keys; i++) {
         const struct kad_key *key = &kad_keys[i];
         if (of_the_node(key))
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:s}", "key", key->name, "section",
-                                                  key->section, "value", kad_change_text(config, key, value),
-                                                  "live", kad_key_live(key), "meaning", key->meaning));
+            json_array_append_new(list, one(config, key));
     }
     return (struct kad_api_answer){.status = 200, .json = json_pack("{s:o}", "settings", list)};
 }

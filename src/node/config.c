@@ -247,6 +247,13 @@ static bool name_network(struct reading *reading, const char *value)
     return true;
 }
 
+static bool is_path(const char *section)
+{
+    const size_t n = strlen(KAD_KEY_PATH) - 1;
+
+    return strlen(section) == n && strncmp(section, KAD_KEY_PATH, n) == 0;
+}
+
 static int take_key(void *context, const char *section, const char *name, const char *value)
 {
     struct reading *reading = context;
@@ -259,7 +266,7 @@ static int take_key(void *context, const char *section, const char *name, const 
         complain(reading, "%s", why);
         return 0;
     }
-    if (*section && strcmp(section, key->section) != 0) {
+    if (*section && strcmp(section, key->section) != 0 && !(is_path(section) && kad_key_is_networks(key))) {
         complain(reading, "%s: belongs to section [%s], not [%.60s]", key->name, key->section, section);
         return 0;
     }

@@ -217,6 +217,10 @@ static bool without_unit(const char *name, const char *full)
 
 const struct kad_key *kad_key_find(const char *name)
 {
+    const bool path = strncmp(name, KAD_KEY_PATH, strlen(KAD_KEY_PATH)) == 0;
+
+    if (path)
+        name += strlen(KAD_KEY_PATH);
     for (size_t i = 0; i < KAD_COUNT_OF(aliases); i++) {
         if (strcmp(name, aliases[i].alias) == 0)
             name = aliases[i].name;
@@ -225,7 +229,7 @@ const struct kad_key *kad_key_find(const char *name)
         const char *full = kad_keys[i].name;
 
         if (name[0] == full[0] && (strcmp(name, full) == 0 || without_unit(name, full)))
-            return &kad_keys[i];
+            return !path || kad_key_is_networks(&kad_keys[i]) ? &kad_keys[i] : NULL;
     }
     return NULL;
 }

@@ -32,6 +32,9 @@ struct kad_key {
 extern const struct kad_key kad_keys[];
 extern const size_t kad_n_keys;
 
+/* What may stand before the name of a network's key; without its dot also a section that all of these may stand in. */
+#define KAD_KEY_PATH "network.dht."
+
 /* By its name, its name without _ms, or an alias; NULL: none. */
 const struct kad_key *kad_key_find(const char *name);
 /* The name most like it, or NULL when none is. */

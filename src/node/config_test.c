@@ -129,6 +129,22 @@ TEST(known_other_names_are_understood)
 }
 
 /* P023, P067: an interface stands for what it has. */
+/* P065: network.dht.KEY, wherever a key may be named; and only for what is a network's. */
+TEST(a_key_may_be_named_with_its_path_P065)
+{
+    char why[KAD_CONFIG_WHY];
+
+    kad_config_default(kad_network_mainline(), &config);
+    EXPECT_EQ(kad_config_text(&config, "kad.conf", "[network.dht]\nalpha = 7\nnetwork.dht.k = 9\n", why), 0);
+    EXPECT_EQ(config.settings.alpha, 7);
+    EXPECT_EQ(config.settings.k, 9);
+    EXPECT_EQ(kad_config_set(&config, "network.dht.refresh-after", "20m", why), 0);
+    EXPECT_EQ(config.settings.refresh_after_ms, 20 * KAD_MINUTE);
+    EXPECT(kad_key_find("network.dht.api") == NULL);
+    EXPECT(kad_key_find("network.dht.") == NULL);
+    EXPECT_EQ(kad_config_text(&config, "kad.conf", "[network.dht]\ndata_dir = /tmp\n", why), KAD_E_INVALID);
+}
+
 TEST(interfaces_may_be_named)
 {
     EXPECT_STR(read_text("listen = lo:4000\n"), "");

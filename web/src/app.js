@@ -3,6 +3,7 @@ import { amount, by, describe, duration, html, short } from "./dom.js";
 import * as charts from "./charts.js";
 import * as lookup from "./lookup.js";
 import { drawPeers } from "./peers.js";
+import { showSettings } from "./settings.js";
 import { drawTree } from "./tree.js";
 
 const STANDING = {
@@ -187,9 +188,10 @@ function follow() {
     });
 }
 
-const refresh = () => Promise.all([showNode(), showTable(), showHistory(), showRecords()]).catch(() => {});
+const refresh = () => Promise.all([showNode(), showTable(), showHistory(), showRecords(), showSettings(ask, of)])
+    .catch(() => {});
 
 follow();
 setInterval(() => showNode().catch(() => {}), 5000);
-setInterval(() => showRecords().catch(() => {}), 10000);
+setInterval(() => Promise.all([showRecords(), showSettings(ask, of)]).catch(() => {}), 10000);
 setInterval(() => showTable().catch(() => {}), 30000);
