@@ -72,6 +72,7 @@ OLD_ROUTER = """
 import socket, struct, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("192.168.77.1", 5351))
+print("listens", file=sys.stderr, flush=True)
 while True:
     data, peer = s.recvfrom(2000)
     if sys.argv[1] == "refuses" and data[0] == 2:
@@ -206,8 +207,15 @@ def leases(folder, home, router, world):
     expect(node.stop(60) == 0, "it stops in order without a router")
 
 
+def scripted(folder, name, where, how):
+    """A router that listens."""
+    router = Process(folder, name, [PYTHON, "-c", OLD_ROUTER, how], host=where)
+    eventually("the router listens", lambda: "listens\n" in open(router.log).read(), 60)
+    return router
+
+
 def refusal(folder, home, where):
-    refusing = Process(folder, "refusing", [PYTHON, "-c", OLD_ROUTER, "refuses"], host=where)
+    refusing = scripted(folder, "refusing", where, "refuses")
     node = Node(folder, "refused", home, "port_mapping=auto")
     mapping = node.in_state("failed")
     say("refused: %s" % mapping["why"])
@@ -218,7 +226,7 @@ def refusal(folder, home, where):
 
 
 def old_router(folder, home, where):
-    old = Process(folder, "old", [PYTHON, "-c", OLD_ROUTER, "old"], host=where)
+    old = scripted(folder, "old", where, "old")
     node = Node(folder, "before-old", home, "port_mapping=auto")
     mapping = node.in_state("mapped")
     expect(mapping["by"] == "nat-pmp", mapping)
