@@ -3,14 +3,9 @@
 #include <kad_parts.h> /* written by CMake into the build directory */
 
 const struct kad_part kad_parts[] = {
-    {"mainline", KAD_PART_MAINLINE},
-    {"kad", KAD_PART_KAD},
-    {"kad-ws", KAD_PART_KAD_WS},
-    {"libp2p", KAD_PART_LIBP2P},
-    {"http", KAD_PART_HTTP},
-    {"sim", KAD_PART_SIM},
-    {"lmdb", KAD_PART_LMDB},
-    {NULL, false},
+    {"mainline", KAD_PART_MAINLINE}, {"kad", KAD_PART_KAD},   {"kad-ws", KAD_PART_KAD_WS},
+    {"libp2p", KAD_PART_LIBP2P},     {"http", KAD_PART_HTTP}, {"sim", KAD_PART_SIM},
+    {"lmdb", KAD_PART_LMDB},         {NULL, false},
 };
 
 static unsigned print_those(FILE *out, bool in, const char *before)

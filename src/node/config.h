@@ -69,7 +69,7 @@ struct kad_config {
     kad_ms moved_for_ms, rotate_every_ms, region_silent_ms;
     unsigned node_type; /* enum kad_node_type */
     bool dht_enabled;
-    unsigned port_mapping; /* enum kad_portmap_how */
+    unsigned port_mapping;       /* enum kad_portmap_how */
     char relay[KAD_CONFIG_TEXT]; /* "off", "auto", "always", "host:port/id1..." */
     unsigned relay_clients;
     uint64_t relay_bandwidth;
