@@ -99,6 +99,8 @@ struct kad_node_libp2p {
     const char
         *authorities;  /* a PEM file of who is believed when others have certificates; NULL: the system's */
     const char *agent; /* what others are told we are; NULL: "kad" and its version */
+    kad_ms
+        provider_probe_ms; /* a server looks for providers that it names, as often as this; 0: hourly; negative: never */
 };
 
 /* How a node reaches others that cannot reach it (docs/relay.md). */

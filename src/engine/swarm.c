@@ -72,7 +72,7 @@ int kad_swarm_new(const struct kad_swarm_config *config, kad_ms now, struct kad_
     fill_in(&swarm->config);
     name_protocols(swarm);
     swarm->now = now;
-    swarm->wake_at = KAD_NEVER;
+    swarm->wake_at = swarm->probe_at = KAD_NEVER;
     swarm->last_greeting = &swarm->first_greeting;
     swarm->last_back = &swarm->first_back;
     swarm->last_serve = &swarm->first_serve;
@@ -422,6 +422,8 @@ static bool deliver_question(struct kad_swarm *swarm, struct swarm_serve *serve,
     }
     swarm->counters.requests_in++;
     conn->used_at = swarm->now;
+    if (serve->type == KAD_P2P_ADD_PROVIDER)
+        kad_swarm_provides(swarm, conn->peer);
     head.transaction = (struct kad_bytes){handle, sizeof(handle)};
     if (!peer->is_server || !peer->endpoint.family)
         head.flags |= KAD_P2P_CLIENT;
@@ -731,6 +733,7 @@ void kad_swarm_tick(struct kad_swarm *swarm, kad_ms now)
     }
     kad_swarm_dial_tick(swarm);
     kad_swarm_program_tick(swarm);
+    kad_swarm_probe_tick(swarm);
     for (uint32_t i = 0; i < swarm->room_conns; i++) {
         if (swarm->conns[i])
             kad_swarm_wake(swarm, due_at(swarm->conns[i]));

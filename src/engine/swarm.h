@@ -63,6 +63,8 @@ struct kad_swarm_config {
     bool
         limit_loopback; /* local addresses too (of max_per_*: private ones): else many nodes here are one host */
     kad_ms dial_ms;     /* until an address counts as dead; 0: KAD_SWARM_DIAL_MS */
+    kad_ms
+        probe_ms; /* a server looks for providers that it names, as often as this; 0: never (swarm_probe.c) */
     /* What is hashed to a key that the swarm was not told of, or has forgotten (kad_engine_name()); NULL: nobody knows. */
     bool (*name_of)(void *context, const struct kad_id *key, struct kad_bytes *out_name);
     void *context;
@@ -121,6 +123,8 @@ void kad_swarm_learn_key(struct kad_swarm *swarm, struct kad_bytes name, struct 
 enum kad_swarm_event_kind {
     KAD_SWARM_NODE, /* a peer that answers our protocol, and where it is */
     KAD_SWARM_DEAD, /* nobody is to be had there */
+    KAD_SWARM_GONE, /* a provider is named to others no more, */
+    KAD_SWARM_BACK, /* or again */
 };
 struct kad_swarm_event {
     enum kad_swarm_event_kind kind;
@@ -144,6 +148,7 @@ struct kad_swarm_peer {
     unsigned n_addrs;
     struct kad_bytes addrs[KAD_SWARM_ADDRS]; /* borrowed */
     bool connected, inbound, is_server;
+    bool gone;      /* a provider that is not there */
     int32_t rtt_ms; /* -1: unknown */
     kad_ms since;   /* connected */
     const char *agent;
@@ -167,7 +172,9 @@ struct kad_swarm_counters {
     uint64_t requests_in, requests_out; /* of Kademlia's */
     uint64_t malformed;                 /* requests, answers or identifies that were none */
     uint64_t identified;
-    uint64_t trimmed; /* connections closed for others' sake */
+    uint64_t trimmed;               /* connections closed for others' sake */
+    uint64_t probes, probes_failed; /* of providers */
+    uint64_t providers_gone;        /* now */
 };
 const struct kad_swarm_counters *kad_swarm_counters(const struct kad_swarm *swarm);
 size_t kad_swarm_memory(const struct kad_swarm *swarm);

@@ -284,12 +284,17 @@ static void give_up(struct kad_swarm *swarm, struct swarm_peer *peer)
         kad_swarm_ask_unheard(swarm, ask);
     }
     peer->last_ask = &peer->first_ask;
+    if (peer->probing)
+        kad_swarm_probe_missed(swarm, peer);
     kad_swarm_program_settle(swarm, peer);
 }
 
 /* The next of its addresses; when there are none left and none is being tried, that was it. */
 static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
+    while (peer->probing && peer->next_addr < peer->n_addrs &&
+           !kad_swarm_may_probe(swarm, peer, peer->next_addr))
+        peer->next_addr++;
     if (peer->next_addr < peer->n_addrs) {
         const struct kad_bytes addr = {peer->addrs[peer->next_addr].bytes, peer->addrs[peer->next_addr].n};
 
@@ -306,6 +311,10 @@ static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
 
 void kad_swarm_want(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
+    if (peer->dialling && peer->probing) { /* there is more to it now: all addresses, from the first */
+        peer->probing = false;
+        peer->next_addr = 0;
+    }
     if (peer->conn || peer->dialling)
         return;
     if (!peer->n_addrs || (peer->n_failed && swarm->now < peer->dial_at)) {
@@ -402,6 +411,7 @@ void kad_swarm_came_up(struct kad_swarm *swarm, struct swarm_conn *conn)
     if (!peer->conn)
         peer->conn = conn;
     win_race(swarm, peer, conn);
+    kad_swarm_probe_found(swarm, peer, conn);
     kad_swarm_identify(swarm, conn);
     kad_swarm_ask_waiting(swarm, peer);
     kad_swarm_program_settle(swarm, peer);
@@ -463,6 +473,8 @@ void kad_swarm_conn_end(struct kad_swarm *swarm, struct swarm_conn *conn, bool c
             kad_swarm_ask_waiting(swarm, peer);
         else if (peer->first_ask)
             kad_swarm_want(swarm, peer);
+        if (!peer->conn)
+            kad_swarm_probe_lost(swarm, peer);
     }
     conn->peer = NULL;
     if (close_socket)

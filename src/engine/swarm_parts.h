@@ -6,6 +6,7 @@
  *     swarm_peers.c    who is remembered, and where; keys that have names
  *     swarm_streams.c  what is said on streams: identify, ping, Kademlia
  *     swarm_program.c  and on those of a program's own protocols
+ *     swarm_probe.c    whether providers are still there
  *     swarm_words.c    frames of the engine's <-> messages of the wire
  */
 #ifndef KAD_ENGINE_SWARM_PARTS_H
@@ -79,6 +80,11 @@ struct swarm_peer {
     uint8_t next_addr;         /* to be dialled */
     uint8_t protocol;          /* of ours, which it speaks */
     bool dialling;
+    bool provides, probing,
+        gone;  /* others are told of it; it is looked for; it is not there (swarm_probe.c) */
+    bool near; /* it came, or was met, at an address that is not public */
+    uint8_t n_missed;
+    kad_ms wanted_at, probe_at, probed_at;
     kad_ms dial_at; /* dialling: the next address; else: not before */
     struct swarm_conn *conn;
     struct swarm_ask *first_ask, **last_ask; /* that wait */
@@ -97,6 +103,7 @@ struct swarm_conn {
     uint32_t number;
     bool inbound, closing, ordered; /* ordered: in the queue of orders */
     bool to_dial, up;
+    bool probes; /* it was made to see whether somebody is there */
     bool paused; /* some of `serves` are */
     uint8_t n_in_flight;
     enum kad_multiaddr_transport transport;
@@ -188,6 +195,8 @@ struct kad_swarm {
     struct swarm_stream *first_stream_news, **last_stream_news;
     struct swarm_stream *told_stream; /* the program was told of its end: the next call frees it */
     size_t kept;                      /* bytes that the program has not taken */
+    unsigned n_provides;
+    kad_ms probe_at, probe_from; /* the next probe; not before */
     struct {
         uint64_t host;
         uint32_t n;
@@ -278,6 +287,21 @@ void kad_swarm_program_resume(struct kad_swarm *swarm, struct swarm_conn *conn);
 bool kad_swarm_program_holds(const struct swarm_conn *conn); /* it has opened streams on it */
 void kad_swarm_program_tick(struct kad_swarm *swarm);
 void kad_swarm_program_clear(struct kad_swarm *swarm);
+
+/* -- swarm_probe.c ---------------------------------------------------------------------------------------------- */
+
+/* It says that it provides something, or is named as one that does. */
+void kad_swarm_provides(struct kad_swarm *swarm, struct swarm_peer *peer);
+void kad_swarm_unprovide(struct kad_swarm *swarm, struct swarm_peer *peer); /* it is forgotten */
+/* A provider is to be named in an answer. False: it is gone. `n_unknown` counts over an answer, from 0. */
+bool kad_swarm_names(struct kad_swarm *swarm, const struct kad_p2p_peer *named, unsigned *n_unknown);
+/* A peer came up, was lost, or could not be dialled. */
+void kad_swarm_probe_found(struct kad_swarm *swarm, struct swarm_peer *peer, struct swarm_conn *conn);
+void kad_swarm_probe_lost(struct kad_swarm *swarm, struct swarm_peer *peer);
+void kad_swarm_probe_missed(struct kad_swarm *swarm, struct swarm_peer *peer);
+/* Whether one of its addresses may be dialled for no other reason than to see whether it is there. */
+bool kad_swarm_may_probe(const struct kad_swarm *swarm, const struct swarm_peer *peer, unsigned at);
+void kad_swarm_probe_tick(struct kad_swarm *swarm);
 
 /* -- swarm_words.c ---------------------------------------------------------------------------------------------- */
 

@@ -102,6 +102,7 @@ static void free_peer(struct kad_swarm *swarm, struct swarm_peer *peer)
 
 static void forget(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
+    kad_swarm_unprovide(swarm, peer);
     unlink_peer(swarm, peer);
     kad_index_remove(&swarm->by_peer, hash_of(swarm, (struct kad_bytes){peer->id, peer->n_id}), peer->slot);
     kad_index_remove(&swarm->by_place, hash_of_id(swarm, &peer->place), peer->slot);
@@ -302,7 +303,8 @@ static void describe(const struct swarm_peer *peer, struct kad_swarm_peer *out)
                                    .rtt_ms = -1,
                                    .is_server = peer->is_server,
                                    .agent = peer->agent,
-                                   .endpoint = peer->endpoint};
+                                   .endpoint = peer->endpoint,
+                                   .gone = peer->gone};
     memcpy(out->id, peer->id, peer->n_id);
     for (unsigned i = 0; i < peer->n_addrs; i++)
         out->addrs[out->n_addrs++] = (struct kad_bytes){peer->addrs[i].bytes, peer->addrs[i].n};

@@ -189,6 +189,7 @@ size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_fram
                               struct kad_bytes key, struct kad_bytes asker, uint8_t *out, size_t room)
 {
     const bool has_key = type != KAD_P2P_FIND_NODE;
+    unsigned n_unknown = 0;
     bool wanted;
     struct kad_p2p_message message;
     struct kad_proto_writer writer = {.bytes = out + LENGTH_MAX, .room = room - LENGTH_MAX};
@@ -201,8 +202,11 @@ size_t kad_swarm_write_answer(struct kad_swarm *swarm, const struct kad_p2p_fram
     wanted = type == KAD_P2P_FIND_NODE && !is(asker, key) && put_wanted(swarm, &writer, key);
     if (writer.full)
         return 0;
-    for (unsigned i = 0; i < message.n_providers; i++)
-        put_known(swarm, &writer, KAD_P2P_PROVIDERS_FIELD, &message.providers[i]);
+    for (unsigned i = 0; i < message.n_providers; i++) {
+        if (is_self(swarm, message.providers[i].id) ||
+            kad_swarm_names(swarm, &message.providers[i], &n_unknown))
+            put_known(swarm, &writer, KAD_P2P_PROVIDERS_FIELD, &message.providers[i]);
+    }
     for (unsigned i = 0; i < message.n_closer; i++) {
         const struct kad_bytes id = message.closer[i].id;
 

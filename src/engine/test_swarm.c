@@ -33,6 +33,7 @@ struct swarm_node *swarm_net_add(struct swarm_net *net, enum kad_swarm_mode mode
         .protocols = {net->network == kad_network_libp2p_icn() ? "/icn/kad/1.0.0" : "/ipfs/kad/1.0.0"},
         .mode = mode,
         .local = true,
+        .probe_ms = net->probe_ms,
         .name_of = name_of,
         .context = node,
     };
@@ -123,6 +124,8 @@ static void work_engine(struct swarm_node *node)
             kad_engine_unreachable(node->engine, &event.endpoint, node->net->now);
     }
     do {
+        if (node->idle)
+            break;
         kad_engine_tick(node->engine, node->net->now, &node->batch);
         full = node->batch.n == node->batch.room;
         send_batch(node);
@@ -267,7 +270,7 @@ void swarm_net_run(struct swarm_net *net, kad_ms ms)
         for (unsigned i = 0; i < net->n_nodes; i++) {
             if (!net->nodes[i].on)
                 continue;
-            if (kad_engine_wake_at(net->nodes[i].engine) < at)
+            if (!net->nodes[i].idle && kad_engine_wake_at(net->nodes[i].engine) < at)
                 at = kad_engine_wake_at(net->nodes[i].engine);
             if (kad_swarm_wake_at(net->nodes[i].swarm) < at)
                 at = kad_swarm_wake_at(net->nodes[i].swarm);

@@ -11,6 +11,7 @@ struct swarm_node {
     unsigned number;
     bool on;
     bool silent; /* it takes nothing in any more, and says nothing */
+    bool idle;   /* its engine does nothing by itself */
     struct kad_swarm *swarm;
     struct kad_engine *engine;
     struct kad_settings settings;
@@ -46,6 +47,7 @@ struct swarm_net {
     void (*adjust)(struct kad_settings
                        *settings); /* of nodes that are added from now on; NULL: as the network has them */
     const struct kad_gate *gate;   /* of the same */
+    kad_ms probe_ms;               /* of the same: kad_swarm_config.probe_ms */
 };
 
 void swarm_net_init(struct swarm_net *net, const struct kad_network *network);

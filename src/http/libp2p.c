@@ -471,7 +471,9 @@ size_t kad_libp2p_provider(struct kad_node *node, const struct kad_record *recor
 
 static json_t *providers(struct kad_node *node, const struct kad_event *event, kad_ms ttl_ms)
 {
-    json_t *list = json_array();
+    const struct kad_swarm *swarm = kad_node_swarm(node);
+    struct kad_swarm_peer peer;
+    json_t *list = json_array(), *row;
 
     for (size_t i = 0; i < event->done.n_records; i++) {
         struct kad_bytes id, addrs[KAD_LIBP2P_ADDRS];
@@ -480,9 +482,11 @@ static json_t *providers(struct kad_node *node, const struct kad_event *event, k
         if (id.size == 0)
             continue;
         /* How old the record is, its holders do not say: it may live that long. */
-        json_array_append_new(list,
-                              json_pack("{s:o, s:o, s:I}", "peer_id", kad_json_peer_id(id), "multiaddrs",
-                                        multiaddrs(addrs, n, id), "ttl_ms", (json_int_t)ttl_ms));
+        row = json_pack("{s:o, s:o, s:I}", "peer_id", kad_json_peer_id(id), "multiaddrs",
+                        multiaddrs(addrs, n, id), "ttl_ms", (json_int_t)ttl_ms);
+        if (swarm && kad_swarm_find_peer(swarm, id, &peer) && (peer.connected || peer.gone))
+            json_object_set_new(row, "live", json_boolean(peer.connected));
+        json_array_append_new(list, row);
     }
     return list;
 }

@@ -52,6 +52,13 @@ static void connections(FILE *out, const struct kad_swarm *swarm)
                         "Of these, from a host or subnet that had its share.", c->crowded);
     kad_metrics_counter(out, "kademlia_connections_trimmed_total",
                         "Connections closed for the sake of others.", c->trimmed);
+    kad_metrics_counter(out, "kademlia_provider_probes_total", "Dials to see whether a provider is there.",
+                        c->probes);
+    kad_metrics_counter(out, "kademlia_provider_probes_failed_total", "Of these, where it was not.",
+                        c->probes_failed);
+    kad_metrics_gauge(out, "kademlia_providers_gone",
+                      "Providers that others are not told of, because they are not there.",
+                      (double)c->providers_gone);
     kad_metrics_counter(out, "kademlia_dials_total", "Addresses that were dialled.", c->dialled);
     kad_metrics_counter(out, "kademlia_dials_failed_total", "Addresses where nobody was.", c->dial_failed);
     kad_metrics_counter(out, "kademlia_peers_identified_total", "Times that a peer said what it is.",

@@ -65,6 +65,7 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->libp2p_accept_per_s = 50;
     out_config->libp2p_max_per_host = 32;
     out_config->libp2p_max_per_subnet = 64;
+    out_config->provider_probe_ms = KAD_HOUR;
     out_config->log_level = KAD_LOG_INFO;
     out_config->source = 1;
 }
@@ -509,6 +510,7 @@ static void lend_libp2p(const struct kad_config *config, struct kad_node_config 
     libp2p->accept_per_s = config->libp2p_accept_per_s;
     libp2p->max_per_host = config->libp2p_max_per_host;
     libp2p->max_per_subnet = config->libp2p_max_per_subnet;
+    libp2p->provider_probe_ms = config->provider_probe_ms ? config->provider_probe_ms : -1;
     for (unsigned i = 0; i < config->n_libp2p_announce; i++)
         libp2p->announce[i] = config->libp2p_announce[i];
     libp2p->n_announce = config->n_libp2p_announce;

@@ -67,7 +67,8 @@ struct kad_config {
     bool local_discovery;
     bool announce_self;
     kad_ms moved_for_ms, rotate_every_ms, region_silent_ms;
-    unsigned node_type; /* enum kad_node_type */
+    kad_ms provider_probe_ms; /* 0: never */
+    unsigned node_type;       /* enum kad_node_type */
     bool dht_enabled;
     unsigned port_mapping;       /* enum kad_portmap_how */
     char relay[KAD_CONFIG_TEXT]; /* "off", "auto", "always", "host:port/id1..." */

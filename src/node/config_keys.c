@@ -161,6 +161,7 @@ const struct kad_key kad_keys[] = {
     {"libp2p", "libp2p_accept_per_s", KAD_KEY_COUNT, FIELD(libp2p_accept_per_s), 1, 65536, NULL, "connections a second that are let in from one host"},
     {"libp2p", "libp2p_max_per_host", KAD_KEY_COUNT, FIELD(libp2p_max_per_host), 1, 32768, NULL, "connections at once that others open from one address, an IPv6 /64 being one; those on private addresses do not count unless limit_local"},
     {"libp2p", "libp2p_max_per_subnet", KAD_KEY_COUNT, FIELD(libp2p_max_per_subnet), 1, 32768, NULL, "and from one /24 or /48"},
+    {"libp2p", "provider_probe_ms", KAD_KEY_DURATION, FIELD(provider_probe_ms), 0, 604800000, NULL, "a server looks for the providers that it names to others once in so long, unless they are connected: at most 240 dials in that time, those first that were asked for; who was missed three times is named no more until it is heard of again; 0: it does not look"},
     {"libp2p", "libp2p_announce", KAD_KEY_ANNOUNCE, FIELD(libp2p_announce), 0, 0, NULL, "multiaddrs that others are told, once per address, in place of those listened at: such as /dns4/HOST/tcp/443/tls/ws behind a proxy"},
     TEXT("libp2p", libp2p_namespaces, "values below /NAME/ are taken for each of these names by comma, beside /pk/ and /ipns/: any of up to 10 KiB. Of two the greater one stands, byte by byte; with :newest behind the name the one that came last. The same at all nodes"),
     TEXT("libp2p", libp2p_certificate, "a PEM file: the certificate for /tls/ws, and behind it what stands between it and its authority"),

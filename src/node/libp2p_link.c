@@ -67,6 +67,13 @@ static bool name_of(void *context, const struct kad_id *key, struct kad_bytes *o
     return kad_engine_name(link->node->engine, key, out_name);
 }
 
+static kad_ms probe_ms(const struct kad_node_libp2p *config)
+{
+    if (config->provider_probe_ms == 0)
+        return KAD_HOUR;
+    return config->provider_probe_ms > 0 ? config->provider_probe_ms : 0;
+}
+
 static int make_swarm(struct kad_libp2p *link)
 {
     const struct kad_node_config *config = &link->node->config;
@@ -81,6 +88,7 @@ static int make_swarm(struct kad_libp2p *link)
         .max_per_host = config->libp2p.max_per_host,
         .max_per_subnet = config->libp2p.max_per_subnet,
         .limit_loopback = config->settings.limit_local,
+        .probe_ms = probe_ms(&config->libp2p),
         .name_of = name_of,
         .context = link,
     };
@@ -233,6 +241,15 @@ static void set_timer(struct kad_libp2p *link, kad_ms now)
     start_timer(link, at, now);
 }
 
+static void tell_provider(const struct kad_libp2p *link, const struct kad_swarm_event *event)
+{
+    char peer[KAD_PEER_ID_TEXT];
+
+    kad_peer_id_write(event->peer, peer);
+    kad_tell(link->node, KAD_LOG_DEBUG, event->kind == KAD_SWARM_GONE ? "provider_gone" : "provider_back",
+             "peer", peer, NULL);
+}
+
 /* What the swarm has for the engine. */
 static void feed_engine(struct kad_libp2p *link, kad_ms now)
 {
@@ -249,6 +266,8 @@ static void feed_engine(struct kad_libp2p *link, kad_ms now)
             kad_engine_unreachable(link->node->engine, &event.endpoint, now);
             any = true;
         }
+        if (event.kind == KAD_SWARM_GONE || event.kind == KAD_SWARM_BACK)
+            tell_provider(link, &event);
     }
     if (any)
         kad_node_turn(link->node, NULL);

@@ -141,7 +141,7 @@ class NodeLibp2p(Structure):
     _fields_ = [("protocols", c_char_p * 4), ("n_protocols", c_size_t), ("mode", c_int), ("private_addresses", c_int),
                 ("max_connections", c_uint), ("accept_per_s", c_uint), ("max_per_host", c_uint),
                 ("max_per_subnet", c_uint), ("announce", c_char_p * 8), ("n_announce", c_size_t),
-                ("certificate", c_char_p), ("certificate_key", c_char_p), ("authorities", c_char_p), ("agent", c_char_p)]
+                ("certificate", c_char_p), ("certificate_key", c_char_p), ("authorities", c_char_p), ("agent", c_char_p), ("provider_probe_ms", c_int64)]
 
 
 class NodeRelay(Structure):
