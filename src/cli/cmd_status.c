@@ -89,6 +89,7 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
 {
     const char *state = kad_json_text(answer, "state");
     const json_t *store = json_object_get(answer, "store");
+    const json_t *relay = json_object_get(answer, "relay");
     const char *name = kad_json_text(answer, "name");
     char room[80];
     size_t i;
@@ -113,6 +114,9 @@ static void show_status(struct kad_cli *cli, const json_t *answer, int code)
         kad_print_pair(cli, i == 0 ? "listening" : "", "%s", json_string_value(address));
     kad_print_pair(cli, "outside address", "%s", kad_json_text(answer, "outside_address"));
     show_port_mapping(cli, json_object_get(answer, "port_mapping"));
+    if (json_is_object(relay))
+        kad_print_pair(cli, "reached", "at %s, through the relay %s", kad_json_text(relay, "address"),
+                       kad_json_text(relay, "relay"));
     kad_print_pair(cli, "contacts", "%s", of_families(answer, "contacts", room));
     kad_print_pair(cli, "network size", "%s (estimated)", of_families(answer, "network_size", room));
     show_regions(cli, json_object_get(answer, "regions"));

@@ -8,6 +8,7 @@ const struct kad_command *const kad_commands[] = {
     &kad_command_watch,
     &kad_command_stats,
     &kad_command_table,
+    &kad_command_relays,
     &kad_command_join,
     &kad_command_ban,
     &kad_command_pardon,

@@ -9,6 +9,7 @@ extern const struct kad_command kad_command_watch, kad_command_status, kad_comma
 extern const struct kad_command kad_command_ping, kad_command_find, kad_command_closest, kad_command_sample;
 extern const struct kad_command kad_command_get, kad_command_put;
 extern const struct kad_command kad_command_announce, kad_command_peers, kad_command_withdraw;
+extern const struct kad_command kad_command_relays;
 extern const struct kad_command kad_command_ban, kad_command_pardon;
 extern const struct kad_command kad_command_provide, kad_command_providers, kad_command_take;
 extern const struct kad_command kad_command_record, kad_command_replay, kad_command_crawl;

@@ -149,6 +149,7 @@ struct kad_swarm_peer {
     struct kad_bytes addrs[KAD_SWARM_ADDRS]; /* borrowed */
     bool connected, inbound, is_server;
     bool gone;      /* a provider that is not there */
+    bool is_relay;  /* it says that it forwards for others (circuit relay v2) */
     int32_t rtt_ms; /* -1: unknown */
     kad_ms since;   /* connected */
     const char *agent;

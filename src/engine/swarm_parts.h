@@ -72,6 +72,7 @@ struct swarm_peer {
     uint8_t id[KAD_PEER_ID_MAX];
     uint8_t n_id;
     bool is_server, is_client; /* it said that it speaks our protocol, or what it speaks, without it */
+    bool is_relay;             /* it said that it forwards for others */
     bool greets;               /* the engine is to hear of it */
     uint8_t n_failed;          /* times in a row that it was not to be had */
     uint8_t n_dials;           /* under way */

@@ -302,6 +302,7 @@ static void describe(const struct swarm_peer *peer, struct kad_swarm_peer *out)
     *out = (struct kad_swarm_peer){.n_id = peer->n_id,
                                    .rtt_ms = -1,
                                    .is_server = peer->is_server,
+                                   .is_relay = peer->is_relay,
                                    .agent = peer->agent,
                                    .endpoint = peer->endpoint,
                                    .gone = peer->gone};

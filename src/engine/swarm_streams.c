@@ -141,6 +141,7 @@ static void take_identify(struct kad_swarm *swarm, struct swarm_conn *conn,
     choose_endpoint(peer);
     if (!identify->n_protocols) /* a push that says nothing of them */
         return;
+    peer->is_relay = kad_identify_speaks(identify, "/libp2p/circuit/relay/0.2.0/hop");
     peer->is_server = false;
     for (unsigned i = SWARM_KAD; i < swarm->n_protocols && !peer->is_server; i++) {
         peer->is_server = kad_identify_speaks(identify, swarm->protocols[i]);

@@ -7,6 +7,7 @@
 #include "base/types.h"
 #include "core/id.h"
 #include "http/libp2p.h"
+#include "http/relays.h"
 #include "http/regions.h"
 #include "node/portmap.h"
 
@@ -96,6 +97,7 @@ json_t *kad_json_node(struct kad_node *node)
     json_object_set_new(object, "listening", listening(node));
     json_object_set_new(object, "outside_address", kad_json_endpoint(&info.address));
     json_object_set_new(object, "port_mapping", port_mapping(node));
+    json_object_set_new(object, "relay", kad_json_relay(node));
     json_object_set_new(object, "contacts",
                         json_pack("{s:I, s:I}", "ipv4", (json_int_t)info.n_contacts[0], "ipv6",
                                   (json_int_t)info.n_contacts[1]));

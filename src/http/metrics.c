@@ -10,6 +10,7 @@
 #include "base/types.h"
 #include "http/api.h"
 #include "http/regions.h"
+#include "http/relays.h"
 #include "node/libp2p_link.h"
 #include "node/tally.h"
 
@@ -308,6 +309,7 @@ static char *of_node(struct kad_node *node)
               kad_network_name(kad_node_config_of(node)->network),
               kad_node_now(node) - kad_node_started_at(node));
     by_country(out, node);
+    kad_metrics_relay(out, node);
     kad_metrics_regions(out, node);
     if (kad_node_is_libp2p(node))
         kad_metrics_libp2p(out, node);

@@ -16,6 +16,7 @@
 #include "http/news.h"
 #include "http/peers.h"
 #include "http/record.h"
+#include "http/relays.h"
 #include "http/routing.h"
 #include "http/settings.h"
 #include "http/survey.h"
@@ -458,6 +459,7 @@ static const struct kad_route routes[] = {
     {"/api/node", READ, .act = node},
     {"/api/network/info", READ, .act = node},
     {"/api/network/peers", READ, .look = kad_json_known_peers},
+    {"/api/network/relays", READ, .act = kad_relays_route},
     {"/api/network/ban", POST, .act = kad_peers_ban_route},
     {"/api/network/pardon", POST, .act = kad_peers_pardon_route},
     {"/api/network/stats", READ, .look = kad_json_stats},
