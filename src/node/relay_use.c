@@ -352,8 +352,8 @@ static void add_pinned(struct kad_relay *relay)
         use->resolving = NULL;
 }
 
-/* From all sides; who has not said for a while how it stands is asked. */
-static void gather(struct kad_relay *relay, kad_ms now)
+/* From all sides. While no relay carries it, a lookup would show who looks. */
+static void look_around(struct kad_relay *relay, kad_ms now)
 {
     struct kad_relay_use *use = &relay->use;
 
@@ -364,12 +364,20 @@ static void gather(struct kad_relay *relay, kad_ms now)
         else
             add_contacts(relay);
     }
-    if (now >= use->lookup_at && !use->is_pinned && !use->closed) {
+    if (now >= use->lookup_at && !use->is_pinned && (!use->closed || use->state == KAD_RELAY_STATE_USED)) {
         use->lookup_at = now + LOOKUP_AGAIN;
         look_up(relay);
         if (!use->looking_up)
             use->lookup_at = now + KAD_SECOND;
     }
+}
+
+/* And who has not said for a while how it stands is asked. */
+static void gather(struct kad_relay *relay, kad_ms now)
+{
+    struct kad_relay_use *use = &relay->use;
+
+    look_around(relay, now);
     for (unsigned i = 0; i < use->pick.n; i++) {
         struct kad_relay_candidate *candidate = &use->pick.list[i];
         const kad_ms since = now - candidate->asked_at;
@@ -550,6 +558,7 @@ void kad_relay_use_tick(struct kad_relay *relay)
         else
             ask_for_place(relay);
     } else if (now >= use->renew_at) {
+        look_around(relay, now); /* who else there is, while that can be asked */
         use->renew_at = now + RENEW_AGAIN;
         if (use->n_tries >= TRIES)
             give_up(relay, "relay_lost");

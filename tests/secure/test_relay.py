@@ -17,7 +17,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import noise
 from secure import PORT, SecureDaemon, SecureNet, Wan, eventually, expect, main, say
-from wan import run
+from wan import Failure, run
 
 RELAYS, BEHIND, ANYBODY, FLOODER = (0, 1), (2, 3), 4, 5
 RATE = 64 * 1024
@@ -116,12 +116,19 @@ def others_know_only_the_relays_address(net):
     routers = {net.wan.address(i) for i in BEHIND}
     expected = {net.told.identity: used(net.told)[0], net.finds.identity: used(net.finds)[0]}
 
-    def settled():
-        rows = [row for node in (net.anybody,) + tuple(net.relays) for row in node.ask("table")[1]["rows"]]
-        there = {row["identity"]: row["address"] for row in rows if row["identity"] in expected}
-        return there == expected and not [row for row in rows if row["address"].split(":")[0] in routers]
+    wrong = []
 
-    eventually("tables hold the relays' ports", settled, 90, 1)
+    def settled():
+        rows = [(node.name, row) for node in [net.anybody] + net.relays for row in node.ask("table")[1]["rows"]]
+        there = {row["identity"]: row["address"] for _, row in rows if row["identity"] in expected}
+        wrong[:] = [(name, row["address"]) for name, row in rows if row["identity"] in expected
+                    and row["address"] != expected[row["identity"]] or row["address"].split(":")[0] in routers]
+        return there == expected and not wrong
+
+    try:
+        eventually("tables hold the relays' ports", settled, 120, 1)
+    except Failure as failure:
+        raise Failure("%s: %s, not %s" % (failure, wrong, expected))
     peer = net.anybody.get("peer:" + net.told.identity)
     expect(net.wan.address(BEHIND[0]) not in str(peer), peer)
 
