@@ -134,9 +134,9 @@ file(GLOB rarely CONFIGURE_DEPENDS src/*/*walk.c src/*/*sound.c
     src/base/cid.c src/base/multi*.c src/base/text.c
     src/channel/admit.c src/channel/busy.c src/channel/channel_handshake.c src/channel/noise.c
     src/core/active.c src/core/bundle.c src/core/churn.c src/core/closest.c src/core/confidence.c src/core/cover.c src/core/gather*.c src/core/harvest.c src/core/hold.c
-    src/core/hold_prefix.c src/core/join.c src/core/lost.c src/core/measure.c src/core/notice.c src/core/operation*.c src/core/paths.c src/core/peers.c
+    src/core/hold_prefix.c src/core/join.c src/core/lost.c src/core/measure.c src/core/near.c src/core/notice.c src/core/operation*.c src/core/paths.c src/core/peers.c
     src/core/publish.c src/core/reach.c src/core/region.c src/core/restore.c src/core/results.c src/core/score*.c
-    src/core/serve_merge.c src/core/table_places.c src/core/upkeep.c
+    src/core/serve_merge.c src/core/table_near.c src/core/table_places.c src/core/upkeep.c
     src/crypto/bech32.c src/crypto/crypto.c src/crypto/identity.c src/crypto/passphrase.c src/crypto/peer_id.c
     src/engine/aside.c src/engine/engine_life.c src/engine/engine_state.c src/engine/gate.c src/engine/journal*.c src/engine/libp2p.c src/engine/member.c
     src/engine/network.c src/engine/peers.c src/engine/places.c src/engine/replay.c src/engine/secure.c

@@ -35,6 +35,8 @@ static const struct {
     FIELD(max_queries, COUNT),
     FIELD(narrow_per_lookup, COUNT),
     FIELD(table_wide, COUNT),
+    FIELD(near_percent, COUNT),
+    FIELD(near_pings, COUNT),
     FIELD(table_cache, COUNT),
     FIELD(max_failures, COUNT),
     FIELD(narrow_per_bucket, COUNT),

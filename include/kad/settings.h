@@ -50,8 +50,12 @@ struct kad_settings {
     unsigned narrow_per_lookup; /* candidates of one /24 or /64 in a lookup; 0: no limit */
     /* -- routing table -- */
     unsigned table_wide; /* capacity of the farthest bucket, halved per bucket down to k; 0: k; at most 128 */
-    unsigned table_cache;       /* contacts in a bucket's replacement cache */
-    unsigned max_failures;      /* a contact silent this often in a row leaves the table */
+    unsigned near_percent; /* of a bucket's places behind our own k nearest, for whoever answers fastest:
+                                   0 .. 90; the others are whoever's who came first; 0: all are */
+    unsigned near_pings;   /* now and then a near contact is asked for others, and so many of whom it names
+                                   are pinged to see who is near, too: 0 .. 20; 0: never */
+    unsigned table_cache;  /* contacts in a bucket's replacement cache */
+    unsigned max_failures; /* a contact silent this often in a row leaves the table */
     unsigned narrow_per_bucket; /* contacts of one /24 or /64 in a bucket; 0: any number; so the next three */
     unsigned narrow_per_table;  /* the same in the table */
     unsigned wide_per_bucket;   /* contacts of one /16 or /48 in a bucket */

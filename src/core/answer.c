@@ -2,6 +2,7 @@
 #include "core/dht.h"
 
 #include "base/endpoint.h"
+#include "core/near.h"
 #include "core/notice.h"
 #include "core/operation.h"
 #include "core/peers.h"
@@ -68,7 +69,7 @@ static size_t take_contacts(struct kad_dht *dht, const struct kad_message *answe
 
 /* Is this the first of its address group that the answer names? Who answers for nothing makes us send one packet to a group
  * that may know nothing of it, not as many as fit (core/lookup.h: the same for lookups). */
-static bool first_of_group(const struct kad_dht *dht, const struct kad_message *answer, size_t at)
+bool kad_answer_first_of_group(const struct kad_dht *dht, const struct kad_message *answer, size_t at)
 {
     const struct kad_endpoint *endpoint = &answer->contacts[at].endpoint;
 
@@ -138,7 +139,10 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
         return received;
     }
     if (kad_endpoint_equal(&query.to, &from->endpoint)) {
-        kad_dht_heard(dht, who, (int)(now - query.sent_at), now, out);
+        if (query.purpose == KAD_FOR_NEAR)
+            kad_near_heard(dht, who, (int)(now - query.sent_at), now, out);
+        else
+            kad_dht_heard(dht, who, (int)(now - query.sent_at), now, out);
         count_vote(dht, &from->endpoint, &answer->your_address, now, out);
     } else { /* it has moved, or says so: what we sent went to its old address and proves nothing about this one */
         received.proved = false;
@@ -155,9 +159,11 @@ struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
             !kad_operation_answered(dht, query.operation, &query, answer, contacts, n, now, out);
         for (size_t i = 0; i < n; i++)
             kad_book_release(dht->book, contacts[i]);
+    } else if (query.purpose == KAD_FOR_NEAR) {
+        kad_near_named(dht, who, &from->endpoint, answer, now, out);
     } else {
         for (size_t i = 0; i < answer->n_contacts; i++) {
-            if (first_of_group(dht, answer, i) &&
+            if (kad_answer_first_of_group(dht, answer, i) &&
                 kad_dht_acceptable(dht, &answer->contacts[i], &from->endpoint))
                 kad_dht_verify(dht, &answer->contacts[i], identity_named(dht, answer, i), now, out);
         }

@@ -329,13 +329,22 @@ void kad_book_set_place(struct kad_book *book, kad_contact_ref contact, const st
     book->of[contact - 1] = *place;
 }
 
-void kad_book_place_again(struct kad_book *book, kad_contact_ref contact)
+struct kad_place kad_book_place_at(const struct kad_book *book, const struct kad_endpoint *endpoint)
 {
     struct kad_place place = {0};
 
+    if (kad_book_has_places(book) && endpoint->family != KAD_FAMILY_NONE)
+        book->places.place_of(book->places.context, endpoint, &place);
+    return place;
+}
+
+void kad_book_place_again(struct kad_book *book, kad_contact_ref contact)
+{
+    struct kad_place place;
+
     if (!kad_book_has_places(book))
         return;
-    book->places.place_of(book->places.context, &live_entry(book, contact)->contact.endpoint, &place);
+    place = kad_book_place_at(book, &live_entry(book, contact)->contact.endpoint);
     kad_book_set_place(book, contact, &place);
 }
 

@@ -52,6 +52,8 @@ struct kad_bytes kad_book_identity(const struct kad_book *book, kad_contact_ref 
 void kad_book_set_places(struct kad_book *book, const struct kad_places *places);
 /* All unknown: nobody has a place, or there was no memory for it. */
 struct kad_place kad_book_place(const struct kad_book *book, kad_contact_ref contact);
+/* Where an address is, contact or not: the table of places is asked. */
+struct kad_place kad_book_place_at(const struct kad_book *book, const struct kad_endpoint *endpoint);
 bool kad_book_has_places(const struct kad_book *book);
 void kad_book_place_again(struct kad_book *book, kad_contact_ref contact); /* the table is asked anew */
 void kad_book_set_place(struct kad_book *book, kad_contact_ref contact,

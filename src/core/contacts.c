@@ -153,12 +153,13 @@ static void tell_change(struct kad_dht *dht, const struct kad_contact *added, co
         event->table.gone = *gone;
 }
 
-void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out)
+static void ping(struct kad_dht *dht, kad_contact_ref contact, enum kad_query_purpose purpose, kad_ms now,
+                 struct kad_outbox *out)
 {
     struct kad_query query = {
         .to = kad_book_contact(dht->book, contact)->endpoint,
         .contact = contact,
-        .purpose = KAD_FOR_TABLE,
+        .purpose = (uint8_t)purpose,
         .method = KAD_PING,
     };
     struct kad_message message;
@@ -166,6 +167,11 @@ void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, stru
     kad_message_init(&message);
     message.method = KAD_PING;
     kad_dht_ask(dht, &query, &message, now, out);
+}
+
+void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, struct kad_outbox *out)
+{
+    ping(dht, contact, KAD_FOR_TABLE, now, out);
 }
 
 static void act_on(struct kad_dht *dht, const struct kad_table_update *update, kad_contact_ref contact,
@@ -294,12 +300,52 @@ void kad_dht_drop_contact(struct kad_dht *dht, kad_contact_ref contact, kad_ms n
     act_on(dht, &update, contact, now, NULL);
 }
 
+/* May a stranger be pinged now? */
+static bool may_meet(struct kad_dht *dht, kad_ms now, const struct kad_outbox *out)
+{
+    struct kad_upkeep *upkeep = &dht->upkeep;
+
+    if (now - upkeep->verify_at >= KAD_SECOND) {
+        upkeep->verify_at = now;
+        upkeep->verify_left = (uint16_t)dht->settings->verify_per_s;
+    }
+    return upkeep->verify_left && out->room;
+}
+
+static bool meet(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
+                 enum kad_query_purpose purpose, kad_ms now, struct kad_outbox *out)
+{
+    const struct kad_table *table = dht->tables[kad_family_index(contact->endpoint.family)];
+    kad_contact_ref ref;
+    bool met = false;
+
+    if (dht->settings->enforce_id && !kad_dht_id_fits(dht, contact))
+        return false;
+    if (kad_dht_budget_wait(dht, false, now))
+        return false; /* whoever is worth it will be met again */
+    ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
+    if (ref != KAD_NO_CONTACT && kad_query_pending(&dht->queries, ref))
+        return false; /* asked already */
+    ref = kad_dht_intern(dht, contact, identity);
+    if (ref == KAD_NO_CONTACT)
+        return false;
+    if (kad_table_crowded(table, ref)) {
+        /* there is no place for it */
+    } else if (!kad_peers_welcome(dht, ref)) {
+        dht->counters->table_unwelcome++;
+    } else {
+        dht->upkeep.verify_left--;
+        ping(dht, ref, purpose, now, out);
+        met = true;
+    }
+    kad_book_release(dht->book, ref);
+    return met;
+}
+
 void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
                     kad_ms now, struct kad_outbox *out)
 {
     const struct kad_table *table = dht->tables[kad_family_index(contact->endpoint.family)];
-    struct kad_upkeep *upkeep = &dht->upkeep;
-    kad_contact_ref ref;
     bool moved = false;
 
     if (dht->rules->identity_size) {
@@ -308,32 +354,14 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, stru
         moved = known != KAD_NO_CONTACT &&
                 !kad_endpoint_equal(&kad_book_contact(dht->book, known)->endpoint, &contact->endpoint);
     }
-    if (now - upkeep->verify_at >= KAD_SECOND) {
-        upkeep->verify_at = now;
-        upkeep->verify_left = (uint16_t)dht->settings->verify_per_s;
-    }
-    if (!upkeep->verify_left || !out->room ||
-        (!moved && !kad_table_wants(table, &contact->id, &contact->endpoint)))
-        return;
-    if (dht->settings->enforce_id && !kad_dht_id_fits(dht, contact))
-        return;
-    if (kad_dht_budget_wait(dht, false, now))
-        return; /* whoever is worth it will be met again */
-    ref = kad_book_find(dht->book, &contact->id, &contact->endpoint);
-    if (ref != KAD_NO_CONTACT && kad_query_pending(&dht->queries, ref))
-        return; /* asked already */
-    ref = kad_dht_intern(dht, contact, identity);
-    if (ref == KAD_NO_CONTACT)
-        return;
-    if (kad_table_crowded(table, ref)) {
-        /* there is no place for it */
-    } else if (!kad_peers_welcome(dht, ref)) {
-        dht->counters->table_unwelcome++;
-    } else {
-        upkeep->verify_left--;
-        kad_dht_ping(dht, ref, now, out);
-    }
-    kad_book_release(dht->book, ref);
+    if (may_meet(dht, now, out) && (moved || kad_table_wants(table, &contact->id, &contact->endpoint)))
+        meet(dht, contact, identity, KAD_FOR_TABLE, now, out);
+}
+
+bool kad_dht_measure(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
+                     kad_ms now, struct kad_outbox *out)
+{
+    return may_meet(dht, now, out) && meet(dht, contact, identity, KAD_FOR_NEAR, now, out);
 }
 
 void kad_dht_seen(struct kad_dht *dht, const struct kad_peer *from, const struct kad_id *id, kad_ms now,

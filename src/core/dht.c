@@ -5,6 +5,7 @@
 #include "base/endpoint.h"
 #include "core/active.h"
 #include "core/cover.h"
+#include "core/near.h"
 #include "core/notice.h"
 #include "core/operation.h"
 #include "core/peers.h"
@@ -21,6 +22,7 @@ static struct kad_table_config table_config(const struct kad_settings *settings,
         .id_bits = id_bits,
         .k = settings->k,
         .wide = settings->table_wide,
+        .near_percent = (uint8_t)settings->near_percent,
         .cache = (uint8_t)settings->table_cache,
         .max_failures = (uint8_t)settings->max_failures,
         .probe_after_ms = probe_after(settings),
@@ -254,6 +256,7 @@ void kad_dht_tick(struct kad_dht *dht, kad_ms now, struct kad_outbox *out)
     if (dht->rules->class_of)
         kad_records_tick(dht, now);
     kad_upkeep_tick(dht, now, out);
+    kad_near_tick(dht, now, out);
     kad_lost_tick(dht, now, out); /* woken by upkeep, which never sleeps as long as it does */
     kad_cover_tick(dht, now);
     kad_operations_tick(dht, now, out);
@@ -269,6 +272,7 @@ kad_ms kad_dht_wake_at(const struct kad_dht *dht)
     if (dht->rules->class_of)
         at = kad_ms_min(at, kad_records_wake_at(dht->member->records));
     at = kad_ms_min(at, dht->upkeep.next_at);
+    at = kad_ms_min(at, kad_near_wake_at(dht));
     at = kad_ms_min(at, kad_cover_wake_at(dht));
     return kad_ms_min(at, dht->operations_wake_at);
 }

@@ -61,6 +61,12 @@ struct kad_join {
     bool was_ready; /* everybody left since */
 };
 
+/* How the search for near contacts stands (core/near.h). */
+struct kad_near {
+    kad_ms next_at, wait_ms;
+    uint8_t n_won; /* so many the last question has brought into the table */
+};
+
 struct kad_upkeep {
     kad_ms next_at;
     kad_ms verify_at;     /* verify_left was filled up last */
@@ -91,6 +97,7 @@ struct kad_dht {
     kad_ms expire_at;
     struct kad_join join;
     struct kad_upkeep upkeep;
+    struct kad_near near;
     struct kad_churn churn;
     struct kad_budget budget;
     struct kad_lost *lost;       /* allocated with the first loss */
@@ -172,6 +179,8 @@ struct kad_received kad_serve(struct kad_dht *dht, const struct kad_peer *from,
 struct kad_received kad_answer(struct kad_dht *dht, const struct kad_peer *from,
                                const struct kad_message *answer, kad_ms now, struct kad_outbox *out);
 void kad_answer_missing(struct kad_dht *dht, uint32_t query_slot, kad_ms now, struct kad_outbox *out);
+/* Is the at-th contact that it names the first of its address group there? */
+bool kad_answer_first_of_group(const struct kad_dht *dht, const struct kad_message *answer, size_t at);
 /* Who has this id answers nothing any more: what it was asked fails now, and nobody is blamed. */
 void kad_answer_none_from(struct kad_dht *dht, const struct kad_id *id, kad_ms now, struct kad_outbox *out);
 
@@ -193,6 +202,9 @@ void kad_dht_ping(struct kad_dht *dht, kad_contact_ref contact, kad_ms now, stru
  * of at another address, where identities are proven (only by whoever can show that it is the one). */
 void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
                     kad_ms now, struct kad_outbox *out);
+/* The same for one that may be near: how soon it answers is what matters. False: it is not asked. */
+bool kad_dht_measure(struct kad_dht *dht, const struct kad_contact *contact, struct kad_bytes identity,
+                     kad_ms now, struct kad_outbox *out);
 /* Somebody has shown that it receives at this address, and said nothing else: a contact of ours that is known at another has moved. */
 void kad_dht_seen(struct kad_dht *dht, const struct kad_peer *from, const struct kad_id *id, kad_ms now,
                   struct kad_outbox *out);

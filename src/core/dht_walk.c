@@ -416,7 +416,7 @@ static void walk_query(struct kad_walk *walk, const struct kad_dht *dht, struct 
     KAD_WALK(walk, query->purpose);
     KAD_WALK(walk, query->hop);
     KAD_WALK(walk, query->again);
-    if (query->method >= KAD_N_METHODS || query->purpose > KAD_FOR_TABLE)
+    if (query->method >= KAD_N_METHODS || query->purpose > KAD_FOR_NEAR)
         kad_walk_fail(walk);
 }
 
@@ -654,6 +654,9 @@ void kad_dht_walk(struct kad_walk *walk, struct kad_dht *dht)
     KAD_WALK(walk, dht->upkeep.verify_at);
     KAD_WALK(walk, dht->upkeep.verify_left);
     KAD_WALK(walk, dht->upkeep.n_running);
+    KAD_WALK(walk, dht->near.next_at);
+    KAD_WALK(walk, dht->near.wait_ms);
+    KAD_WALK(walk, dht->near.n_won);
     walk_churn(walk, &dht->churn);
     KAD_WALK(walk, dht->budget.bytes_1000);
     KAD_WALK(walk, dht->budget.packets_1000);

@@ -203,6 +203,7 @@ void kad_operation_failed(struct kad_dht *dht, struct kad_operation *operation, 
         kad_operation_end(dht, operation, error ? KAD_REASON_SATISFIED : KAD_REASON_DEADLINE, now);
         return;
     case KAD_FOR_TABLE:
+    case KAD_FOR_NEAR:
         break;
     }
     kad_operation_go_on(dht, operation, now, out);

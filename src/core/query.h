@@ -25,6 +25,7 @@ enum kad_query_purpose {
     KAD_FOR_BUNDLE,    /* operation puts several records at once (core/bundle.h) */
     KAD_FOR_MORE,      /* operation wants the next page, or the rest, of one that gave some (core/gather.h) */
     KAD_FOR_TABLE,     /* is this contact alive? No operation. */
+    KAD_FOR_NEAR,      /* whom does a near one name; is that one near, too? (core/near.h) No operation. */
 };
 
 struct kad_query {

@@ -6,8 +6,6 @@
 #include "base/endpoint.h"
 #include "core/table_parts.h"
 
-#define RTT_UNKNOWN UINT16_MAX
-
 /* -- life ------------------------------------------------------------------------------------------------------- */
 
 struct kad_table *kad_table_new(const struct kad_allocator *allocator, struct kad_book *book,
@@ -72,12 +70,12 @@ static void refresh(const struct kad_table *table, struct kad_slot *slot, bool p
 {
     slot->heard_at = kad_table_seconds(table, now);
     slot->failures = 0;
-    slot->flags = preferred ? KAD_SLOT_PREFERRED : 0;
+    slot->flags = (slot->flags & KAD_SLOT_NEAR) | (preferred ? KAD_SLOT_PREFERRED : 0u);
     if (rtt_ms < 0)
         return;
-    if (rtt_ms >= RTT_UNKNOWN)
-        rtt_ms = RTT_UNKNOWN - 1;
-    if (slot->rtt_ms == RTT_UNKNOWN)
+    if (rtt_ms >= KAD_RTT_UNKNOWN)
+        rtt_ms = KAD_RTT_UNKNOWN - 1;
+    if (slot->rtt_ms == KAD_RTT_UNKNOWN)
         slot->rtt_ms = (uint16_t)rtt_ms;
     else
         slot->rtt_ms = (uint16_t)((7 * slot->rtt_ms + rtt_ms + 4) / 8);
@@ -105,7 +103,7 @@ static unsigned kept_for(const struct kad_table *table, const struct kad_slot *s
     return opinion ? opinion->kept(opinion->context, kad_book_contact(table->book, slot->contact)) : 50;
 }
 
-static bool is_reserved(const struct kad_table *table, const struct kad_slot *slot)
+bool kad_slot_reserved(const struct kad_table *table, const struct kad_slot *slot)
 {
     return table->config.opinion && kept_for(table, slot) >= KAD_TABLE_RESERVED;
 }
@@ -119,7 +117,7 @@ static struct kad_slot *farthest(const struct kad_table *table, unsigned bucket,
     for (unsigned i = 0; i < b->n_slots; i++) {
         struct kad_slot *slot = &b->slots[i];
 
-        if ((spare_preferred && (slot->flags & KAD_SLOT_PREFERRED)) || is_reserved(table, slot))
+        if ((spare_preferred && (slot->flags & KAD_SLOT_PREFERRED)) || kad_slot_reserved(table, slot))
             continue;
         if (!victim || kad_id_compare(&table->self, kad_slot_id(table, slot), kad_slot_id(table, victim)) > 0)
             victim = slot;
@@ -237,6 +235,8 @@ static struct kad_table_update take_in(struct kad_table *table, const struct kad
     victim = kad_table_distrusts(table, contact)
                  ? NULL
                  : victim_for(table, bucket, &contact->id, slot->flags & KAD_SLOT_PREFERRED);
+    if (!victim && !kad_table_distrusts(table, contact))
+        victim = kad_table_slower(table, bucket, slot->rtt_ms);
     return victim ? replace(table, bucket, victim, slot) : let_wait(table, bucket, slot, NULL, now);
 }
 
@@ -248,7 +248,7 @@ struct kad_table_update kad_table_heard(struct kad_table *table, kad_contact_ref
     const unsigned bucket = kad_bucket_index(table, prefix);
     struct kad_bucket *b = &table->buckets[bucket];
     struct kad_slot *slot = kad_bucket_find(table, bucket, contact);
-    struct kad_slot fresh = {.contact = contact, .rtt_ms = RTT_UNKNOWN};
+    struct kad_slot fresh = {.contact = contact, .rtt_ms = KAD_RTT_UNKNOWN};
 
     if (slot) {
         refresh(table, slot, preferred, rtt_ms, now);
@@ -289,7 +289,7 @@ struct kad_table_update kad_table_moved(struct kad_table *table, kad_contact_ref
         return update;
     }
     fresh.contact = contact;
-    fresh.rtt_ms = RTT_UNKNOWN;
+    fresh.rtt_ms = KAD_RTT_UNKNOWN;
     fresh.flags &= KAD_SLOT_PREFERRED;
     kad_book_retain(table->book, contact);
     refresh(table, &fresh, fresh.flags & KAD_SLOT_PREFERRED, rtt_ms, now);
@@ -345,10 +345,10 @@ struct kad_table_update kad_table_failed(struct kad_table *table, kad_contact_re
     (void)now;
     if (!slot)
         return drop_waiting(table, b, contact);
-    if (slot->failures < UINT8_MAX)
+    if (slot->failures < KAD_SLOT_FAILURES_MAX)
         slot->failures++;
     probed = slot->flags & KAD_SLOT_PROBED;
-    slot->flags &= KAD_SLOT_PREFERRED;
+    slot->flags &= KAD_SLOT_PREFERRED | KAD_SLOT_NEAR;
     if (slot->failures >= table->config.max_failures || (probed && b->n_cache > 0)) {
         const struct kad_slot gone = kad_bucket_take(table, bucket, slot);
 

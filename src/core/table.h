@@ -51,7 +51,9 @@ struct kad_table_config {
     unsigned as_per_table;
     unsigned country_per_bucket;
     unsigned country_per_table;
-    bool limit_local;      /* apply the four to loopback, link-local and private addresses too */
+    bool limit_local; /* apply the four to loopback, link-local and private addresses too */
+    uint8_t
+        near_percent; /* of the places of a bucket behind our own k nearest, for whoever answers fastest: 0 .. 90 */
     uint8_t cache;         /* replacements kept per bucket, 0 .. 16 */
     uint8_t max_failures;  /* silent this often in a row: out (even with no replacement) */
     kad_ms probe_after_ms; /* heard within this time: not probed for a newcomer's sake. 0: always probed */
@@ -63,14 +65,16 @@ struct kad_slot {
     uint32_t near;           /* id bits [bucket .. bucket+31], zeros past the end */
     uint32_t heard_at;       /* seconds since the table's epoch */
     uint16_t rtt_ms;         /* smoothed; UINT16_MAX: unknown */
-    uint8_t failures;        /* queries in a row it did not answer */
-    unsigned flags : 2;      /* KAD_SLOT_* */
+    unsigned failures : 7;   /* queries in a row it did not answer */
+    unsigned flags : 3;      /* KAD_SLOT_* */
     unsigned group_mark : 6; /* hash of its /16 or /48, so that counting rarely opens the book either */
 };
 enum {
     KAD_SLOT_PROBED = 1,    /* a ping that decides over its place is under way */
     KAD_SLOT_PREFERRED = 2, /* passes the network's id rule (BEP 42); preferred when a bucket is full */
+    KAD_SLOT_NEAR = 4,      /* its place is one for whoever answers fastest (near_percent) */
 };
+#define KAD_SLOT_FAILURES_MAX 127
 
 struct kad_bucket {
     struct kad_slot *slots; /* ascending by `near`: a search reads a few of them */
@@ -130,6 +134,14 @@ bool kad_table_wants(const struct kad_table *table, const struct kad_id *id,
                      const struct kad_endpoint *endpoint);
 /* Has its system, or its country, its share already? (Its address group kad_table_wants() sees.) */
 bool kad_table_crowded(const struct kad_table *table, kad_contact_ref contact);
+/* Would it get one of the places for whoever answers fastest, if it answered after `rtt_ms`? */
+bool kad_table_hopes(const struct kad_table *table, const struct kad_contact *contact, int rtt_ms);
+bool kad_table_is_near(const struct kad_table *table, kad_contact_ref contact); /* has it got one? */
+/* A bucket with such places, by chance, the more often the more lookups begin there; -1: there is none. */
+int kad_table_far_bucket(const struct kad_table *table, struct kad_rng *rng);
+/* The fastest of KAD_TABLE_DRAWN drawn from `bucket` and those behind it; KAD_NO_CONTACT: of none is that known. */
+kad_contact_ref kad_table_fast(const struct kad_table *table, unsigned bucket, struct kad_rng *rng);
+#define KAD_TABLE_DRAWN 8
 /* All of them are looked up anew; those waiting who are shunned now are gone. */
 void kad_table_place_again(struct kad_table *table);
 /* A contact that is shunned, or of a system or country with more than its share; KAD_NO_CONTACT: none is. */

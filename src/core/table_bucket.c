@@ -125,11 +125,12 @@ struct kad_slot *kad_bucket_find_id(const struct kad_table *table, unsigned buck
 bool kad_bucket_put(struct kad_table *table, unsigned bucket, const struct kad_slot *slot)
 {
     struct kad_bucket *b = &table->buckets[bucket];
-    const struct kad_slot fit = kad_bucket_fitted(table, bucket, slot);
+    struct kad_slot fit = kad_bucket_fitted(table, bucket, slot);
     unsigned at;
 
     if (!grow(table, &b->slots, b->n_slots, &b->room_slots, SLOT_STEP, kad_table_capacity(table, bucket)))
         return false;
+    fit.flags = (fit.flags & 3u) | (kad_table_opens_near(table, bucket, fit.rtt_ms) ? KAD_SLOT_NEAR : 0u);
     at = kad_bucket_first(b, fit.near);
     memmove(&b->slots[at + 1], &b->slots[at], (b->n_slots - at) * sizeof(fit));
     b->slots[at] = fit;

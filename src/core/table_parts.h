@@ -3,6 +3,7 @@
  *
  *     table.c           who gets in, who goes; timers
  *     table_bucket.c    slots, splitting, the replacement cache, group limits
+ *     table_near.c      places for whoever answers fastest
  *     table_places.c    shares of autonomous systems and countries
  *     table_closest.c   the closest to a target
  *     table_sound.c     what always holds
@@ -14,7 +15,8 @@
 
 #include "core/table.h"
 
-#define KAD_BUCKET_MAX 128 /* slots of the widest bucket */
+#define KAD_BUCKET_MAX  128 /* slots of the widest bucket */
+#define KAD_RTT_UNKNOWN UINT16_MAX
 
 struct kad_table {
     const struct kad_allocator *allocator;
@@ -87,6 +89,16 @@ kad_contact_ref kad_bucket_promote(struct kad_table *table, unsigned bucket);
 
 /* Does the host think so little of this one that it is to leave first, and displaces nobody? */
 bool kad_table_distrusts(const struct kad_table *table, const struct kad_contact *contact);
+
+/* What it is kept for is beyond all that others can bring. */
+bool kad_slot_reserved(const struct kad_table *table, const struct kad_slot *slot);
+/* Is the free place of `bucket` that somebody takes who answered after `rtt_ms` one for whoever answers fastest? */
+bool kad_table_opens_near(const struct kad_table *table, unsigned bucket, uint16_t rtt_ms);
+/* How many of them there are, 0 in the last bucket; and how many are taken. */
+unsigned kad_table_near_share(const struct kad_table *table, unsigned bucket);
+unsigned kad_table_n_near(const struct kad_table *table, unsigned bucket);
+/* Who makes room in the full `bucket` for somebody who answered after `rtt_ms`; NULL: nobody does. */
+struct kad_slot *kad_table_slower(const struct kad_table *table, unsigned bucket, uint16_t rtt_ms);
 
 /* Splits the last bucket. False when that cannot be: no more bits, no memory; nothing has changed then. */
 bool kad_table_split(struct kad_table *table);

@@ -70,6 +70,8 @@ static const char *check_bucket(const struct kad_table *table, unsigned bucket)
         if (!wrong && kad_bucket_find_waiting(b, b->cache[i].contact) != &b->cache[i])
             wrong = "a contact waits twice";
     }
+    if (!wrong && kad_table_n_near(table, bucket) > kad_table_near_share(table, bucket))
+        wrong = "more of a bucket is for the fast than their share";
     if (!wrong && n_probed > 1)
         wrong = "two contacts of one bucket are being probed";
     return wrong;
@@ -248,7 +250,7 @@ static uint64_t sum_of(const struct kad_table *table, uint64_t place, const stru
 
     for (unsigned i = 0; i < n && i < room; i++) { /* nothing is taken for granted */
         const bool failed = slots[i].failures > 0 && slots[i].failures >= table->config.max_failures;
-        const unsigned mark = (failed ? 2 : 0) | (slots[i].flags & KAD_SLOT_PROBED);
+        const unsigned mark = (failed ? 2 : 0) | (slots[i].flags & (KAD_SLOT_PROBED | KAD_SLOT_NEAR));
 
         sum += kad_hash_word((place << 8 | i) * UINT64_C(0x9e3779b97f4a7c15),
                              (uint64_t)slots[i].near << 32 | slots[i].contact);

@@ -55,6 +55,7 @@ static void expect_unsound(const struct fixture *f, const char *expected)
 TEST(each_broken_rule_is_named)
 {
     struct fixture f;
+    struct kad_slot broken;
 
     start(&f);
     BREAK(f.table->n_contacts, 3, "the count of contacts is off");
@@ -65,7 +66,12 @@ TEST(each_broken_rule_is_named)
     BREAK(f.bucket->room_slots, 3, "a bucket holds more than it has memory for");
     BREAK(f.bucket->slots[1].near, 5, "a slot's bits are not its contact's");
     BREAK(f.bucket->cache[1].near, 5, "a slot's bits are not its contact's");
-    BREAK(f.bucket->slots[1].failures, 3, "a contact failed too often and is still there");
+    broken = f.bucket->slots[1];
+    broken.failures = 3;
+    BREAK(f.bucket->slots[1], broken, "a contact failed too often and is still there");
+    broken.failures = 0;
+    broken.flags |= KAD_SLOT_NEAR;
+    BREAK(f.bucket->slots[1], broken, "more of a bucket is for the fast than their share");
     finish(&f);
 }
 
@@ -219,6 +225,7 @@ TEST(nothing_breaks_behind_the_back_of_who_looked_before)
 {
     struct fixture f;
     struct kad_table_print before = {0};
+    struct kad_slot broken;
     const char *why = NULL;
 
 #define BREAK_UNSEEN(place, value)                                                             \
@@ -241,7 +248,12 @@ TEST(nothing_breaks_behind_the_back_of_who_looked_before)
     BREAK_UNSEEN(f.bucket->cache[1].near, 5);
     BREAK_UNSEEN(f.bucket->slots[1].contact, f.bucket->slots[2].contact);
     BREAK_UNSEEN(f.bucket->cache[1].contact, f.bucket->cache[0].contact);
-    BREAK_UNSEEN(f.bucket->slots[2].failures, 3);
+    broken = f.bucket->slots[2];
+    broken.failures = 3;
+    BREAK_UNSEEN(f.bucket->slots[2], broken);
+    broken.failures = 0;
+    broken.flags |= KAD_SLOT_NEAR;
+    BREAK_UNSEEN(f.bucket->slots[2], broken);
     f.bucket->slots[1].flags |= KAD_SLOT_PROBED; /* the second */
     EXPECT(!kad_table_still_sound(f.table, &before, &why));
     f.bucket->slots[1].flags = KAD_SLOT_PREFERRED;

@@ -5,14 +5,16 @@
 
 static void walk_slot(struct kad_walk *walk, struct kad_slot *slot)
 {
-    uint8_t flags = slot->flags;
+    uint8_t flags = slot->flags, failures = slot->failures;
 
     KAD_WALK(walk, slot->heard_at);
     KAD_WALK(walk, slot->rtt_ms);
-    KAD_WALK(walk, slot->failures);
+    KAD_WALK(walk, failures);
     KAD_WALK(walk, flags);
-    if (kad_walk_reads(walk))
-        slot->flags = flags & 3u;
+    if (kad_walk_reads(walk)) {
+        slot->flags = flags & 7u;
+        slot->failures = failures & 127u;
+    }
 }
 
 /* Where a slot stands in its bucket is part of what was, so it is not put again but written where it stood. */

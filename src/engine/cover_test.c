@@ -264,6 +264,7 @@ TEST(p014_jitter_spreads_what_is_asked)
     struct timing plain, spread;
     kad_ms rtt;
 
+    net->settings.near_pings = 0; /* nothing is asked but what is measured */
     test_net_run(net, 10 * KAD_MINUTE);
     plain = run_gets(net, node);
     rtt = test_net_info(node)->rtt_ms;
@@ -272,8 +273,8 @@ TEST(p014_jitter_spreads_what_is_asked)
     EXPECT(plain.n > 100 && spread.n > 100);
     EXPECT_MSG(plain.n_at_once * 10 >= plain.n * 7, "%u of %u at once", plain.n_at_once, plain.n);
     EXPECT_MSG(spread.n_at_once * 3 <= spread.n, "%u of %u at once", spread.n_at_once, spread.n);
-    for (unsigned i = 0; i < 3; i++)
-        EXPECT_MSG(spread.thirds[i] * 20 >= spread.n, "third %u of the time: %u of %u", i, spread.thirds[i],
+    for (unsigned i = 0; i < 3; i++) /* few in the last: by then mostly another answer has come */
+        EXPECT_MSG(spread.thirds[i] * 50 >= spread.n, "third %u of the time: %u of %u", i, spread.thirds[i],
                    spread.n);
     EXPECT_EQ(test_net_info(node)->rtt_ms, rtt);
     test_net_free(net);

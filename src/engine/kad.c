@@ -39,9 +39,9 @@ static bool id_without_puzzle(struct kad_bytes identity, struct kad_id *out_id)
         .spread_gets = true, .path_keep_going = true, .quorum = 0, .query_timeout_ms = 4 * KAD_SECOND,       \
         .patience_min_ms = 40, .patience_max_ms = 1500, .request_timeout_ms = 30 * KAD_SECOND,               \
         .max_requests = 256, .max_queries = 1024, .narrow_per_lookup = 3, .table_wide = 128,                 \
-        .table_cache = 8, .max_failures = 3, .narrow_per_bucket = 1, .narrow_per_table = 4,                  \
-        .wide_per_bucket = 8, .wide_per_table = 32, .as_per_bucket = 8, .as_per_table = 64,                  \
-        .ping_after_ms = 15 * KAD_MINUTE, .refresh_after_ms = 15 * KAD_MINUTE,                               \
+        .near_percent = 50, .near_pings = 6, .table_cache = 8, .max_failures = 3, .narrow_per_bucket = 1,    \
+        .narrow_per_table = 4, .wide_per_bucket = 8, .wide_per_table = 32, .as_per_bucket = 8,               \
+        .as_per_table = 64, .ping_after_ms = 15 * KAD_MINUTE, .refresh_after_ms = 15 * KAD_MINUTE,           \
         .refresh_pace_ms = 10 * KAD_SECOND, .verify_per_s = 25, .min_contacts = 5, .dead_percent = 5,        \
         .ping_min_ms = 2 * KAD_MINUTE, .ping_max_ms = KAD_HOUR, .peer_ttl_ms = 45 * KAD_MINUTE,              \
         .record_ttl_ms = 365 * 24 * KAD_HOUR, .announce_again_ms = 15 * KAD_MINUTE,                          \

@@ -46,6 +46,8 @@ static const struct field fields[] = {
     COUNT(max_queries, LIVE, 8, 65535),
     COUNT(narrow_per_lookup, LIVE, 0, 1000),
     COUNT(table_wide, FIXED, 0, 128),
+    COUNT(near_percent, FIXED, 0, 90),
+    COUNT(near_pings, LIVE, 0, 20),
     COUNT(table_cache, FIXED, 0, 16),
     COUNT(max_failures, FIXED, 1, 100),
     COUNT(narrow_per_bucket, FIXED, 0, 255),

@@ -42,6 +42,8 @@ TEST(edges_of_every_range_make_an_engine)
         COUNT(max_queries),
         COUNT(narrow_per_lookup),
         COUNT(table_wide),
+        COUNT(near_percent),
+        COUNT(near_pings),
         COUNT(table_cache),
         COUNT(max_failures),
         COUNT(narrow_per_bucket),

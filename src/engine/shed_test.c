@@ -92,7 +92,8 @@ static struct hot *begin(void)
     s->net.lose = lose_refusals;
     s->net.settings.k = s->net.settings.replicas = s->net.settings.region_k = 8;
     s->net.settings.cache_ms = s->net.settings.result_ms =
-        0; /* everybody asks, and nobody but its holders has it */
+        0;                          /* everybody asks, and nobody but its holders has it */
+    s->net.settings.near_pings = 0; /* what the holder sheds is counted */
     test_net_grow(&s->net, HOLDERS);
     s->reading = s->net.settings;
     s->reading.read_only = true;

@@ -84,6 +84,8 @@ const struct kad_key kad_keys[] = {
     COUNT("lookup", narrow_per_lookup, "candidates of one /24 or /64 in a lookup; 0: no limit"),
 
     COUNT("table", table_wide, "capacity of the first bucket, halved per bucket down to k; 0: k"),
+    COUNT("table", near_percent, "of the places of a bucket that holds none of the k nearest to this node, so many percent go to whoever answers fastest, and the others stay with whoever came first; 0: all do"),
+    COUNT("table", near_pings, "now and then a near contact is asked for others, and so many of whom it names are pinged to see who is near, too; seldom once nobody nearer is found; 0: never"),
     COUNT("table", table_cache, "replacements kept per bucket"),
     COUNT("table", max_failures, "a contact silent this often in a row is dropped"),
     COUNT("table", narrow_per_bucket, "contacts of one /24 or /64 in a bucket; 0: no limit"),

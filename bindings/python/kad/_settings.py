@@ -24,6 +24,8 @@ FIELDS = [
     ("max_queries", c_uint),
     ("narrow_per_lookup", c_uint),
     ("table_wide", c_uint),
+    ("near_percent", c_uint),
+    ("near_pings", c_uint),
     ("table_cache", c_uint),
     ("max_failures", c_uint),
     ("narrow_per_bucket", c_uint),
