@@ -119,6 +119,20 @@ struct kad_node_relay {
     uint64_t bytes_per_s; /* and so much, over all of them; 0: 256 KiB */
 };
 
+/* Who may have gets that cannot be linked (kad_reader_new()). */
+enum kad_readers_for {
+    KAD_READERS_ON_REQUEST, /* who asks for it */
+    KAD_READERS_OFF,        /* nobody */
+    KAD_READERS_ALWAYS      /* faces make every get so */
+};
+/* How many readers a node has, and what they may cost. All zero is a good one. */
+struct kad_node_readers {
+    enum kad_readers_for use; /* who may have them */
+    unsigned at_once;         /* 0: 4 */
+    unsigned identities;      /* kept ready from the first use on, at most 64; 0: 8 */
+    unsigned work_percent;    /* of one processor, to search for these while nobody waits: 1 .. 100; 0: 5 */
+};
+
 /* How a node is to be. Start from kad_node_config_default(). Large: some kilobytes. */
 struct kad_node_config {
     const struct kad_network *network; /* kad_network_mainline() */
@@ -158,10 +172,11 @@ struct kad_node_config {
     kad_ms
         region_silent_ms; /* a region nobody was heard of for so long is asked, and told of when it does not answer; 0: none is */
     kad_ms moved_for_ms; /* and so long after a rotation who looks for the old identity is told the new one */
-    bool announce_self;  /* in such networks: the node keeps a `peer:` record of where it is */
-    bool disabled;       /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
-    bool has_id;         /* `id` is to be used */
-    struct kad_id id;    /* else the saved one, else made */
+    struct kad_node_readers readers; /* members for one get each */
+    bool announce_self;              /* in such networks: the node keeps a `peer:` record of where it is */
+    bool disabled;    /* it takes no part: opens no socket, and requests are refused with KAD_E_DISABLED */
+    bool has_id;      /* `id` is to be used */
+    struct kad_id id; /* else the saved one, else made */
     enum kad_log_level log_level; /* what `log` gets */
     kad_log_function *log;        /* NULL: silent */
     void *log_context;            /* handed to it */
@@ -230,6 +245,45 @@ KAD_CHECK int kad_node_ban(struct kad_node *node, const struct kad_id *id, const
 bool kad_node_pardon(struct kad_node *node, const struct kad_id *id, const struct kad_endpoint *address);
 /* Stops publishing what has this key, in later runs too. False: nothing has. */
 bool kad_node_withdraw(struct kad_node *node, const struct kad_id *key);
+
+/* -- gets that cannot be linked (docs/security.md) ---------------------------------------------------------------- */
+
+/*
+ * A reader is a member of the node's network for one get, or the few that belong to one: with an identity, sessions, a UDP
+ * port and a random half of this node's contacts, read-only, in memory alone, on this node's loop. Holders that are asked by two readers, or by a
+ * reader and this node, see no identifier in common but the address of the machine.
+ *
+ *     kad_reader_new(node, wait_ms, ready, user, &reader)   `ready` brings a node: kad_node_request() it
+ *     kad_reader_end(reader)                                all of it is gone, keys wiped; its requests end first
+ *
+ * Where a network has a puzzle, each needs a solved one: about a second of a processor, done ahead in the background. All on the loop's thread.
+ */
+struct kad_reader;
+/* Called once, in a later turn of the loop. `error`: KAD_E_TIMEOUT (none could be had within wait_ms), KAD_E_CLOSED (the node stops), KAD_E_MEMORY,
+ * KAD_E_SYSTEM; then `reader` is NULL, and what kad_reader_new() gave is gone. */
+typedef void kad_reader_function(void *user, struct kad_node *reader, int error);
+/* 0; KAD_E_LIMIT (wait_ms is 0 and none is to be had at once, or 64 wait), KAD_E_DISABLED (switched off, or the network's nodes have no sockets of
+ * their own), KAD_E_CLOSED (the node does not run), KAD_E_MEMORY. A reader ends by itself after ten minutes; kad_reader_end() it nevertheless. */
+KAD_CHECK int kad_reader_new(struct kad_node *node, kad_ms wait_ms, kad_reader_function *ready, void *user,
+                             struct kad_reader **out_reader);
+/* Before `ready`: it is not called any more. NULL is fine. */
+void kad_reader_end(struct kad_reader *reader);
+/* Before `ready`, in its place: it comes soon, with KAD_E_CLOSED. */
+void kad_reader_cancel(struct kad_reader *reader);
+
+/* How they are, since the node was made. */
+struct kad_reader_counts {
+    uint64_t begun;      /* readers that there were */
+    uint64_t refused;    /* not to be had at once */
+    uint64_t timeouts;   /* not to be had in time */
+    uint64_t identities; /* found */
+    uint64_t tries;      /* key pairs made for these */
+    unsigned n_open;     /* now */
+    unsigned n_waiting;  /* for one, now */
+    unsigned n_ready;    /* identities that are not used yet */
+};
+/* Fills it in. */
+void kad_node_reader_counts(const struct kad_node *node, struct kad_reader_counts *out_counts);
 
 /* -- from any thread -------------------------------------------------------------------------------------------- */
 

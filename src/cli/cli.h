@@ -44,6 +44,7 @@ struct kad_options {
     /* requests */
     bool trace, first, keep, later, seed, scrape, raw, mutable, new_key;
     const char *salt, *file, *key_file, *at, *as, *class_name, *duration;
+    bool unlinked, unlinked_now;
     struct kad_number seq, cas, port, prefix;
     /* kad node */
     struct kad_list listen, set, bootstrap_peers;

@@ -28,6 +28,10 @@ static const struct kad_option get_options[] = {
     KAD_FLAG("raw", raw, "print the value as it is stored, bencoded"),
     KAD_NUMBER("prefix", prefix, "BITS", 1, 255,
                "in the kad network: tell nobody more of the key than so many bits"),
+    KAD_FLAG("unlinked", unlinked,
+             "ask under an identity and from a port that serve this get only, so that holders cannot link it "
+             "to others"),
+    KAD_FLAG("unlinked-now", unlinked_now, "the same, and fail if no such identity is ready"),
     KAD_FLAG("explain", explain, "say why it was not found, as far as there is evidence"),
     KAD_SECONDS("wait", wait, "SECONDS", "when it is not found, look again and again for so long"),
     KAD_FLAG("trace", trace, "show every step of the lookup"),
@@ -131,6 +135,9 @@ static json_t *get_parameters(const struct kad_cli *cli)
         json_object_set_new(parameters, "salt", json_string(cli->options.salt));
     if (cli->options.first)
         json_object_set_new(parameters, "first", json_true());
+    if (cli->options.unlinked || cli->options.unlinked_now)
+        json_object_set_new(parameters, "unlinked",
+                            cli->options.unlinked_now ? json_string("now") : json_true());
     if (cli->options.prefix.given)
         json_object_set_new(parameters, "prefix", json_integer(cli->options.prefix.value));
     return parameters;

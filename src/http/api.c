@@ -29,6 +29,8 @@ struct kad_api_call {
     struct kad_params params;
     json_t *trace; /* NULL: not wanted */
     struct kad_follow follow;
+    struct kad_reader *reader;   /* NULL: the node itself asks */
+    struct kad_node *whom;       /* the reader's; NULL: it is waited for */
     struct kad_block_move *move; /* of a long value; NULL: none is under way */
     json_t *answer;              /* of a get whose blocks are still to come */
     kad_api_done *done;
@@ -41,6 +43,7 @@ struct kad_api_call {
 
 static void call_free(struct kad_api_call *call)
 {
+    kad_reader_end(call->reader);
     kad_params_clear(&call->params);
     kad_follow_clear(&call->follow);
     json_decref(call->trace);
@@ -68,6 +71,12 @@ static struct kad_api_answer not_taken(int error)
     default:
         return wrong(500, kad_json_error_text(error), NULL);
     }
+}
+
+/* Who asks: a reader if one is wanted, and then nobody else. */
+static struct kad_node *asker_of(const struct kad_api_call *call)
+{
+    return call->whom ? call->whom : call->api->node;
 }
 
 static void finish(struct kad_api_call *call, struct kad_api_answer answer)
@@ -123,7 +132,7 @@ static void fetch(struct kad_api_call *call, struct kad_api_answer answer, struc
     if (!error) {
         say_blocks(answer.json, kad_blocks_total(&root), root.size);
         call->answer = answer.json;
-        error = kad_block_get(call->api->node, bytes, &call->request, on_fetched, call, &call->move);
+        error = kad_block_get(asker_of(call), bytes, &call->request, on_fetched, call, &call->move);
     } else {
         json_decref(answer.json);
     }
@@ -136,6 +145,16 @@ static void fetch(struct kad_api_call *call, struct kad_api_answer answer, struc
 
 static void on_event(void *user, const struct kad_event *event);
 
+/* The request itself. What a reader does is nobody's news. */
+static int request(struct kad_api_call *call)
+{
+    const int error = kad_node_request(asker_of(call), &call->request, on_event, call, &call->id);
+
+    if (error == KAD_OK && !call->whom)
+        kad_news_begun(call->api->feed, call->api->node, call->id, &call->request, call->asker.trusted);
+    return error;
+}
+
 /* What follows from an answer is asked. False: it is over. */
 static bool ask_on(struct kad_api_call *call, const struct kad_event *event, struct kad_api_answer *answer)
 {
@@ -143,11 +162,9 @@ static bool ask_on(struct kad_api_call *call, const struct kad_event *event, str
 
     if (!kad_follow_on(&call->follow, event, &call->params, &call->request, *answer))
         return false;
-    error = kad_node_request(call->api->node, &call->request, on_event, call, &call->id);
-    if (error == KAD_OK) {
-        kad_news_begun(call->api->feed, call->api->node, call->id, &call->request, call->asker.trusted);
+    error = request(call);
+    if (error == KAD_OK)
         return true;
-    }
     *answer = not_taken(error);
     return false;
 }
@@ -159,6 +176,8 @@ static struct kad_api_answer plain(struct kad_api_call *call, const struct kad_e
 
     if (call->params.has_name)
         kad_named_answer(object, event, &call->params);
+    if (call->whom)
+        json_object_set_new(object, "unlinked", json_true());
     if (kad_libp2p_wanted(&call->params))
         kad_libp2p_answer(object, event, &call->request, call->api->node);
     return (struct kad_api_answer){.status = kad_json_status(event), .json = object};
@@ -205,8 +224,10 @@ static void on_event(void *user, const struct kad_event *event)
     uint8_t root[KAD_SECURE_VALUE_MAX];
     size_t n_root;
 
-    kad_news_request(call->api->feed, call->api->node, event, &call->request, call->asker.trusted);
-    kad_evidence_done(call->api->evidence, call->api->node, event);
+    if (!call->whom) {
+        kad_news_request(call->api->feed, call->api->node, event, &call->request, call->asker.trusted);
+        kad_evidence_done(call->api->evidence, call->api->node, event);
+    }
     if (event->kind == KAD_EVENT_HOP && call->trace)
         json_array_append_new(call->trace, kad_json_hop(event));
     if (event->kind == KAD_EVENT_HOP && goes_by_parts(call))
@@ -234,17 +255,55 @@ static void on_event(void *user, const struct kad_event *event)
     finish(call, answer);
 }
 
+/* Why there is no reader. The node does not ask in its place. */
+static struct kad_api_answer no_reader(int error)
+{
+    switch (error) {
+    case KAD_E_LIMIT:
+    case KAD_E_TIMEOUT:
+        return wrong(503, "limit reached",
+                     "no identity is ready for a get that cannot be linked; the next is being made");
+    case KAD_E_DISABLED:
+        return wrong(501, kad_json_error_text(error),
+                     "unlinked_gets = off, or a network whose gets cannot be unlinked");
+    default:
+        return not_taken(error);
+    }
+}
+
+static void on_reader(void *user, struct kad_node *reader, int error)
+{
+    struct kad_api_call *call = user;
+
+    if (error != KAD_OK) {
+        call->reader = NULL;
+        finish(call, no_reader(error));
+        return;
+    }
+    call->whom = reader;
+    error = request(call);
+    if (error != KAD_OK)
+        finish(call, not_taken(error));
+}
+
+static int find_reader(struct kad_api_call *call)
+{
+    const struct kad_node_config *config = kad_node_config_of(call->api->node);
+    const kad_ms timeout_ms =
+        call->request.timeout_ms ? call->request.timeout_ms : config->settings.request_timeout_ms;
+
+    return kad_reader_new(call->api->node, call->params.at_once ? 0 : timeout_ms, on_reader, call,
+                          &call->reader);
+}
+
 /* True: `out_answer` says at once what became of it. */
 static bool begin(struct kad_api_call *call, struct kad_api_answer *out_answer)
 {
-    const int error = kad_node_request(call->api->node, &call->request, on_event, call, &call->id);
+    const int error = call->params.unlinked ? find_reader(call) : request(call);
 
-    if (error != KAD_OK) {
-        *out_answer = not_taken(error);
-        return true;
-    }
-    kad_news_begun(call->api->feed, call->api->node, call->id, &call->request, call->asker.trusted);
-    return false;
+    if (error != KAD_OK)
+        *out_answer = call->params.unlinked ? no_reader(error) : not_taken(error);
+    return error != KAD_OK;
 }
 
 /* All blocks are there: now what names them, so that nobody finds a value that is not whole. */
@@ -419,6 +478,8 @@ void kad_api_cancel(struct kad_api_call *call)
         kad_many_cancel(call->many);
     else if (call->move)
         kad_block_cancel(call->move);
+    else if (call->reader && !call->whom)
+        kad_reader_cancel(call->reader);
     else
-        kad_node_cancel(call->api->node, call->id);
+        kad_node_cancel(asker_of(call), call->id);
 }

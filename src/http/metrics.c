@@ -294,6 +294,24 @@ static void by_country(FILE *out, struct kad_node *node)
                 census.of[i].n);
 }
 
+static void readers(FILE *out, const struct kad_node *node)
+{
+    struct kad_reader_counts counts;
+
+    kad_node_reader_counts(node, &counts);
+    kad_metrics_counter(out, "kademlia_unlinked_readers_total",
+                        "Members there were for one get each, which cannot be linked.", counts.begun);
+    kad_metrics_counter(out, "kademlia_unlinked_refused_total",
+                        "Such gets for which none was to be had at once.", counts.refused);
+    kad_metrics_counter(out, "kademlia_unlinked_timeouts_total",
+                        "Such gets for which none was to be had in time.", counts.timeouts);
+    kad_metrics_counter(out, "kademlia_unlinked_tries_total", "Key pairs made for their identities.",
+                        counts.tries);
+    kad_metrics_gauge(out, "kademlia_unlinked_readers", "Those there are now.", counts.n_open);
+    kad_metrics_gauge(out, "kademlia_unlinked_identities", "Identities that are ready for more.",
+                      counts.n_ready);
+}
+
 static char *of_node(struct kad_node *node)
 {
     char *text = NULL;
@@ -310,6 +328,8 @@ static char *of_node(struct kad_node *node)
               kad_node_now(node) - kad_node_started_at(node));
     by_country(out, node);
     kad_metrics_relay(out, node);
+    if (kad_network_has_identities(kad_node_config_of(node)->network) && !kad_node_is_libp2p(node))
+        readers(out, node);
     kad_metrics_regions(out, node);
     if (kad_node_is_libp2p(node))
         kad_metrics_libp2p(out, node);

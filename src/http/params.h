@@ -31,6 +31,8 @@ struct kad_params {
     uint8_t *large;           /* ours: a value longer than `bytes` */
     struct kad_blocks blocks; /* ours: the value of a put that does not fit a record; n 0: it does */
     kad_ms life_ms;           /* of a put: what it asked for; 0: nothing */
+    bool unlinked;            /* of a get: through a reader (kad/node.h) */
+    bool at_once;             /* the same: which is not waited for */
 };
 
 /* Takes over `object` (NULL: none). */

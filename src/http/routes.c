@@ -138,9 +138,27 @@ static void read_closest(struct kad_params *params, struct kad_request *request)
     kad_params_endpoint(params, "address", &request->endpoint);
 }
 
+/* Through a reader: true (one is waited for), or "now"; else as the node is set. */
+static void read_unlinked(struct kad_params *params)
+{
+    const bool always = params->node && kad_node_config_of(params->node)->readers.use == KAD_READERS_ALWAYS;
+    const char *text = json_string_value(json_object_get(params->object, "unlinked"));
+    struct kad_bytes now;
+    bool wanted = always;
+
+    if (text && strcmp(text, "now") == 0)
+        wanted = params->at_once = kad_params_text(params, "unlinked", &now);
+    else
+        kad_params_flag(params, "unlinked", &wanted);
+    if (always && !wanted)
+        kad_params_wrong(params, "unlinked", "unlinked_gets = always: this node makes no others");
+    params->unlinked = wanted;
+}
+
 static void read_get(struct kad_params *params, struct kad_request *request)
 {
     read_common(params, request);
+    read_unlinked(params);
     kad_params_flag(params, "first", &request->first);
     kad_params_flag(params, "fresh", &request->fresh);
     if (kad_libp2p_wanted(params)) {

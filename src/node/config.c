@@ -57,6 +57,9 @@ void kad_config_default(const struct kad_network *network, struct kad_config *ou
     out_config->relay_clients = 32;
     out_config->relay_bandwidth = 256 << 10;
     out_config->moved_for_ms = 7 * 24 * KAD_HOUR;
+    out_config->unlinked_at_once = 4;
+    out_config->unlinked_identities = 8;
+    out_config->unlinked_work_percent = 5;
     out_config->region_silent_ms = KAD_REGIONS_QUIET_MS;
     out_config->dht_enabled = true;
     out_config->port_mapping_lease_ms = KAD_HOUR;
@@ -464,6 +467,8 @@ int kad_config_check(const struct kad_config *config, char out_why[KAD_CONFIG_WH
         return refuse(out_why, "preset: goes with the network libp2p");
     if (check_libp2p(config, out_why) < 0)
         return KAD_E_INVALID;
+    if (config->unlinked_gets == KAD_READERS_ALWAYS && config->network->carrier == KAD_CARRIER_HOST)
+        return refuse(out_why, "unlinked_gets: not in a network of connections");
     if (config->store == KAD_STORE_LMDB && kept_nowhere(config))
         return refuse(out_why, "store: lmdb needs a data_dir");
     if (check_sources(config, out_why) < 0 || kad_place_table_check(config, out_why) < 0)
@@ -534,6 +539,9 @@ void kad_config_node(const struct kad_config *config, struct kad_node_config *ou
     read_relay(config, &out_node->relay);
     out_node->moved_for_ms = config->moved_for_ms;
     out_node->rotate_every_ms = config->rotate_every_ms;
+    out_node->readers =
+        (struct kad_node_readers){(enum kad_readers_for)config->unlinked_gets, config->unlinked_at_once,
+                                  config->unlinked_identities, config->unlinked_work_percent};
     out_node->region_silent_ms = config->region_silent_ms;
     out_node->disabled = !config->dht_enabled;
     out_node->store = (enum kad_store_kind)config->store;

@@ -68,7 +68,9 @@ struct kad_config {
     bool announce_self;
     kad_ms moved_for_ms, rotate_every_ms, region_silent_ms;
     kad_ms provider_probe_ms; /* 0: never */
-    unsigned node_type;       /* enum kad_node_type */
+    unsigned unlinked_gets;   /* enum kad_readers_for */
+    unsigned unlinked_at_once, unlinked_identities, unlinked_work_percent;
+    unsigned node_type; /* enum kad_node_type */
     bool dht_enabled;
     unsigned port_mapping;       /* enum kad_portmap_how */
     char relay[KAD_CONFIG_TEXT]; /* "off", "auto", "always", "host:port/id1..." */

@@ -12,6 +12,7 @@ static const char *const roles[] = {"regular", "bootstrap", "relay", NULL}; /* e
 static const char *const presets[] = {"icn", "ipfs", NULL};                 /* enum kad_config_preset */
 static const char *const modes[] = {"auto", "client", "server", NULL};      /* enum kad_libp2p_mode */
 static const char *const choices[] = {"auto", "yes", "no", NULL};           /* enum kad_libp2p_choice */
+static const char *const readers[] = {"request", "off", "always", NULL};    /* enum kad_readers_for */
 static const char *const stores[] = {"memory", "lmdb", NULL};
 
 #define FIELD(field)   offsetof(struct kad_config, field)
@@ -42,6 +43,10 @@ const struct kad_key kad_keys[] = {
     {"node", "announce_self", KAD_KEY_FLAG, FIELD(announce_self), 0, 0, NULL, "in networks with identities: keeps a `peer:` record of its addresses, so that who knows its id1... finds it"},
     {"node", "rotate_every_ms", KAD_KEY_DURATION, FIELD(rotate_every_ms), 0, 315360000000, NULL, "in networks with identities: a node that starts with an identity older than this makes another and moves to it, as `kad id rotate` does; one that runs warns when it is due; 0: never"},
     {"node", "moved_for_ms", KAD_KEY_DURATION, FIELD(moved_for_ms), 0, 31536000000, NULL, "after `kad id rotate`: so long the node tells those who look for its old id1... which one it is now; needs the old key file, beside the new one, and announce_self"},
+    {"node", "unlinked_gets", KAD_KEY_CHOICE, FIELD(unlinked_gets), 0, 0, readers, "gets under an identity and from a port of their own, which holders cannot link to this node or to each other ([security](security.md)): request (kad get --unlinked), always (every get), or off"},
+    {"node", "unlinked_at_once", KAD_KEY_COUNT, FIELD(unlinked_at_once), 1, 64, NULL, "of these so many at once; others wait"},
+    {"node", "unlinked_identities", KAD_KEY_COUNT, FIELD(unlinked_identities), 1, 64, NULL, "identities kept ready for them, from the first one on; where there is a puzzle each costs about a second of a processor"},
+    {"node", "unlinked_work_percent", KAD_KEY_COUNT, FIELD(unlinked_work_percent), 1, 100, NULL, "of one processor, to make these ahead; while somebody waits for one it is all of it"},
     TEXT("node", passphrase_file, "a file whose first line is the passphrase of a sealed key pair; empty: the variable KAD_PASSPHRASE, or the terminal is asked"),
     TEXT("node", node_id, "the id to take, in hexadecimal; empty: the saved one, or made. With identities it must be the key pair's own, or the node does not start; without, follow_address takes another when this one does not fit the address"),
     {"node", "node_type", KAD_KEY_CHOICE, FIELD(node_type), 0, 0, node_types, "public: serves others; private: only asks. It sets read_only, which may be set after it"},

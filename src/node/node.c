@@ -108,6 +108,8 @@ static int check(const struct kad_node_config *config, char *why, size_t why_siz
     else if (config->libp2p.n_protocols > KAD_NODE_PROTOCOLS_MAX ||
              config->libp2p.n_announce > KAD_NODE_ANNOUNCE_MAX)
         snprintf(why, why_size, "libp2p: too many protocols or addresses");
+    else if (config->readers.identities > KAD_READERS_READY || config->readers.work_percent > 100)
+        snprintf(why, why_size, "readers: %d identities and 100 percent at most", KAD_READERS_READY);
     else if (config->with && (!config->loop || config->loop != config->with->loop))
         snprintf(why, why_size, "with: that node is on another loop");
     else
@@ -515,6 +517,7 @@ static void begin_stop(struct kad_node *node)
     kad_engine_leave(node->engine, node->now, &node->out);
     kad_node_send(node, NULL);
     kad_bootstrap_clear(node);
+    kad_readers_stop(node);
     kad_recorder_stop(node);
     node->in_turn = false;
     uv_close((uv_handle_t *)&node->timer, handle_closed);
@@ -562,6 +565,7 @@ void kad_node_free(struct kad_node *node)
     }
     kad_posted_take(node);
     kad_recorder_free(node);
+    kad_readers_free(node);
     kad_libp2p_free(node->libp2p);
     kad_relay_free(node);
     kad_engine_free(node->engine);

@@ -9,6 +9,7 @@
  *     identity.c   who it is
  *     presence.c   its own `peer:` record
  *     former.c     the identities it was before
+ *     readers.c    members for one get each, that nobody can link to it
  *     around.c     in how many networks its contacts stand, and whether a region is silent
  *     memory.c     its state on disk: what is saved when
  *     storage.c    data directory and store, which several nodes may have together
@@ -45,7 +46,8 @@
 #include "store/view.h"
 #include "kad/node.h"
 
-#define KAD_NODE_BATCH 64 /* datagrams the engine may write before they are sent */
+#define KAD_READERS_READY 64 /* identities kept for readers, at most */
+#define KAD_NODE_BATCH    64 /* datagrams the engine may write before they are sent */
 
 /* made -> running -> stopping -> stopped; made may be freed, too. */
 enum kad_node_phase { KAD_NODE_MADE, KAD_NODE_RUNNING, KAD_NODE_STOPPING, KAD_NODE_STOPPED };
@@ -124,6 +126,7 @@ struct kad_around {
 };
 
 struct kad_mapper_status;
+struct kad_readers;
 
 struct kad_node {
     const struct kad_allocator *allocator;
@@ -173,6 +176,7 @@ struct kad_node {
     int64_t former_sequence;
     kad_ms rotate_at; /* its identity is old enough for another then */
     struct kad_around around;
+    struct kad_readers *readers; /* NULL: none was wanted yet */
 
     struct kad_settings lent[2]; /* to the engine, in turn, once settings were changed */
     unsigned n_lent;
@@ -294,6 +298,13 @@ void kad_former_tick(struct kad_node *node);
 kad_ms kad_former_wake_at(const struct kad_node *node);
 /* A publication that a former identity signed becomes this one's, where it can; it is to be signed again. */
 bool kad_former_resign(const struct kad_node *node, struct kad_request *request);
+
+/* -- readers.c -------------------------------------------------------------------------------------------------- */
+
+void kad_readers_tick(struct kad_node *node);
+kad_ms kad_readers_wake_at(const struct kad_node *node);
+void kad_readers_stop(struct kad_node *node); /* the node stops when they have */
+void kad_readers_free(struct kad_node *node); /* secrets are wiped */
 
 /* -- bootstrap.c ------------------------------------------------------------------------------------------------ */
 

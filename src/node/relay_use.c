@@ -411,7 +411,7 @@ static bool is_cut_off(struct kad_relay *relay, kad_ms now)
 {
     struct kad_relay_use *use = &relay->use;
     struct kad_node *node = relay->node;
-    const struct kad_mapper_status *mapping = kad_mapper_status(node);
+    const struct kad_mapper_status *mapping = node->mapping; /* portmap.c is of the program */
     const uint64_t strangers = kad_engine_counters(node->engine)->strangers_in;
     struct kad_info info;
 

@@ -49,6 +49,7 @@ static kad_ms wake_at(const struct kad_node *node)
     at = at < kad_presence_wake_at(node) ? at : kad_presence_wake_at(node);
     at = at < kad_relay_wake_at(node) ? at : kad_relay_wake_at(node);
     at = at < kad_former_wake_at(node) ? at : kad_former_wake_at(node);
+    at = at < kad_readers_wake_at(node) ? at : kad_readers_wake_at(node);
     at = at < kad_recorder_wake_at(node) ? at : kad_recorder_wake_at(node);
     return at < node->restore_at ? at : node->restore_at;
 }
@@ -109,6 +110,7 @@ void kad_node_turn(struct kad_node *node, struct kad_udp *readable)
     kad_former_tick(node);
     kad_around_tick(node);
     kad_relay_tick(node);
+    kad_readers_tick(node);
     kad_recorder_tick(node);
     kad_tell_work(node);
     node->in_turn = false;

@@ -155,7 +155,7 @@ class NodeConfig(Structure):
                 ("n_listen", c_size_t), ("listen_as", c_int * LISTEN_MAX), ("libp2p", NodeLibp2p), ("relay", NodeRelay), ("bootstrap", c_char_p * BOOTSTRAP_MAX), ("n_bootstrap", c_size_t),
                 ("data_dir", c_char_p), ("store", c_int), ("store_max_bytes", c_uint64), ("name", c_char_p),
                 ("has_seed", c_bool), ("seed", c_uint8 * 32), ("has_secret", c_bool), ("secret", c_uint8 * 32), ("identity", c_char_p),
-                ("passphrase", c_char_p), ("classes", c_void_p), ("n_classes", c_size_t), ("places", c_void_p), ("gate", c_void_p), ("rotate_every_ms", c_int64), ("region_silent_ms", c_int64), ("moved_for_ms", c_int64), ("announce_self", c_bool), ("disabled", c_bool), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
+                ("passphrase", c_char_p), ("classes", c_void_p), ("n_classes", c_size_t), ("places", c_void_p), ("gate", c_void_p), ("rotate_every_ms", c_int64), ("region_silent_ms", c_int64), ("moved_for_ms", c_int64), ("readers", c_uint * 4), ("announce_self", c_bool), ("disabled", c_bool), ("has_id", c_bool), ("id", Id), ("log_level", c_int),
                 ("log", c_void_p), ("log_context", c_void_p),
                 ("record", c_char_p), ("record_max_bytes", c_uint64), ("with", c_void_p), ("watch", c_uint), ("on_event", CALLBACK),
                 ("on_stopped", c_void_p), ("context", c_void_p)]
