@@ -10,6 +10,7 @@
 #include "crypto/peer_id.h"
 #include "engine/test_swarm.h"
 #include "wire/libp2p/codec.h"
+#include "wire/libp2p/identify.h"
 #include "wire/libp2p/message.h"
 
 /* A peer that is a link and nothing else, connected to the first node. */
@@ -283,6 +284,29 @@ TEST(identify_ends_with_fin_and_leaves_nothing)
     EXPECT(kad_link_write(peer->link, peer->stream, (struct kad_bytes){0}, true, peer->net->now));
     run(peer, 20);
     EXPECT_EQ(kad_link_n_streams(peer->link), 0);
+    part(peer);
+}
+
+/* Relays are looked up by what peers say they speak (I018, I027); who says it no more is none. */
+TEST(a_peer_that_forwards_is_known_I018)
+{
+    static const char hop[] = "/libp2p/circuit/relay/0.2.0/hop";
+    struct peer *peer = meet(1);
+    struct kad_swarm_peer known;
+
+    for (unsigned n = 2; n >= 1; n--) {
+        uint8_t bytes[512];
+        const struct kad_identify identify = {.n_protocols = n,
+                                              .protocols = {{(const uint8_t *)"/ipfs/ping/1.0.0", 16},
+                                                            {(const uint8_t *)hop, sizeof(hop) - 1}}};
+
+        open_stream(peer, "/ipfs/id/push/1.0.0");
+        say(peer, (struct kad_bytes){bytes, kad_identify_encode(&identify, bytes, sizeof(bytes))}, true);
+        run(peer, 20);
+        EXPECT(
+            kad_swarm_find_peer(peer->net->nodes[0].swarm, (struct kad_bytes){peer->id, peer->n_id}, &known));
+        EXPECT(known.connected && known.is_relay == (n == 2));
+    }
     part(peer);
 }
 
