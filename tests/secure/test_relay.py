@@ -40,8 +40,10 @@ class Net(SecureNet):
     def __init__(self, folder):
         self.wan = RelayWan(folder, 6, nat=BEHIND, seed=5, loss=0.5)
         self.wan.capture()
-        # Their addresses are private ones: that others' word on them counts, and few are enough, is for this test only.
-        local = ["--set", "limit_local=yes", "--set", "address_quorum=2"]
+        # Their addresses are private ones: that others' word on them counts, and few are enough, is for this test only. In a network of
+        # six all are in one bucket, of which one address has but a share: clients count with their relay.
+        local = [word for setting in ("limit_local=yes", "address_quorum=2", "narrow_per_bucket=0", "narrow_per_table=0",
+                                      "narrow_per_lookup=0", "wide_per_bucket=0", "wide_per_table=0") for word in ("--set", setting)]
         giving = local + ["--set", "role=relay", "--set", "relay_clients=8", "--set", "relay_bandwidth=%d" % RATE]
         self.relays = [SecureDaemon(self.wan, 0, (), giving)]
         self.relays.append(SecureDaemon(self.wan, 1, [self.relays[0].pinned], giving))
