@@ -42,8 +42,9 @@ kad_part(KAD_NETWORK_KAD
     FILES src/engine/kad.c src/engine/secure.c src/engine/carrier_sessions.c src/wire/kad/*.c
         src/channel/admit.c src/channel/busy.c src/channel/channel*.c src/channel/mask.c src/channel/sessions*.c
         src/channel/window.c src/crypto/ready.c src/crypto/seal.c src/crypto/suite_toy.c
+        src/node/relay.c src/node/relay_pick.c src/node/relay_serve.c src/node/relay_use.c src/node/relay_words.c
         src/http/member*.c
-    INSTEAD src/engine/without_kad.c src/engine/without_sessions.c src/http/without_members.c)
+    INSTEAD src/engine/without_kad.c src/engine/without_sessions.c src/node/without_relay.c src/http/without_members.c)
 kad_part(KAD_NETWORK_LIBP2P
     FILES src/engine/libp2p.c src/engine/swarm*.c src/wire/libp2p/*.c
         src/channel/link*.c src/channel/multistream.c src/channel/noise_xx.c src/channel/pipe.c src/channel/yamux.c

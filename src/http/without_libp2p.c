@@ -47,6 +47,19 @@ void kad_libp2p_self(struct kad_node *node, json_t *object)
     (void)object;
 }
 
+json_t *kad_json_peer_id(struct kad_bytes id)
+{
+    (void)id;
+    return json_null();
+}
+
+json_t *kad_json_multiaddr(struct kad_bytes addr, struct kad_bytes id)
+{
+    (void)addr;
+    (void)id;
+    return json_null();
+}
+
 void kad_metrics_libp2p(FILE *out, struct kad_node *node)
 {
     (void)out;
