@@ -105,6 +105,12 @@ void kad_relay_tick(struct kad_node *node)
     kad_relay_use_tick(node->relay);
 }
 
+void kad_relay_moved(struct kad_node *node)
+{
+    if (node->relay && node->relay->serve.places)
+        node->relay->serve.announce_at = node->now;
+}
+
 kad_ms kad_relay_wake_at(const struct kad_node *node)
 {
     kad_ms serve, use;

@@ -24,6 +24,9 @@ void kad_relay_free(struct kad_node *node);
 void kad_relay_tick(struct kad_node *node);
 kad_ms kad_relay_wake_at(const struct kad_node *node);
 
+/* The node is elsewhere now, as others see it. */
+void kad_relay_moved(struct kad_node *node);
+
 /* Takes from the node's batch what is to go through its relay, or may not go at all. */
 void kad_relay_send(struct kad_node *node);
 /* What comes to the node's own sockets is not for it: others are not to know that it is there. */

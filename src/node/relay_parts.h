@@ -30,10 +30,11 @@ struct kad_relay_serve {
     uint64_t datagrams[KAD_RELAY_N_DROPS], bytes_in, bytes_out;
     struct kad_relay_answer answers[KAD_RELAY_BATCH];
     unsigned n_answers;
-    kad_ms look_at;               /* when places that are over are looked for */
-    kad_ms announce_at;           /* when others are told that it is one; KAD_NEVER: they have been */
-    struct kad_endpoint own;      /* as others see this node; looked at now and then */
-    uint8_t own_ports[65536 / 8]; /* a bit for each that is a client's */
+    kad_ms look_at;                /* when places that are over are looked for */
+    kad_ms announce_at;            /* when others are told that it is one; KAD_NEVER: they have been */
+    struct kad_endpoint announced; /* where others were told that it is */
+    struct kad_endpoint own;       /* as others see this node; looked at now and then */
+    uint8_t own_ports[65536 / 8];  /* a bit for each that is a client's */
     struct kad_endpoint
         unproved;       /* somebody of whom the engine is to find out whether he receives; family 0: nobody */
     unsigned n_proving; /* such questions that are under way */

@@ -141,6 +141,12 @@ int kad_relay_places_open(struct kad_relay_places *places, const uint8_t key[32]
     return place;
 }
 
+void kad_relay_places_follow(struct kad_relay_places *places, unsigned place, const struct kad_endpoint *from)
+{
+    if (places->places[place].client.until)
+        places->places[place].client.endpoint = *from;
+}
+
 void kad_relay_places_close(struct kad_relay_places *places, unsigned place)
 {
     struct kad_relay_client *client = &places->places[place].client;

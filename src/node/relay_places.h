@@ -65,6 +65,9 @@ int kad_relay_places_find(const struct kad_relay_places *places, const uint8_t k
  * are taken. */
 int kad_relay_places_open(struct kad_relay_places *places, const uint8_t key[32],
                           const struct kad_endpoint *from, kad_ms now, bool *out_crowded);
+/* It speaks from somewhere else now, and has shown that it receives there. */
+void kad_relay_places_follow(struct kad_relay_places *places, unsigned place,
+                             const struct kad_endpoint *from);
 void kad_relay_places_close(struct kad_relay_places *places, unsigned place);
 /* A place whose time is over; -1: none is. Not for every datagram. */
 int kad_relay_places_expired(const struct kad_relay_places *places, kad_ms now);

@@ -52,6 +52,9 @@ TEST(places_are_few_and_end)
     EXPECT_EQ(open_place(9, 1000), -1);
     EXPECT_EQ(open_place(3, 2000), 2); /* still his */
     EXPECT_EQ(kad_relay_places_used(places), PLACES);
+    kad_relay_places_follow(places, 1,
+                            &(struct kad_endpoint){.address = {80, 9, 9, 9}, .port = 77, .family = KAD_IPV4});
+    EXPECT_EQ(kad_relay_places_at(places, 1)->endpoint.port, 77); /* its router has given it another port */
     kad_relay_places_close(places, 2);
     EXPECT_EQ(kad_relay_places_find(places, third), -1);
     EXPECT_EQ(open_place(9, 2000), 2);

@@ -211,6 +211,8 @@ static void take_send(struct kad_relay *relay, const struct kad_aside *aside, ka
     struct kad_bytes datagram;
     bool proved = false;
 
+    if (place >= 0)
+        kad_relay_places_follow(serve->places, (unsigned)place, &aside->from);
     if (place >= 0 && kad_relay_get_datagram(aside->bytes, &to, &datagram)) {
         proved = kad_engine_is_proved(relay->node->engine, &to, now);
         drop = is_forbidden(relay, &to)
@@ -290,8 +292,10 @@ static void announced(void *user, const struct kad_event *event)
     struct kad_node *node = user;
 
     if (event->kind == KAD_EVENT_DONE && node->relay && event->done.n_stored == 0 &&
-        event->done.reason != KAD_REASON_CANCELLED)
+        event->done.reason != KAD_REASON_CANCELLED) {
+        node->relay->serve.announced = (struct kad_endpoint){0};
         node->relay->serve.announce_at = node->now + AGAIN;
+    }
 }
 
 static bool is_any(const struct kad_endpoint *endpoint)
@@ -305,6 +309,7 @@ static bool is_any(const struct kad_endpoint *endpoint)
 static int announce(struct kad_relay *relay)
 {
     struct kad_node *node = relay->node;
+    struct kad_relay_serve *serve = &relay->serve;
     uint8_t value[32], sealed[KAD_SECURE_VALUE_MAX];
     struct kad_secure_name name;
     struct kad_info info;
@@ -319,13 +324,19 @@ static int announce(struct kad_relay *relay)
         return KAD_E_NOT_FOUND; /* nobody has said yet where we are */
     if (info.address.family == KAD_IPV4)
         own = info.address;
+    if (kad_endpoint_equal(&own, &serve->announced))
+        return KAD_OK;
     kad_relay_name(&name);
     draft.value = (struct kad_bytes){value, kad_secure_put_endpoints(&own, 1, value, sizeof(value))};
     error = kad_secure_make(&draft, sealed, &request.record);
     if (!error)
         error = kad_secure_signer(&name, node->config.secret, request.signer);
     request.target = request.record.key;
-    return error ? error : kad_requests_of_this_run(node, &request, announced, node);
+    if (!error)
+        error = kad_requests_of_this_run(node, &request, announced, node);
+    if (!error)
+        serve->announced = own;
+    return error;
 }
 
 void kad_relay_serve_tick(struct kad_relay *relay)
@@ -381,7 +392,9 @@ int kad_relay_serve_init(struct kad_relay *relay)
         .limit_local = config->settings.limit_local,
     };
 
-    if (config->settings.role != KAD_ROLE_RELAY || !config->relay.clients || config->settings.read_only)
+    /* Who is hidden behind a relay is none: what passes is wrapped once. */
+    if (config->settings.role != KAD_ROLE_RELAY || !config->relay.clients || config->settings.read_only ||
+        config->relay.mode == KAD_RELAY_ALWAYS || config->relay.pinned)
         return KAD_OK;
     kad_entropy(&places.hash_key, sizeof(places.hash_key));
     serve->ports = kad_alloc_zero(places.allocator, places.places * sizeof(*serve->ports));

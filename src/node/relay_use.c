@@ -108,7 +108,7 @@ static void again(struct kad_relay *relay, const uint8_t key[32])
 
     if (candidate && candidate->waiting)
         ask(relay, candidate);
-    if (use->state == KAD_RELAY_STATE_ASKING && memcmp(use->current.key, key, 32) == 0)
+    if (use->state >= KAD_RELAY_STATE_ASKING && use->n_tries > 0 && memcmp(use->current.key, key, 32) == 0)
         ask_for_place(relay);
 }
 
@@ -679,7 +679,7 @@ int kad_relay_use_init(struct kad_relay *relay, char *why, size_t why_size)
     const struct kad_node_config *config = &relay->node->config;
     struct kad_relay_use *use = &relay->use;
 
-    use->mode = config->relay.mode;
+    use->mode = relay->serve.places ? KAD_RELAY_OFF : config->relay.mode; /* a relay is reached by itself */
     use->at = KAD_NEVER;
     use->last_nonce = (uint32_t)relay->node->now;
     if (config->relay.pinned) {

@@ -191,6 +191,8 @@ static void take_news(struct kad_node *node, const struct kad_event *event)
         kad_around_begin(node);
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ADDRESS)
         kad_presence_changed(node);
+    if (event->kind == KAD_EVENT_ADDRESS)
+        kad_relay_moved(node);
     if (event->kind == KAD_EVENT_READY)
         kad_former_begin(node);
     if (event->kind == KAD_EVENT_READY || event->kind == KAD_EVENT_ID)
