@@ -1,6 +1,7 @@
 /* commands - see commands.h. In the order of the help: run one, look at it, ask the network, the rest. */
 #include "cli/commands.h"
 
+/* clang-format off */
 const struct kad_command *const kad_commands[] = {
     &kad_command_node,
     &kad_command_tour,
@@ -39,3 +40,4 @@ const struct kad_command *const kad_commands[] = {
     &kad_command_version,
     NULL,
 };
+/* clang-format on */

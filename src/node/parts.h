@@ -21,7 +21,8 @@
  *     tell.c       what is logged
  *     settings.c   other settings while it runs
  *     load.c       whether it keeps up with what comes in
- *     relay.c      relays (docs/relay.md): _serve: for whom this node is one; _use: the one it is reached through
+ *     relay.c      relays (docs/relay.md): _serve: for whom this node is one; _use: the one it is reached through; _session, _find: what
+ *                  that takes; _places, _pick, _words: without sockets
  */
 #ifndef KAD_NODE_PARTS_H
 #define KAD_NODE_PARTS_H

@@ -5,6 +5,7 @@
 #include "channel/channel.h"
 #include "node/parts.h"
 
+#define KAD_RELAY_TRIES 5  /* questions without an answer, and it is lost */
 #define KAD_RELAY_BATCH 16 /* datagrams that are wrapped before they are sent */
 
 /* A client's port. */
@@ -116,5 +117,23 @@ void kad_relay_use_tick(struct kad_relay *relay);
 kad_ms kad_relay_use_wake_at(const struct kad_relay *relay);
 void kad_relay_use_close(struct kad_relay *relay);
 void kad_relay_use_free(struct kad_relay *relay);
+
+/* -- relay_session.c ---------------------------------------------------------------------------------------------- */
+
+void kad_relay_session_search(struct kad_relay *relay); /* an identity for it: use.has_secret then */
+KAD_CHECK int kad_relay_session_open(struct kad_relay *relay);
+void kad_relay_session_close(struct kad_relay *relay); /* and the search */
+/* `head`, and behind it `body`, which may be empty: then it may begin a session. False: it was not sent. */
+bool kad_relay_session_say(struct kad_relay *relay, const struct kad_relay_candidate *to,
+                           struct kad_bytes head, struct kad_bytes body);
+void kad_relay_ask(struct kad_relay *relay, struct kad_relay_candidate *candidate); /* how it stands */
+void kad_relay_ask_for_place(struct kad_relay *relay);                              /* use.current */
+
+/* -- relay_find.c ------------------------------------------------------------------------------------------------- */
+
+/* From all sides. While no relay carries it, a lookup would show who looks. */
+void kad_relay_look_around(struct kad_relay *relay, kad_ms now);
+/* And who has not said for a while how it stands is asked. */
+void kad_relay_gather(struct kad_relay *relay, kad_ms now);
 
 #endif
