@@ -5,7 +5,8 @@
 
 Two gets of one daemon, and one of its own, find the same. Each comes from a port of its own; what is sent and received at one port has no
 eight bytes in common with what is at another, so there is no id, no session, no nonce and no token by which to tell; no holder has the readers in
-its table. Where no identity is ready a get fails or waits, as was asked for, and the daemon does not ask in its own name.
+its table. Where no identity is ready a get fails or waits, as was asked for, and the daemon does not ask in its own name. Where it has a relay
+its readers have it too: nothing they do leaves the machine but to the relay.
 """
 import os
 import socket
@@ -138,6 +139,24 @@ def as_it_is_set(folder, bootstrap):
         check(always.stop() == 0 and off.stop() == 0)
 
 
+def through_a_relay(folder, bootstrap):
+    relay = daemon(folder, HOLDERS + 3, "--bootstrap", bootstrap, "--set", "role=relay", "--set", "relay_clients=8", *QUIET).await_ready()
+    pinned = "%s/%s" % (relay.address, relay.ask("status")["identity"])
+    hidden = daemon(folder, HOLDERS + 4, "--bootstrap", bootstrap, "--set", "relay=" + pinned, "--set", "unlinked_work_percent=100", *QUIET)
+    try:
+        hidden.await_ready()
+        eventually("it has the relay", lambda: hidden.ask("relays")["used"])
+        with Packets(hidden.address.split(":")[0]) as packets:
+            first = hidden.ask("get", "room:lobby", "--unlinked")
+            second = hidden.ask("get", "room:lobby", "--unlinked")
+        check(first["value"] == second["value"] == "hello" and first["unlinked"] and second["unlinked"], first, second)
+        to = set().union(*packets.others.values())
+        check({address.split(":")[0] for address, _ in to} == {relay.address.split(":")[0]}, "packets went to", to)
+        check(len(packets.by_port) >= 3, "no session with the relay of their own", packets.others)
+    finally:
+        check(hidden.stop() == 0 and relay.stop() == 0)
+
+
 def test(folder):
     nodes = [daemon(folder, 0, *QUIET)]
     try:
@@ -157,6 +176,7 @@ def test(folder):
         check(metric(me, "kademlia_unlinked_readers_total") == 2)
         eventually("they are gone", lambda: metric(me, "kademlia_unlinked_readers") == 0)
         as_it_is_set(folder, nodes[0].address)
+        through_a_relay(folder, nodes[0].address)
     finally:
         for node in nodes:
             node.stop()
