@@ -42,7 +42,7 @@ kad_part(KAD_NETWORK_KAD
     FILES src/engine/kad.c src/engine/secure.c src/engine/carrier_sessions.c src/wire/kad/*.c
         src/channel/admit.c src/channel/busy.c src/channel/channel*.c src/channel/mask.c src/channel/sessions*.c
         src/channel/window.c src/crypto/ready.c src/crypto/seal.c src/crypto/suite_toy.c
-        src/node/relay.c src/node/relay_pick.c src/node/relay_serve.c src/node/relay_use.c src/node/relay_words.c
+        src/node/relay.c src/node/relay_pick.c src/node/relay_[!p]*.c # relay_places.c has the words of metrics
         src/http/member*.c
     INSTEAD src/engine/without_kad.c src/engine/without_sessions.c src/node/without_relay.c src/http/without_members.c)
 kad_part(KAD_NETWORK_LIBP2P

@@ -233,6 +233,7 @@ struct kad_aside {
     uint8_t public_key[32];   /* who sent it, proven, and that he receives there */
     struct kad_bytes bytes;   /* from KAD_ASIDE on */
 };
+/* Gets an aside, which is lent for the call. */
 typedef void kad_aside_function(void *context, const struct kad_aside *aside);
 /* Calls `function` from within kad_engine_datagram() with each aside that comes; it must not call the engine. NULL: they are
  * dropped, as they are at first. Nothing in the engine depends on it. */

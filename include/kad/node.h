@@ -344,7 +344,8 @@ struct kad_relay_row {
     int32_t rtt_ms;               /* how long its answer took; -1: it has not been heard */
     bool told;                    /* the next three are known */
     uint64_t bytes_per_s;         /* what it gives all of its clients */
-    unsigned n_places, n_free;    /* how many it forwards for, and could besides */
+    unsigned n_places;            /* how many it forwards for at most */
+    unsigned n_free;              /* and could besides */
     bool ours;                    /* we are reached through it */
     bool shunned;                 /* it failed us, and is left alone for a while */
 };
@@ -360,10 +361,13 @@ struct kad_relay_status {
     struct kad_endpoint relay;           /* with "used": where it is, */
     uint8_t relay_key[32];               /* who it is, */
     struct kad_endpoint address;         /* and where others reach us */
-    uint64_t bytes_in, bytes_out;        /* through relays, of our own; */
+    uint64_t bytes_in;                   /* through relays, of our own, */
+    uint64_t bytes_out;                  /* the same, the other way, */
     uint64_t unsent;                     /* and datagrams that did not leave, for want of one */
-    unsigned n_places, n_clients;        /* as a relay: places, and who has one */
-    uint64_t relayed_in, relayed_out;    /* bytes to clients, and from them */
+    unsigned n_places;                   /* as a relay: places, */
+    unsigned n_clients;                  /* and who has one */
+    uint64_t relayed_in;                 /* bytes to clients, */
+    uint64_t relayed_out;                /* and from them */
     uint64_t datagrams[KAD_RELAY_DROPS]; /* of and to them, by what became of them */
 };
 /* Fills it in. */

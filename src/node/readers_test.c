@@ -1,4 +1,5 @@
 /* P090: gets that cannot be linked: what holders see of them, what they cost, how they end. */
+// threads
 #include <string.h>
 
 #include "base/endpoint.h"
