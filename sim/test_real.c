@@ -481,3 +481,11 @@ unsigned real_net_links(const struct real_net *net, uint32_t node)
 {
     return (unsigned)kad_swarm_peers(net->members[node].swarm, NULL, 0);
 }
+
+size_t real_net_contacts(const struct real_net *net, uint32_t node)
+{
+    struct kad_info info;
+
+    kad_engine_info(net->members[node].engine, &info);
+    return info.n_contacts[0];
+}

@@ -23,5 +23,6 @@ kad_ms real_net_find(struct real_net *net, uint32_t node, uint32_t content);
 /* The time from a question to its answer, to a node it is not connected to. */
 kad_ms real_net_ping(struct real_net *net, uint32_t node, uint32_t other);
 unsigned real_net_links(const struct real_net *net, uint32_t node);
+size_t real_net_contacts(const struct real_net *net, uint32_t node); /* in its table */
 
 #endif

@@ -15,6 +15,8 @@
 #define PAUSE_MOST US(KAD_SWARM_BACKOFF_MOST)
 #define QUEUE_US   US(KAD_SWARM_RACE_MS) /* until a dial that had no place is tried again */
 #define SETTLED_US US(KAD_SWARM_SETTLED_MS)
+#define BRIEF_US   US(KAD_SWARM_BRIEF_MS)
+#define REFUSED_US US(KAD_SWARM_REFUSED_MS)
 #define BUSY_US    SIM_SECOND        /* used so lately that an answer may be on its way */
 #define NOTICED_US (60 * SIM_SECOND) /* two pings of 30 s, the second unanswered */
 #define AGAIN_US   (200 * 1000)      /* TCP's least until a lost packet is sent again */
@@ -34,7 +36,7 @@ struct sim_link {
     sim_us since, used_at, until;
     uint32_t first_waiting, last_waiting; /* packets */
     uint32_t turn;                        /* timers of earlier ones are stale */
-    uint8_t state, n_failed;
+    uint8_t state, n_failed, n_refused;
 };
 
 /* What a node has of it. */
@@ -314,23 +316,34 @@ static bool has_room(const struct sim_world *world, uint32_t node, bool inbound)
     return n < most - most / 8;
 }
 
-/* Whoever was used least lately gives way. */
-static bool make_room(struct sim_world *world, uint32_t node, bool inbound)
+/* Whoever was used least lately of those that are old enough, and unused for long enough. */
+static uint32_t least_of(const struct sim_world *world, uint32_t node, bool inbound, sim_us age,
+                         sim_us unused)
 {
     uint32_t least = SIM_NOBODY;
 
-    if (has_room(world, node, inbound))
-        return true;
     for (uint32_t slot = world->links->ends[node].first; slot != SIM_NOBODY;) {
         const struct sim_link *link = at(world, slot);
         const bool may = (link->state == UP || link->state == BROKEN) &&
-                         (!inbound || link->node[1] == node) && world->now - link->since >= SETTLED_US &&
-                         world->now - link->used_at >= BUSY_US;
+                         (!inbound || link->node[1] == node) && world->now - link->since >= age &&
+                         world->now - link->used_at >= unused;
 
         if (may && (least == SIM_NOBODY || link->used_at < at(world, least)->used_at))
             least = slot;
         slot = link->next[side_of(link, node)];
     }
+    return least;
+}
+
+static bool make_room(struct sim_world *world, uint32_t node, bool inbound)
+{
+    uint32_t least;
+
+    if (has_room(world, node, inbound))
+        return true;
+    least = least_of(world, node, inbound, SETTLED_US, BUSY_US);
+    if (least == SIM_NOBODY)
+        least = least_of(world, node, inbound, BRIEF_US, BRIEF_US);
     if (least == SIM_NOBODY)
         return false;
     world->counts.links_trimmed++;
@@ -341,6 +354,7 @@ static bool make_room(struct sim_world *world, uint32_t node, bool inbound)
 /* -- dials ------------------------------------------------------------------------------------------------------ */
 
 static void dial(struct sim_world *world, uint32_t slot);
+static void dial_again(void *context, struct sim_world *world, uint64_t argument);
 
 static void greet(struct sim_world *world, uint32_t from, uint32_t to)
 {
@@ -358,7 +372,7 @@ static void come_up(struct sim_world *world, uint32_t slot)
 
     set_state(world, link, UP);
     world->counts.links_up++;
-    link->n_failed = 0;
+    link->n_failed = link->n_refused = 0;
     link->since = link->used_at = world->now;
     while (at(world, slot)->first_waiting != SIM_NOBODY) {
         const uint32_t first = at(world, slot)->first_waiting;
@@ -413,10 +427,15 @@ static void shake_hands(void *context, struct sim_world *world, uint64_t argumen
         after(world, world->config.dialling.dial_us, slot, give_up_now);
         return;
     }
-    if (make_room(world, link->node[1], true) && make_room(world, link->node[0], false))
+    if (make_room(world, link->node[1], true) && make_room(world, link->node[0], false)) {
         come_up(world, slot);
-    else
+    } else if (link->n_refused < KAD_SWARM_REFUSALS) {
+        set_state(world, link, QUEUED);
+        after(world, REFUSED_US << link->n_refused++, slot, dial_again);
+    } else {
+        link->n_refused = 0;
         give_up(world, slot);
+    }
 }
 
 static void dial_again(void *context, struct sim_world *world, uint64_t argument)

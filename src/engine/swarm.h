@@ -37,7 +37,12 @@ struct kad_swarm;
 #define KAD_SWARM_RACE_MS      250        /* between the beginnings of two dials to a peer */
 #define KAD_SWARM_BACKOFF_MS   KAD_MINUTE /* after a peer was not to be had, unless it comes; doubled, up to */
 #define KAD_SWARM_BACKOFF_MOST (5 * KAD_MINUTE)
-#define KAD_SWARM_SETTLED_MS   (10 * KAD_SECOND) /* younger connections are not closed for another's sake */
+#define KAD_SWARM_SETTLED_MS \
+    (10 * KAD_SECOND) /* younger connections are not closed for another's sake, ... */
+#define KAD_SWARM_BRIEF_MS \
+    (2 * KAD_SECOND) /* ... unless all are so young; then those that are older, and unused for as long */
+#define KAD_SWARM_REFUSALS   3              /* times that who closes a connection at once is dialled again, */
+#define KAD_SWARM_REFUSED_MS ((kad_ms)1500) /* after so long, then twice, four times as long */
 
 enum kad_swarm_mode {
     KAD_SWARM_CLIENT, /* asks, and does not say that it answers */

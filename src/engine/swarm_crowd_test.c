@@ -1,5 +1,7 @@
-/* How many connections one host and one network of hosts may have with a node. */
+/* How many connections one host and one network of hosts may have with a node; and what becomes of who is refused. */
 #include "engine/swarm.h"
+
+#include <string.h>
 
 #include "base/test.h"
 
@@ -73,6 +75,76 @@ TEST(local_addresses_are_no_crowd)
 
         EXPECT_EQ(come(swarm, v4(127, 0, 0, 1), 20, &last), limited ? 5 : 20);
         EXPECT_EQ(come(swarm, v4(192, 168, 1, 1), 20, &last), limited ? 5 : 20);
+        kad_swarm_free(swarm);
+    }
+}
+
+/* A swarm of few places, and one peer that it is to meet. */
+static struct kad_swarm *lonely(void)
+{
+    static const uint8_t id[34] = {0x12, 0x20, 1};
+    const struct kad_swarm_config config = {
+        .allocator = &kad_allocator_system, .protocols = {"/icn/kad/1.0.0"}, .local = true};
+    struct kad_endpoint endpoint = v4(10, 0, 0, 1);
+    uint8_t addr[KAD_MULTIADDR_MAX];
+    size_t n = kad_multiaddr_make(&endpoint, KAD_TRANSPORT_TCP, addr, sizeof(addr));
+    struct kad_swarm *swarm;
+
+    EXPECT_EQ(kad_swarm_new(&config, 1000, &swarm), 0);
+    n = kad_multiaddr_append_peer(addr, n, sizeof(addr), (struct kad_bytes){id, sizeof(id)});
+    EXPECT_EQ(kad_swarm_connect(swarm, (struct kad_bytes){addr, n}, 1000), 0);
+    return swarm;
+}
+
+enum fate { NOBODY, CLOSES, BABBLES };
+
+/* When it was dialled, up to a minute on. How often. */
+static unsigned dials(struct kad_swarm *swarm, enum fate fate, kad_ms out_at[8])
+{
+    static const uint8_t babble[] = "HTTP/1.1 400 Bad Request";
+    unsigned n = 0;
+
+    for (kad_ms now = 1000; now < 61000; now += 100) {
+        struct kad_swarm_order order;
+
+        kad_swarm_tick(swarm, now);
+        while (kad_swarm_next_order(swarm, &order)) {
+            uint8_t bytes[sizeof(babble)];
+
+            if (order.kind == KAD_SWARM_WRITE)
+                kad_swarm_sent(swarm, order.connection, kad_swarm_out(swarm, order.connection).size);
+            if (order.kind != KAD_SWARM_DIAL)
+                continue;
+            EXPECT(n < 8);
+            out_at[n++] = now - 1000;
+            if (fate == NOBODY) {
+                kad_swarm_failed(swarm, order.connection, now);
+                continue;
+            }
+            kad_swarm_connected(swarm, order.connection, now);
+            memcpy(bytes, babble, sizeof(bytes));
+            if (fate == BABBLES)
+                kad_swarm_bytes(swarm, order.connection, bytes, sizeof(bytes), now);
+            else
+                kad_swarm_closed(swarm, order.connection, now);
+        }
+    }
+    return n;
+}
+
+/* Who accepts and closes has no place for us just now, and is asked again a little later; not so who is not there, or says something
+ * else than libp2p does. */
+TEST(who_is_refused_comes_again_a_little_later)
+{
+    struct kad_swarm *swarm = lonely();
+    kad_ms at[8];
+
+    EXPECT_EQ(dials(swarm, CLOSES, at), 4);
+    EXPECT(at[0] == 0 && at[1] == 1500 && at[2] == 4500 && at[3] == 10500);
+    kad_swarm_free(swarm);
+    for (enum fate fate = NOBODY; fate <= BABBLES; fate += 2) {
+        swarm = lonely();
+        EXPECT_EQ(dials(swarm, fate, at), 1);
         kad_swarm_free(swarm);
     }
 }

@@ -126,22 +126,38 @@ static bool has_room(const struct kad_swarm *swarm, bool inbound)
     return n < most - most / 8;
 }
 
-bool kad_swarm_make_room(struct kad_swarm *swarm, bool inbound)
+/* The one worth least; NULL: none may go. `brief`: where all are young, those that nobody used of late may, too: a visit is a question or
+ * two, and who is sent away with none cannot even join. */
+static struct swarm_conn *least_of(const struct kad_swarm *swarm, bool inbound, bool brief)
 {
     struct swarm_conn *least = NULL;
 
-    if (has_room(swarm, inbound))
-        return true;
     for (uint32_t i = 0; i < swarm->room_conns; i++) {
         struct swarm_conn *conn = swarm->conns[i];
+        const kad_ms age = conn ? swarm->now - conn->since : 0;
+        const kad_ms unused = conn ? swarm->now - conn->used_at : 0;
 
         if (!conn || !conn->up || conn->closing || conn->n_in_flight || (inbound && !conn->inbound) ||
-            kad_swarm_program_holds(conn) || swarm->now - conn->since < KAD_SWARM_SETTLED_MS ||
-            (kad_link_n_streams(conn->link) && swarm->now - conn->used_at < HELD_MS))
+            kad_swarm_program_holds(conn))
+            continue;
+        if (brief ? age < KAD_SWARM_BRIEF_MS || unused < KAD_SWARM_BRIEF_MS
+                  : age < KAD_SWARM_SETTLED_MS || (kad_link_n_streams(conn->link) && unused < HELD_MS))
             continue;
         if (!least || worth(conn) < worth(least))
             least = conn;
     }
+    return least;
+}
+
+bool kad_swarm_make_room(struct kad_swarm *swarm, bool inbound)
+{
+    struct swarm_conn *least;
+
+    if (has_room(swarm, inbound))
+        return true;
+    least = least_of(swarm, inbound, false);
+    if (!least)
+        least = least_of(swarm, inbound, true);
     if (!least)
         return false;
     swarm->counters.trimmed++;
@@ -249,6 +265,7 @@ static bool dial(struct kad_swarm *swarm, struct swarm_peer *peer, struct kad_by
 static void begin_race(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
     peer->dialling = true;
+    peer->n_refused = 0;
     peer->next_dialling = swarm->first_dialling;
     peer->at_dialling = &swarm->first_dialling;
     if (peer->next_dialling)
@@ -307,6 +324,14 @@ static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
     peer->dial_at = KAD_NEVER;
     if (!peer->n_dials)
         give_up(swarm, peer);
+}
+
+/* Somebody is there, and closed the connection before a word: as we do when all places are taken, for a moment. */
+static void try_again(struct kad_swarm *swarm, struct swarm_peer *peer)
+{
+    peer->next_addr = 0;
+    peer->dial_at = swarm->now + (KAD_SWARM_REFUSED_MS << peer->n_refused++);
+    kad_swarm_wake(swarm, peer->dial_at);
 }
 
 void kad_swarm_want(struct kad_swarm *swarm, struct swarm_peer *peer)
@@ -460,7 +485,10 @@ void kad_swarm_conn_end(struct kad_swarm *swarm, struct swarm_conn *conn, bool c
     }
     if (peer && !conn->up && peer->n_dials) {
         peer->n_dials--;
-        if (peer->dialling)
+        if (peer->dialling && conn->link && !close_socket && !peer->n_dials && !peer->probing &&
+            peer->next_addr == peer->n_addrs && peer->n_refused < KAD_SWARM_REFUSALS)
+            try_again(swarm, peer);
+        else if (peer->dialling)
             race(swarm, peer);
         else if (!peer->conn && !peer->n_dials && (peer->first_ask || peer->n_streams))
             give_up(swarm, peer);

@@ -75,6 +75,7 @@ struct swarm_peer {
     bool is_relay;             /* it said that it forwards for others */
     bool greets;               /* the engine is to hear of it */
     uint8_t n_failed;          /* times in a row that it was not to be had */
+    uint8_t n_refused;         /* and in this race, that it closed the connection at once */
     uint8_t n_dials;           /* under way */
     uint16_t n_asks;           /* questions to it, wherever they are */
     uint16_t n_streams;        /* of the program's, the same */
