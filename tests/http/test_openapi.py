@@ -68,7 +68,7 @@ def try_all(document, where, net):
         document.holds(method, path, answer)
         return answer
 
-    for path in ("/healthz", "/metrics", "/api/node", "/api/network/info", "/api/network/peers", "/api/network/table",
+    for path in ("/healthz", "/metrics", "/api/node", "/api/network/info", "/api/network/peers", "/api/network/table", "/api/network/relays",
                  "/api/network/stats", "/api/network/history", "/api/network/history?step=minute", "/openapi.json", "/"):
         tell("GET", path)
         check(ask(where, "HEAD", path).body == b"", "HEAD", path)
@@ -153,7 +153,7 @@ def try_libp2p(document, where, nodes):
         return answer.json if "json" in answer.headers.get("content-type", "") else answer
 
     check(tell("GET", "/api/node")["peer_id"] == nodes[0].peer, "itself")
-    for path in ("/api/network/peers", "/api/network/table", "/api/network/stats", "/metrics"):
+    for path in ("/api/network/peers", "/api/network/table", "/api/network/relays", "/api/network/stats", "/metrics"):
         tell("GET", path)
     tell("POST", "/api/network/join", {"addresses": other.address})
     tell("POST", "/api/network/join", {"addresses": "nowhere"}, status=400)
