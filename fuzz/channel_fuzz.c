@@ -24,7 +24,7 @@ enum { WIRE = 24, VICTIMS = 4, SAID = 1024, ROOM = 8, NOBODY = 9 };
 struct packet {
     struct kad_endpoint from, to;
     size_t size;
-    uint8_t bytes[KAD_CHANNEL_DATAGRAM];
+    uint8_t bytes[KAD_CHANNEL_WRAPPED];
 };
 
 struct world {
@@ -116,7 +116,7 @@ static void emit(struct world *world, unsigned from, const struct kad_batch *out
         const struct kad_datagram *datagram = &out->datagrams[i];
         const int to = place_of(&datagram->peer);
 
-        require(datagram->bytes.size <= KAD_CHANNEL_DATAGRAM);
+        require(datagram->bytes.size <= KAD_CHANNEL_WRAPPED);
         require(kad_size_for(datagram->bytes.size) == datagram->bytes.size);
         if (to >= NOBODY) {
             world->out_to[from][to - NOBODY] += datagram->bytes.size;
@@ -138,7 +138,7 @@ static void say(struct world *world, unsigned from, const struct kad_channel_to 
                 struct kad_batch *out)
 {
     const struct kad_channel_plan plan = kad_channel_plan(world->channels[from], to, wanted, world->now);
-    uint8_t datagram[KAD_CHANNEL_DATAGRAM];
+    uint8_t datagram[KAD_CHANNEL_WRAPPED];
     bool failed;
     size_t size;
 
@@ -185,6 +185,11 @@ static void receive(struct world *world, const struct packet *packet)
             say(world, (unsigned)at, &back, (size_t)what * 4, 0, &out);
         if (what & 2)
             say(world, (unsigned)at, &ask, what, what, &out);
+        if (what & 4) { /* what has another datagram inside */
+            const struct kad_channel_to aside = {.key = result.key, .endpoint = packet->from, .aside = true};
+
+            say(world, (unsigned)at, &aside, (size_t)what * 4, 0, &out);
+        }
     }
     kad_channel_finish(world->channels[at], world->now, &out);
     emit(world, (unsigned)at, &out);
@@ -215,7 +220,7 @@ static void make_up(struct world *world)
 
     if (!world->channels[to])
         return;
-    packet.size = sizes[how % 6];
+    packet.size = how & 128 ? KAD_CHANNEL_WRAPPED : sizes[how % 6];
     if (like && how & 64)
         memcpy(packet.bytes, like->bytes, like->size);
     for (size_t i = 0; i < KAD_HEAD; i++)
