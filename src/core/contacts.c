@@ -45,6 +45,23 @@ bool kad_dht_acceptable(const struct kad_dht *dht, const struct kad_contact *con
     return !dht->settings->enforce_id || kad_dht_id_fits(dht, contact);
 }
 
+/* Who is one of our own network's, and answers there, is spoken to there, whatever address others see him at: on this side of the
+ * router, and not by way of it. Only where identities are proven: an id alone anybody can claim. */
+static kad_contact_ref at_home(const struct kad_dht *dht, const struct kad_contact *contact)
+{
+    struct kad_table *table = dht->tables[kad_family_index(contact->endpoint.family)];
+    const struct kad_slot *slot;
+
+    if (!table || !dht->rules->identity_size || kad_endpoint_scope(&contact->endpoint) != KAD_SCOPE_PUBLIC)
+        return KAD_NO_CONTACT;
+    slot = kad_table_slot_with_id(table, &contact->id);
+    return slot && !slot->failures &&
+                   kad_endpoint_scope(&kad_book_contact(dht->book, slot->contact)->endpoint) <
+                       KAD_SCOPE_PUBLIC
+               ? slot->contact
+               : KAD_NO_CONTACT;
+}
+
 /* Who is shunned does not get as far as being a contact. */
 static kad_contact_ref unless_shunned(struct kad_dht *dht, kad_contact_ref contact)
 {
@@ -81,7 +98,11 @@ static kad_contact_ref intern(struct kad_dht *dht, const struct kad_contact *con
 kad_contact_ref kad_dht_intern(struct kad_dht *dht, const struct kad_contact *contact,
                                struct kad_bytes identity)
 {
-    return unless_shunned(dht, intern(dht, contact, identity));
+    const kad_contact_ref home = identity.size ? at_home(dht, contact) : KAD_NO_CONTACT;
+
+    if (home != KAD_NO_CONTACT)
+        kad_book_retain(dht->book, home);
+    return home != KAD_NO_CONTACT ? home : unless_shunned(dht, intern(dht, contact, identity));
 }
 
 void kad_dht_place_again(struct kad_dht *dht, kad_ms now)
@@ -351,7 +372,7 @@ void kad_dht_verify(struct kad_dht *dht, const struct kad_contact *contact, stru
     if (dht->rules->identity_size) {
         const kad_contact_ref known = kad_table_with_id(table, &contact->id);
 
-        moved = known != KAD_NO_CONTACT &&
+        moved = known != KAD_NO_CONTACT && at_home(dht, contact) == KAD_NO_CONTACT &&
                 !kad_endpoint_equal(&kad_book_contact(dht->book, known)->endpoint, &contact->endpoint);
     }
     if (may_meet(dht, now, out) && (moved || kad_table_wants(table, &contact->id, &contact->endpoint)))

@@ -171,6 +171,10 @@ void kad_operation_seed(struct kad_dht *dht, struct kad_operation *operation)
         operation->families[i] = true;
         config.region = region;
         config.alike = holders_within(dht, operation, i);
+        /* Where the slowest of the k nearest ends it, all of them are asked at once, as the paper has it. */
+        if (operation->request.kind == KAD_REQUEST_CLOSEST && operation->owner == KAD_OWNER_HOST &&
+            config.parallel_end)
+            config.parallel_end = config.width;
         config.alike_seed = kad_id_head(&dht->self);
         /* Twice the width: when the nearest have all just died, there is somebody left to ask. */
         n = kad_table_closest(dht->tables[i], &operation->request.target,

@@ -28,7 +28,7 @@
 #include "kad/engine.h"
 
 /* Raised with every change of what is walked; journal_format_test.c says how, and notices. */
-#define KAD_JOURNAL_FORMAT     27
+#define KAD_JOURNAL_FORMAT     28
 #define KAD_JOURNAL_BLOCK      65536 /* bytes of a block, its head included, at most */
 #define KAD_JOURNAL_BLOCK_HEAD 16 /* magic, number, size, CRC-32C of number, size and content; big-endian */
 #define KAD_JOURNAL_LISTEN_MAX 8

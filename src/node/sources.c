@@ -19,8 +19,10 @@
 #define NAMES_MAX  KAD_MANIFEST_NODES /* that are being resolved */
 /* Addresses from the local network that the engine is given, in a whole life: it keeps 64 of all. */
 #define LOCAL_MAX 24
-/* With as many contacts nobody of the local network is needed. */
-#define ENOUGH 8
+/* With as many contacts nobody of the local network is needed; so many are met all the same, for they are near, and those behind one
+ * router with us may be known to us by way of it only. */
+#define ENOUGH     8
+#define NEIGHBOURS 8
 
 static_assert(KAD_DNS_TXT_MAX <= KAD_MANIFEST_MAX, "one buffer for both");
 
@@ -314,16 +316,22 @@ void kad_sources_again(struct kad_sources *sources)
 static void heard(void *context, const struct kad_endpoint *endpoint)
 {
     struct kad_sources *sources = context;
+    const struct kad_request ping = {.kind = KAD_REQUEST_PING, .endpoint = *endpoint};
     char address[KAD_ENDPOINT_TEXT];
     struct kad_info info;
+    bool alone;
 
     kad_engine_info(sources->node->engine, &info);
-    if (sources->n_local == LOCAL_MAX || info.n_contacts[0] + info.n_contacts[1] >= ENOUGH)
+    alone = info.n_contacts[0] + info.n_contacts[1] < ENOUGH;
+    if (sources->n_local >= (alone ? LOCAL_MAX : NEIGHBOURS))
         return;
     sources->n_local++;
     kad_tell(sources->node, KAD_LOG_INFO, "local_node", "address", kad_endpoint_format(endpoint, address),
              NULL);
-    offer(sources, endpoint);
+    if (alone)
+        offer(sources, endpoint);
+    else if (kad_node_request(sources->node, &ping, NULL, NULL, NULL) != 0)
+        sources->n_local--; /* too much under way: it will be heard again */
 }
 
 static void open_local(struct kad_sources *sources)
