@@ -71,3 +71,8 @@ const char *kad_relay_drop_name(unsigned drop)
 {
     return kad_relay_drop_text(drop);
 }
+
+void kad_relay_moved(struct kad_node *node)
+{
+    (void)node;
+}
