@@ -301,9 +301,19 @@ bool kad_key_is_list(const struct kad_key *key)
 
 bool kad_key_is_networks(const struct kad_key *key)
 {
-    static const size_t others[] = {FIELD(network), FIELD(listen),        FIELD(bootstrap),
-                                    FIELD(node_id), FIELD(classes),       FIELD(preset),
-                                    FIELD(relay),   FIELD(relay_clients), FIELD(relay_bandwidth)};
+    static const size_t others[] = {FIELD(network),
+                                    FIELD(listen),
+                                    FIELD(bootstrap),
+                                    FIELD(node_id),
+                                    FIELD(classes),
+                                    FIELD(preset),
+                                    FIELD(relay),
+                                    FIELD(relay_clients),
+                                    FIELD(relay_bandwidth),
+                                    FIELD(unlinked_gets),
+                                    FIELD(unlinked_at_once),
+                                    FIELD(unlinked_identities),
+                                    FIELD(unlinked_work_percent)};
 
     for (size_t i = 0; i < KAD_COUNT_OF(others); i++) {
         if (key->offset == others[i])
