@@ -69,6 +69,7 @@ static struct kad_endpoint source(struct sim_attack *attack)
     case SIM_FLOOD_SPOOFED:
     case SIM_LIARS:
     case SIM_MUTE:
+    case SIM_SIEGE:
     case SIM_SYBIL:
     case SIM_COLLUDE:
     case SIM_N_ATTACKS:

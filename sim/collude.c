@@ -7,6 +7,7 @@
 #include "crypto/identity.h"
 #include "engine/network.h"
 #include "sim/grind.h"
+#include "sim/siege.h"
 
 #define TRIES \
     60 /* identities searched for each honest node, so many per Sybil that a key wants nearer than all honest ones */
@@ -275,6 +276,22 @@ static int grind_around(struct sim_conspiracy *all, struct sim_grind *pool, uint
     return 0;
 }
 
+/* Every second one as near to its victim as can be had; the others anywhere. */
+static int grind_siege(struct sim_conspiracy *all, uint8_t (*secrets)[32])
+{
+    struct sim_grind pool;
+    int error = sim_grind_new(&pool, TRIES * sim_world_n_honest(all->run->world), sim_random(&all->rng));
+
+    for (uint32_t i = 0; i < all->action.n && !error; i++) {
+        const uint64_t target =
+            i % 2 ? sim_random(&all->rng) : head_of(all->run, sim_siege_victim(all->run, i));
+
+        error = sim_grind_take(&pool, target, 0, secrets[i]) ? 0 : KAD_E_LIMIT;
+    }
+    sim_grind_clear(&pool);
+    return error;
+}
+
 static int grind(struct sim_conspiracy *all, uint8_t (*secrets)[32])
 {
     const struct sim_run *run = all->run;
@@ -296,13 +313,15 @@ static int invite(struct sim_conspiracy *all)
     struct sim_world *world = all->run->world;
     const uint32_t n = all->n_intruders;
     uint8_t(*secrets)[32] = NULL;
-    const sim_us over =
+    const bool besieges = all->action.attack == SIM_SIEGE;
+    const sim_us soon =
         n / ARRIVE_MOST * SIM_SECOND > ARRIVE_OVER ? n / ARRIVE_MOST * SIM_SECOND : ARRIVE_OVER;
+    const sim_us over = all->action.growing > soon ? all->action.growing : soon;
     int error = 0;
 
-    if (all->action.around) {
+    if (all->action.around || besieges) {
         secrets = kad_allocator_system.resize(NULL, NULL, 0, n * sizeof(*secrets));
-        error = secrets ? grind(all, secrets) : KAD_E_MEMORY;
+        error = !secrets ? KAD_E_MEMORY : besieges ? grind_siege(all, secrets) : grind(all, secrets);
     }
     if (!error)
         error = sim_world_intrude(world, all->first, n, (const uint8_t(*)[32])secrets, all->action.groups);
@@ -312,7 +331,9 @@ static int invite(struct sim_conspiracy *all)
 
         add_member(all, all->first + i);
         sim_world_after(world, at, arrive, all, all->first + i);
-        if (!all->action.around)
+        if (besieges)
+            sim_siege_pester(all->run, all->first + i, sim_siege_victim(all->run, i), all->until);
+        else if (!all->action.around)
             sim_world_after(world, at + sim_below(&all->rng, (uint32_t)(HUNT_EVERY / 1000)) * 1000, hunt, all,
                             all->first + i);
     }
@@ -335,7 +356,9 @@ int sim_collude_begin(struct sim_run *run, const struct sim_action *action)
     all->rng.state = sim_random(sim_world_rng(run->world));
     all->next = run->conspiracies;
     run->conspiracies = all;
-    if (action->attack == SIM_SYBIL) {
+    if (action->attack == SIM_SIEGE)
+        sim_siege_attacked(run, all->until);
+    if (action->attack == SIM_SYBIL || action->attack == SIM_SIEGE) {
         all->n_intruders = action->n * (action->around ? action->around : 1);
         all->first = sim_world_n_honest(run->world) + run->n_intruders;
         run->n_intruders += all->n_intruders;

@@ -78,7 +78,8 @@ static bool read_tables(struct sim_statement *statement, struct sim_scenario *sc
     return choose(statement, "ideal", "join", &scenario->ideal) && (!over || !scenario->ideal);
 }
 
-static int read_setting(const struct sim_reader *reader, const struct sim_statement *statement)
+static int read_setting(const struct sim_reader *reader, const struct sim_statement *statement,
+                        struct kad_settings *settings)
 {
     int64_t value = 0;
     sim_us time;
@@ -94,12 +95,21 @@ static int read_setting(const struct sim_reader *reader, const struct sim_statem
             return sim_complain(reader, "'%s' is neither a number, a time, on nor off", statement->words[2]);
         value = time / 1000;
     }
-    error = sim_setting(&reader->scenario->config.settings, statement->words[1], value);
+    error = sim_setting(settings, statement->words[1], value);
     if (error == KAD_E_NOT_FOUND)
         return sim_complain(reader, "there is no setting '%s'", statement->words[1]);
     return error
                ? sim_complain(reader, "'%s' is out of range for %s", statement->words[2], statement->words[1])
                : 0;
+}
+
+static bool read_watch(struct sim_statement *statement, struct sim_scenario *scenario)
+{
+    char place[SIM_WORD_MAX];
+    const char *over = sim_statement_take_after(statement, "over", place);
+
+    return (!over || sim_word_time(over, &scenario->watch_span)) && statement->n == 2 &&
+           sim_word_count(statement->words[1], &scenario->config.n_watched) && scenario->config.n_watched > 0;
 }
 
 static int count_setting(const struct sim_reader *reader, const struct sim_statement *statement,
@@ -219,7 +229,15 @@ int sim_scenario_condition(const struct sim_reader *reader, struct sim_statement
     if (strcmp(what, "k") == 0 || strcmp(what, "alpha") == 0)
         return count_setting(reader, s, what);
     if (strcmp(what, "set") == 0)
-        return read_setting(reader, s);
+        return read_setting(reader, s, &config->settings);
+    if (strcmp(what, "others") == 0) {
+        if (!config->has_others)
+            config->others = config->settings;
+        config->has_others = true;
+        return read_setting(reader, s, &config->others);
+    }
+    if (strcmp(what, "watch") == 0)
+        return check_one(reader, read_watch(s, scenario), "watch NUMBER [over TIME]");
     if (strcmp(what, "clients") == 0)
         return check_one(reader, two && sim_word_share(value, &config->client_ppm), "clients SHARE%");
     return read_dialling(reader, s, &config->dialling);

@@ -6,6 +6,7 @@
 #include "core/id.h"
 #include "engine/network.h"
 #include "sim/attack.h"
+#include "sim/siege.h"
 
 #define CRAWLED_MOST 2000 /* nodes whose tables are looked into */
 #define ROWS_MOST    512
@@ -256,6 +257,23 @@ enum which {
     MEMORY,
     EVENTS,
     CHECKS,
+    WATCHED,
+    PATHS,
+    NEAREST_HONEST,
+    WATCHED_FOUND,
+    WATCHED_CONTACTS,
+    IN_TABLE,
+    IN_TABLE_MOST,
+    IN_NEAR,
+    IN_ACTIVE,
+    IN_ACTIVE_MOST,
+    IN_ANCHORS,
+    IN_ANCHORS_MOST,
+    ALARMED,
+    ALARMED_IN_PEACE,
+    REGIONS_SILENT,
+    REGIONS_BACK,
+    REGION_ALARM,
 };
 
 /* Which tally must have begun for the figure to mean anything. */
@@ -270,7 +288,8 @@ enum of {
     OF_CONTESTS,
     OF_LINKS,
     OF_PUT_DIALS,
-    OF_GET_DIALS
+    OF_GET_DIALS,
+    OF_WATCHED
 };
 
 static const struct {
@@ -345,6 +364,23 @@ static const struct {
     {"memory per node", "bytes", MEMORY, ALWAYS},
     {"events", "", EVENTS, ALWAYS},
     {"checks", "", CHECKS, ALWAYS},
+    {"watched samples", "", WATCHED, OF_WATCHED},
+    {"honest path", "%", PATHS, OF_WATCHED},
+    {"nearest honest", "%", NEAREST_HONEST, OF_WATCHED},
+    {"watched found", "%", WATCHED_FOUND, OF_WATCHED},
+    {"watched contacts", "", WATCHED_CONTACTS, OF_WATCHED},
+    {"hostile in table", "%", IN_TABLE, OF_WATCHED},
+    {"hostile in table most", "%", IN_TABLE_MOST, OF_WATCHED},
+    {"hostile nearest", "%", IN_NEAR, OF_WATCHED},
+    {"hostile active", "%", IN_ACTIVE, OF_WATCHED},
+    {"hostile active most", "%", IN_ACTIVE_MOST, OF_WATCHED},
+    {"hostile anchors", "%", IN_ANCHORS, OF_WATCHED},
+    {"hostile anchors most", "%", IN_ANCHORS_MOST, OF_WATCHED},
+    {"alarmed", "", ALARMED, OF_WATCHED},
+    {"alarmed in peace", "", ALARMED_IN_PEACE, OF_WATCHED},
+    {"regions silent", "", REGIONS_SILENT, OF_WATCHED},
+    {"regions back", "", REGIONS_BACK, OF_WATCHED},
+    {"region alarm after", "ms", REGION_ALARM, OF_WATCHED},
 };
 
 #define N_FIGURES (sizeof(list) / sizeof(list[0]))
@@ -395,6 +431,8 @@ static bool means_something(const struct sim_run *run, enum of of)
         return has_links(run);
     case OF_PUT_DIALS:
         return has_links(run) && run->puts.started;
+    case OF_WATCHED:
+        return run->siege;
     case OF_GET_DIALS:
         return has_links(run) && run->gets.started;
     }
@@ -405,6 +443,7 @@ static double evaluate(struct sim_run *run, enum which which)
 {
     const struct sim_counts *counts = sim_world_counts(run->world);
     const struct sim_reflection reflection = sim_attack_reflection(run);
+    const struct sim_siege_figures siege = sim_siege_figures(run);
     struct sim_tally *lookups = &run->lookups, *gets = &run->gets, *puts = &run->puts;
 
     if (which >= LIVE && which <= FAKES)
@@ -545,6 +584,40 @@ static double evaluate(struct sim_run *run, enum which which)
         return (double)counts->events;
     case CHECKS:
         return (double)counts->checks;
+    case WATCHED:
+        return (double)siege.samples;
+    case PATHS:
+        return siege.paths;
+    case NEAREST_HONEST:
+        return siege.nearest;
+    case WATCHED_FOUND:
+        return siege.found;
+    case WATCHED_CONTACTS:
+        return siege.contacts;
+    case IN_TABLE:
+        return siege.hostile;
+    case IN_TABLE_MOST:
+        return siege.hostile_most;
+    case IN_NEAR:
+        return siege.hostile_near;
+    case IN_ACTIVE:
+        return siege.hostile_active;
+    case IN_ACTIVE_MOST:
+        return siege.hostile_active_most;
+    case IN_ANCHORS:
+        return siege.hostile_anchors;
+    case IN_ANCHORS_MOST:
+        return siege.hostile_anchors_most;
+    case ALARMED:
+        return siege.alarms;
+    case ALARMED_IN_PEACE:
+        return siege.false_alarms;
+    case REGIONS_SILENT:
+        return (double)siege.regions_silent;
+    case REGIONS_BACK:
+        return (double)siege.regions_back;
+    case REGION_ALARM:
+        return siege.region_alarm_ms;
     }
     return 0;
 }

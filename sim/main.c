@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sim/figures.h"
+#include "sim/siege.h"
 #include "sim/skad.h"
 
 #define TEXT_MAX    65536
@@ -229,6 +230,8 @@ static void print_table(struct sim_run *run, double took, const struct sim_figur
         print_number(stdout, rows[i].value);
         printf("%s%s\n", rows[i].unit[0] == '%' ? "" : " ", rows[i].unit);
     }
+    if (run->siege)
+        sim_siege_print(run, stdout);
     printf("%-24s %.1f MiB\n", "resident at most", (double)usage.ru_maxrss / 1024);
     printf("%-24s %.3f s\n", "virtual time", (double)sim_world_now(run->world) / 1e6);
     printf("%-24s %.2f s\n", "processor time", took);

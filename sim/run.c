@@ -5,6 +5,8 @@
 #include "sim/attack.h"
 #include "sim/collude.h"
 #include "sim/figures.h"
+#include "sim/siege.h"
+#include "lookout/registry.h"
 
 #define JOIN_THROUGH 3 /* random others that a starting node knows of */
 
@@ -135,7 +137,7 @@ static void spread_rewrites(struct sim_run *run, const struct sim_action *action
 
 static void stop_share(struct sim_run *run, uint32_t ppm, enum sim_stop how)
 {
-    for (uint32_t i = 0; i < sim_world_n_honest(run->world); i++) {
+    for (uint32_t i = run->scenario.config.n_watched; i < sim_world_n_honest(run->world); i++) {
         if (sim_node_engine(run->world, i) && sim_chance(sim_world_rng(run->world), ppm))
             sim_node_stop(run->world, i, how);
     }
@@ -145,7 +147,7 @@ static void start_share(struct sim_run *run, const struct sim_action *action)
 {
     struct sim_rng *rng = sim_world_rng(run->world);
 
-    for (uint32_t i = 0; i < sim_world_n_honest(run->world); i++) {
+    for (uint32_t i = run->scenario.config.n_watched; i < sim_world_n_honest(run->world); i++) {
         if (!sim_node_engine(run->world, i) && sim_chance(rng, action->ppm))
             sim_world_after(run->world, (sim_us)(sim_random(rng) % (uint64_t)(action->span + 1)),
                             action->alone ? do_start_alone : do_start, run, i);
@@ -163,8 +165,14 @@ static void move_share(struct sim_run *run, uint32_t ppm)
 
 static void part(struct sim_run *run, const struct sim_action *action)
 {
-    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++)
-        sim_node_side(run->world, i, sim_chance(sim_world_rng(run->world), action->ppm));
+    for (uint32_t i = 0; i < sim_world_n_nodes(run->world); i++) {
+        const struct kad_endpoint *endpoint = sim_node_endpoint(run->world, i, KAD_IPV4);
+
+        sim_node_side(run->world, i,
+                      action->region ? kad_registry_of(endpoint) == action->region
+                                     : sim_chance(sim_world_rng(run->world), action->ppm));
+    }
+    sim_siege_cut(run);
     sim_world_partition(run->world, action->one_way ? SIM_CUT_ONE_WAY : SIM_CUT);
     sim_world_after(run->world, action->span, do_whole, run, 0);
 }
@@ -217,6 +225,9 @@ static void act(void *context, struct sim_world *world, uint64_t number)
     case SIM_DO_CLAIM:
         spread(run, action, action->n, do_claim, false, 0);
         break;
+    case SIM_DO_RESTART:
+        sim_siege_restart(run, action);
+        break;
     case SIM_DO_ANEW:
         sim_work_anew(run);
         break;
@@ -225,9 +236,8 @@ static void act(void *context, struct sim_world *world, uint64_t number)
                                                                       &run->scenario.expects[action->n].was);
         break;
     case SIM_DO_ATTACK:
-        if ((action->attack == SIM_SYBIL || action->attack == SIM_COLLUDE
-                 ? sim_collude_begin(run, action)
-                 : sim_attack_begin(run, action)) != 0)
+        if ((action->attack >= SIM_SYBIL ? sim_collude_begin(run, action) : sim_attack_begin(run, action)) !=
+            0)
             sim_world_violated(world, SIM_NOBODY, "out of memory");
         break;
     }
@@ -299,10 +309,10 @@ static void invite(struct sim_run *run, uint32_t off_ppm)
     const struct sim_scenario *scenario = &run->scenario;
     struct sim_rng *rng = sim_world_rng(run->world);
 
-    for (uint32_t i = 0; i < scenario->config.n_nodes; i++) {
+    for (uint32_t i = scenario->config.n_watched; i < scenario->config.n_nodes; i++) {
         const sim_us at = scenario->join_span * i / scenario->config.n_nodes;
 
-        if (i < 2 || !sim_chance(rng, off_ppm))
+        if (i < scenario->config.n_watched + 2 || !sim_chance(rng, off_ppm))
             sim_world_after(run->world, at, do_join, run, i);
         else if (scenario->churn.on.scale_ms)
             sim_world_after(run->world, sim_churn_draw_rest(&scenario->churn.off, rng), come_back, run, i);
@@ -326,6 +336,8 @@ static int set_up(struct sim_run *run)
     } else {
         invite(run, off);
     }
+    if (scenario->config.n_watched && sim_siege_begin(run, scenario->watch_span) != 0)
+        return KAD_E_MEMORY;
     for (size_t i = 0; i < scenario->n_actions; i++)
         sim_world_after(run->world, scenario->actions[i].at, act, run, i);
     run->base_memory = sim_world_memory(run->world);
@@ -346,7 +358,7 @@ int sim_run_new(const struct sim_scenario *scenario, struct sim_run **out_run)
     run->scenario.config.lie = sim_collude_lie;
     run->scenario.config.context = run;
     if (!scenario->config.ids_fit) /* a random id would soon be given up for one that fits */
-        run->scenario.config.settings.follow_address = false;
+        run->scenario.config.settings.follow_address = run->scenario.config.others.follow_address = false;
     run->end = sim_scenario_end(scenario);
     error = sim_world_new(&run->scenario.config, &run->world);
     if (!error)
@@ -369,6 +381,7 @@ void sim_run_free(struct sim_run *run)
     }
     sim_attack_clear(run);
     sim_collude_clear(run);
+    sim_siege_clear(run);
     sim_world_free(run->world);
     sim_work_anew(run);
     kad_allocator_system.resize(NULL, run->records.items, 0, 0);

@@ -67,6 +67,7 @@ struct sim_run {
     uint32_t provider; /* of puts in bulk; SIM_NOBODY: there was none yet */
     struct sim_attack *attacks;
     struct sim_conspiracy *conspiracies; /* sim/collude.h */
+    struct sim_siege *siege;             /* sim/siege.h; NULL: nobody is watched */
     uint32_t n_intruders;                /* that came so far */
     size_t base_memory;                  /* once all was set up */
     sim_us end;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/network.h"
+#include "lookout/registry.h"
 #include "sim/statement.h"
 
 /* -- what happens ----------------------------------------------------------------------------------------------- */
@@ -24,6 +25,12 @@ static bool read_count_after(struct sim_statement *statement, const char *name, 
 
 static bool read_conspiracy(struct sim_statement *statement, struct sim_action *action)
 {
+    char place[SIM_WORD_MAX];
+    const char *growing =
+        action->attack == SIM_SIEGE ? sim_statement_take_after(statement, "growing", place) : NULL;
+
+    if (growing && !sim_word_time(growing, &action->growing))
+        return false;
     action->forge = sim_statement_take(statement, "forging");
     if (action->attack == SIM_COLLUDE)
         return statement->n == 3 && sim_word_share(statement->words[2], &action->ppm);
@@ -32,13 +39,14 @@ static bool read_conspiracy(struct sim_statement *statement, struct sim_action *
     return read_count_after(statement, "around", &action->around) &&
            read_count_after(statement, "in", &action->groups) && statement->n == 3 &&
            sim_word_count(statement->words[2], &action->n) && action->n > 0 &&
-           (action->around || (!action->apart && !action->held));
+           (action->around || (!action->apart && !action->held)) &&
+           !(action->attack == SIM_SIEGE && action->around);
 }
 
 static bool read_attack(struct sim_statement *statement, struct sim_action *action)
 {
-    static const char *const names[SIM_N_ATTACKS] = {"flood", "subnet", "spoofed", "reflect",
-                                                     "liars", "mute",   "sybil",   "collude"};
+    static const char *const names[SIM_N_ATTACKS] = {"flood", "subnet", "spoofed", "reflect", "liars",
+                                                     "mute",  "sybil",  "collude", "siege"};
     char place[SIM_WORD_MAX];
     const char *word;
     size_t i = 0;
@@ -56,9 +64,20 @@ static bool read_attack(struct sim_statement *statement, struct sim_action *acti
     action->attack = (enum sim_attack_kind)i;
     if (action->span <= 0)
         return false;
-    if (i == SIM_SYBIL || i == SIM_COLLUDE)
+    if (i == SIM_SYBIL || i == SIM_COLLUDE || i == SIM_SIEGE)
         return read_conspiracy(statement, action);
     return statement->n == 2 && i < SIM_N_ATTACKS;
+}
+
+static bool read_registry(const char *word, uint8_t *out_registry)
+{
+    for (uint8_t i = 1; i < KAD_N_REGISTRIES; i++) {
+        *out_registry = i;
+        if (strcmp(kad_registry_text((enum kad_registry)i), word) == 0)
+            return true;
+    }
+    *out_registry = 0;
+    return false;
 }
 
 static int read_action(const struct sim_reader *reader, struct sim_statement *s, sim_us at)
@@ -76,10 +95,11 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         {"crash", "crash SHARE% [lose]", SIM_DO_CRASH},
         {"start", "start SHARE% [alone] [over TIME]", SIM_DO_START},
         {"move", "move SHARE%", SIM_DO_MOVE},
-        {"partition", "partition SHARE% for TIME [one-way]", SIM_DO_PARTITION},
+        {"partition", "partition SHARE%|REGISTRY for TIME [one-way]", SIM_DO_PARTITION},
+        {"restart", "restart [alone|hostile] [elsewhere] for TIME", SIM_DO_RESTART},
         {"attack",
          "attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or collude "
-         "SHARE%, or sybil NUMBER (docs/simulator.md)",
+         "SHARE%, sybil|siege NUMBER (docs/simulator.md)",
          SIM_DO_ATTACK},
         {"count", "count", SIM_DO_COUNT},
         {"again", "again NUMBER|all [over TIME]", SIM_DO_AGAIN},
@@ -111,6 +131,8 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
     action.one_way = sim_statement_take(s, "one-way");
     action.alone = sim_statement_take(s, "alone");
     action.both = sim_statement_take(s, "both");
+    action.hostile = sim_statement_take(s, "hostile");
+    action.elsewhere = sim_statement_take(s, "elsewhere");
     switch (action.kind) {
     case SIM_DO_GET:
     case SIM_DO_AGAIN:
@@ -131,7 +153,11 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         good = good && s->n == 2 && sim_word_share(s->words[1], &action.ppm);
         break;
     case SIM_DO_PARTITION:
-        good = good && word && s->n == 2 && sim_word_share(s->words[1], &action.ppm);
+        good = good && word && s->n == 2 &&
+               (read_registry(s->words[1], &action.region) || sim_word_share(s->words[1], &action.ppm));
+        break;
+    case SIM_DO_RESTART:
+        good = good && word && s->n == 1 && reader->scenario->config.n_watched > 0;
         break;
     case SIM_DO_COUNT:
     case SIM_DO_ANEW:
@@ -141,8 +167,10 @@ static int read_action(const struct sim_reader *reader, struct sim_statement *s,
         break;
     case SIM_DO_ATTACK:
         good = good && word && read_attack(s, &action) &&
-               (action.attack != SIM_SYBIL || reader->scenario->config.network->rules.identity_size > 0);
-        if (good && action.attack == SIM_SYBIL)
+               ((action.attack != SIM_SYBIL && action.attack != SIM_SIEGE) ||
+                reader->scenario->config.network->rules.identity_size > 0) &&
+               (action.attack != SIM_SIEGE || reader->scenario->config.n_watched > 0);
+        if (good && (action.attack == SIM_SYBIL || action.attack == SIM_SIEGE))
             reader->scenario->config.n_intruders += action.n * (action.around ? action.around : 1);
         break;
     }
@@ -274,8 +302,7 @@ sim_us sim_scenario_end(const struct sim_scenario *scenario)
 
     for (size_t i = 0; i < scenario->n_actions; i++) {
         const struct sim_action *action = &scenario->actions[i];
-        const bool lasts =
-            action->kind == SIM_DO_ATTACK && (action->attack == SIM_SYBIL || action->attack == SIM_COLLUDE);
+        const bool lasts = action->kind == SIM_DO_ATTACK && action->attack >= SIM_SYBIL;
         const bool asks = action->kind != SIM_DO_EXPECT && action->kind != SIM_DO_ANEW;
         const sim_us patience = scenario->config.settings.request_timeout_ms * 1000 + 2 * SIM_SECOND;
         const sim_us over = action->at + (lasts ? 0 : action->span) + (asks ? patience : 0);

@@ -31,6 +31,7 @@ enum sim_action_kind {
     SIM_DO_REWRITE,   /* n records, by their owners, on both sides at once */
     SIM_DO_CLAIM,     /* n new names, by an owner of each side */
     SIM_DO_AGAIN,     /* n of them, or all: put by their publishers once more */
+    SIM_DO_RESTART,   /* those that are watched; off for `span` */
     SIM_DO_ANEW,      /* requests: those that begin from here on */
     SIM_DO_EXPECT,    /* n: which of the expectations is judged now */
 };
@@ -44,6 +45,7 @@ enum sim_attack_kind {
     SIM_MUTE,
     SIM_SYBIL,   /* sim/collude.h */
     SIM_COLLUDE, /* ... */
+    SIM_SIEGE,   /* ..., and sim/siege.h */
     SIM_N_ATTACKS
 };
 
@@ -67,6 +69,10 @@ struct sim_action {
     bool one_way;    /* PARTITION */
     bool alone;      /* START: through nobody but whom they knew */
     bool both;       /* GET: by a node of each side */
+    bool hostile;    /* RESTART: all bootstraps are */
+    bool elsewhere;  /* RESTART: at another address */
+    sim_us growing;  /* SIEGE: until all are there */
+    uint8_t region;  /* PARTITION: of this registry (lookout/registry.h); 0: a share of all */
 };
 
 enum sim_comparison { SIM_AT_LEAST, SIM_AT_MOST };
@@ -91,7 +97,8 @@ struct sim_scenario {
     bool lose_disk;    /* churn takes the disk too */
     bool ideal;        /* tables; else nodes join, over join_span */
     sim_us join_span;
-    sim_us end; /* at the least; 0: when the last action has had a minute */
+    sim_us watch_span; /* watched nodes come over so long */
+    sim_us end;        /* at the least; 0: when the last action has had a minute */
     struct sim_action actions[SIM_ACTIONS_MAX];
     size_t n_actions;
     struct sim_expectation expects[SIM_EXPECTS_MAX];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/test.h"
+#include "lookout/registry.h"
 
 static struct sim_scenario scenario;
 
@@ -69,13 +70,18 @@ TEST(what_is_wrong_is_named_with_its_line)
         {"churn rough", "1: expected: churn none|kad|ipfs|flatout | churn exponential|fixed ON OFF"},
         {"at noon put 5", "1: 'noon' is no time"},
         {"put at 5s", "1: expected: put NUMBER [keep [bulk]] [over TIME]"},
-        {"partition 50% at 5s", "1: expected: partition SHARE% for TIME [one-way]"},
+        {"partition 50% at 5s", "1: expected: partition SHARE%|REGISTRY for TIME [one-way]"},
         {"attack everybody for 5s",
          "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or "
-         "collude SHARE%, or sybil NUMBER (docs/simulator.md)"},
+         "collude SHARE%, sybil|siege NUMBER (docs/simulator.md)"},
         {"attack sybil 40 apart for 5s",
          "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or "
-         "collude SHARE%, or sybil NUMBER (docs/simulator.md)"},
+         "collude SHARE%, sybil|siege NUMBER (docs/simulator.md)"},
+        {"attack siege 40 in 10 for 5s",
+         "1: expected: attack flood|subnet|spoofed|reflect|liars|mute [on NUMBER] [rate NUMBER] for TIME, or "
+         "collude SHARE%, sybil|siege NUMBER (docs/simulator.md)"}, /* of whom? */
+        {"restart for 5s", "1: expected: restart [alone|hostile] [elsewhere] for TIME"},
+        {"watch nobody", "1: expected: watch NUMBER [over TIME]"},
         {"set speed 5", "1: there is no setting 'speed'"},
         {"set k 65", "1: '65' is out of range for k"},
         {"set k five", "1: 'five' is neither a number, a time, on nor off"},
@@ -121,6 +127,23 @@ TEST(conspiracies_say_who_and_where)
     EXPECT(scenario.actions[2].forge);
     EXPECT(scenario.actions[3].held);
     EXPECT_EQ(scenario.config.n_intruders, 40 * 25 + 1000 + 6);
+}
+
+TEST(a_siege_has_its_watched_nodes)
+{
+    EXPECT(!read_text("network kad-toy; k 16; others max_peers 0; watch 4 over 2d; attack siege 100 in 10 "
+                      "growing 7d for 18d at 3d;"
+                      "at 5d restart hostile elsewhere for 2h; at 6d partition lacnic for 3h"));
+    EXPECT_EQ(scenario.config.n_watched, 4);
+    EXPECT_EQ(scenario.watch_span, 48 * SIM_HOUR);
+    EXPECT(scenario.config.has_others && scenario.config.others.k == 16);
+    EXPECT(scenario.config.others.max_peers == 0 && scenario.config.settings.max_peers > 0);
+    EXPECT_EQ(scenario.config.n_intruders, 100);
+    EXPECT_EQ(scenario.actions[0].attack, SIM_SIEGE);
+    EXPECT_EQ(scenario.actions[0].growing, 7 * 24 * SIM_HOUR);
+    EXPECT_EQ(scenario.actions[0].groups, 10);
+    EXPECT(scenario.actions[1].hostile && scenario.actions[1].elsewhere && !scenario.actions[1].alone);
+    EXPECT_EQ(scenario.actions[2].region, KAD_LACNIC);
 }
 
 TEST(the_end_leaves_the_last_request_its_time)

@@ -86,6 +86,9 @@ static int make_world(struct sim_world *world)
         return KAD_E_MEMORY;
     world->client_settings = world->config.settings;
     world->client_settings.read_only = true;
+    world->idle_settings = world->config.others;
+    world->idle_settings.ping_after_ms = world->idle_settings.refresh_after_ms = 24 * KAD_HOUR;
+    world->idle_settings.refresh_pace_ms = KAD_HOUR;
     error = sim_world_make_nodes(world);
     if (!error)
         sim_world_sort(world);
@@ -162,6 +165,7 @@ void sim_world_free(struct sim_world *world)
         if (node->store)
             node->store->ops->free(node->store);
         kad_free(allocator, node->saved, node->n_saved * sizeof(*node->saved));
+        kad_free(allocator, node->peers, node->n_peers * sizeof(*node->peers));
     }
     free_packets(world);
     sim_links_free(world);

@@ -48,8 +48,13 @@ struct sim_config {
     uint32_t n_intruders; /* numbered behind the others: off, and in no ideal table (sim/hostile.h) */
     struct kad_settings settings;
     struct sim_latency latency; /* its seed comes from `seed` */
-    uint32_t loss_ppm;          /* each datagram, independently */
-    uint32_t burst_ppm;         /* lost in bursts of eight of one sender (Gilbert), on the average */
+    /* The first so many nodes are watched (sim/siege.h): they keep over a restart what a daemon does, anchors and what it thinks of
+     * whom, and have `settings`; with has_others all others have `others`. */
+    uint32_t n_watched;
+    bool has_others;
+    struct kad_settings others;
+    uint32_t loss_ppm;  /* each datagram, independently */
+    uint32_t burst_ppm; /* lost in bursts of eight of one sender (Gilbert), on the average */
     uint32_t duplicate_ppm;
     uint32_t reorder_ppm; /* delayed by up to 100 ms more */
     bool ids_fit;         /* ids made from addresses (BEP 42), which nodes know; else random */
@@ -154,11 +159,16 @@ size_t sim_node_peer_id(const struct sim_world *world, uint32_t node, uint8_t ou
 
 /* On; joins through what it saved, and `n_bootstraps` others that are on. */
 KAD_CHECK int sim_node_start(struct sim_world *world, uint32_t node, unsigned n_bootstraps);
+/* The same through these, on or off. */
+KAD_CHECK int sim_node_start_through(struct sim_world *world, uint32_t node, const uint32_t *others,
+                                     unsigned n);
 enum sim_stop {
     SIM_CRASH_LOSE, /* gone in an instant; comes back with nothing but its id */
     SIM_CRASH_KEEP, /* ... with its store and its table on disk */
     SIM_LEAVE,      /* requests cancelled first; disk kept */
 };
+/* Something was asked of its engine from outside: it is to be looked at soon. */
+void sim_node_wake(struct sim_world *world, uint32_t node);
 /* Off; what it asked for ends with a NULL event. */
 void sim_node_stop(struct sim_world *world, uint32_t node, enum sim_stop how);
 /* Another address from now on, as behind a router that forgot which port is whose; the node is not told. Only IPv4 ones move. 0,

@@ -6,6 +6,7 @@
 
 #include "core/message.h"
 #include "engine/network.h"
+#include "lookout/anchors.h"
 
 #define MOST_TICKS       1000 /* of one turn: an engine that wants more never comes to rest */
 #define SAVED_MOST       256
@@ -85,12 +86,21 @@ void sim_node_turn(struct sim_world *world, uint32_t number, const struct kad_da
 
 /* -- on and off ------------------------------------------------------------------------------------------------- */
 
+static const struct kad_settings *settings_of(const struct sim_world *world, uint32_t number)
+{
+    if (world->nodes[number].client)
+        return &world->client_settings;
+    if (!world->config.has_others || number < world->config.n_watched)
+        return &world->config.settings;
+    return number < world->n_honest ? &world->config.others : &world->idle_settings;
+}
+
 static int make_engine(struct sim_world *world, uint32_t number)
 {
     struct sim_node *node = &world->nodes[number];
     struct kad_engine_config config = {
         .network = world->config.network,
-        .settings = node->client ? &world->client_settings : &world->config.settings,
+        .settings = settings_of(world, number),
         .allocator = &world->memory.allocator,
         .id = &node->id,
         .book = world->book,
@@ -150,26 +160,46 @@ static int add_contact(struct sim_world *world, struct kad_engine *engine, const
 
 static void take_back(struct sim_world *world, struct sim_node *node)
 {
-    for (uint32_t i = 0; i < node->n_saved; i++) {
-        const int error = add_contact(world, node->engine, &node->saved[i], false);
+    for (uint32_t i = node->n_peers; i-- > 0;) { /* those noted longest ago first */
+        const int error = kad_engine_remember(node->engine, &node->peers[i], sim_world_ms(world));
 
         (void)error; /* what does not fit was not worth keeping */
     }
+    for (uint32_t i = 0; i < node->n_saved; i++) {
+        const int error = add_contact(world, node->engine, &node->saved[i], false);
+
+        (void)error;
+    }
+    kad_free(&world->memory.allocator, node->peers, node->n_peers * sizeof(*node->peers));
+    node->peers = NULL;
+    node->n_peers = 0;
     kad_free(&world->memory.allocator, node->saved, node->n_saved * sizeof(*node->saved));
     node->saved = NULL;
     node->n_saved = 0;
 }
 
+void sim_node_wake(struct sim_world *world, uint32_t number)
+{
+    if (world->nodes[number].engine)
+        schedule_wake(world, number);
+}
+
 int sim_node_start(struct sim_world *world, uint32_t number, unsigned n_bootstraps)
 {
-    struct sim_node *node = &world->nodes[number];
     uint32_t others[8];
     unsigned n = 0;
+
+    for (unsigned i = 0; i < n_bootstraps && i < 8 && world->n_on; i++)
+        others[n++] = sim_world_anybody(world);
+    return sim_node_start_through(world, number, others, n);
+}
+
+int sim_node_start_through(struct sim_world *world, uint32_t number, const uint32_t *others, unsigned n)
+{
+    struct sim_node *node = &world->nodes[number];
     int error;
 
     assert(!node->engine && "on already");
-    for (unsigned i = 0; i < n_bootstraps && i < 8 && world->n_on; i++)
-        others[n++] = sim_world_anybody(world);
     error = make_engine(world, number);
     if (error)
         return error;
@@ -187,6 +217,29 @@ int sim_node_start(struct sim_world *world, uint32_t number, unsigned n_bootstra
     schedule_wake(world, number);
     touched(world, number);
     return 0;
+}
+
+/* As a daemon's state has it: anchors are asked first, and what is given last is. */
+static void save_state(struct sim_world *world, struct sim_node *node)
+{
+    const size_t n = kad_engine_peers(node->engine, NULL, 0, sim_world_ms(world));
+    uint8_t keys[SAVED_MOST][32] = {{0}};
+
+    if (!n || !node->n_saved)
+        return;
+    node->peers = kad_alloc(&world->memory.allocator, n * sizeof(*node->peers));
+    if (!node->peers) {
+        sim_world_short(world);
+        return;
+    }
+    node->n_peers = (uint32_t)kad_engine_peers(node->engine, node->peers, n, sim_world_ms(world));
+    (void)kad_anchors_first(node->saved, keys, node->n_saved, node->peers, node->n_peers);
+    for (uint32_t i = 0; i < node->n_saved / 2; i++) {
+        const struct kad_contact contact = node->saved[i];
+
+        node->saved[i] = node->saved[node->n_saved - 1 - i];
+        node->saved[node->n_saved - 1 - i] = contact;
+    }
 }
 
 static void save_table(struct sim_world *world, struct sim_node *node)
@@ -259,6 +312,8 @@ void sim_node_stop(struct sim_world *world, uint32_t number, enum sim_stop how)
     sim_world_forget(world, number);
     if (how != SIM_CRASH_LOSE)
         save_table(world, node);
+    if (how != SIM_CRASH_LOSE && number < world->config.n_watched)
+        save_state(world, node);
     world->counts.on_ms += time_on(world, node);
     if (world->links)
         sim_links_stop(world, number, how);

@@ -21,6 +21,8 @@ struct sim_node {
     struct kad_store *store;   /* its disk: outlives the engine */
     struct kad_contact *saved; /* its table as it was when it went */
     uint32_t n_saved;
+    struct kad_peer_row *peers; /* of a watched one: what it thought of whom */
+    uint32_t n_peers;
     uint32_t on_at; /* its place in `on`, while it is on */
     struct sim_position position;
     sim_us scheduled_at; /* the wake-up that counts; others in the heap are stale */
@@ -77,6 +79,7 @@ struct sim_names;
 struct sim_world {
     struct sim_config config;
     struct kad_settings client_settings; /* the same, of those that only ask */
+    struct kad_settings idle_settings;   /* as others have, of intruders: they do no upkeep to speak of */
     struct sim_links *links;             /* in networks of connections; else NULL */
     struct sim_names *names;
     struct sim_memory memory;

@@ -10,6 +10,7 @@
 #define KAD_LOOKOUT_VARIETY_H
 
 #include "base/endpoint.h"
+#include "kad/engine.h"
 
 struct kad_variety {
     size_t n_public;   /* of the addresses so many are public */
@@ -22,9 +23,9 @@ struct kad_variety kad_variety_of(const struct kad_endpoint *endpoints, size_t n
 /* One network only, or one with more than half of sixteen and more. */
 bool kad_variety_is_poor(const struct kad_variety *variety);
 
-/* With so many bits in common somebody stands nearer than chance has it, in a network of this size: one node in a hundred
- * has one such neighbour. 0: the size is unknown. */
-unsigned kad_variety_too_near(double network_size);
-#define KAD_VARIETY_CROWD 3 /* of them is more than chance has it, as `kad doctor` sees it */
+/* Contacts nearer to `self` than chance has it: in a network of `network_size` nodes, were it twice as large, one in a hundred thousand would have so
+ * many that share so many bits with it. 0: there are no more than that, or the size is unknown. */
+unsigned kad_variety_crowd(const struct kad_table_row *rows, size_t n, const struct kad_id *self,
+                           double network_size);
 
 #endif

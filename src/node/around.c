@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/id.h"
 #include "lookout/variety.h"
 #include "node/parts.h"
 
@@ -16,7 +15,7 @@ struct rows {
     struct kad_table_row *rows;
     struct kad_endpoint *endpoints; /* room for as many */
     uint64_t *scratch;              /* room for four times as many */
-    size_t n, room, size;
+    size_t n, n_ipv4, room, size;
 };
 
 /* False: no memory for it; the next look will do. */
@@ -37,6 +36,7 @@ static bool read_table(const struct kad_node *node, struct rows *out)
             kad_engine_table(node->engine, family ? KAD_IPV6 : KAD_IPV4, out->rows + out->n, left);
 
         out->n += n < left ? n : left;
+        out->n_ipv4 = family ? out->n_ipv4 : out->n;
     }
     return true;
 }
@@ -80,21 +80,18 @@ static void look_at_variety(struct kad_node *node, struct rows *rows)
 
     kad_engine_info(node->engine, &info);
     for (size_t i = 0; i < rows->n; i++) {
-        const struct kad_contact *contact = &rows->rows[i].contact;
-        const unsigned too_near =
-            kad_variety_too_near(info.network_size[contact->endpoint.family == KAD_IPV6]);
-
-        if (rows->rows[i].replacement)
-            continue;
-        rows->endpoints[n++] = contact->endpoint;
-        n_near += too_near && kad_id_prefix(&contact->id, &info.id) >= too_near;
+        if (!rows->rows[i].replacement)
+            rows->endpoints[n++] = rows->rows[i].contact.endpoint;
     }
+    n_near =
+        kad_variety_crowd(rows->rows, rows->n_ipv4, &info.id, info.network_size[0]) +
+        kad_variety_crowd(rows->rows + rows->n_ipv4, rows->n - rows->n_ipv4, &info.id, info.network_size[1]);
     variety = kad_variety_of(rows->endpoints, n, rows->scratch);
     if (kad_variety_is_poor(&variety) != node->around.poor) {
         node->around.poor = !node->around.poor;
         tell_variety(node, &variety);
     }
-    if ((n_near >= KAD_VARIETY_CROWD) != node->around.crowded) {
+    if ((n_near > 0) != node->around.crowded) {
         node->around.crowded = !node->around.crowded;
         tell_crowd(node, n_near);
     }

@@ -36,67 +36,11 @@ void kad_state_clear(struct kad_state *state)
 
 /* -- anchors ---------------------------------------------------------------------------------------------------- */
 
-/* Since when it has been answering; KAD_NEVER: it is no anchor. */
-static kad_ms since(const struct kad_state *state, const struct kad_id *id)
-{
-    for (size_t i = 0; i < state->n_peers; i++) {
-        const struct kad_peer_row *peer = &state->peers[i];
-
-        if (!peer->is_address && memcmp(&peer->contact.id, id, sizeof(*id)) == 0)
-            return peer->first_at && peer->state == KAD_PEER_FINE && peer->score > 50 ? peer->first_at
-                                                                                      : KAD_NEVER;
-    }
-    return KAD_NEVER;
-}
-
-static bool group_is_among(const struct kad_state *state, size_t n, const struct kad_endpoint *endpoint)
-{
-    for (size_t i = 0; i < n; i++) {
-        const struct kad_endpoint *other = &state->contacts[i].endpoint;
-
-        if (other->family == endpoint->family &&
-            kad_endpoint_wide_group(other) == kad_endpoint_wide_group(endpoint))
-            return true;
-    }
-    return false;
-}
-
-static void swap_contacts(struct kad_state *state, kad_ms *at, size_t a, size_t b)
-{
-    const struct kad_contact contact = state->contacts[a];
-    const kad_ms since_a = at[a];
-    uint8_t key[sizeof(state->keys[a])];
-
-    memcpy(key, state->keys[a], sizeof(key));
-    state->contacts[a] = state->contacts[b];
-    memcpy(state->keys[a], state->keys[b], sizeof(key));
-    state->contacts[b] = contact;
-    memcpy(state->keys[b], key, sizeof(key));
-    at[a] = at[b];
-    at[b] = since_a;
-}
-
 void kad_state_anchors_first(struct kad_state *state)
 {
-    kad_ms at[KAD_STATE_CONTACTS];
-
-    if (!state->has_keys || !state->n_peers)
-        return;
-    for (size_t i = 0; i < state->n_contacts; i++)
-        at[i] = since(state, &state->contacts[i].id);
-    for (size_t n = 0; n < KAD_STATE_ANCHORS && n < state->n_contacts; n++) {
-        size_t best = n;
-
-        for (size_t i = n; i < state->n_contacts; i++) {
-            if (at[i] != KAD_NEVER && group_is_among(state, n, &state->contacts[i].endpoint))
-                at[i] = KAD_NEVER;
-            if (at[i] < at[best])
-                best = i;
-        }
-        if (at[best] == KAD_NEVER)
-            return;
-        swap_contacts(state, at, n, best);
-    }
+    if (state->has_keys && state->n_peers)
+        (void)kad_anchors_first(state->contacts, state->keys, state->n_contacts, state->peers,
+                                state->n_peers);
 }
 
 /* -- writing ---------------------------------------------------------------------------------------------------- */

@@ -32,9 +32,10 @@
 #ifndef KAD_NODE_STATE_H
 #define KAD_NODE_STATE_H
 
+#include "lookout/anchors.h"
 #include "node/kept.h"
 
-#define KAD_STATE_CONTACTS 512
+#define KAD_STATE_CONTACTS KAD_ANCHORS_FROM
 #define KAD_STATE_PEERS    2048
 #define KAD_STATE_SIZE_MAX (64 << 20) /* no honest file is larger */
 
@@ -54,9 +55,8 @@ struct kad_state {
 void kad_state_init(struct kad_state *state, const struct kad_allocator *allocator);
 void kad_state_clear(struct kad_state *state);
 
-/* Puts those to the front who have been answering longest (state->peers), fine all the time, each of another address group: at most
- * KAD_STATE_ANCHORS. Whoever surrounds a node while it is off has to have been there for long before. */
-#define KAD_STATE_ANCHORS 16
+/* Whom to ask first at the next start (lookout/anchors.h). */
+#define KAD_STATE_ANCHORS KAD_ANCHORS
 void kad_state_anchors_first(struct kad_state *state);
 
 /* How many bytes the state takes as a file; writes them when they fit in `room`. */
