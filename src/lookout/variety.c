@@ -57,7 +57,7 @@ unsigned kad_variety_crowd(const struct kad_table_row *rows, size_t n, const str
                            double network_size)
 {
     unsigned sharing[BITS_MOST + 1] = {0}, most = 0;
-    double expected = 2 * network_size;
+    double expected = 1.5 * network_size;
 
     if (network_size < 1)
         return 0;

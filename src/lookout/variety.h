@@ -23,7 +23,7 @@ struct kad_variety kad_variety_of(const struct kad_endpoint *endpoints, size_t n
 /* One network only, or one with more than half of sixteen and more. */
 bool kad_variety_is_poor(const struct kad_variety *variety);
 
-/* Contacts nearer to `self` than chance has it: in a network of `network_size` nodes, were it twice as large, one in a hundred thousand would have so
+/* Contacts nearer to `self` than chance has it: in a network of `network_size` nodes, were it half as large again, one in a hundred thousand would have so
  * many that share so many bits with it. 0: there are no more than that, or the size is unknown. */
 unsigned kad_variety_crowd(const struct kad_table_row *rows, size_t n, const struct kad_id *self,
                            double network_size);
