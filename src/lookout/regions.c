@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/endpoint.h"
 #include "base/types.h"
 #include "lookout/registry.h"
 
@@ -74,16 +75,35 @@ static bool is_good(const struct view *view, size_t row)
            view->now - view->rows[row].heard_at < GOOD_AGE;
 }
 
-/* The latest sign of life of the region, or of all others. */
-static kad_ms heard_of(const struct view *view, uint64_t group, bool others)
+/* The latest sign of life of the region. */
+static kad_ms heard_of(const struct view *view, uint64_t group)
 {
     kad_ms at = 0;
 
     for (size_t i = 0; i < view->n; i++) {
-        if (is_of(view, i, group) != others && view->rows[i].heard_at > at)
+        if (is_of(view, i, group) && view->rows[i].heard_at > at)
             at = view->rows[i].heard_at;
     }
     return at;
+}
+
+/* Whether an answer from one shows that our line to the other works: a line may lose one family, and has nothing to do with who is
+ * on our side of the router. */
+static bool is_witness(const struct kad_endpoint *one, const struct kad_endpoint *other)
+{
+    return one->family == other->family && kad_endpoint_scope(one) >= kad_endpoint_scope(other);
+}
+
+/* Have others answered since this one was asked, by the same line? */
+static bool others_answered(const struct view *view, uint64_t group, const struct kad_region_peer *peer)
+{
+    for (size_t i = 0; i < view->n; i++) {
+        if (!is_of(view, i, group) &&
+            view->rows[i].heard_at + PACE_LEAST > peer->asked_at && /* tables tell whole seconds */
+            is_witness(&view->rows[i].contact.endpoint, &peer->contact.endpoint))
+            return true;
+    }
+    return false;
 }
 
 static void remember(struct kad_region *region, const struct kad_table_row *row)
@@ -135,14 +155,12 @@ static void tell(struct kad_regions *regions, enum kad_region_what what, const s
 /* What came of the questions of an earlier look. Where nobody else answered either, it says nothing of the region. */
 static void judge(struct kad_region *region, const struct view *view)
 {
-    const kad_ms others_at = heard_of(view, region->group, true);
-
     for (unsigned i = 0; i < region->n_peers; i++) {
         struct kad_region_peer *peer = &region->peers[i];
 
         if (!peer->asked_at || view->now - peer->asked_at < PACE_LEAST)
             continue;
-        if (others_at + PACE_LEAST > peer->asked_at) { /* tables tell whole seconds */
+        if (others_answered(view, region->group, peer)) {
             peer->n_vain++;
             region->n_vain++;
         }
@@ -187,7 +205,7 @@ static void probe(struct kad_regions *regions, struct kad_region *region, const 
 
 static void look_at(struct kad_regions *regions, struct kad_region *region, const struct view *view)
 {
-    const kad_ms heard_at = heard_of(view, region->group, false);
+    const kad_ms heard_at = heard_of(view, region->group);
     const kad_ms quiet_for = view->now - region->heard_at;
 
     count(region, view);
@@ -240,7 +258,7 @@ static void probe_all(struct kad_regions *regions, const struct view *view, stru
     }
 }
 
-/* Somebody of none of the regions that are asked, if there is anybody. */
+/* Somebody of none of the regions that are asked, by whose answer that of the first who is asked can be judged; if there is anybody. */
 static void probe_elsewhere(struct kad_regions *regions, const struct view *view,
                             struct kad_regions_look *look)
 {
@@ -249,7 +267,8 @@ static void probe_elsewhere(struct kad_regions *regions, const struct view *view
 
     for (size_t i = 0; i < view->n; i++) {
         const struct kad_table_row *row = &view->rows[i];
-        bool asked = row->replacement;
+        bool asked =
+            row->replacement || !is_witness(&row->contact.endpoint, &look->probes[0].contact.endpoint);
 
         for (size_t j = 0; j < KAD_REGIONS_MAX && !asked; j++)
             asked = regions->regions[j].group && is_of(view, i, regions->regions[j].group) &&
@@ -295,7 +314,7 @@ static void welcome(struct kad_regions *regions, uint64_t group, const struct vi
 
     if (!region)
         return;
-    *region = (struct kad_region){.group = group, .heard_at = heard_of(view, group, false)};
+    *region = (struct kad_region){.group = group, .heard_at = heard_of(view, group)};
     kad_region_name(group, region->name);
     count(region, view);
     renew(region, view);

@@ -6,9 +6,10 @@
  * A region is a country and an autonomous system where a table of places says so (both), else the regional registry that gave the
  * address. Known is one with five contacts and more that answer. Most of the time the node's own traffic shows that it is there. Of one
  * that nobody was heard of for `quiet_ms` those heard last are asked, and somebody elsewhere with them: an answer from there makes
- * a silence here count, for it shows that our line works. A region is silent when enough of those asked (five, each in its turn) were so
- * while others answered; one that is silent is asked on, more slowly, and is back with the first sign of life. So a line
- * of ours that is down silences nobody: that the engine says itself (KAD_STANDING_LOST).
+ * a silence here count, for it shows that our line works: so it has to be of the same family, and not from our own side of the
+ * router. A region is silent when enough of those asked (five, each in its turn) were so while others answered; one that is
+ * silent is asked on, more slowly, and is back with the first sign of life. So a line of ours that is down silences nobody: that
+ * the engine says itself (KAD_STANDING_LOST).
  *
  * Bounded: KAD_REGIONS_MAX of them, the largest; KAD_REGIONS_PROBES pings a look. It does not send, wait or read a clock.
  */

@@ -167,6 +167,44 @@ TEST(who_is_offline_accuses_nobody)
     EXPECT_EQ(world.n_silent, 0);
 }
 
+/* Who is on our side of the router answers whether the line behind it is there or not. */
+TEST(who_is_in_our_own_network_says_nothing_of_the_line)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 20, 12);
+    add(&world, 30, 12);
+    add(&world, 10, 3); /* 10/8 is private */
+    pass(&world, KAD_HOUR);
+    cut(&world, 20, true);
+    cut(&world, 30, true);
+    pass(&world, 5 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 0);
+}
+
+/* A line may lose one family and keep the other, and a region may be known by one of them alone. */
+TEST(an_answer_of_the_other_family_accuses_nobody)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 30, 12);
+    add(&world, 0x2a, 12); /* RIPE's in IPv6 */
+    add(&world, 0x26, 12); /* ARIN's */
+    for (size_t i = 12; i < world.n; i++)
+        world.rows[i].contact.endpoint.family = KAD_IPV6;
+    pass(&world, KAD_HOUR);
+    cut(&world, 0x2a, true);
+    cut(&world, 0x26, true);
+    pass(&world, 5 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 0);
+    cut(&world, 0x26, false);
+    pass(&world, KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 1);
+    EXPECT_STR(world.name, "ripe");
+}
+
 TEST(few_are_no_region)
 {
     struct world world;
