@@ -149,6 +149,7 @@ void kad_swarm_free(struct kad_swarm *swarm)
     free_serves(swarm, swarm->first_serve);
     free_serves(swarm, swarm->free_serves);
     kad_swarm_program_clear(swarm);
+    kad_swarm_probe_clear(swarm);
     kad_swarm_peers_clear(swarm);
     kad_free(allocator, swarm->conns, swarm->room_conns * sizeof(struct swarm_conn *));
     kad_free(allocator, swarm->frame, swarm->room_frame);
@@ -757,7 +758,7 @@ size_t kad_swarm_memory(const struct kad_swarm *swarm)
     size_t size = sizeof(*swarm) + swarm->room_frame + swarm->room_echo +
                   swarm->room_peers * sizeof(struct swarm_peer *) +
                   swarm->n_peers * sizeof(struct swarm_peer) +
-                  swarm->room_conns * sizeof(struct swarm_conn *);
+                  swarm->room_conns * sizeof(struct swarm_conn *) + kad_swarm_probe_memory(swarm);
 
     for (uint32_t i = 0; i < swarm->room_conns; i++) {
         if (swarm->conns[i])

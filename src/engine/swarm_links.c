@@ -315,8 +315,11 @@ static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
     if (peer->next_addr < peer->n_addrs) {
         const struct kad_bytes addr = {peer->addrs[peer->next_addr].bytes, peer->addrs[peer->next_addr].n};
 
-        if (dial(swarm, peer, addr))
+        if (dial(swarm, peer, addr)) {
             peer->next_addr++;
+            if (peer->probing)
+                kad_swarm_probed(swarm, addr);
+        }
         peer->dial_at = swarm->now + KAD_SWARM_RACE_MS;
         kad_swarm_wake(swarm, peer->dial_at);
         return;
@@ -339,6 +342,8 @@ void kad_swarm_want(struct kad_swarm *swarm, struct swarm_peer *peer)
     if (peer->dialling && peer->probing) { /* there is more to it now: all addresses, from the first */
         peer->probing = false;
         peer->next_addr = 0;
+        peer->dial_at = swarm->now;
+        kad_swarm_wake(swarm, swarm->now);
     }
     if (peer->conn || peer->dialling)
         return;

@@ -86,7 +86,8 @@ struct swarm_peer {
         gone;  /* others are told of it; it is looked for; it is not there (swarm_probe.c) */
     bool near; /* it came, or was met, at an address that is not public */
     uint8_t n_missed;
-    kad_ms wanted_at, probe_at, probed_at;
+    struct swarm_peer *less_wanted, *more_wanted; /* of those that are looked for */
+    kad_ms probe_at;
     kad_ms dial_at; /* dialling: the next address; else: not before */
     struct swarm_conn *conn;
     struct swarm_ask *first_ask, **last_ask; /* that wait */
@@ -197,7 +198,12 @@ struct kad_swarm {
     struct swarm_stream *first_stream_news, **last_stream_news;
     struct swarm_stream *told_stream; /* the program was told of its end: the next call frees it */
     size_t kept;                      /* bytes that the program has not taken */
-    unsigned n_provides;
+    struct swarm_peer *least_wanted, *most_wanted;
+    unsigned n_provides, next_probed;
+    struct {
+        uint64_t host; /* hash; 0: none yet */
+        kad_ms at;
+    } * probed;                  /* dials of late that looked for somebody, a ring; NULL: there was none */
     kad_ms probe_at, probe_from; /* the next probe; not before */
     struct {
         uint64_t host;
@@ -303,7 +309,10 @@ void kad_swarm_probe_lost(struct kad_swarm *swarm, struct swarm_peer *peer);
 void kad_swarm_probe_missed(struct kad_swarm *swarm, struct swarm_peer *peer);
 /* Whether one of its addresses may be dialled for no other reason than to see whether it is there. */
 bool kad_swarm_may_probe(const struct kad_swarm *swarm, const struct swarm_peer *peer, unsigned at);
+void kad_swarm_probed(struct kad_swarm *swarm, struct kad_bytes addr); /* it is dialled for that */
 void kad_swarm_probe_tick(struct kad_swarm *swarm);
+size_t kad_swarm_probe_memory(const struct kad_swarm *swarm);
+void kad_swarm_probe_clear(struct kad_swarm *swarm);
 
 /* -- swarm_words.c ---------------------------------------------------------------------------------------------- */
 

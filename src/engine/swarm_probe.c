@@ -5,8 +5,10 @@
  * `probe_ms`, whatever number of records it has, those first that were asked for last. When three such dials have failed, the later ones a quarter
  * of `probe_ms` apart, it is gone: no answer names it, until it is heard of again by any connection. Its records stay until they expire.
  *
- * A record may name a victim's address. So there are 240 probes in `probe_ms` at most, of a peer two addresses each; of four
- * peers at most at one host: a victim sees eight dials in `probe_ms`, three times as many in the first, however many name it; addresses that are not public only of who comes from such a one itself; and no names, which may mean anything.
+ * A record may name a victim's address. So there are 240 probes in `probe_ms` at most, of a peer two addresses each, and eight dials
+ * to a host (of IPv6 a /64), which are kept count of whatever becomes of the peers that were looked for there: so many a victim sees in
+ * `probe_ms`, however many name it. Addresses that are not public are dialled only of who comes from such a one itself; and no names, which
+ * may mean anything.
  * Nobody is taken for gone while we have no connection at all.
  */
 #include "engine/swarm_parts.h"
@@ -14,12 +16,14 @@
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "base/hash.h"
 
 #define PARTS     240 /* of `probe_ms`, a probe in each at most */
 #define MISSED    3
 #define PROVIDERS 1024 /* that are looked for */
-#define PER_HOST  4
+#define PER_HOST  8    /* dials in `probe_ms` */
 #define ADDRS     2
+#define DIALS     (PARTS * ADDRS)
 #define UNKNOWN   4                 /* of those in an answer, that are not remembered: so many are */
 #define KEPT_MS   (10 * KAD_SECOND) /* a connection that was made to look is closed then, if nobody uses it */
 
@@ -34,37 +38,51 @@ static void probe_later(struct kad_swarm *swarm, struct swarm_peer *peer, kad_ms
     kad_swarm_wake(swarm, swarm->probe_at);
 }
 
+/* Those that are looked for stand in the order in which they were asked for last. */
+static void unlist(struct kad_swarm *swarm, struct swarm_peer *peer)
+{
+    if (peer->less_wanted)
+        peer->less_wanted->more_wanted = peer->more_wanted;
+    else
+        swarm->least_wanted = peer->more_wanted;
+    if (peer->more_wanted)
+        peer->more_wanted->less_wanted = peer->less_wanted;
+    else
+        swarm->most_wanted = peer->less_wanted;
+}
+
+static void list(struct kad_swarm *swarm, struct swarm_peer *peer)
+{
+    peer->more_wanted = NULL;
+    peer->less_wanted = swarm->most_wanted;
+    if (swarm->most_wanted)
+        swarm->most_wanted->more_wanted = peer;
+    else
+        swarm->least_wanted = peer;
+    swarm->most_wanted = peer;
+}
+
 static void forget(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
+    unlist(swarm, peer);
     swarm->counters.providers_gone -= peer->gone;
     peer->provides = peer->gone = false;
     peer->n_missed = 0;
     swarm->n_provides--;
 }
 
-static void forget_least_wanted(struct kad_swarm *swarm)
-{
-    struct swarm_peer *least = NULL;
-
-    for (uint32_t i = 0; i < swarm->room_peers; i++) {
-        struct swarm_peer *peer = swarm->peers[i];
-
-        if (peer && peer->provides && (!least || peer->wanted_at < least->wanted_at))
-            least = peer;
-    }
-    if (least)
-        forget(swarm, least);
-}
-
 void kad_swarm_provides(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
     if (!swarm->config.probe_ms)
         return;
-    peer->wanted_at = swarm->now;
-    if (peer->provides)
+    if (peer->provides) {
+        unlist(swarm, peer);
+        list(swarm, peer);
         return;
+    }
     if (swarm->n_provides == PROVIDERS)
-        forget_least_wanted(swarm);
+        forget(swarm, swarm->least_wanted);
+    list(swarm, peer);
     peer->provides = true;
     swarm->n_provides++;
     probe_later(swarm, peer, swarm->config.probe_ms);
@@ -150,33 +168,46 @@ void kad_swarm_probe_missed(struct kad_swarm *swarm, struct swarm_peer *peer)
 
 /* -- whom to dial ----------------------------------------------------------------------------------------------- */
 
-static bool has_host(const struct swarm_peer *peer, const struct kad_endpoint *host)
+/* Never 0. */
+static uint64_t host_of(const struct kad_swarm *swarm, const struct kad_endpoint *endpoint)
+{
+    uint64_t key;
+
+    memcpy(&key, swarm->config.random, sizeof(key)); /* so that nobody can choose collisions */
+    return kad_hash(key, endpoint->address, endpoint->family == KAD_IPV6 ? 8 : 4) | 1;
+}
+
+/* So many more dials there are within what a host sees in this interval. */
+static bool has_room(const struct kad_swarm *swarm, const struct kad_endpoint *host, unsigned n)
+{
+    const uint64_t hash = host_of(swarm, host);
+
+    if (kad_endpoint_scope(host) != KAD_SCOPE_PUBLIC && !swarm->config.limit_loopback)
+        return true;
+    for (unsigned i = 0; swarm->probed && i < DIALS; i++)
+        n += swarm->probed[i].host == hash && swarm->now - swarm->probed[i].at < swarm->config.probe_ms;
+    return n <= PER_HOST;
+}
+
+void kad_swarm_probed(struct kad_swarm *swarm, struct kad_bytes addr)
 {
     struct kad_multiaddr parts;
 
-    for (unsigned i = 0; i < peer->n_addrs; i++) {
-        const struct kad_bytes addr = {peer->addrs[i].bytes, peer->addrs[i].n};
-
-        if (kad_multiaddr_parse(addr, &parts) == 0 && parts.host == KAD_HOST_IP &&
-            kad_endpoint_same_host(&parts.endpoint, host))
-            return true;
-    }
-    return false;
+    if (kad_multiaddr_parse(addr, &parts) < 0)
+        return;
+    swarm->probed[swarm->next_probed].host = host_of(swarm, &parts.endpoint);
+    swarm->probed[swarm->next_probed].at = swarm->now;
+    swarm->next_probed = (swarm->next_probed + 1) % DIALS;
 }
 
-/* Others that were looked for there in this interval. */
-static unsigned n_probed(const struct kad_swarm *swarm, const struct swarm_peer *but,
-                         const struct kad_endpoint *host)
+size_t kad_swarm_probe_memory(const struct kad_swarm *swarm)
 {
-    unsigned n = 0;
+    return swarm->probed ? DIALS * sizeof(*swarm->probed) : 0;
+}
 
-    for (uint32_t i = 0; i < swarm->room_peers; i++) {
-        const struct swarm_peer *peer = swarm->peers[i];
-
-        n += peer && peer != but && peer->probed_at &&
-             swarm->now - peer->probed_at < swarm->config.probe_ms && has_host(peer, host);
-    }
-    return n;
+void kad_swarm_probe_clear(struct kad_swarm *swarm)
+{
+    kad_free(swarm->config.allocator, swarm->probed, kad_swarm_probe_memory(swarm));
 }
 
 static bool is_good_for_that(const struct kad_swarm *swarm, const struct swarm_peer *peer, unsigned at,
@@ -195,23 +226,37 @@ bool kad_swarm_may_probe(const struct kad_swarm *swarm, const struct swarm_peer 
 
     for (unsigned i = 0; i < at; i++)
         n += is_good_for_that(swarm, peer, i, &parts);
-    return n < ADDRS && is_good_for_that(swarm, peer, at, &parts) &&
-           (n_probed(swarm, peer, &parts.endpoint) < PER_HOST ||
-            (kad_endpoint_scope(&parts.endpoint) != KAD_SCOPE_PUBLIC && !swarm->config.limit_loopback));
+    return n < ADDRS && is_good_for_that(swarm, peer, at, &parts) && has_room(swarm, &parts.endpoint, 1);
+}
+
+/* Whether there is any to be dialled, and each may be: else one that was passed over would be held against the peer. */
+static bool can_be_judged(const struct kad_swarm *swarm, const struct swarm_peer *peer)
+{
+    struct kad_endpoint good[ADDRS];
+    struct kad_multiaddr parts;
+    unsigned n = 0;
+    bool same;
+
+    for (unsigned i = 0; i < peer->n_addrs && n < ADDRS; i++) {
+        if (!is_good_for_that(swarm, peer, i, &parts))
+            continue;
+        good[n++] = parts.endpoint;
+        same = n == 2 && host_of(swarm, &good[0]) == host_of(swarm, &good[1]);
+        if (!has_room(swarm, &parts.endpoint, same ? 2 : 1))
+            return false;
+    }
+    return n > 0;
 }
 
 static void probe(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
-    unsigned at = 0;
-
-    while (at < peer->n_addrs && !kad_swarm_may_probe(swarm, peer, at))
-        at++;
-    if (at == peer->n_addrs) { /* nothing is known of it, for better or worse */
+    if (!swarm->probed)
+        swarm->probed = kad_alloc_zero(swarm->config.allocator, DIALS * sizeof(*swarm->probed));
+    if (!swarm->probed || !can_be_judged(swarm, peer)) { /* nothing is known of it, for better or worse */
         probe_later(swarm, peer, swarm->config.probe_ms);
         return;
     }
     swarm->counters.probes++;
-    peer->probed_at = swarm->now;
     peer->probing = true;
     peer->dial_at = 0; /* a probe has its own pace */
     kad_swarm_want(swarm, peer);
@@ -248,14 +293,12 @@ void kad_swarm_probe_tick(struct kad_swarm *swarm)
         kad_swarm_wake(swarm, swarm->now < swarm->probe_at ? swarm->probe_at : KAD_NEVER);
         return;
     }
-    for (uint32_t i = 0; swarm->n_provides && i < swarm->room_peers; i++) {
-        struct swarm_peer *peer = swarm->peers[i];
-
-        if (!peer || !peer->provides || peer->conn || peer->dialling || peer->n_dials)
+    for (struct swarm_peer *peer = swarm->most_wanted; peer; peer = peer->less_wanted) {
+        if (peer->conn || peer->dialling || peer->n_dials)
             continue;
         if (swarm->now < peer->probe_at)
             next = peer->probe_at < next ? peer->probe_at : next;
-        else if (!best || peer->wanted_at > best->wanted_at)
+        else if (!best)
             best = peer;
     }
     swarm->probe_at = next;

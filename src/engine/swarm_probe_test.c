@@ -139,6 +139,7 @@ TEST(who_has_no_connection_takes_nobody_for_gone)
 
 static struct kad_swarm *alone;
 static kad_ms now;
+static uint32_t max_peers; /* 0: as usual */
 
 static void begin(bool local)
 {
@@ -146,6 +147,7 @@ static void begin(bool local)
                                             .protocols = {"/icn/kad/1.0.0"},
                                             .mode = KAD_SWARM_SERVER,
                                             .local = local,
+                                            .max_peers = max_peers,
                                             .probe_ms = EVERY};
 
     now = 1700000000000;
@@ -210,6 +212,51 @@ TEST(a_victim_sees_few_dials_whoever_names_it)
     name(200, elsewhere, 1); /* others are looked for all the same */
     (void)n_dials(EVERY + KAD_MINUTE);
     EXPECT(kad_swarm_counters(alone)->dialled > n);
+    kad_swarm_free(alone);
+}
+
+/* Those that were looked for are forgotten as soon as enough others are named; how often somebody was dialled is not. */
+TEST(a_victim_sees_no_more_dials_when_those_looked_for_are_forgotten)
+{
+    static const char *const victim[] = {"/ip6/2a00:1:2:3::1/tcp/80", "/ip6/2a00:1:2:3::2/tcp/443"};
+    unsigned n = 0;
+
+    max_peers = 64;
+    begin(false);
+    for (unsigned i = 0; i < 60; i++)
+        name(i, victim, 2);
+    EXPECT_EQ(n_dials(EVERY - KAD_SECOND), 0);
+    for (unsigned i = 0, named = 60; i < 59; i++) {
+        n += n_dials(20 * KAD_SECOND);
+        for (unsigned j = 0; j < 60; j++) { /* who has been looked for gives way to others */
+            uint8_t id[34] = {0x12, 0x20, (uint8_t)j};
+            const struct kad_bytes bytes = {id, sizeof(id)};
+            const struct swarm_peer *peer = kad_swarm_peer_find(alone, bytes);
+
+            if (peer && !peer->n_failed)
+                kad_swarm_learn_peer(alone, bytes, NULL, 0);
+        }
+        for (unsigned j = 0; j < 5; j++)
+            name(1000 + named++, victim, 0);
+    }
+    EXPECT(n > 0 && n <= 8);
+    kad_swarm_free(alone);
+    max_peers = 0;
+}
+
+/* A host that is dialled as often as may be is not held against those who are there, nor the address that is left to try. */
+TEST(who_cannot_be_dialled_for_a_hosts_sake_was_not_missed)
+{
+    static const char *const host[] = {"/ip4/93.184.1.1/tcp/80", "/ip4/93.184.1.1/tcp/443"};
+    static const char *const there[] = {"/ip4/93.184.1.3/tcp/4001", "/ip4/93.184.1.1/tcp/4001"};
+
+    begin(false);
+    name(4, there, 2);
+    for (unsigned i = 0; i < 4; i++)
+        name(i, host, 2);
+    EXPECT_EQ(n_dials(EVERY), 0);
+    EXPECT_EQ(n_dials(EVERY - KAD_MINUTE), 8);
+    EXPECT_EQ(kad_swarm_counters(alone)->probes, 4);
     kad_swarm_free(alone);
 }
 
