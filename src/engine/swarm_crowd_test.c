@@ -148,3 +148,45 @@ TEST(who_is_refused_comes_again_a_little_later)
         kad_swarm_free(swarm);
     }
 }
+
+/* Of its addresses one has no place for us and the others lead nowhere: that one is tried again, and it alone. A peer that is said to be at
+ * a victim's ports has it dialled once at each, and three times more. */
+TEST(where_somebody_is_is_tried_again_and_nowhere_else)
+{
+    for (unsigned refusing = 0; refusing < 3; refusing++) {
+        struct kad_swarm *swarm = lonely();
+        unsigned n[3] = {0};
+
+        for (uint8_t i = 1; i < 3; i++) {
+            static const uint8_t id[34] = {0x12, 0x20, 1};
+            struct kad_endpoint endpoint = v4(10, 0, 0, (uint8_t)(1 + i));
+            uint8_t bytes[KAD_MULTIADDR_MAX];
+            const struct kad_bytes addr = {
+                bytes, kad_multiaddr_make(&endpoint, KAD_TRANSPORT_TCP, bytes, sizeof(bytes))};
+
+            kad_swarm_learn_peer(swarm, (struct kad_bytes){id, sizeof(id)}, &addr, 1);
+        }
+        for (kad_ms now = 1000; now < 31000; now += 100) {
+            struct kad_swarm_order order;
+
+            kad_swarm_tick(swarm, now);
+            while (kad_swarm_next_order(swarm, &order)) {
+                struct kad_multiaddr parts;
+                unsigned at;
+
+                if (order.kind != KAD_SWARM_DIAL)
+                    continue;
+                EXPECT_EQ(kad_multiaddr_parse(order.addr, &parts), 0);
+                at = parts.endpoint.address[3] - 1u;
+                n[at]++;
+                if (at != refusing) /* the dial hangs, until it counts as dead */
+                    continue;
+                kad_swarm_connected(swarm, order.connection, now);
+                kad_swarm_closed(swarm, order.connection, now);
+            }
+        }
+        for (unsigned i = 0; i < 3; i++)
+            EXPECT_EQ(n[i], i == refusing ? 4u : 1u);
+        kad_swarm_free(swarm);
+    }
+}

@@ -265,7 +265,7 @@ static bool dial(struct kad_swarm *swarm, struct swarm_peer *peer, struct kad_by
 static void begin_race(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
     peer->dialling = true;
-    peer->n_refused = 0;
+    peer->n_refused = peer->n_again = 0;
     peer->next_dialling = swarm->first_dialling;
     peer->at_dialling = &swarm->first_dialling;
     if (peer->next_dialling)
@@ -315,6 +315,14 @@ static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
     if (peer->next_addr < peer->n_addrs) {
         const struct kad_bytes addr = {peer->addrs[peer->next_addr].bytes, peer->addrs[peer->next_addr].n};
 
+        if (peer->n_addrs - peer->next_addr <= peer->n_again) {
+            if (swarm->now < peer->again_at) {
+                peer->dial_at = peer->again_at;
+                kad_swarm_wake(swarm, peer->dial_at);
+                return;
+            }
+            peer->n_again--;
+        }
         if (dial(swarm, peer, addr)) {
             peer->next_addr++;
             if (peer->probing)
@@ -329,19 +337,30 @@ static void race(struct kad_swarm *swarm, struct swarm_peer *peer)
         give_up(swarm, peer);
 }
 
-/* Somebody is there, and closed the connection before a word: as we do when all places are taken, for a moment. */
-static void try_again(struct kad_swarm *swarm, struct swarm_peer *peer)
+/* Somebody is there, and closed the connection before a word: as we do when all places are taken, for a moment. When the other
+ * addresses were tried, this one is again. */
+static void try_again(struct kad_swarm *swarm, struct swarm_peer *peer, const struct swarm_conn *conn)
 {
-    peer->next_addr = 0;
-    peer->dial_at = swarm->now + (KAD_SWARM_REFUSED_MS << peer->n_refused++);
-    kad_swarm_wake(swarm, peer->dial_at);
+    unsigned at = 0;
+
+    while (at < peer->next_addr && (peer->addrs[at].n != conn->n_addr ||
+                                    memcmp(peer->addrs[at].bytes, conn->addr, conn->n_addr) != 0))
+        at++;
+    if (at == peer->next_addr || at >= peer->n_addrs || peer->n_refused == KAD_SWARM_REFUSALS)
+        return;
+    memmove(&peer->addrs[at], &peer->addrs[at + 1], (peer->n_addrs - at - 1u) * sizeof(*peer->addrs));
+    peer->addrs[peer->n_addrs - 1].n = conn->n_addr;
+    memcpy(peer->addrs[peer->n_addrs - 1].bytes, conn->addr, conn->n_addr);
+    peer->next_addr--;
+    peer->n_again++;
+    peer->again_at = swarm->now + (KAD_SWARM_REFUSED_MS << peer->n_refused++);
 }
 
 void kad_swarm_want(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
     if (peer->dialling && peer->probing) { /* there is more to it now: all addresses, from the first */
         peer->probing = false;
-        peer->next_addr = 0;
+        peer->next_addr = peer->n_again = 0;
         peer->dial_at = swarm->now;
         kad_swarm_wake(swarm, swarm->now);
     }
@@ -490,10 +509,9 @@ void kad_swarm_conn_end(struct kad_swarm *swarm, struct swarm_conn *conn, bool c
     }
     if (peer && !conn->up && peer->n_dials) {
         peer->n_dials--;
-        if (peer->dialling && conn->link && !close_socket && !peer->n_dials && !peer->probing &&
-            peer->next_addr == peer->n_addrs && peer->n_refused < KAD_SWARM_REFUSALS)
-            try_again(swarm, peer);
-        else if (peer->dialling)
+        if (peer->dialling && conn->link && !close_socket && !peer->probing)
+            try_again(swarm, peer, conn);
+        if (peer->dialling)
             race(swarm, peer);
         else if (!peer->conn && !peer->n_dials && (peer->first_ask || peer->n_streams))
             give_up(swarm, peer);

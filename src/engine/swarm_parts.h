@@ -76,6 +76,7 @@ struct swarm_peer {
     bool greets;               /* the engine is to hear of it */
     uint8_t n_failed;          /* times in a row that it was not to be had */
     uint8_t n_refused;         /* and in this race, that it closed the connection at once */
+    uint8_t n_again;           /* last addresses that did, and are dialled again at `again_at` */
     uint8_t n_dials;           /* under way */
     uint16_t n_asks;           /* questions to it, wherever they are */
     uint16_t n_streams;        /* of the program's, the same */
@@ -87,7 +88,7 @@ struct swarm_peer {
     bool near; /* it came, or was met, at an address that is not public */
     uint8_t n_missed;
     struct swarm_peer *less_wanted, *more_wanted; /* of those that are looked for */
-    kad_ms probe_at;
+    kad_ms probe_at, again_at;
     kad_ms dial_at; /* dialling: the next address; else: not before */
     struct swarm_conn *conn;
     struct swarm_ask *first_ask, **last_ask; /* that wait */
