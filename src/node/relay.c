@@ -30,6 +30,9 @@ bool kad_relay_say(struct kad_relay *relay, const struct kad_endpoint *to, const
 {
     struct kad_node *node = relay->node;
 
+    /* It would leave from where the node is: whoever is reached through a relay is heard from nowhere else. */
+    if (relay->use.closed || relay->use.state == KAD_RELAY_STATE_USED)
+        return false;
     if (relay->out.n == relay->out.room)
         kad_relay_flush(relay, kad_relay_socket(node));
     return kad_engine_say(node->engine, to, key, bytes, kad_node_clock(node), &relay->out);

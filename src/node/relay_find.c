@@ -152,7 +152,9 @@ size_t kad_node_relays(struct kad_node *node, struct kad_relay_row *out_rows, si
 
     if (!relay || node->phase != KAD_NODE_RUNNING)
         return 0;
-    if (relay->use.state < KAD_RELAY_STATE_LOOKING || relay->use.state == KAD_RELAY_STATE_USED) {
+    /* Who hides is not to say to relays who he is: without a session for them he waits. */
+    if ((relay->use.state < KAD_RELAY_STATE_LOOKING && relay->use.mode != KAD_RELAY_ALWAYS) ||
+        relay->use.state == KAD_RELAY_STATE_USED) {
         relay->use.listen_until = kad_node_clock(node) + LISTEN;
         kad_relay_gather(relay, kad_node_clock(node));
         relay->use.at = 0;

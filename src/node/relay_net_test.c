@@ -126,6 +126,43 @@ TEST(a_client_is_reached_at_its_relays_port)
     stop_all();
 }
 
+static size_t n_answers;
+
+static void count_answers(void *context, const struct kad_aside *aside)
+{
+    (void)context;
+    (void)aside;
+    n_answers++;
+}
+
+/* Whoever asks a node that hides whether it is a relay hears nothing: the answer would come from where it is. */
+TEST(who_hides_says_nothing_from_where_he_is)
+{
+    static const struct kad_relay_open open = {.nonce = 7, .ask = true};
+    struct kad_endpoint at;
+    uint8_t bytes[KAD_RELAY_OPEN_SIZE];
+    const struct kad_bytes word = {bytes, kad_relay_put_open(&open, bytes)};
+    uint64_t sent;
+
+    start_all(false);
+    await_relay();
+    member_await_ready(&other);
+    at = reached_at();
+    EXPECT_EQ(ping(&other, &at), 0);
+    sent = kad_udp_counters(kad_relay_socket(client.node))->sent;
+    n_answers = 0;
+    kad_engine_on_aside(kad_node_engine(other.node), count_answers, NULL);
+    EXPECT(kad_relay_say(other.node->relay, &at, kad_engine_identity(kad_node_engine(client.node)), word));
+    kad_relay_flush(other.node->relay, kad_relay_socket(other.node));
+    for (unsigned i = 0; i < 3; i++) {
+        uv_sleep(2); /* a session that begins in the millisecond of the last one is none */
+        EXPECT_EQ(ping(&other, &at), 0); /* behind the word, the same way */
+    }
+    EXPECT_EQ(n_answers, 0);
+    EXPECT_EQ(kad_udp_counters(kad_relay_socket(client.node))->sent, sent);
+    stop_all();
+}
+
 /* -- a relay that means ill --------------------------------------------------------------------------------------- */
 
 static struct {
@@ -394,6 +431,7 @@ TEST(with_a_given_relay_nothing_goes_elsewhere)
     configure(&config, &client, CLIENT, other.address);
     config.relay.pinned = text;
     member_start(&client, &config);
+    EXPECT_EQ(kad_node_relays(client.node, rows, 4), 0); /* it asks none before it can do so as nobody */
     await_relay();
     member_await_ready(&client);
     at = reached_at();
