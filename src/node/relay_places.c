@@ -11,6 +11,7 @@
 #define GROUPS      1024 /* that are remembered */
 #define GRANT       4096 /* bytes a minute to a group that has sent nothing */
 #define LEAST_PORT  1024
+#define LEAST_COST  64 /* bytes that a datagram counts for, however small: no node sends a smaller one */
 
 struct bucket {
     int64_t tokens; /* thousandths of a byte */
@@ -192,18 +193,32 @@ static bool has(struct bucket *bucket, uint64_t per_s, size_t size, kad_ms now)
     return bucket->tokens >= 1000 * (int64_t)size;
 }
 
+static void take_away(struct kad_relay_places *places, struct place *place, size_t size)
+{
+    place->bucket.tokens -= 1000 * (int64_t)size;
+    places->all.tokens -= 1000 * (int64_t)size;
+}
+
 static enum kad_relay_drop spend(struct kad_relay_places *places, struct place *place, size_t size,
                                  kad_ms now)
 {
     const uint64_t all = places->config.bytes_per_s;
+    const size_t cost = size > LEAST_COST ? size : LEAST_COST;
 
-    if (!has(&place->bucket, all / places->n_used, size, now))
+    if (!has(&place->bucket, all / places->n_used, cost, now))
         return KAD_RELAY_DROP_SHARE;
-    if (!has(&places->all, all, size, now))
+    if (!has(&places->all, all, cost, now))
         return KAD_RELAY_DROP_FULL;
-    place->bucket.tokens -= 1000 * (int64_t)size;
-    places->all.tokens -= 1000 * (int64_t)size;
+    take_away(places, place, cost);
     return KAD_RELAY_FORWARDED;
+}
+
+void kad_relay_places_padded(struct kad_relay_places *places, unsigned place, size_t size, size_t as)
+{
+    const size_t cost = size > LEAST_COST ? size : LEAST_COST;
+
+    if (places->places[place].client.until && as > 2 * cost)
+        take_away(places, &places->places[place], as - 2 * cost);
 }
 
 /* May this client's datagrams go there at all? */

@@ -24,8 +24,9 @@
 struct kad_relay_places_config {
     const struct kad_allocator *allocator;
     unsigned places; /* 1 .. 4096 */
-    uint64_t
-        bytes_per_s; /* over all, both directions together; of the datagrams that are forwarded, not of what is around them */
+    /* Over all, both directions together; of the datagrams that are forwarded, each as 64 bytes at least, not of what is around
+     * them: in a session they are at most twice as large. */
+    uint64_t bytes_per_s;
     kad_ms lifetime_ms; /* of a place that is not asked for again */
     bool limit_local;   /* the budget towards others holds on private networks too */
     uint64_t hash_key;
@@ -82,5 +83,8 @@ enum kad_relay_drop kad_relay_places_send(struct kad_relay_places *places, unsig
                                           kad_ms now);
 enum kad_relay_drop kad_relay_places_bring(struct kad_relay_places *places, unsigned place,
                                            const struct kad_endpoint *from, size_t size, kad_ms now);
+/* What was brought, of `size` bytes, left with `as`: a client that pads its session has that padded, too, and what is more than
+ * twice the datagram is its own to pay. */
+void kad_relay_places_padded(struct kad_relay_places *places, unsigned place, size_t size, size_t as);
 
 #endif

@@ -117,6 +117,27 @@ TEST(the_cap_holds_and_is_shared)
     kad_relay_places_free(places);
 }
 
+/* However small they are, or large on their way: no flood of crumbs costs more than the line, nor does a client that pads all. */
+TEST(small_ones_and_padding_count)
+{
+    const struct kad_endpoint from = at(60, 1, 6000);
+    unsigned n = 0, n_padded = 0;
+
+    make();
+    EXPECT_EQ(open_place(1, 0), 0);
+    for (kad_ms now = 0; now < 10000; now++)
+        n += kad_relay_places_bring(places, 0, &from, 1, now) == KAD_RELAY_FORWARDED;
+    EXPECT_MSG(n > 9 * RATE / 64 && n <= 11 * RATE / 64, "%u of one byte", n);
+    for (kad_ms now = 10000; now < 20000; now++) {
+        if (kad_relay_places_bring(places, 0, &from, 64, now) != KAD_RELAY_FORWARDED)
+            continue;
+        n_padded++;
+        kad_relay_places_padded(places, 0, 64, 1200);
+    }
+    EXPECT_MSG(n_padded > 9 * RATE / 1200 && n_padded * (1200 - 64) <= 11 * RATE, "%u padded", n_padded);
+    kad_relay_places_free(places);
+}
+
 /* No proxy towards victims: what goes to a /24 is bounded by what came from there and 4 KiB a minute, over all clients; and a
  * forged sender's datagrams buy no more than their own bytes. */
 TEST(more_does_not_go_than_came)

@@ -27,9 +27,10 @@ static void count(struct kad_relay_serve *serve, enum kad_relay_drop drop)
 
 /* -- ports -------------------------------------------------------------------------------------------------------- */
 
-static void bring(struct kad_relay *relay, const struct kad_relay_client *client,
-                  const struct kad_endpoint *from, struct kad_bytes bytes)
+static void bring(struct kad_relay *relay, unsigned place, const struct kad_endpoint *from,
+                  struct kad_bytes bytes)
 {
+    const struct kad_relay_client *client = kad_relay_places_at(relay->serve.places, place);
     const size_t n = kad_relay_put_head(KAD_RELAY_DATA, from, relay->scratch);
 
     memcpy(relay->scratch + n, bytes.data, bytes.size);
@@ -37,6 +38,8 @@ static void bring(struct kad_relay *relay, const struct kad_relay_client *client
                       (struct kad_bytes){relay->scratch, n + bytes.size})) {
         count(&relay->serve, KAD_RELAY_FORWARDED);
         relay->serve.bytes_in += bytes.size;
+        kad_relay_places_padded(relay->serve.places, place, bytes.size,
+                                relay->out.datagrams[relay->out.n - 1].bytes.size);
     } else {
         count(&relay->serve, KAD_RELAY_DROP_CLIENT);
     }
@@ -54,14 +57,13 @@ static void readable(void *context, struct kad_udp *udp)
 
     if (node->phase != KAD_NODE_RUNNING)
         return;
-    for (int i = 0; i < PORT_DATAGRAMS && kad_udp_receive(udp, &from, &bytes); i++) {
-        const struct kad_relay_client *client = kad_relay_places_at(serve->places, port->place);
+    for (int i = 0; (i < PORT_DATAGRAMS || kad_udp_fetched(udp)) && kad_udp_receive(udp, &from, &bytes);
+         i++) {
         const enum kad_relay_drop drop =
-            client ? kad_relay_places_bring(serve->places, port->place, &from, bytes.size, now)
-                   : KAD_RELAY_DROP_STRANGER;
+            kad_relay_places_bring(serve->places, port->place, &from, bytes.size, now);
 
         if (drop == KAD_RELAY_FORWARDED)
-            bring(relay, client, &from, bytes);
+            bring(relay, port->place, &from, bytes);
         else
             count(serve, drop);
     }

@@ -112,7 +112,8 @@ static void readable(void *context, struct kad_udp *udp)
         return;
     node->in_turn = true;
     node->now = kad_clock_now(&node->clock);
-    for (int i = 0; i < 4 * KAD_UDP_BATCH && kad_udp_receive(udp, &in.peer, &in.bytes); i++) {
+    for (int i = 0;
+         (i < 4 * KAD_UDP_BATCH || kad_udp_fetched(udp)) && kad_udp_receive(udp, &in.peer, &in.bytes); i++) {
         struct kad_channel_in got;
 
         if (relay->out.room - relay->out.n < KAD_RELAY_BATCH / 2)

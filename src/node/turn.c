@@ -16,7 +16,10 @@ static void receive(struct kad_node *node, struct kad_udp *readable)
 {
     struct kad_datagram in;
 
-    for (int i = 0; i < TURN_DATAGRAMS && kad_udp_receive(readable, &in.peer, &in.bytes); i++) {
+    /* A batch is taken to its end: the next socket's comes into the same buffers. */
+    for (int i = 0;
+         (i < TURN_DATAGRAMS || kad_udp_fetched(readable)) && kad_udp_receive(readable, &in.peer, &in.bytes);
+         i++) {
         if (!kad_relay_hides(node))
             kad_engine_datagram(node->engine, &in, node->now, &node->out);
         if (kad_udp_fetched(readable) == 0 || batch_is_filling(node))
