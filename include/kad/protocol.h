@@ -68,8 +68,8 @@ struct kad_protocol {
     unsigned max_per_peer; /* of which one peer may have so many; 0: 8. Who opens more gets a reset */
     /* A peer opened a stream. False: it is reset, and nothing more is said of it. `peer` is a peer id, lent for the call. */
     bool (*opened)(void *context, uint64_t stream, const char *peer);
-    /* `n` bytes have come, lent for the call. Returns how many are taken; the rest comes again, at the beginning of more, or after
-     * kad_node_stream_resume(). */
+    /* `n` bytes have come, lent for the call: until it resets this stream, or takes its protocol back, if it does. Returns how many are
+     * taken; the rest comes again, at the beginning of more, or after kad_node_stream_resume(). */
     size_t (*bytes)(void *context, uint64_t stream, const uint8_t *bytes, size_t n);
     /* The other side says no more, and all of it was taken. */
     void (*ended)(void *context, uint64_t stream);
@@ -87,7 +87,8 @@ KAD_CHECK int kad_node_protocol_add(struct kad_node *node, const struct kad_prot
 bool kad_node_protocol_remove(struct kad_node *node, const char *name);
 
 /* Opens a stream to `peer`, a peer id as text or a multiaddr with "/p2p/ID", in a protocol that was added. Without a connection the
- * peer is dialled at the addresses that are known of it, and at that one; `closed` tells if that fails. `user` stays with the stream.
+ * peer is dialled at the addresses that are known of it, and at that one, unless it was not to be had a moment ago (a minute, then up to
+ * five): `closed` tells if nobody is. `user` stays with the stream.
  * 0; KAD_E_INVALID (no such peer, or it is this node), KAD_E_NOT_FOUND (the protocol was not added), KAD_E_REFUSED (the gate's veto),
  * KAD_E_LIMIT (streams, to all or to this peer), KAD_E_MEMORY, KAD_E_CLOSED (not started, or stopping). */
 KAD_CHECK int kad_node_stream_open(struct kad_node *node, const char *peer, const char *protocol, void *user,

@@ -327,12 +327,12 @@ static int by_number(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Those that have grown large enough. Overwrites the groups. */
+/* The largest that have grown large enough, as many as there are places. Overwrites the groups. */
 static void find_new(struct kad_regions *regions, const struct view *view, uint64_t *groups)
 {
     uint64_t found[KAD_REGIONS_MAX];
     size_t sizes[KAD_REGIONS_MAX];
-    size_t n = 0, n_found = 0;
+    size_t n = 0, n_found = 0, at;
     uint64_t *good = groups + 2 * view->n;
 
     for (size_t i = 0; i < view->n; i++) {
@@ -344,11 +344,19 @@ static void find_new(struct kad_regions *regions, const struct view *view, uint6
     qsort(good, n, sizeof(*good), by_number);
     for (size_t i = 0, run = 0; i < n; i++) {
         run = i && good[i] == good[i - 1] ? run + 1 : 1;
-        if (run >= KAD_REGION_CONTACTS && (i + 1 == n || good[i + 1] != good[i]) &&
-            n_found < KAD_REGIONS_MAX && !is_known(regions, good[i])) {
-            found[n_found] = good[i];
-            sizes[n_found++] = run;
+        if (run < KAD_REGION_CONTACTS || (i + 1 < n && good[i + 1] == good[i]) || is_known(regions, good[i]))
+            continue;
+        at = n_found;
+        if (n_found == KAD_REGIONS_MAX) { /* the smallest gives way */
+            at = 0;
+            for (size_t j = 1; j < n_found; j++)
+                at = sizes[j] < sizes[at] ? j : at;
+            if (sizes[at] >= run)
+                continue;
         }
+        n_found += at == n_found;
+        found[at] = good[i];
+        sizes[at] = run;
     }
     for (size_t i = 0; i < n_found; i++)
         welcome(regions, found[i], view, sizes[i]);

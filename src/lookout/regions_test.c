@@ -6,12 +6,14 @@
 #include "base/test.h"
 
 #define QUIET (10 * KAD_MINUTE)
-#define MOST  64
+#define MOST  400
 
-/* The first octet says where: 20 DE, 30 FR, 40 a system and no country; else unknown. */
+/* The first octet says where: 20 DE, 30 FR, 40 a system and no country, 50 a system of many; else unknown. */
 static void place_of(void *context, const struct kad_endpoint *endpoint, struct kad_place *out_place)
 {
     (void)context;
+    if (endpoint->address[0] == 50) /* systems by the third octet */
+        out_place->as_number = 1000u + endpoint->address[2];
     if (endpoint->address[0] == 20)
         memcpy(out_place->country, "DE", 2);
     if (endpoint->address[0] == 30)
@@ -249,6 +251,26 @@ TEST(a_region_is_a_country_a_system_or_a_registrys)
     pass(&world, KAD_HOUR);
     EXPECT_EQ(world.n_silent, 2);
     EXPECT_EQ(kad_regions_silent(&world.regions), 2);
+}
+
+/* There are seventy that are large enough, and room for the largest. */
+TEST(the_largest_are_looked_after)
+{
+    static struct world world;
+    bool has_largest = false;
+
+    start(&world);
+    for (uint8_t as = 0; as < 70; as++) {
+        const size_t first = world.n;
+
+        add(&world, 50, as == 69 ? 20 : 5);
+        for (size_t i = first; i < world.n; i++)
+            world.rows[i].contact.endpoint.address[2] = as;
+    }
+    look(&world);
+    for (size_t i = 0; i < KAD_REGIONS_MAX; i++)
+        has_largest |= strcmp(world.regions.regions[i].name, "AS1069") == 0;
+    EXPECT(has_largest);
 }
 
 /* Nobody is asked while traffic shows that all are there, and never more than so many. */
