@@ -377,7 +377,8 @@ static void judge_regions(struct sim_siege *siege, uint32_t node, const struct k
             keyed ? kad_engine_contact_key(engine, &peer->contact.endpoint, peer->public_key, false, now)
                   : kad_engine_contact(engine, &peer->contact, false, now);
 
-        (void)error; /* who cannot be asked is not */
+        if (error)
+            kad_regions_cannot_ask(&watched->regions, peer);
     }
     if (look.n_probes)
         sim_node_wake(siege->run->world, node);

@@ -7,6 +7,7 @@
 
 #include "base/endpoint.h"
 #include "base/types.h"
+#include "core/id.h"
 #include "lookout/registry.h"
 
 #define PACE_LEAST KAD_SECOND
@@ -194,7 +195,8 @@ static void probe(struct kad_regions *regions, struct kad_region *region, const 
         struct kad_region_peer *next = NULL;
 
         for (unsigned i = 0; i < region->n_peers; i++) {
-            if (!region->peers[i].asked_at && (!next || region->peers[i].n_vain < next->n_vain))
+            if (!region->peers[i].asked_at && !region->peers[i].strange &&
+                (!next || region->peers[i].n_vain < next->n_vain))
                 next = &region->peers[i];
         }
         if (!next || look->n_probes + 1 >= KAD_REGIONS_PROBES) /* one is for whoever is elsewhere */
@@ -395,6 +397,24 @@ kad_ms kad_regions_pace(const struct kad_regions *regions)
     const kad_ms pace = regions->quiet_ms / 10;
 
     return pace < PACE_LEAST ? PACE_LEAST : pace > PACE_MOST ? PACE_MOST : pace;
+}
+
+void kad_regions_cannot_ask(struct kad_regions *regions, const struct kad_region_peer *peer)
+{
+    regions->n_probes--;
+    for (size_t i = 0; i < KAD_REGIONS_MAX; i++) {
+        struct kad_region *region = &regions->regions[i];
+
+        for (unsigned j = 0; region->group && j < region->n_peers; j++) {
+            struct kad_region_peer *here = &region->peers[j];
+
+            if (kad_id_equal(&here->contact.id, &peer->contact.id) &&
+                kad_endpoint_equal(&here->contact.endpoint, &peer->contact.endpoint)) {
+                here->strange = true;
+                here->asked_at = 0;
+            }
+        }
+    }
 }
 
 const struct kad_region_change *kad_regions_news(const struct kad_regions *regions, uint64_t *seen)

@@ -33,6 +33,7 @@ struct kad_region_peer {
     uint8_t public_key[32];
     kad_ms heard_at, asked_at; /* asked_at: and not yet known what came of it; 0: not */
     uint16_t n_vain;           /* times it was asked in vain since the region was heard */
+    bool strange;              /* the host cannot ask it */
 };
 
 struct kad_region {
@@ -83,6 +84,8 @@ kad_ms kad_regions_pace(const struct kad_regions *regions);
 void kad_regions_look(struct kad_regions *regions, const struct kad_table_row *rows, size_t n,
                       const struct kad_places *places, uint64_t *scratch, kad_ms now,
                       struct kad_regions_look *out_look);
+/* One of those whom to ping cannot be asked: banned, or its key is of a kind that is not known. That it is silent says nothing then. */
+void kad_regions_cannot_ask(struct kad_regions *regions, const struct kad_region_peer *peer);
 /* The next change that `*seen` counts as not seen; NULL: there is none. */
 const struct kad_region_change *kad_regions_news(const struct kad_regions *regions, uint64_t *seen);
 unsigned kad_regions_silent(const struct kad_regions *regions);

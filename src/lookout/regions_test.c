@@ -28,6 +28,7 @@ struct world {
     struct kad_regions regions;
     struct kad_table_row rows[MOST];
     bool dead[MOST];
+    bool strange[MOST]; /* the host cannot ask it */
     size_t n;
     kad_ms now;
     unsigned n_silent, n_back, n_forgotten; /* changes told */
@@ -84,6 +85,10 @@ static void look(struct world *world)
     for (size_t i = 0; i < out.n_probes; i++) { /* answers come at once */
         const uint8_t who = out.probes[i].contact.id.bytes[0];
 
+        if (world->strange[who]) {
+            kad_regions_cannot_ask(&world->regions, &out.probes[i]);
+            continue;
+        }
         if (!world->dead[who])
             world->rows[who].heard_at = world->now + 50;
         world->rows[who].failures = world->dead[who] ? world->rows[who].failures + 1 : 0;
@@ -205,6 +210,29 @@ TEST(an_answer_of_the_other_family_accuses_nobody)
     pass(&world, KAD_HOUR);
     EXPECT_EQ(world.n_silent, 1);
     EXPECT_STR(world.name, "ripe");
+}
+
+/* Of libp2p's peers some have keys that nobody can be asked by, and whom the host has banned it does not ask either: they are not silent
+ * for that, nor do they keep it from asking others. */
+TEST(who_is_not_asked_is_not_silent)
+{
+    struct world world;
+
+    start(&world);
+    add(&world, 20, 12);
+    add(&world, 30, 12);
+    memset(world.strange, true, 12);
+    pass(&world, 5 * KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 0);
+
+    start(&world);
+    add(&world, 20, 8);
+    add(&world, 30, 12);
+    memset(world.strange, true, 3);
+    pass(&world, KAD_HOUR);
+    cut(&world, 20, true);
+    pass(&world, KAD_HOUR);
+    EXPECT_EQ(world.n_silent, 1);
 }
 
 TEST(few_are_no_region)

@@ -114,17 +114,17 @@ static void tell_region(const struct kad_node *node, const struct kad_region_cha
                  seconds, NULL);
 }
 
-/* A ping as of a saved contact: who answers gets the place in the table that there is for it. */
-static void ping(struct kad_node *node, const struct kad_region_peer *peer)
+/* A ping as of a saved contact: who answers gets the place in the table that there is for it. False: it cannot be asked. */
+static bool ping(struct kad_node *node, const struct kad_region_peer *peer)
 {
     static const uint8_t no_key[32] = {0};
     const bool has_key = memcmp(peer->public_key, no_key, sizeof(no_key)) != 0;
 
     if (has_key)
-        (void)!kad_engine_contact_key(node->engine, &peer->contact.endpoint, peer->public_key, false,
-                                      node->now);
-    else if (!kad_network_has_identities(node->config.network)) /* of others' keys only Ed25519's are known */
-        (void)!kad_engine_contact(node->engine, &peer->contact, false, node->now);
+        return kad_engine_contact_key(node->engine, &peer->contact.endpoint, peer->public_key, false,
+                                      node->now) == KAD_OK;
+    return !kad_network_has_identities(node->config.network) && /* of others' keys only Ed25519's are known */
+           kad_engine_contact(node->engine, &peer->contact, false, node->now) == KAD_OK;
 }
 
 static void look_at_regions(struct kad_node *node, const struct rows *rows)
@@ -136,8 +136,10 @@ static void look_at_regions(struct kad_node *node, const struct rows *rows)
     kad_regions_look(regions, rows->rows, rows->n, node->config.places, rows->scratch, node->now, &look);
     while ((change = kad_regions_news(regions, &node->around.regions_told)))
         tell_region(node, change);
-    for (size_t i = 0; i < look.n_probes; i++)
-        ping(node, &look.probes[i]);
+    for (size_t i = 0; i < look.n_probes; i++) {
+        if (!ping(node, &look.probes[i]))
+            kad_regions_cannot_ask(regions, &look.probes[i]);
+    }
 }
 
 /* -- when ------------------------------------------------------------------------------------------------------- */
