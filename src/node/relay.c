@@ -7,6 +7,8 @@
 #include "engine/network.h"
 #include "kad/secure.h"
 
+#define MEMORY (KAD_RELAY_BATCH * (size_t)KAD_DATAGRAM_MAX)
+
 struct kad_udp *kad_relay_socket(const struct kad_node *node)
 {
     for (size_t i = 0; i < node->n_sockets; i++) {
@@ -14,6 +16,18 @@ struct kad_udp *kad_relay_socket(const struct kad_node *node)
             return node->sockets[i];
     }
     return NULL;
+}
+
+bool kad_relay_make_room(struct kad_relay *relay)
+{
+    if (!relay->memory)
+        relay->memory = kad_alloc(relay->node->allocator, MEMORY);
+    if (relay->memory)
+        relay->out = (struct kad_batch){.datagrams = relay->datagrams,
+                                        .memory = relay->memory,
+                                        .n = relay->out.n,
+                                        .room = KAD_RELAY_BATCH};
+    return relay->memory != NULL;
 }
 
 void kad_relay_flush(struct kad_relay *relay, struct kad_udp *udp)
@@ -32,6 +46,8 @@ bool kad_relay_say(struct kad_relay *relay, const struct kad_endpoint *to, const
 
     /* It would leave from where the node is: whoever is reached through a relay is heard from nowhere else. */
     if (relay->use.closed || relay->use.state == KAD_RELAY_STATE_USED)
+        return false;
+    if (!kad_relay_make_room(relay))
         return false;
     if (relay->out.n == relay->out.room)
         kad_relay_flush(relay, kad_relay_socket(node));
@@ -72,8 +88,6 @@ int kad_relay_init(struct kad_node *node, char *why, size_t why_size)
     if (!relay)
         return KAD_E_MEMORY;
     relay->node = node;
-    relay->out =
-        (struct kad_batch){.datagrams = relay->datagrams, .memory = relay->memory, .room = KAD_RELAY_BATCH};
     error = kad_relay_serve_init(relay);
     if (!error)
         error = kad_relay_use_init(relay, why, why_size);
@@ -96,6 +110,7 @@ void kad_relay_free(struct kad_node *node)
     kad_relay_serve_free(node->relay);
     kad_relay_use_free(node->relay);
     kad_wipe(&node->relay->use, sizeof(node->relay->use));
+    kad_free(node->allocator, node->relay->memory, MEMORY);
     kad_free(node->allocator, node->relay, sizeof(*node->relay));
     node->relay = NULL;
 }

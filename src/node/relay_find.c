@@ -42,9 +42,11 @@ static void looked_up(void *user, const struct kad_event *event)
     struct kad_node *node = user;
     struct kad_relay *relay = node->relay;
     struct kad_secure_name name;
+    struct kad_info info;
 
     if (event->kind != KAD_EVENT_DONE || !relay)
         return;
+    kad_engine_info(node->engine, &info);
     relay->use.looking_up = false;
     relay->use.at = 0;
     kad_relay_name(&name);
@@ -54,7 +56,8 @@ static void looked_up(void *user, const struct kad_event *event)
         struct kad_secure_opened opened;
 
         if (kad_secure_open(&name, &event->done.records[i], NULL, value, &opened) == KAD_OK &&
-            opened.has_owner && kad_secure_get_endpoints(opened.value, endpoints) > 0)
+            opened.has_owner && kad_secure_get_endpoints(opened.value, endpoints) > 0 &&
+            kad_endpoint_scope(&endpoints[0]) >= kad_endpoint_scope(&info.address))
             add(relay, &endpoints[0], opened.owner);
     }
 }
@@ -108,9 +111,9 @@ void kad_relay_look_around(struct kad_relay *relay, kad_ms now)
 
     if (now >= use->table_at) {
         use->table_at = now + TABLE_AGAIN;
-        if (use->is_pinned)
+        if (use->is_pinned && use->state != KAD_RELAY_STATE_USED)
             add_pinned(relay);
-        else
+        else if (!use->is_pinned)
             add_contacts(relay);
     }
     if (now >= use->lookup_at && !use->is_pinned && (!use->closed || use->state == KAD_RELAY_STATE_USED)) {
@@ -130,7 +133,13 @@ void kad_relay_gather(struct kad_relay *relay, kad_ms now)
         struct kad_relay_candidate *candidate = &use->pick.list[i];
         const kad_ms since = now - candidate->asked_at;
 
-        if (candidate->asked_at == 0 || since >= ASK_AGAIN || (candidate->waiting && since >= KAD_SECOND))
+        /* One that was given is the only one. */
+        if (candidate->waiting && since >= KAD_SECOND && candidate->asked_at && !use->is_pinned)
+            kad_relay_pick_silent(candidate, now);
+        if (now < candidate->shunned_until && !use->is_pinned)
+            continue;
+        if (candidate->asked_at == 0 || since >= ASK_AGAIN ||
+            ((candidate->waiting || candidate->n_silent) && since >= KAD_SECOND))
             kad_relay_ask(relay, candidate);
     }
 }

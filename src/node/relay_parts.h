@@ -35,7 +35,7 @@ struct kad_relay_serve {
     kad_ms announce_at;            /* when others are told that it is one; KAD_NEVER: they have been */
     struct kad_endpoint announced; /* where others were told that it is */
     struct kad_endpoint own;       /* as others see this node; looked at now and then */
-    uint8_t own_ports[65536 / 8];  /* a bit for each that is a client's */
+    uint8_t *own_ports;            /* a bit for each that is a client's */
     struct kad_endpoint
         unproved;       /* somebody of whom the engine is to find out whether he receives; family 0: nobody */
     unsigned n_proving; /* such questions that are under way */
@@ -83,7 +83,7 @@ struct kad_relay {
     struct kad_node *node;
     struct kad_batch out; /* of the session layer, and of what is wrapped */
     struct kad_datagram datagrams[KAD_RELAY_BATCH];
-    uint8_t memory[KAD_RELAY_BATCH * KAD_DATAGRAM_MAX];
+    uint8_t *memory; /* of `out`; NULL: nothing was to be sent yet, as in most nodes */
     uint8_t scratch[KAD_ASIDE_MAX];
     struct kad_relay_serve serve;
     struct kad_relay_use use;
@@ -91,6 +91,8 @@ struct kad_relay {
 
 /* The node's first socket of IPv4; NULL: it has none. */
 struct kad_udp *kad_relay_socket(const struct kad_node *node);
+/* For `out`, which most nodes never need. False: no memory. */
+bool kad_relay_make_room(struct kad_relay *relay);
 /* Sends what is in `out` from there. */
 void kad_relay_flush(struct kad_relay *relay, struct kad_udp *udp);
 /* In the engine's session with whoever has this key. */

@@ -4,6 +4,7 @@
 
 #define SHUN_LEAST (30 * KAD_SECOND)
 #define SHUN_MOST  (30 * KAD_MINUTE)
+#define SILENCES   5
 #define ENOUGH     32768 /* bytes a second that a client can do with */
 
 int64_t kad_relay_pick_cost(const struct kad_relay_candidate *candidate)
@@ -77,6 +78,7 @@ bool kad_relay_pick_told(struct kad_relay_candidate *candidate, const struct kad
     if (!candidate->waiting || candidate->nonce != place->nonce)
         return false;
     candidate->waiting = false;
+    candidate->n_silent = 0;
     candidate->answered_at = now;
     candidate->rtt_ms = (int32_t)(now - candidate->asked_at);
     candidate->told = true;
@@ -93,6 +95,15 @@ void kad_relay_pick_failed(struct kad_relay_candidate *candidate, kad_ms now)
     candidate->waiting = false;
     candidate->shunned_for = next < SHUN_MOST ? next : SHUN_MOST;
     candidate->shunned_until = now + candidate->shunned_for;
+}
+
+void kad_relay_pick_silent(struct kad_relay_candidate *candidate, kad_ms now)
+{
+    candidate->waiting = false;
+    if (++candidate->n_silent < SILENCES)
+        return;
+    candidate->n_silent = 0;
+    kad_relay_pick_failed(candidate, now);
 }
 
 void kad_relay_pick_served(struct kad_relay_candidate *candidate)

@@ -4,6 +4,7 @@
  *     kad_relay_pick_add()      somebody says it is a relay
  *     kad_relay_pick_asked()    it was asked for how it stands;  _told(): its answer, _silent(): there was none
  *     kad_relay_pick_best()     the one to be taken now
+ *                               the fifth silence in a row is a failure: whoever invents relays does not keep a place with them
  *     kad_relay_pick_failed()   it did not do: not for 30 s, twice as long each time, up to half an hour
  *
  * What a relay says of itself chooses among relays and nothing more. One with a free place is better the sooner it answers; of what it
@@ -29,6 +30,7 @@ struct kad_relay_candidate {
     kad_ms asked_at, answered_at;      /* 0: never */
     uint32_t nonce;                    /* of what it was asked last */
     bool waiting;                      /* for that */
+    uint8_t n_silent;                  /* questions without an answer, in a row */
     kad_ms shunned_until, shunned_for; /* 0: it has not failed */
 };
 
@@ -46,6 +48,8 @@ void kad_relay_pick_asked(struct kad_relay_candidate *candidate, uint32_t nonce,
 bool kad_relay_pick_told(struct kad_relay_candidate *candidate, const struct kad_relay_place *place,
                          kad_ms now);
 void kad_relay_pick_failed(struct kad_relay_candidate *candidate, kad_ms now);
+/* It was not heard in time. */
+void kad_relay_pick_silent(struct kad_relay_candidate *candidate, kad_ms now);
 /* What it has been good for is remembered: the next failure counts as the first. */
 void kad_relay_pick_served(struct kad_relay_candidate *candidate);
 /* NULL: none will do now. */

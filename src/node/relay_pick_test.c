@@ -98,6 +98,23 @@ TEST(there_is_an_end_of_them)
     EXPECT(best(2000) == 4);
 }
 
+/* Nor does he keep others away with some that never answer: they are asked less and less, and give way. */
+TEST(who_never_answers_gives_way)
+{
+    memset(&pick, 0, sizeof(pick));
+    for (unsigned i = 1; i <= KAD_RELAY_PICK_MAX; i++)
+        EXPECT(add(i) != NULL);
+    for (unsigned i = 1; i <= 5; i++) {
+        EXPECT(add(100) == NULL);
+        kad_relay_pick_asked(&pick.list[6], i, i * 1000);
+        kad_relay_pick_silent(&pick.list[6], (i + 1) * 1000);
+    }
+    EXPECT_EQ(pick.list[6].shunned_until, 36000);
+    EXPECT(add(100) == &pick.list[6]);
+    answer(100, 10, 1 << 20, 4, 4);
+    EXPECT_EQ(best(2000), 100);
+}
+
 TEST(words_say_the_same_at_the_other_end)
 {
     const struct kad_relay_open open = {.nonce = 0x01020304, .ask = true};

@@ -18,6 +18,7 @@
 #define PORT_BUFFER    (64 << 10)
 #define SOON           (3 * KAD_SECOND)
 #define AGAIN          KAD_MINUTE
+#define OWN_PORTS      (65536 / 8)
 #define PROVING        8 /* nodes at once that are asked whether they are there */
 
 static void count(struct kad_relay_serve *serve, enum kad_relay_drop drop)
@@ -400,7 +401,9 @@ int kad_relay_serve_init(struct kad_relay *relay)
         return KAD_OK;
     kad_entropy(&places.hash_key, sizeof(places.hash_key));
     serve->ports = kad_alloc_zero(places.allocator, places.places * sizeof(*serve->ports));
-    serve->places = serve->ports ? kad_relay_places_new(&places) : NULL;
+    serve->own_ports = kad_alloc_zero(places.allocator, OWN_PORTS);
+    if (serve->ports && serve->own_ports && kad_relay_make_room(relay))
+        serve->places = kad_relay_places_new(&places);
     serve->n_places = places.places;
     serve->bytes_per_s = places.bytes_per_s;
     serve->announce_at = relay->node->now + SOON;
@@ -419,6 +422,8 @@ void kad_relay_serve_free(struct kad_relay *relay)
 
     kad_relay_places_free(serve->places);
     kad_free(relay->node->allocator, serve->ports, serve->n_places * sizeof(*serve->ports));
+    kad_free(relay->node->allocator, serve->own_ports, OWN_PORTS);
     serve->places = NULL;
     serve->ports = NULL;
+    serve->own_ports = NULL;
 }

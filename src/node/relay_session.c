@@ -137,9 +137,10 @@ static void unreachable(void *context, const struct kad_endpoint *peer)
 {
     struct kad_relay_use *use = &((struct kad_relay *)context)->use;
 
-    if (use->state >= KAD_RELAY_STATE_ASKING && kad_endpoint_equal(peer, &use->current.endpoint)) {
-        use->n_tries =
-            KAD_RELAY_TRIES; /* somebody on the way says that nobody is there: not to be believed at once */
+    /* Somebody on the way says that nobody is there: not to be believed at once, so it is asked once more. */
+    if (use->state >= KAD_RELAY_STATE_ASKING && use->n_tries < KAD_RELAY_TRIES - 1 &&
+        kad_endpoint_equal(peer, &use->current.endpoint)) {
+        use->n_tries = KAD_RELAY_TRIES - 1;
         use->renew_at = 0;
     }
 }
@@ -180,7 +181,7 @@ int kad_relay_session_open(struct kad_relay *relay)
     memcpy(config.secret, use->secret, sizeof(config.secret));
     kad_entropy(config.seed, sizeof(config.seed));
     socket.endpoint.port = 0;
-    error = kad_udp_open(&socket, &use->udp);
+    error = kad_relay_make_room(relay) ? kad_udp_open(&socket, &use->udp) : KAD_E_MEMORY;
     if (error) {
         use->udp = NULL;
         return error;

@@ -55,8 +55,7 @@ static bool is_cut_off(struct kad_relay *relay, kad_ms now)
     struct kad_info info;
 
     kad_engine_info(node->engine, &info);
-    if (!info.ready || info.address.family != KAD_IPV4 || is_own_interface(&info.address) ||
-        (mapping && mapping->state == KAD_MAPPER_MAPPED)) {
+    if (!info.ready || info.address.family != KAD_IPV4 || (mapping && mapping->state == KAD_MAPPER_MAPPED)) {
         use->ready_at = 0;
         return false;
     }
@@ -64,7 +63,12 @@ static bool is_cut_off(struct kad_relay *relay, kad_ms now)
         use->ready_at = now;
         use->strangers = strangers;
     }
-    return now - use->ready_at >= QUIET;
+    if (now - use->ready_at < QUIET)
+        return false;
+    if (!is_own_interface(&info.address)) /* which takes a while to find out */
+        return true;
+    use->ready_at = now;
+    return false;
 }
 
 /* -- what becomes of it ------------------------------------------------------------------------------------------- */
