@@ -225,7 +225,7 @@ void kad_engine_leave(struct kad_engine *engine, kad_ms now, struct kad_batch *o
 
 #define KAD_ASIDE      0xc0 /* the first byte of an aside is at least this: no message begins so */
 #define KAD_ASIDE_MAX  1207 /* bytes of one, in a session that there is */
-#define KAD_ASIDE_OPEN 256  /* one of at most so many begins a session, if there is none */
+#define KAD_ASIDE_OPEN 64   /* one of at most so many begins a session, if there is none */
 
 /* One that came. Lent. */
 struct kad_aside {

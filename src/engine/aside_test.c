@@ -89,7 +89,7 @@ TEST(the_first_one_begins_a_session_and_is_not_heard)
     EXPECT(say(1, 0, 40) >= 256);
     test_net_run(net, 500);
     EXPECT_EQ(heard[0].n, 0);
-    EXPECT_EQ(say(1, 0, KAD_ASIDE_OPEN + 1), 512);
+    EXPECT_EQ(say(1, 0, KAD_ASIDE_OPEN + 1), 128);
     test_net_run(net, 500);
     EXPECT_EQ(heard[0].n, 1);
     test_net_free(net);

@@ -11,7 +11,6 @@
 #define GROUPS      1024 /* that are remembered */
 #define GRANT       4096 /* bytes a minute to a group that has sent nothing */
 #define LEAST_PORT  1024
-#define LEAST_COST  64 /* bytes that a datagram counts for, however small: no node sends a smaller one */
 
 struct bucket {
     int64_t tokens; /* thousandths of a byte */
@@ -203,22 +202,19 @@ static enum kad_relay_drop spend(struct kad_relay_places *places, struct place *
                                  kad_ms now)
 {
     const uint64_t all = places->config.bytes_per_s;
-    const size_t cost = size > LEAST_COST ? size : LEAST_COST;
 
-    if (!has(&place->bucket, all / places->n_used, cost, now))
+    if (!has(&place->bucket, all / places->n_used, size, now))
         return KAD_RELAY_DROP_SHARE;
-    if (!has(&places->all, all, cost, now))
+    if (!has(&places->all, all, size, now))
         return KAD_RELAY_DROP_FULL;
-    take_away(places, place, cost);
+    take_away(places, place, size);
     return KAD_RELAY_FORWARDED;
 }
 
 void kad_relay_places_padded(struct kad_relay_places *places, unsigned place, size_t size, size_t as)
 {
-    const size_t cost = size > LEAST_COST ? size : LEAST_COST;
-
-    if (places->places[place].client.until && as > 2 * cost)
-        take_away(places, &places->places[place], as - 2 * cost);
+    if (places->places[place].client.until && as > 2 * size)
+        take_away(places, &places->places[place], as - 2 * size);
 }
 
 /* May this client's datagrams go there at all? */
@@ -237,7 +233,7 @@ enum kad_relay_drop kad_relay_places_send(struct kad_relay_places *places, unsig
 
     if (!from->client.until || from->client.until <= now)
         return KAD_RELAY_DROP_STRANGER;
-    if (size == 0 || size > KAD_RELAY_DATAGRAM)
+    if (size < KAD_RELAY_LEAST || size > KAD_RELAY_DATAGRAM)
         return KAD_RELAY_DROP_FORM;
     if (!is_target(&from->client, to))
         return KAD_RELAY_DROP_TARGET;
@@ -258,7 +254,7 @@ enum kad_relay_drop kad_relay_places_bring(struct kad_relay_places *places, unsi
 
     if (!to->client.until || to->client.until <= now)
         return KAD_RELAY_DROP_STRANGER;
-    if (size == 0 || size > KAD_RELAY_DATAGRAM || from->family != KAD_IPV4)
+    if (size < KAD_RELAY_LEAST || size > KAD_RELAY_DATAGRAM || from->family != KAD_IPV4)
         return KAD_RELAY_DROP_FORM;
     (void)kad_limit_receive(places->limit, from, size, now); /* so much may go back */
     drop = spend(places, to, size, now);

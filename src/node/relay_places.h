@@ -24,7 +24,7 @@
 struct kad_relay_places_config {
     const struct kad_allocator *allocator;
     unsigned places; /* 1 .. 4096 */
-    /* Over all, both directions together; of the datagrams that are forwarded, each as 64 bytes at least, not of what is around
+    /* Over all, both directions together; of the datagrams that are forwarded; not of what is around
      * them: in a session they are at most twice as large. */
     uint64_t bytes_per_s;
     kad_ms lifetime_ms; /* of a place that is not asked for again */
@@ -36,7 +36,7 @@ struct kad_relay_places_config {
 enum kad_relay_drop {
     KAD_RELAY_FORWARDED,
     KAD_RELAY_DROP_STRANGER, /* of somebody who has no place */
-    KAD_RELAY_DROP_FORM,     /* no datagram, or too large a one */
+    KAD_RELAY_DROP_FORM,     /* no datagram of a node: too small, or too large */
     KAD_RELAY_DROP_TARGET,   /* to where nothing is forwarded */
     KAD_RELAY_DROP_UNPROVED, /* to where more would go than came from */
     KAD_RELAY_DROP_SHARE,    /* more than the client's share */

@@ -29,9 +29,13 @@ enum kad_relay_word {
 #define KAD_RELAY_OPEN_SIZE  6
 #define KAD_RELAY_PLACE_SIZE 20
 #define KAD_RELAY_HEAD       7    /* before SEND's and DATA's datagram */
-#define KAD_RELAY_DATAGRAM   1200 /* the largest that is forwarded */
+#define KAD_RELAY_LEAST      64   /* the smallest datagram that is forwarded: no node sends a smaller one */
+#define KAD_RELAY_DATAGRAM   1200 /* the largest */
 
 static_assert(KAD_RELAY_HEAD + KAD_RELAY_DATAGRAM == KAD_ASIDE_MAX, "whatever a node sends can be forwarded");
+
+static_assert(KAD_RELAY_HEAD + KAD_RELAY_LEAST > KAD_ASIDE_OPEN,
+              "who writes to a port makes its relay begin no session, and keep nothing for one");
 
 /* PLACE's first word. */
 enum kad_relay_verdict {
