@@ -100,7 +100,7 @@ static bool wants_more(const struct kad_node *node)
 {
     const struct kad_reader_counts *counts = &node->readers->counts;
 
-    return !is_free(node) &&
+    return !is_free(node) && counts->n_ready < KAD_READERS_READY &&
            (counts->n_ready < n_kept(node) || counts->n_ready < n_needed(node) * counts->n_waiting);
 }
 
