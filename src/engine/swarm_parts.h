@@ -84,8 +84,9 @@ struct swarm_peer {
     uint8_t protocol;          /* of ours, which it speaks */
     bool dialling;
     bool provides, probing,
-        gone;  /* others are told of it; it is looked for; it is not there (swarm_probe.c) */
-    bool near; /* it came, or was met, at an address that is not public */
+        gone;       /* others are told of it; it is looked for; it is not there (swarm_probe.c) */
+    bool near;      /* it came, or was met, at an address that is not public */
+    bool asked_for; /* since it was looked for last */
     uint8_t n_missed;
     struct swarm_peer *less_wanted, *more_wanted; /* of those that are looked for */
     kad_ms probe_at, again_at;

@@ -3,7 +3,8 @@
  *
  * A server that is told of a provider, or names one, looks for it from time to time: who is connected is there; who is not is dialled once in
  * `probe_ms`, whatever number of records it has, those first that were asked for last. When three such dials have failed, the later ones a quarter
- * of `probe_ms` apart, it is gone: no answer names it, until it is heard of again by any connection. Its records stay until they expire.
+ * of `probe_ms` apart, it is gone: no answer names it, until it is heard of again by any connection, and it is dialled again only when it was asked for since. Its
+ * records stay until they expire.
  *
  * A record may name a victim's address. So there are 240 probes in `probe_ms` at most, of a peer two addresses each, and eight dials
  * to a host (of IPv6 a /64), which are kept count of whatever becomes of the peers that were looked for there: so many a victim sees in
@@ -27,15 +28,19 @@
 #define UNKNOWN   4                 /* of those in an answer, that are not remembered: so many are */
 #define KEPT_MS   (10 * KAD_SECOND) /* a connection that was made to look is closed then, if nobody uses it */
 
-static void probe_later(struct kad_swarm *swarm, struct swarm_peer *peer, kad_ms wait)
+static void schedule(struct kad_swarm *swarm, const struct swarm_peer *peer)
 {
-    kad_ms at;
+    const kad_ms at = peer->probe_at > swarm->probe_from ? peer->probe_at : swarm->probe_from;
 
-    peer->probe_at = swarm->now + wait;
-    at = peer->probe_at > swarm->probe_from ? peer->probe_at : swarm->probe_from;
     if (at < swarm->probe_at)
         swarm->probe_at = at;
     kad_swarm_wake(swarm, swarm->probe_at);
+}
+
+static void probe_later(struct kad_swarm *swarm, struct swarm_peer *peer, kad_ms wait)
+{
+    peer->probe_at = swarm->now + wait;
+    schedule(swarm, peer);
 }
 
 /* Those that are looked for stand in the order in which they were asked for last. */
@@ -75,9 +80,12 @@ void kad_swarm_provides(struct kad_swarm *swarm, struct swarm_peer *peer)
 {
     if (!swarm->config.probe_ms)
         return;
+    peer->asked_for = true;
     if (peer->provides) {
         unlist(swarm, peer);
         list(swarm, peer);
+        if (peer->gone)
+            schedule(swarm, peer);
         return;
     }
     if (swarm->n_provides == PROVIDERS)
@@ -257,6 +265,7 @@ static void probe(struct kad_swarm *swarm, struct swarm_peer *peer)
         return;
     }
     swarm->counters.probes++;
+    peer->asked_for = false;
     peer->probing = true;
     peer->dial_at = 0; /* a probe has its own pace */
     kad_swarm_want(swarm, peer);
@@ -294,7 +303,7 @@ void kad_swarm_probe_tick(struct kad_swarm *swarm)
         return;
     }
     for (struct swarm_peer *peer = swarm->most_wanted; peer; peer = peer->less_wanted) {
-        if (peer->conn || peer->dialling || peer->n_dials)
+        if (peer->conn || peer->dialling || peer->n_dials || (peer->gone && !peer->asked_for))
             continue;
         if (swarm->now < peer->probe_at)
             next = peer->probe_at < next ? peer->probe_at : next;

@@ -135,6 +135,31 @@ TEST(who_has_no_connection_takes_nobody_for_gone)
     end();
 }
 
+/* A record that names a victim brings a few dials upon it, and no more while nobody asks; nor is one that is back lost for ever. */
+TEST(who_is_gone_is_looked_for_again_when_somebody_asks)
+{
+    uint64_t probes;
+
+    make();
+    disconnect(FIRST);
+    net->nodes[FIRST].on = false;
+    swarm_net_run(net, 3 * EVERY);
+    EXPECT_EQ(counters()->providers_gone, 1);
+    probes = counters()->probes;
+    EXPECT_EQ(probes, 3);
+    swarm_net_run(net, 3 * EVERY);
+    EXPECT_EQ(counters()->probes, probes);
+    EXPECT_EQ(n_named(), 1);
+    swarm_net_run(net, 2 * EVERY);
+    EXPECT_EQ(counters()->probes, probes + 1);
+    net->nodes[FIRST].on = net->nodes[FIRST].idle = true;
+    EXPECT_EQ(n_named(), 1);
+    swarm_net_run(net, EVERY);
+    EXPECT_EQ(counters()->providers_gone, 0);
+    EXPECT_EQ(n_named(), 2);
+    end();
+}
+
 /* -- what is dialled, by a swarm alone -------------------------------------------------------------------------- */
 
 static struct kad_swarm *alone;
