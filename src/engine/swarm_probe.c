@@ -100,6 +100,7 @@ bool kad_swarm_names(struct kad_swarm *swarm, const struct kad_p2p_peer *named, 
 {
     struct swarm_peer *peer = kad_swarm_peer_find(swarm, named->id);
     struct kad_bytes rest = named->body, addr;
+    bool is_known;
 
     if (!swarm->config.probe_ms)
         return true;
@@ -107,7 +108,8 @@ bool kad_swarm_names(struct kad_swarm *swarm, const struct kad_p2p_peer *named, 
         peer = kad_swarm_peer_add(swarm, named->id);
     if (!peer)
         return true;
-    for (unsigned n = 0; !peer->n_addrs && n < KAD_P2P_ADDRS && kad_p2p_next_addr(&rest, &addr); n++)
+    is_known = peer->n_addrs > 0;
+    for (unsigned n = 0; !is_known && n < KAD_P2P_ADDRS && kad_p2p_next_addr(&rest, &addr); n++)
         kad_swarm_peer_addr(swarm, peer, addr);
     kad_swarm_provides(swarm, peer);
     return !peer->gone;

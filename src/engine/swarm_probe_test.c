@@ -302,6 +302,31 @@ TEST(no_private_address_and_no_name_is_dialled)
     }
 }
 
+/* Of a provider that only a record knows, all that the record says is known: one address may be dead. */
+TEST(a_record_says_more_than_one_address)
+{
+    static const char *const addrs[] = {"/ip4/93.184.1.1/tcp/80", "/ip4/93.184.1.2/tcp/80"};
+    const uint8_t id[34] = {0x12, 0x20, 9};
+    uint8_t bytes[256], room[2][64];
+    struct kad_proto_writer writer = {.bytes = bytes, .room = sizeof(bytes)};
+    struct kad_bytes list[2];
+    struct kad_p2p_message message;
+    unsigned n_unknown = 0;
+
+    begin(false);
+    for (unsigned i = 0; i < 2; i++) {
+        list[i].data = room[i];
+        EXPECT_EQ(kad_multiaddr_read(addrs[i], room[i], sizeof(room[i]), &list[i].size), 0);
+    }
+    kad_p2p_put_head(&writer, KAD_P2P_ADD_PROVIDER, (struct kad_bytes){content, sizeof(content)});
+    kad_p2p_put_peer(&writer, KAD_P2P_PROVIDERS_FIELD, (struct kad_bytes){id, sizeof(id)}, list, 2, 0);
+    EXPECT_EQ(kad_p2p_decode((struct kad_bytes){bytes, writer.n}, &message), 0);
+    EXPECT_EQ(message.n_providers, 1);
+    EXPECT(kad_swarm_names(alone, &message.providers[0], &n_unknown));
+    EXPECT_EQ(n_dials(EVERY + KAD_MINUTE), 2);
+    kad_swarm_free(alone);
+}
+
 /* However many providers there are: 240 probes in an hour, and as many are looked for as there is room for. */
 TEST(probes_are_bounded_by_the_hour)
 {
