@@ -6,7 +6,7 @@
  * of `probe_ms` apart, it is gone: no answer names it, until it is heard of again by any connection, and it is dialled again only when it was asked for since. Its
  * records stay until they expire.
  *
- * A record may name a victim's address. So there are 240 probes in `probe_ms` at most, of a peer two addresses each, and eight dials
+ * A record may name a victim's address. So there are 240 probes in `probe_ms` at most, of a peer two addresses each (one of each family if there are both), and eight dials
  * to a host (of IPv6 a /64), which are kept count of whatever becomes of the peers that were looked for there: so many a victim sees in
  * `probe_ms`, however many name it. Addresses that are not public are dialled only of who comes from such a one itself; and no names, which
  * may mean anything.
@@ -229,30 +229,47 @@ static bool is_good_for_that(const struct kad_swarm *swarm, const struct swarm_p
            (peer->near || kad_endpoint_scope(&out_parts->endpoint) == KAD_SCOPE_PUBLIC);
 }
 
-bool kad_swarm_may_probe(const struct kad_swarm *swarm, const struct swarm_peer *peer, unsigned at)
+/* Which are dialled: the first, and the first of the other family, for we may have but one; else the second. How many. */
+static unsigned choose(const struct kad_swarm *swarm, const struct swarm_peer *peer, unsigned out_at[ADDRS],
+                       struct kad_endpoint out_endpoints[ADDRS])
 {
     struct kad_multiaddr parts;
     unsigned n = 0;
 
-    for (unsigned i = 0; i < at; i++)
-        n += is_good_for_that(swarm, peer, i, &parts);
-    return n < ADDRS && is_good_for_that(swarm, peer, at, &parts) && has_room(swarm, &parts.endpoint, 1);
+    for (unsigned i = 0; i < peer->n_addrs; i++) {
+        if (!is_good_for_that(swarm, peer, i, &parts))
+            continue;
+        if (n == ADDRS && (out_endpoints[0].family != out_endpoints[1].family ||
+                           parts.endpoint.family == out_endpoints[0].family))
+            continue;
+        n -= n == ADDRS;
+        out_at[n] = i;
+        out_endpoints[n++] = parts.endpoint;
+    }
+    return n;
+}
+
+bool kad_swarm_may_probe(const struct kad_swarm *swarm, const struct swarm_peer *peer, unsigned at)
+{
+    struct kad_endpoint endpoints[ADDRS];
+    unsigned chosen[ADDRS], i = 0;
+    const unsigned n = choose(swarm, peer, chosen, endpoints);
+
+    while (i < n && chosen[i] != at)
+        i++;
+    return i < n && has_room(swarm, &endpoints[i], 1);
 }
 
 /* Whether there is any to be dialled, and each may be: else one that was passed over would be held against the peer. */
 static bool can_be_judged(const struct kad_swarm *swarm, const struct swarm_peer *peer)
 {
-    struct kad_endpoint good[ADDRS];
-    struct kad_multiaddr parts;
-    unsigned n = 0;
-    bool same;
+    struct kad_endpoint endpoints[ADDRS];
+    unsigned chosen[ADDRS];
+    const unsigned n = choose(swarm, peer, chosen, endpoints);
+    const bool same = n == ADDRS && host_of(swarm, &endpoints[0]) == host_of(swarm, &endpoints[1]);
 
-    for (unsigned i = 0; i < peer->n_addrs && n < ADDRS; i++) {
-        if (!is_good_for_that(swarm, peer, i, &parts))
-            continue;
-        good[n++] = parts.endpoint;
-        same = n == 2 && host_of(swarm, &good[0]) == host_of(swarm, &good[1]);
-        if (!has_room(swarm, &parts.endpoint, same ? 2 : 1))
+    for (unsigned i = 0; i < n; i++) {
+        if (!has_room(swarm, &endpoints[i], same ? 2 : 1))
             return false;
     }
     return n > 0;

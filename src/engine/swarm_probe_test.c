@@ -327,6 +327,34 @@ TEST(a_record_says_more_than_one_address)
     kad_swarm_free(alone);
 }
 
+/* Who has two addresses of one family, and one of the other, is looked for by both: we may have but one. */
+TEST(both_families_are_tried)
+{
+    static const char *const addrs[] = {"/ip6/2a00:1:2:3::1/tcp/80", "/ip6/2a00:1:2:4::1/tcp/80",
+                                        "/ip4/93.184.1.1/tcp/80"};
+    struct kad_swarm_order order;
+    unsigned n_v4 = 0, n = 0;
+
+    begin(false);
+    name(1, addrs, 3);
+    for (const kad_ms end = now + EVERY + KAD_MINUTE; now < end; now += KAD_SECOND) {
+        kad_swarm_tick(alone, now);
+        while (kad_swarm_next_order(alone, &order)) {
+            struct kad_multiaddr parts;
+
+            if (order.kind != KAD_SWARM_DIAL)
+                continue;
+            EXPECT_EQ(kad_multiaddr_parse(order.addr, &parts), 0);
+            n_v4 += parts.endpoint.family == KAD_IPV4;
+            n++;
+            kad_swarm_failed(alone, order.connection, now);
+        }
+    }
+    EXPECT_EQ(n, 2);
+    EXPECT_EQ(n_v4, 1);
+    kad_swarm_free(alone);
+}
+
 /* However many providers there are: 240 probes in an hour, and as many are looked for as there is room for. */
 TEST(probes_are_bounded_by_the_hour)
 {
