@@ -3,14 +3,13 @@
  *
  * A server that is told of a provider, or names one, looks for it from time to time: who is connected is there; who is not is dialled once in
  * `probe_ms`, whatever number of records it has, those first that were asked for last. When three such dials have failed, the later ones a quarter
- * of `probe_ms` apart, it is gone: no answer names it, until it is heard of again by any connection, and it is dialled again only when it was asked for since. Its
- * records stay until they expire.
+ * of `probe_ms` apart, it is gone: no answer names it, until it is heard of again by any connection, and it is dialled again only when it
+ * was asked for since. Its records stay until they expire.
  *
- * A record may name a victim's address. So there are 240 probes in `probe_ms` at most, of a peer two addresses each (one of each family if there are both), and eight dials
- * to a host (of IPv6 a /64), which are kept count of whatever becomes of the peers that were looked for there: so many a victim sees in
- * `probe_ms`, however many name it. Addresses that are not public are dialled only of who comes from such a one itself; and no names, which
- * may mean anything.
- * Nobody is taken for gone while we have no connection at all.
+ * A record may name a victim's address. So there are 240 probes in `probe_ms` at most, of a peer two addresses each (one of each
+ * family if there are both), and eight dials to a host (of IPv6 a /64), which are kept count of whatever becomes of the peers that were
+ * looked for there: so many a victim sees in `probe_ms`, however many name it. Addresses that are not public are dialled only of who
+ * comes from such a one itself; and no names, which may mean anything. Nobody is taken for gone while we have no connection at all.
  */
 #include "engine/swarm_parts.h"
 
