@@ -168,6 +168,7 @@ static int ghost(struct kad_store *store, const struct kad_id *key, uint8_t type
 {
     struct guard *guard = guard_of(store);
 
+    *out_record = (struct kad_record){0};
     return denies(guard) ? KAD_E_NOT_FOUND
                          : guard->inner->ops->ghost(guard->inner, key, type, now, out_record);
 }
