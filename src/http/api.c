@@ -299,8 +299,14 @@ static int find_reader(struct kad_api_call *call)
 /* True: `out_answer` says at once what became of it. */
 static bool begin(struct kad_api_call *call, struct kad_api_answer *out_answer)
 {
-    const int error = call->params.unlinked ? find_reader(call) : request(call);
+    int error;
 
+    if (call->params.unlinked && !call->asker.trusted) {
+        *out_answer = wrong(401, "unauthorized",
+                            "an unlinked get takes an identity, a second's work: with the node's token only");
+        return true;
+    }
+    error = call->params.unlinked ? find_reader(call) : request(call);
     if (error != KAD_OK)
         *out_answer = call->params.unlinked ? no_reader(error) : not_taken(error);
     return error != KAD_OK;

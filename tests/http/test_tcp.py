@@ -145,6 +145,9 @@ def strangers(folder):
             wanted = 404 if method == "DELETE" and status == 200 else status
             check(answer.status == wanted, method, path, header, answer.status, answer.body)
             check(status != 401 or answer.headers["www-authenticate"] == "Bearer", answer.headers)
+    for header, status in ((None, 401), (bearer, 200)):  # an identity may be work
+        answer = ask(net.api, "GET", "/api/dht/get?unlinked=now&key=" + key, authorization=header)
+        check(answer.status == status, header, answer.status, answer.body)
     check(ask(net.api, "GET", "/api/node").json["data_dir"] is None)
     check(ask(net.api, "GET", "/api/node", authorization=bearer).json["data_dir"] == net.data)
 
