@@ -26,6 +26,7 @@ from secure import SecureDaemon, seed_of  # noqa: E402
 HOLDERS = 8
 SAME = 8  # bytes in a row that two ports must not have in common: by chance once in millions of such tests
 QUIET = ("--api", "none", "--metrics", "none")
+PATIENT = ("--timeout", "150")  # an identity is a second's work, and some minutes' with sanitizers on a machine that does much else
 
 
 def daemon(folder, i, *arguments):
@@ -99,7 +100,7 @@ def none_is_ready(me, own):
 def share_nothing(me, own, holders):
     with Packets(own[0]) as packets:
         linked = me.ask("get", "room:lobby")
-        first = me.ask("get", "room:lobby", "--unlinked")
+        first = me.ask("get", "room:lobby", "--unlinked", *PATIENT)
         eventually("another identity is made", lambda: metric(me, "kademlia_unlinked_identities") >= 1)
         second = me.ask("get", "room:lobby", "--unlinked-now")
     for field in ("value", "owner", "seq", "name"):
@@ -130,7 +131,7 @@ def as_it_is_set(folder, bootstrap):
     always = daemon(folder, HOLDERS + 1, "--bootstrap", bootstrap, "--set", "unlinked_gets=always", *QUIET).await_ready()
     off = daemon(folder, HOLDERS + 2, "--bootstrap", bootstrap, "--set", "unlinked_gets=off", *QUIET).await_ready()
     try:
-        got = always.ask("get", "room:lobby")
+        got = always.ask("get", "room:lobby", *PATIENT)
         check(got["unlinked"] and got["value"] == "hello", got)
         refused = off.kad("--json", "get", "room:lobby", "--unlinked", expect=None)
         check(refused.code not in (0, 1) and "unlinked_gets = off" in refused.out.decode(), refused.out)
@@ -147,8 +148,8 @@ def through_a_relay(folder, bootstrap):
         hidden.await_ready()
         eventually("it has the relay", lambda: hidden.ask("relays")["used"])
         with Packets(hidden.address.split(":")[0]) as packets:
-            first = hidden.ask("get", "room:lobby", "--unlinked")
-            second = hidden.ask("get", "room:lobby", "--unlinked")
+            first = hidden.ask("get", "room:lobby", "--unlinked", *PATIENT)
+            second = hidden.ask("get", "room:lobby", "--unlinked", *PATIENT)
         check(first["value"] == second["value"] == "hello" and first["unlinked"] and second["unlinked"], first, second)
         to = set().union(*packets.others.values())
         check({address.split(":")[0] for address, _ in to} == {relay.address.split(":")[0]}, "packets went to", to)
