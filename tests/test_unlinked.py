@@ -26,7 +26,7 @@ from secure import SecureDaemon, seed_of  # noqa: E402
 HOLDERS = 8
 SAME = 8  # bytes in a row that two ports must not have in common: by chance once in millions of such tests
 QUIET = ("--api", "none", "--metrics", "none")
-PATIENT = ("--timeout", "150")  # an identity is a second's work, and some minutes' with sanitizers on a machine that does much else
+PATIENT = ("--timeout", "100")  # an identity is a second's work, and some minutes' with sanitizers on a machine that does much else
 
 
 def daemon(folder, i, *arguments):
